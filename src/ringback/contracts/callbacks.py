@@ -1,0 +1,72 @@
+"""The session contract of callbacks: what engagement starts, and what the session reports."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+STREAM = "NewCallbackStream"
+
+StepState = Literal["QUEUED", "ROUTING", "DIALLING", "PROCESSING", "COMPLETED", "FAILED"]
+
+
+class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `NewCallbackStream`: all fields are strings on the wire."""
+
+    tenant: str
+    callback_id: str
+    service: str
+    """The virtual queue."""
+    attempt: str
+    """From 1."""
+    number: str
+    """E.164."""
+    arrival_time: str
+    """Seconds since the epoch: the moment of the request, or the desired time."""
+    desired_time: str
+    priority: str
+    app: str
+    """URL of the SCXML application."""
+    route_point: str
+    target: str
+    """Skill expression."""
+    caller_id: str = ""
+    user_data: str = "{}"
+    """JSON."""
+    expires_at: str = "0"
+    """Seconds since the epoch."""
+
+    @property
+    def session_id(self) -> str:
+        """The session's id is made from the attempt, so that an entry read twice starts it once."""
+        return session_id(self.callback_id, int(self.attempt))
+
+
+def session_id(callback_id: str, attempt: int) -> str:
+    """The id of the session that makes one attempt of a callback."""
+    return f"cb-{callback_id}-{attempt}"
+
+
+class CallbackStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step of an attempt, reported by its session; idempotent by (attempt, step)."""
+
+    attempt: int
+    step: int
+    """From 1, rising."""
+    session_id: str
+    state: StepState
+    time: float
+    reason: str = ""
+    dial_result: str = ""
+    agent_id: str = ""
+    conn_id: str = ""
+    position: int = 0
+    ewt: float = -1.0
+
+
+class CallbackStepReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the session may go on; false ends it without a dial."""
+
+    state: str
+    go_on: bool

@@ -1,0 +1,117 @@
+"""Messages of the rq link: routing requests from orchestration, results from the router."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["reserved", "position", "timeout", "rejected", "cancelled"]
+
+
+class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Put an interaction into a virtual queue, at the place of its arrival time."""
+
+    request_id: str
+    tenant: str
+    interaction_id: str
+    kind: Literal["call", "callback"] = "call"
+    conn_id: str = ""
+    session_id: str = ""
+    vq: str
+    target: str
+    """A skill expression (`?:English>=5`), or `<agent>.A`."""
+    priority: int = 0
+    arrival_time: float
+    """Seconds since the epoch: when the caller came, or when the customer asked to be called."""
+    timeout_s: float = 0.0
+    """Seconds in the queue until `timeout` is answered; 0: none."""
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Take an interaction out: the caller has gone, or the application has changed its mind."""
+
+    request_id: str
+    tenant: str
+    reason: str = ""
+
+
+class ConfirmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The agent is connected: the request is finished."""
+
+    request_id: str
+    tenant: str
+    agent_id: str
+
+
+class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The agent did not take it: back to the same place, this agent last."""
+
+    request_id: str
+    tenant: str
+    agent_id: str
+    reason: str
+
+
+class CallDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What sip_cluster tells about a call that may wait in a queue."""
+
+    tenant: str
+    conn_id: str
+    state: Literal["waiting", "gone"]
+    ani: str = ""
+    dnis: str = ""
+
+
+class RouteResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the router decided about a request; `seq` rises by one per request."""
+
+    request_id: str
+    tenant: str
+    seq: int
+    outcome: Outcome
+    vq: str = ""
+    session_id: str = ""
+    agent_id: str = ""
+    dn: str = ""
+    place: str = ""
+    reservation_id: str = ""
+    lease_until: float = 0.0
+    position: int = 0
+    ewt: float = -1.0
+    """Seconds; -1: unknown."""
+    reason: str = ""
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual queue as supervisors and the engagement service see it."""
+
+    queue: str
+    waiting: int
+    calls: int
+    callbacks: int
+    ewt: float
+    """Seconds; -1: unknown."""
+    agents_logged_in: int
+    agents_ready: int
+    longest_wait: float
+    """Seconds."""
+
+
+class WaitTime(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `/urs/call/{connid|max}/lvq/{vq}`."""
+
+    time: int
+    """Seconds since the epoch."""
+    wt: float
+    """Seconds that this interaction has waited."""
+    calls: int
+    wcalls: int
+    pos: int
+    wpos: int
+    aqt: float
+    """Mean seconds between two calls that leave the queue."""
+    ewt: float
+    """Seconds; -1: unknown."""
+    hit: int
+    """How many calls the estimate rests on."""

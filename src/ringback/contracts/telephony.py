@@ -1,0 +1,184 @@
+"""Telephony requests: what tenant and orchestration ask of frontend, and frontend of a cluster node.
+
+One JSON object, told apart by `Request`. A request with an `IdempotencyKey` that was seen before gets the
+same reply and does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ringback.contracts.names import tlib
+
+
+class _Request(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag_field="Request"
+):
+    tenant: str
+    reference_id: str = ""
+    """Chosen by the asker; comes back in the events that answer."""
+    idempotency_key: str = ""
+
+
+class _CallRequest(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    conn_id: str
+
+
+class RequestRouteCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Offer the call that waits on a route point to a device."""
+
+    other_dn: str
+    """The device (an agent's DN, a mailbox, a number)."""
+    agent_id: str = ""
+    reservation_id: str = ""
+    timeout: float = 15.0
+    """Seconds until an unanswered device is given up."""
+    route_type: str = ""
+    """Empty, or `mailbox`: the DN is a mailbox that takes a message."""
+
+
+class RequestApplyTreatment(
+    _CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Play, collect or record for the caller on a route point."""
+
+    treatment_type: str
+    """PlayAnnouncement, PlayAnnouncementAndDigits, CollectDigits, Music, RecordUserAnnouncement, Silence."""
+    prompts: list[str] = []
+    """Names of prompts, or `number:7`, `minutes:3`, in the order in which they are spoken."""
+    max_digits: int = 0
+    terminators: str = "#"
+    timeout: float = 5.0
+    """Seconds without a digit that end a collection."""
+    mailbox: str = ""
+    max_duration: float = 120.0
+    """Longest recording, seconds."""
+    then_music: bool = True
+    """Whether music follows when the announcement has ended."""
+
+
+class RequestMakeCall(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Dial a number from a route point; the call then waits on that route point to be routed."""
+
+    this_dn: str
+    """The route point."""
+    other_dn: str
+    """The number, E.164."""
+    ani: str = ""
+    """Number to show; empty: the route point's."""
+    timeout: float = 30.0
+    """Seconds until an unanswered call is given up."""
+    prompts: list[str] = []
+    """What the customer hears on answer, until an agent is there; music follows."""
+    user_data: dict[str, Any] = {}
+
+
+class RequestReleaseCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Release one party."""
+
+    this_dn: str
+
+
+class RequestClearCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Release every party."""
+
+    reason: str = ""
+
+
+class RequestHoldCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Hold the call for one party."""
+
+    this_dn: str
+
+
+class RequestRetrieveCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Retrieve a held call for one party."""
+
+    this_dn: str
+
+
+class RequestAttachUserData(
+    _CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Merge user data into the call."""
+
+    user_data: dict[str, Any]
+
+
+class _AgentRequest(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    agent_id: str
+
+
+class RequestAgentLogin(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Log an agent in at a device."""
+
+    this_dn: str
+    place: str = ""
+    agent_work_mode: str = ""
+    """`AutoIn`: ready at once."""
+
+
+class RequestAgentLogout(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Log an agent out."""
+
+
+class RequestAgentReady(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Make an agent ready."""
+
+
+class RequestAgentNotReady(
+    _AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Make an agent not ready, now or when the call under way has ended."""
+
+    agent_work_mode: str = ""
+    reason_code: str = ""
+
+
+CallRequest = (
+    RequestRouteCall
+    | RequestApplyTreatment
+    | RequestMakeCall
+    | RequestReleaseCall
+    | RequestClearCall
+    | RequestHoldCall
+    | RequestRetrieveCall
+    | RequestAttachUserData
+)
+AgentRequest = RequestAgentLogin | RequestAgentLogout | RequestAgentReady | RequestAgentNotReady
+TelephonyRequest = CallRequest | AgentRequest
+
+
+class RequestReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """A request was taken; what comes of it is told by events."""
+
+    reference_id: str = ""
+    conn_id: str = ""
+    node: str = ""
+
+
+class ClusterNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of sip_cluster in the directory (`kind` sip_cluster)."""
+
+    node: str
+    http: str
+    """Base URL for requests."""
+    sip_host: str
+    sip_port: int
+    """SIP/TCP."""
+    calls: int = 0
+    capacity: int = 10_000
+    draining: bool = False
+
+
+class SipNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A media node (`kind` media) or a registrar (`kind` registrar) in the directory."""
+
+    node: str
+    sip_host: str
+    sip_port: int
+    """SIP/TCP."""
+    sessions: int = 0
+    draining: bool = False

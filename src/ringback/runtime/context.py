@@ -1,0 +1,203 @@
+"""What a process and each of its services stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from ringback import topology
+from ringback.runtime.counters import ConnectionCounters
+from ringback.runtime.kafka import Kafka, KafkaConsumer, KafkaMessage
+from ringback.runtime.logs import Log, get_log
+from ringback.runtime.settings import CommonSettings, SettingsError
+from ringback.runtime.sql import Postgres
+from ringback.runtime.valkey import Valkey
+
+
+class Process:
+    """One operating-system process: its stores, its counters, its tasks, shared by its services."""
+
+    def __init__(
+        self,
+        common: CommonSettings,
+        *,
+        env: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.common = common
+        self.env = os.environ if env is None else env
+        self.node = common.node or f"{socket.gethostname()}-{os.getpid()}"
+        self.now = now
+        self.connections = ConnectionCounters()
+        self.valkey = Valkey(common.valkey_url, name=self.node)
+        self.valkey.count_with(lambda row, n: self.connections.count(row, sent=n))
+        self.postgres = Postgres(common.postgres_dsn, name=self.node)
+        self.kafka = Kafka(self)
+        self.log = get_log("process", self.node)
+        self.started = now()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self, *, needs_postgres: bool = True) -> None:
+        """Connect to the stores; raises what says which one is away."""
+        await self.valkey.start()
+        if needs_postgres:
+            await self.postgres.start()
+        await self.kafka.start()
+        self.spawn(self._flush_counters(), "connection-counters")
+
+    async def stop(self) -> None:
+        """End the tasks and close the stores."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.kafka.stop()
+        if self.valkey.connected:
+            await asyncio.wait({asyncio.create_task(self.connections.flush(self.valkey))}, timeout=1.0)
+        if self._session is not None:
+            await self._session.close()
+        await self.postgres.stop()
+        await self.valkey.stop()
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a task until the process stops; a crash is logged."""
+        task = asyncio.create_task(self._guard(coro, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def http_session(self) -> aiohttp.ClientSession:
+        """The shared HTTP client session of this process."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=15.0)
+            self._session = aiohttp.ClientSession(connector=connector)
+        return self._session
+
+    async def _guard(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await coro
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            self.log.exception("task_failed", task=name)
+
+    async def _flush_counters(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                await self.connections.flush(self.valkey)
+            except Exception as error:
+                self.log.debug("counters_not_flushed", error=repr(error))
+
+
+class Context:
+    """What one service sees of its process."""
+
+    def __init__(
+        self, process: Process, service: str, checks: Callable[[], dict[str, bool]] | None = None
+    ) -> None:
+        self._process = process
+        self._checks = checks
+        self.service = service
+        self.ready = False
+        self.metrics = CollectorRegistry()
+        self.log: Log = get_log(service, process.node)
+        self.listeners: dict[str, tuple[str, int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def common(self) -> CommonSettings:
+        return self._process.common
+
+    @property
+    def process(self) -> Process:
+        return self._process
+
+    @property
+    def node(self) -> str:
+        return self._process.node
+
+    @property
+    def valkey(self) -> Valkey:
+        return self._process.valkey
+
+    @property
+    def postgres(self) -> Postgres:
+        return self._process.postgres
+
+    @property
+    def kafka(self) -> Kafka:
+        return self._process.kafka
+
+    @property
+    def connections(self) -> ConnectionCounters:
+        return self._process.connections
+
+    def now(self) -> float:
+        """Wall clock, seconds since the epoch."""
+        return self._process.now()
+
+    def monotonic(self) -> float:
+        """The loop's clock, seconds; for durations and timers."""
+        return time.monotonic()
+
+    def http_session(self) -> aiohttp.ClientSession:
+        """The process's HTTP client session."""
+        return self._process.http_session()
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a task until this service stops; a crash is logged."""
+        task = self._process.spawn(coro, f"{self.service}-{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def cancel_tasks(self) -> None:
+        """End the tasks of this service."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def consume_kafka(
+        self,
+        topics: Sequence[str],
+        group: str,
+        handler: Callable[[KafkaMessage], Awaitable[None]],
+        *,
+        connection: str,
+    ) -> None:
+        """Read Kafka topics in a consumer group for as long as the process runs."""
+        KafkaConsumer(self._process, topics, group, handler, connection=connection).start()
+
+    def address(self, service: str, listener: str = "http") -> tuple[str, int]:
+        """Where a listener is: host and port from the environment or the table of defaults."""
+        entry = topology.listener(service, listener)
+        prefix = f"RINGBACK_{service.upper()}_"
+        suffix = "" if listener == "http" else f"{listener.upper()}_"
+        raw = self._process.env.get(f"{prefix}{suffix}PORT", str(entry.port))
+        host = self._process.env.get(f"{prefix}HOST", self.common.host)
+        if not raw.isdigit() or int(raw) > 65535:
+            raise SettingsError(f"{prefix}{suffix}PORT: {raw!r} is not a port")
+        return host, int(raw)
+
+    def url(self, service: str, listener: str = "http") -> str:
+        """The base URL of an HTTP listener."""
+        host, port = self.address(service, listener)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def bound(self, listener: str, address: tuple[str, int]) -> None:
+        """Remember where a listener of this service was bound; shown by the status page."""
+        self.listeners[listener] = address
+
+    def checks(self) -> dict[str, bool]:
+        """What this service needs, and whether it is there."""
+        stores = {"valkey": self.valkey.connected}
+        return {**stores, **(self._checks() if self._checks else {})}

@@ -1,0 +1,130 @@
+"""The HTTP client of one service towards another."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import aiohttp
+import msgspec
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+T = TypeVar("T")
+CLUSTER_HEADER = "X-Ringback-Cluster"
+CONNECTION_HEADER = "X-Ringback-Connection"
+_JSON = {"Content-Type": "application/json"}
+
+
+class HttpFailure(Exception):
+    """The other side answered with an error status."""
+
+    def __init__(self, status: int, slug: str, message: str) -> None:
+        super().__init__(f"{status} {slug}: {message}")
+        self.status = status
+        self.slug = slug
+        self.message = message
+
+
+class HttpUnavailable(ConnectionError):
+    """The other side could not be reached, or did not answer in time."""
+
+
+class HttpReply:
+    """Status, headers and body of an answer."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class HttpClient:
+    """Requests to one listener; each counts one row of the connections' table."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        service: str,
+        listener: str = "http",
+        *,
+        connection: str | None = None,
+        timeout_s: float = 5.0,
+        base_url: str | None = None,
+    ) -> None:
+        self._ctx = ctx
+        self._base = base_url or ctx.url(service, listener)
+        self._connection = connection
+        self._ours = base_url is None  # the secret goes to nobody else
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+
+    @overload
+    async def get(self, path: str, kind: type[T]) -> T: ...
+    @overload
+    async def get(self, path: str) -> Any: ...
+    async def get(self, path: str, kind: Any = Any) -> Any:
+        """GET and decode; repeated once when the connection breaks."""
+        return _decode(await self.request("GET", path, retry=True), kind)
+
+    @overload
+    async def post(self, path: str, body: object, kind: type[T], *, retry: bool = False) -> T: ...
+    @overload
+    async def post(self, path: str, body: object, *, retry: bool = False) -> Any: ...
+    async def post(self, path: str, body: object, kind: Any = Any, *, retry: bool = False) -> Any:
+        """POST JSON and decode; `retry` only where the request is idempotent."""
+        return _decode(await self.request("POST", path, body, retry=retry), kind)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        retry: bool = False,
+    ) -> HttpReply:
+        """Send one request; HttpFailure from status 400 on, HttpUnavailable without an answer."""
+        data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
+        sent = {**_JSON, **(headers or {})}
+        if self._ours:
+            sent[CLUSTER_HEADER] = self._ctx.common.cluster_secret
+        if self._ours and self._connection:
+            sent[CONNECTION_HEADER] = self._connection
+        for last in (False, True) if retry else (True,):
+            try:
+                return await self._once(method, path, data, sent)
+            except (aiohttp.ClientConnectionError, TimeoutError, asyncio.IncompleteReadError) as error:
+                if last:
+                    raise HttpUnavailable(f"{method} {self._base}: {error!r}") from error
+        raise AssertionError("unreachable")
+
+    async def _once(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
+        session = self._ctx.http_session()
+        if self._connection:
+            for row in self._connection.split(","):
+                self._ctx.connections.count(row, sent=1)
+        async with session.request(
+            method, self._base + path, data=data or None, headers=headers, timeout=self._timeout
+        ) as response:
+            reply = HttpReply(response.status, dict(response.headers), await response.read())
+        if reply.status >= 400:
+            raise _failure(reply)
+        return reply
+
+
+def _decode(reply: HttpReply, kind: Any) -> Any:
+    return msgspec.json.decode(reply.body, type=kind) if reply.body else None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: str = ""
+    message: str = ""
+
+
+def _failure(reply: HttpReply) -> HttpFailure:
+    try:
+        body = msgspec.json.decode(reply.body, type=_ErrorBody)
+    except msgspec.MsgspecError:
+        body = _ErrorBody()
+    return HttpFailure(reply.status, body.error or "http_error", body.message)

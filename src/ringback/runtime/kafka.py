@@ -1,0 +1,216 @@
+"""Reporting events to Kafka, through an outbox stream in Valkey, and a small consumer.
+
+`publish` appends to the outbox and returns when Valkey has it. One relay per process (a consumer group, so
+that any process can finish another's work) hands the entries to the broker and deletes those that the
+broker has acknowledged. A broker that is away therefore costs nothing but space, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Process
+
+OUTBOX = "ringback:outbox:kafka"
+_GROUP = "relay"
+_LIMIT = 1_000_000
+_CLAIM_IDLE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaMessage:
+    """One message as a consumer sees it."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class Kafka:
+    """The producer side of one process."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._producer: Any = None
+        self._delivered = 0
+        self.enabled = bool(process.common.kafka_bootstrap)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker answers; True when reporting is switched off."""
+        return not self.enabled or self._producer is not None
+
+    async def start(self) -> None:
+        """Begin to relay; the broker may come later."""
+        if self.enabled:
+            self._producer = _producer(self._process.common.kafka_bootstrap)
+            self._process.spawn(self._relay(), "kafka-relay")
+
+    async def stop(self) -> None:
+        """Give what is in flight a second; the rest stays in the outbox."""
+        if self._producer is not None:
+            await asyncio.to_thread(self._producer.flush, 1.0)
+
+    async def publish(self, topic: str, key: str, event: msgspec.Struct | bytes, *, connection: str) -> None:
+        """Store one event for `topic`; ValkeyUnavailable when that is not possible."""
+        if not self.enabled:
+            return
+        value = event if isinstance(event, bytes) else msgspec.json.encode(event)
+        fields = ("topic", topic, "key", key, "value", value, "connection", connection)
+        await self._process.valkey.call("XADD", OUTBOX, "MAXLEN", "~", _LIMIT, "*", *fields)
+
+    async def _relay(self) -> None:
+        valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")
+        while True:
+            try:
+                await _create_group(valkey)
+                await self._relay_own(valkey)
+                await self._relay_new(valkey)
+            except (ValkeyUnavailable, ValkeyError):
+                await asyncio.sleep(0.5)
+
+    async def _relay_own(self, valkey: Valkey) -> None:
+        reply = await valkey.call(
+            "XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "STREAMS", OUTBOX, "0"
+        )
+        for _, rows in reply or ():
+            await self._deliver(valkey, parse_entries(OUTBOX, rows))
+
+    async def _relay_new(self, valkey: Valkey) -> None:
+        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 1000)
+        while True:
+            reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
+            for _, rows in reply or ():
+                await self._deliver(valkey, parse_entries(OUTBOX, rows))
+            if not reply:
+                claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", 500)
+                claimed = await valkey.call(*claim)
+                await self._deliver(valkey, parse_entries(OUTBOX, claimed[1]))
+
+    async def _deliver(self, valkey: Valkey, entries: list[StreamEntry]) -> None:
+        """Produce a batch and wait for the broker's acknowledgements, however long it is away."""
+        waiting = entries
+        while waiting:
+            failed = await asyncio.to_thread(_produce, self._producer, waiting)
+            for entry in waiting:
+                if entry not in failed:
+                    self._process.connections.count(entry.fields["connection"].decode(), sent=1)
+            done = [entry.id for entry in waiting if entry not in failed]
+            if done:
+                await valkey.call("XACK", OUTBOX, _GROUP, *done)
+                await valkey.call("XDEL", OUTBOX, *done)
+            waiting = failed
+            if waiting:
+                await asyncio.sleep(1.0)
+
+
+async def _create_group(valkey: Valkey) -> None:
+    try:
+        await valkey.call("XGROUP", "CREATE", OUTBOX, _GROUP, "0", "MKSTREAM")
+    except ValkeyError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
+
+
+def _producer(bootstrap: str) -> Any:
+    from confluent_kafka import Producer  # 60 ms to import: only where it is used
+
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "linger.ms": 5,
+            "message.timeout.ms": 5000,
+            "log_level": 0,
+            "reconnect.backoff.max.ms": 1000,
+        }
+    )
+
+
+def _produce(producer: Any, entries: Sequence[StreamEntry]) -> list[StreamEntry]:
+    """Produce and flush; return the entries that were not acknowledged. Runs in a thread."""
+    acknowledged: set[str] = set()
+
+    for entry in entries:
+
+        def report(error: object, _message: object, entry_id: str = entry.id) -> None:
+            if error is None:
+                acknowledged.add(entry_id)
+
+        fields = entry.fields
+        producer.produce(
+            fields["topic"].decode(), key=fields["key"], value=fields["value"], on_delivery=report
+        )
+    producer.flush(6.0)
+    return [entry for entry in entries if entry.id not in acknowledged]
+
+
+class KafkaConsumer:
+    """Reads topics in a consumer group; an offset is committed after the handler has returned."""
+
+    def __init__(
+        self,
+        process: Process,
+        topics: Sequence[str],
+        group: str,
+        handler: Callable[[KafkaMessage], Awaitable[None]],
+        *,
+        connection: str,
+    ) -> None:
+        self._process = process
+        self._topics = list(topics)
+        self._group = group
+        self._handler = handler
+        self._connection = connection
+
+    def start(self) -> None:
+        """Begin to read; runs until the process stops."""
+        if self._process.common.kafka_bootstrap:
+            self._process.spawn(self._run(), f"kafka-{self._group}")
+
+    async def _run(self) -> None:
+        consumer = await asyncio.to_thread(self._open)
+        try:
+            while True:
+                messages = await asyncio.to_thread(consumer.consume, 100, 0.5)
+                for message in messages:
+                    await self._one(message)
+                if messages:
+                    consumer.commit(asynchronous=True)
+        finally:
+            await asyncio.to_thread(consumer.close)
+
+    def _open(self) -> Any:
+        from confluent_kafka import Consumer
+
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._process.common.kafka_bootstrap,
+                "group.id": self._group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "session.timeout.ms": 6000,
+                "allow.auto.create.topics": True,
+                "log_level": 0,
+            }
+        )
+        consumer.subscribe(self._topics)
+        return consumer
+
+    async def _one(self, message: Any) -> None:
+        if message.error():
+            return
+        self._process.connections.count(self._connection, received=1)
+        key = message.key() or b""
+        try:
+            await self._handler(KafkaMessage(message.topic(), key.decode(), message.value() or b""))
+        except Exception:
+            self._process.log.exception("kafka_handler_failed", topic=message.topic())

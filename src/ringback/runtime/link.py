@@ -1,0 +1,331 @@
+"""The TCP link: JSON-RPC 2.0, one message a line, both ways.
+
+A request has `id`, `method`, `params`; a notification has no `id`. It can be typed by hand with netcat.
+A client says first which row of the connections' table it is (`hello`), so that both sides count it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+MAX_LINE = 1024 * 1024
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = (
+    -32700,
+    -32600,
+    -32601,
+    -32602,
+    -32603,
+)
+_RECONNECT_S = 0.2
+
+
+class LinkError(Exception):
+    """An error answer: a JSON-RPC code (negative) or one of the service's own, and a message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class LinkUnavailable(ConnectionError):
+    """The other side is away, or did not answer in time."""
+
+
+class _Frame(msgspec.Struct, omit_defaults=True):
+    jsonrpc: str = ""
+    id: int | str | None = None
+    method: str | None = None
+    params: dict[str, Any] = {}
+    result: Any = None
+    error: dict[str, Any] | None = None
+
+
+_decode_frame = msgspec.json.Decoder(_Frame).decode
+_encode = msgspec.json.encode
+
+Params = dict[str, Any]
+NotificationHandler = Callable[[Params], Awaitable[None]]
+
+
+class LinkSession:
+    """One client at a server; `state` is the service's own."""
+
+    def __init__(self, writer: asyncio.StreamWriter, ctx: Context) -> None:
+        self._writer = writer
+        self._ctx = ctx
+        self.state: dict[str, Any] = {}
+        self.connections: tuple[str, ...] = ()
+        self.peer: str = str((writer.get_extra_info("peername") or ("",))[0])
+        self.trusted = False
+
+    def notify(self, method: str, params: object) -> None:
+        """Send a notification; a client that does not read is cut off."""
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def send(self, message: object) -> None:
+        """Write one line."""
+        if self._writer.transport.get_write_buffer_size() > 16 * MAX_LINE:
+            self._writer.transport.abort()
+            return
+        self._writer.write(_encode(message) + b"\n")
+        for row in self.connections:
+            self._ctx.connections.count(row, sent=1)
+
+    def close(self) -> None:
+        """End the session."""
+        self._writer.close()
+
+
+MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
+
+
+class LinkServer:
+    """Serves methods to many clients."""
+
+    def __init__(self, ctx: Context, listener: str) -> None:
+        self._ctx = ctx
+        self._listener = listener
+        self._methods: dict[str, MethodHandler] = {"hello": self._hello}
+        self._server: asyncio.Server | None = None
+        self.sessions: set[LinkSession] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
+        self.on_close: Callable[[LinkSession], None] | None = None
+        self.address: tuple[str, int] = ("", 0)
+
+    def method(self, name: str, handler: MethodHandler) -> None:
+        """Serve `name`; a handler raises LinkError to refuse."""
+        self._methods[name] = handler
+
+    async def start(self) -> None:
+        """Bind the listener's address; OSError when it is taken."""
+        host, port = self._ctx.address(self._ctx.service, self._listener)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_LINE)
+        bound = self._server.sockets[0].getsockname()
+        self.address = (bound[0], bound[1])
+        self._ctx.bound(self._listener, self.address)
+
+    async def stop(self) -> None:
+        """Close the listener and all sessions."""
+        if self._server is not None:
+            self._server.close()
+        for session in list(self.sessions):
+            session.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _hello(self, session: LinkSession, params: Params) -> Any:
+        secret = self._ctx.common.cluster_secret
+        if not secret or hmac.compare_digest(secret.encode(), str(params.get("secret", "")).encode()):
+            session.trusted = True
+        rows = str(params.get("connection", ""))
+        session.connections = tuple(row for row in rows.split(",") if row)
+        return {"service": self._ctx.service, "node": self._ctx.node}
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        session = LinkSession(writer, self._ctx)
+        session.trusted = not self._ctx.common.cluster_secret or session.peer.startswith("127.")
+        self.sessions.add(session)
+        try:
+            await self._read(session, reader)
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass  # a line over the limit, or a client that went away
+        finally:
+            self.sessions.discard(session)
+            if self.on_close is not None:
+                self.on_close(session)
+            with suppress(ConnectionError):
+                writer.close()
+
+    async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            if not line.strip():
+                continue
+            for row in session.connections:
+                self._ctx.connections.count(row, received=1)
+            reply = await self._answer(session, line)
+            if reply is not None:
+                session.send(reply)
+
+    async def _answer(self, session: LinkSession, line: bytes) -> dict[str, Any] | None:
+        try:
+            frame = _decode_frame(line)
+        except msgspec.ValidationError as error:
+            return _error(None, INVALID_REQUEST, str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _error(None, PARSE_ERROR, "this line is not JSON")
+        if frame.method is None:
+            return _error(frame.id, INVALID_REQUEST, "a request has a method")
+        if not session.trusted and frame.method != "hello":
+            return _error(frame.id, INVALID_REQUEST, "say hello with the cluster's secret first")
+        handler = self._methods.get(frame.method)
+        if handler is None:
+            known = ", ".join(sorted(self._methods))
+            return _error(frame.id, METHOD_NOT_FOUND, f"no method {frame.method[:64]}; there are: {known}")
+        return await self._run(handler, session, frame)
+
+    async def _run(
+        self, handler: MethodHandler, session: LinkSession, frame: _Frame
+    ) -> dict[str, Any] | None:
+        try:
+            result = await handler(session, frame.params)
+        except LinkError as error:
+            return _error(frame.id, error.code, error.message)
+        except msgspec.ValidationError as error:
+            return _error(frame.id, INVALID_PARAMS, str(error))
+        except ConnectionError as error:
+            return _error(frame.id, INTERNAL, f"a part that this needs is away: {error}")
+        except Exception as error:
+            self._ctx.log.exception("link_method_failed", method=frame.method)
+            return _error(frame.id, INTERNAL, type(error).__name__)
+        return None if frame.id is None else {"jsonrpc": "2.0", "id": frame.id, "result": result}
+
+
+def _error(frame_id: int | str | None, code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": frame_id, "error": {"code": code, "message": message}}
+
+
+class LinkClient:
+    """A connection to one link listener that is opened again when it breaks."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        service: str,
+        listener: str,
+        *,
+        connection: str = "",
+        address: tuple[str, int] | None = None,
+    ) -> None:
+        self._ctx = ctx
+        self._address = address or ctx.address(service, listener)
+        self._connection = connection
+        self._writer: asyncio.StreamWriter | None = None
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._next_id = 0
+        self._handlers: dict[str, NotificationHandler] = {}
+        self._on_connect: list[Callable[[], Awaitable[None]]] = []
+        self._ready = asyncio.Event()
+        self._inbox: asyncio.Queue[_Frame] = asyncio.Queue()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the other side is there."""
+        return self._ready.is_set()
+
+    def on(self, method: str, handler: NotificationHandler) -> None:
+        """Handle a notification; notifications are handled one after another, in order."""
+        self._handlers[method] = handler
+
+    def on_connect(self, coro: Callable[[], Awaitable[None]]) -> None:
+        """Run `coro` after each connect: subscribe there."""
+        self._on_connect.append(coro)
+
+    async def start(self) -> None:
+        """Begin to connect in the background; returns at once."""
+        self._ctx.spawn(self._keep(), f"link-{self._address[1]}")
+        self._ctx.spawn(self._dispatch(), f"link-inbox-{self._address[1]}")
+
+    async def wait_connected(self, timeout: float = 10.0) -> None:
+        """Return when connected; LinkUnavailable after `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), timeout)
+        except TimeoutError:
+            raise LinkUnavailable(f"nobody at {self._address[0]}:{self._address[1]}") from None
+
+    async def call(self, method: str, params: object, timeout: float = 5.0) -> Any:
+        """Send a request and return its result; LinkError when refused."""
+        if not self._ready.is_set():
+            await self.wait_connected(min(timeout, 1.0))
+        return await self._call(method, params, timeout)
+
+    async def _call(self, method: str, params: object, timeout: float) -> Any:
+        self._next_id += 1
+        number = self._next_id
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls[number] = future
+        try:
+            self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+            return await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
+        finally:
+            self._calls.pop(number, None)
+
+    def notify(self, method: str, params: object) -> None:
+        """Send a notification; LinkUnavailable when not connected."""
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def _send(self, message: object) -> None:
+        if self._writer is None:
+            raise LinkUnavailable(f"not connected to {self._address[0]}:{self._address[1]}")
+        self._writer.write(_encode(message) + b"\n")
+        for row in self._connection.split(",") if self._connection else ():
+            self._ctx.connections.count(row, sent=1)
+
+    async def _keep(self) -> None:
+        while True:
+            with suppress(OSError, ValueError, LinkError, LinkUnavailable):
+                await self._session()
+            self._lost()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _session(self) -> None:
+        reader, writer = await asyncio.open_connection(*self._address, limit=MAX_LINE)
+        self._writer = writer
+        reading = asyncio.create_task(self._read(reader))
+        try:
+            hello = {"connection": self._connection, "client": f"{self._ctx.service}@{self._ctx.node}"}
+            await self._call("hello", {**hello, "secret": self._ctx.common.cluster_secret}, 5.0)
+            self._ready.set()
+            for coro in self._on_connect:
+                await coro()
+            await reading
+        finally:
+            reading.cancel()
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            frame = _decode_frame(line)
+            for row in self._connection.split(",") if self._connection else ():
+                self._ctx.connections.count(row, received=1)
+            if frame.method is not None:
+                self._inbox.put_nowait(frame)
+            elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
+                if frame.error is not None:
+                    future.set_exception(LinkError(int(frame.error["code"]), str(frame.error["message"])))
+                else:
+                    future.set_result(frame.result)
+
+    async def _dispatch(self) -> None:
+        while True:
+            frame = await self._inbox.get()
+            handler = self._handlers.get(frame.method or "")
+            if handler is None:
+                continue
+            try:
+                await handler(frame.params)
+            except Exception:
+                self._ctx.log.exception("link_notification_failed", method=frame.method)
+
+    def _lost(self) -> None:
+        self._writer = None
+        self._ready.clear()
+        for future in self._calls.values():
+            if not future.done():
+                future.set_exception(LinkUnavailable("the link broke"))

@@ -1,0 +1,231 @@
+"""Valkey streams: append, consume in a group, follow.
+
+A consumer acknowledges an entry after its handler has returned; an entry whose handler raised stays
+pending and comes again, and the pending entries of a dead consumer are claimed by a living one. Every
+handler therefore meets an entry at least once, sometimes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from ringback.runtime.valkey import Commands, Valkey, ValkeyError, ValkeyUnavailable
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+T = TypeVar("T")
+MAXLEN = 100_000
+_BLOCK_MS = 1000
+_BATCH = 100
+_RETRY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One entry: its stream, its id and its fields."""
+
+    stream: str
+    id: str
+    fields: dict[str, bytes]
+
+    def json(self, kind: type[T]) -> T:
+        """Decode the entry's `e` field; msgspec.ValidationError when it is not a `kind`."""
+        return msgspec.json.decode(self.fields["e"], type=kind)
+
+
+Handler = Callable[[StreamEntry], Awaitable[None]]
+
+
+async def append(valkey: Commands, stream: str, event: msgspec.Struct | bytes, maxlen: int = MAXLEN) -> str:
+    """Append one JSON event and return its id; the stream keeps about `maxlen` entries."""
+    data = event if isinstance(event, bytes) else msgspec.json.encode(event)
+    entry: bytes = await valkey.call("XADD", stream, "MAXLEN", "~", maxlen, "*", "e", data)
+    return entry.decode()
+
+
+async def append_fields(valkey: Commands, stream: str, fields: dict[str, str], maxlen: int = MAXLEN) -> str:
+    """Append one entry with named fields and return its id."""
+    flat = [part for pair in fields.items() for part in pair]
+    entry: bytes = await valkey.call("XADD", stream, "MAXLEN", "~", maxlen, "*", *flat)
+    return entry.decode()
+
+
+def parse_entries(stream: str, rows: Sequence[Any]) -> list[StreamEntry]:
+    """Turn the rows of XREAD, XRANGE or XAUTOCLAIM into entries; deleted rows are left out."""
+    entries = []
+    for row in rows:
+        if row is None or row[1] is None:
+            continue
+        values = iter(row[1])
+        fields = {name.decode(): value for name, value in zip(values, values, strict=True)}
+        entries.append(StreamEntry(stream, row[0].decode(), fields))
+    return entries
+
+
+class StreamConsumer:
+    """A member of a consumer group over one or several streams."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        streams: Sequence[str],
+        group: str,
+        handler: Handler,
+        *,
+        connection: str | None = None,
+        claim_idle_s: float = 5.0,
+        from_id: str = "0",
+    ) -> None:
+        self._ctx = ctx
+        self._streams = list(streams)
+        self._group = group
+        self._handler = handler
+        self._connection = connection
+        self._claim_idle_ms = int(claim_idle_s * 1000)
+        self._from_id = from_id
+        self._name = ctx.node
+
+    def start(self) -> None:
+        """Begin to read; runs until the service stops."""
+        self._ctx.spawn(self._run(self._read_own_then_new), f"consume-{self._group}")
+        self._ctx.spawn(self._run(self._claim_loop), f"claim-{self._group}")
+
+    async def _run(self, loop: Callable[[Valkey], Awaitable[None]]) -> None:
+        blocking = await self._dedicated()
+        while True:
+            try:
+                await self._create_groups(blocking)
+                await loop(blocking)
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("stream_wait", group=self._group, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    async def _dedicated(self) -> Valkey:
+        while True:
+            with suppress(ValkeyUnavailable):
+                return await self._ctx.valkey.dedicated(f"{self._ctx.node}-{self._group}")
+            await asyncio.sleep(_RETRY_S)
+
+    async def _create_groups(self, valkey: Valkey) -> None:
+        for stream in self._streams:
+            try:
+                await valkey.call("XGROUP", "CREATE", stream, self._group, self._from_id, "MKSTREAM")
+            except ValkeyError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    async def _read_own_then_new(self, valkey: Valkey) -> None:
+        await self._retry_own(valkey)
+        wanted = [*self._streams, *(">" for _ in self._streams)]
+        read = ("XREADGROUP", "GROUP", self._group, self._name, "COUNT", _BATCH, "BLOCK", _BLOCK_MS)
+        while True:
+            reply = await valkey.call(*read, "STREAMS", *wanted)
+            for name, rows in reply or ():
+                await self._handle(parse_entries(name.decode(), rows))
+
+    async def _retry_own(self, valkey: Valkey) -> None:
+        """Meet again what this consumer had read but not acknowledged before it was restarted."""
+        for stream in self._streams:
+            read = ("XREADGROUP", "GROUP", self._group, self._name, "COUNT", _BATCH, "STREAMS", stream, "0")
+            for name, rows in await valkey.call(*read) or ():
+                await self._handle(parse_entries(name.decode(), rows))
+
+    async def _claim_loop(self, valkey: Valkey) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._claim_idle_ms / 2000))
+            for stream in self._streams:
+                reply = await valkey.call(
+                    "XAUTOCLAIM", stream, self._group, self._name, self._claim_idle_ms, "0", "COUNT", _BATCH
+                )
+                await self._handle(parse_entries(stream, reply[1]))
+
+    async def _handle(self, entries: list[StreamEntry]) -> None:
+        done: list[str] = []
+        for entry in entries:
+            try:
+                await self._handler(entry)
+            except (ValkeyUnavailable, ConnectionError, TimeoutError) as error:
+                self._ctx.log.warning("stream_retry", stream=entry.stream, entry=entry.id, error=str(error))
+                continue
+            except Exception:
+                self._ctx.log.exception("stream_handler_failed", stream=entry.stream, entry=entry.id)
+                if not await self._worth_retrying(entry):
+                    done.append(entry.id)
+                continue
+            done.append(entry.id)
+        if entries and self._connection:
+            self._ctx.connections.count(self._connection, received=len(entries))
+        if done:
+            await self._ctx.valkey.call("XACK", entries[0].stream, self._group, *done)
+
+    async def _worth_retrying(self, entry: StreamEntry) -> bool:
+        """A handler that fails on an entry five times has found a poisonous one: let it go, logged."""
+        rows = await self._ctx.valkey.call(
+            "XPENDING", entry.stream, self._group, entry.id, entry.id, 1, self._name
+        )
+        return not rows or int(rows[0][3]) < 5
+
+
+class StreamTail:
+    """Follows streams from an id on, without a group: every process sees every entry."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        streams: Sequence[str],
+        handler: Handler,
+        *,
+        from_id: str = "$",
+        connection: str | None = None,
+    ) -> None:
+        self._ctx = ctx
+        self._positions = dict.fromkeys(streams, from_id)
+        self._handler = handler
+        self._connection = connection
+
+    def start(self) -> None:
+        """Begin to read; runs until the service stops."""
+        self._ctx.spawn(self._run(), "tail-" + "-".join(self._positions))
+
+    async def _run(self) -> None:
+        blocking: Valkey | None = None
+        while True:
+            try:
+                blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-tail")
+                await self._resolve_ends(blocking)
+                await self._read(blocking)
+            except (ValkeyUnavailable, ValkeyError):
+                await asyncio.sleep(_RETRY_S)
+
+    async def _resolve_ends(self, valkey: Valkey) -> None:
+        """Replace `$` by the id it stands for now, so that a broken read skips nothing."""
+        for stream, position in self._positions.items():
+            if position == "$":
+                rows = await valkey.call("XREVRANGE", stream, "+", "-", "COUNT", 1)
+                self._positions[stream] = rows[0][0].decode() if rows else "0"
+
+    async def _read(self, valkey: Valkey) -> None:
+        while True:
+            reply = await valkey.call(
+                "XREAD",
+                "COUNT",
+                _BATCH,
+                "BLOCK",
+                _BLOCK_MS,
+                "STREAMS",
+                *self._positions,
+                *self._positions.values(),
+            )
+            for name, rows in reply or ():
+                for entry in parse_entries(name.decode(), rows):
+                    await self._handler(entry)
+                    self._positions[entry.stream] = entry.id
+                    if self._connection:
+                        self._ctx.connections.count(self._connection, received=1)

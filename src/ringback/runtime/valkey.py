@@ -1,0 +1,278 @@
+"""Valkey (or Redis 6.2+) over one auto-pipelining connection.
+
+All commands of one turn of the event loop leave in one write and their replies are matched in order, so
+that a process needs one socket and a few microseconds per command. Blocking reads get a connection of
+their own (`Valkey.dedicated`). A lost connection fails the commands in flight with `ValkeyUnavailable`
+(their effect is unknown: callers repeat only what is idempotent) and is opened again in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import hiredis
+
+Argument = str | bytes | int | float
+CountHook = Callable[[str, int], None]
+
+_RECONNECT_FIRST_S = 0.05
+_RECONNECT_LAST_S = 1.0
+_WAIT_FOR_CONNECTION_S = 0.5
+_STALL_S = 5.0
+
+
+class ValkeyUnavailable(Exception):
+    """No answer: the server is away, or the connection broke while the command was in flight."""
+
+
+class ValkeyError(Exception):
+    """The server answered with an error; the message is its own."""
+
+
+class Script:
+    """A Lua script, sent whole once and by its hash afterwards."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Commands(Protocol):
+    """What `Valkey` and its counting views have in common."""
+
+    async def call(self, *command: Argument) -> Any: ...
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
+
+
+class _Wire(asyncio.Protocol):
+    """One socket: commands out in batches, replies in order."""
+
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        self._reader = hiredis.Reader()
+        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self._out: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            future, _ = self._waiting.popleft()
+            if not future.done():
+                if isinstance(reply, hiredis.ReplyError):
+                    future.set_exception(ValkeyError(str(reply)))
+                else:
+                    future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        waiting, self._waiting = self._waiting, deque()
+        for future, _ in waiting:
+            if not future.done():
+                future.set_exception(ValkeyUnavailable("connection to Valkey lost"))
+        self._on_lost()
+
+    @property
+    def connected(self) -> bool:
+        return self._transport is not None
+
+    def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
+        if self._transport is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]
+        self._waiting.append((future, self._loop.time()))
+        return future
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None:
+            self._transport.write(b"".join(out))
+
+    def stalled(self, now: float) -> bool:
+        return bool(self._waiting) and now - self._waiting[0][1] > _STALL_S
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Valkey:
+    """The connection of one process; see the module's text."""
+
+    def __init__(self, url: str, *, name: str = "ringback", blocking: bool = False) -> None:
+        self._url = url
+        self._name = name
+        self._blocking = blocking
+        self._wire: _Wire | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        self._up = asyncio.Event()
+        self._children: list[Valkey] = []
+        self._count: CountHook | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be reached as far as this process knows."""
+        return self._wire is not None and self._wire.connected
+
+    async def start(self, timeout: float = 10.0) -> None:
+        """Connect; ValkeyUnavailable when the server cannot be reached within `timeout` seconds."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"valkey-{self._name}")
+        try:
+            await asyncio.wait_for(self._up.wait(), timeout)
+        except TimeoutError:
+            await self.stop()
+            raise ValkeyUnavailable(f"no Valkey at {_address(self._url)[:2]}") from None
+
+    async def stop(self) -> None:
+        """Close this connection and the dedicated ones taken from it."""
+        for child in self._children:
+            await child.stop()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def call(self, *command: Argument) -> Any:
+        """Send one command and return its reply (bulk strings as bytes)."""
+        wire = self._wire
+        if wire is None or not wire.connected:
+            wire = await self._wait_for_wire()
+        return await wire.send(command)
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """Run a Lua script atomically and return its result."""
+        tail = (len(keys), *keys, *args)
+        try:
+            return await self.call("EVALSHA", script.sha, *tail)
+        except ValkeyError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+        return await self.call("EVAL", script.source, *tail)
+
+    def using(self, connection: str) -> Commands:
+        """Return a view that counts each command for one row of the connections' table."""
+        return _Counted(self, connection, self._count)
+
+    def count_with(self, hook: CountHook) -> None:
+        """Let `hook(connection, n)` count commands sent through `using`."""
+        self._count = hook
+
+    async def dedicated(self, name: str) -> Valkey:
+        """Return a connection for blocking commands; it is closed with this one."""
+        child = Valkey(self._url, name=name, blocking=True)
+        self._children.append(child)
+        await child.start()
+        return child
+
+    async def release(self, child: Valkey) -> None:
+        """Close a dedicated connection."""
+        if child in self._children:
+            self._children.remove(child)
+        await child.stop()
+
+    async def _wait_for_wire(self) -> _Wire:
+        try:
+            await asyncio.wait_for(self._up.wait(), _WAIT_FOR_CONNECTION_S)
+        except TimeoutError:
+            raise ValkeyUnavailable("not connected to Valkey") from None
+        if self._wire is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        return self._wire
+
+    async def _keep(self) -> None:
+        delay = _RECONNECT_FIRST_S
+        while True:
+            try:
+                await self._connect()
+                delay = _RECONNECT_FIRST_S
+                await self._watch()
+            except (OSError, ValkeyError, ValkeyUnavailable, TimeoutError):
+                pass
+            self._up.clear()
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _RECONNECT_LAST_S)
+
+    async def _connect(self) -> None:
+        host, port, user, password, database, tls = _address(self._url)
+        loop = asyncio.get_running_loop()
+        self._lost.clear()
+        context = ssl.create_default_context() if tls else None
+        _, wire = await asyncio.wait_for(
+            loop.create_connection(lambda: _Wire(self._lost.set), host, port, ssl=context), 3.0
+        )
+        try:
+            await asyncio.wait_for(self._greet(wire, user, password, database), 3.0)
+        except BaseException:
+            wire.abort()
+            raise
+        self._wire = wire
+        self._up.set()
+
+    async def _greet(self, wire: _Wire, user: str, password: str, database: int) -> None:
+        if password:
+            await wire.send(("AUTH", user, password) if user else ("AUTH", password))
+        if database:
+            await wire.send(("SELECT", database))
+        await wire.send(("CLIENT", "SETNAME", self._name.replace(" ", "_")))
+        await wire.send(("PING",))  # refused while the server still loads its data
+
+    async def _watch(self) -> None:
+        """Return when the connection is lost; drop it when the oldest command has had no reply."""
+        while not self._lost.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), 1.0)
+            wire = self._wire
+            if wire and not self._blocking and wire.stalled(asyncio.get_running_loop().time()):
+                wire.abort()
+
+
+class _Counted:
+    """A view of `Valkey` that counts its commands."""
+
+    def __init__(self, valkey: Valkey, connection: str, hook: CountHook | None) -> None:
+        self._valkey = valkey
+        self._connection = connection
+        self._hook = hook
+
+    async def call(self, *command: Argument) -> Any:
+        if self._hook:
+            self._hook(self._connection, 1)
+        return await self._valkey.call(*command)
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        if self._hook:
+            self._hook(self._connection, 1)
+        return await self._valkey.script(script, keys, args)
+
+
+def _address(url: str) -> tuple[str, int, str, str, int, bool]:
+    """Split a redis:// URL into host, port, user, password, database and TLS."""
+    parts = urlsplit(url)
+    database = parts.path.strip("/")
+    return (
+        parts.hostname or "127.0.0.1",
+        parts.port or 6379,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        int(database) if database.isdigit() else 0,
+        parts.scheme in ("rediss", "valkeys"),
+    )

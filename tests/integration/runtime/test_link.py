@@ -1,0 +1,128 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from ringback.runtime.context import Context, Process
+from ringback.runtime.link import LinkClient, LinkError, LinkServer, LinkSession, LinkUnavailable
+
+
+@pytest.fixture
+def ctx(process: Process) -> Context:
+    process.env = {"RINGBACK_RQ_LINK_PORT": "0"}
+    return Context(process, "rq")
+
+
+@pytest.fixture
+async def server(ctx: Context) -> AsyncIterator[LinkServer]:
+    async def echo(_session: LinkSession, params: dict[str, Any]) -> Any:
+        return params
+
+    async def refuse(_session: LinkSession, _params: dict[str, Any]) -> Any:
+        raise LinkError(17, "no such queue")
+
+    async def subscribe(session: LinkSession, _params: dict[str, Any]) -> Any:
+        for n in range(3):
+            session.notify("news", {"n": n})
+        return {}
+
+    running = LinkServer(ctx, "link")
+    running.method("echo", echo)
+    running.method("refuse", refuse)
+    running.method("subscribe", subscribe)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def client(ctx: Context, server: LinkServer) -> LinkClient:
+    connecting = LinkClient(ctx, "rq", "link", connection="voice-30", address=server.address)
+    await connecting.start()
+    await connecting.wait_connected()
+    return connecting
+
+
+async def test_calls_under_way_at_once_get_their_own_answers(client: LinkClient) -> None:
+    answers = await asyncio.gather(*(client.call("echo", {"n": n}) for n in range(200)))
+    assert [answer["n"] for answer in answers] == list(range(200))
+
+
+async def test_a_refusal_reaches_the_caller_with_its_code(client: LinkClient) -> None:
+    with pytest.raises(LinkError, match="no such queue") as caught:
+        await client.call("refuse", {})
+    assert caught.value.code == 17
+
+
+async def test_notifications_arrive_in_order(client: LinkClient) -> None:
+    seen: list[int] = []
+    done = asyncio.Event()
+
+    async def news(params: dict[str, Any]) -> None:
+        seen.append(params["n"])
+        if len(seen) == 3:
+            done.set()
+
+    client.on("news", news)
+    await client.call("subscribe", {})
+    await asyncio.wait_for(done.wait(), 5)
+    assert seen == [0, 1, 2]
+
+
+async def test_a_client_connects_again_and_subscribes_again(
+    ctx: Context, server: LinkServer, client: LinkClient
+) -> None:
+    connected = asyncio.Event()
+
+    async def subscribe() -> None:
+        connected.set()
+
+    client.on_connect(subscribe)
+    for session in list(server.sessions):
+        session.close()
+    await asyncio.wait_for(connected.wait(), 5)
+    assert await client.call("echo", {"back": True}) == {"back": True}
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"no json\n", -32700),
+        (b"\xff\xff\n", -32700),
+        (b'{"id":1}\n', -32600),
+        (b"[1,2]\n", -32600),
+        (b'{"id":1,"method":"nothing"}\n', -32601),
+    ],
+)
+async def test_a_bad_line_is_answered_and_the_link_goes_on(
+    server: LinkServer, line: bytes, code: int
+) -> None:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(line)
+    assert json.loads(await reader.readline())["error"]["code"] == code
+    writer.write(b'{"id":2,"method":"echo","params":{"typed":"by hand"}}\n')
+    assert json.loads(await reader.readline())["result"] == {"typed": "by hand"}
+    writer.close()
+
+
+async def test_a_line_without_end_closes_its_own_link_only(server: LinkServer, client: LinkClient) -> None:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b"x" * (2 * 1024 * 1024))
+    with suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await client.call("echo", {"a": 1}) == {"a": 1}
+    writer.close()
+
+
+async def test_an_answer_that_does_not_come_is_unavailable(ctx: Context, server: LinkServer) -> None:
+    async def sleepy(_session: LinkSession, _params: dict[str, Any]) -> Any:
+        await asyncio.Event().wait()
+
+    server.method("sleepy", sleepy)
+    client = LinkClient(ctx, "rq", "link", address=server.address)
+    await client.start()
+    with pytest.raises(LinkUnavailable):
+        await client.call("sleepy", {}, timeout=0.1)

@@ -1,0 +1,91 @@
+import asyncio
+
+import msgspec
+
+from ringback.runtime.context import Context, Process
+from ringback.runtime.settings import CommonSettings
+from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail, append
+
+
+class Note(msgspec.Struct):
+    n: int
+
+
+class Heard:
+    """A handler that remembers, and can fail a number of times first."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.notes: list[int] = []
+        self.failures = failures
+        self._news = asyncio.Event()
+
+    async def __call__(self, entry: StreamEntry) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("not now")
+        self.notes.append(entry.json(Note).n)
+        self._news.set()
+
+    async def wait_for(self, count: int) -> list[int]:
+        async with asyncio.timeout(15):
+            while len(self.notes) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.notes
+
+
+async def test_an_entry_is_handled_once_and_acknowledged(process: Process) -> None:
+    heard = Heard()
+    StreamConsumer(Context(process, "rq"), ["{t}:s"], "g", heard).start()
+    for n in range(3):
+        await append(process.valkey, "{t}:s", Note(n))
+    assert await heard.wait_for(3) == [0, 1, 2]
+    await _pending_is(process, 0)
+
+
+async def test_an_entry_whose_handler_failed_comes_again(process: Process) -> None:
+    heard = Heard(failures=1)
+    StreamConsumer(Context(process, "rq"), ["{t}:s"], "g", heard, claim_idle_s=0.1).start()
+    await append(process.valkey, "{t}:s", Note(7))
+    assert await heard.wait_for(1) == [7]
+    await _pending_is(process, 0)
+
+
+async def test_the_entries_of_a_dead_consumer_are_claimed_by_a_living_one(process: Process) -> None:
+    await append(process.valkey, "{t}:s", Note(1))
+    await process.valkey.call("XGROUP", "CREATE", "{t}:s", "g", "0")
+    await process.valkey.call("XREADGROUP", "GROUP", "g", "dead", "STREAMS", "{t}:s", ">")
+    heard = Heard()
+    StreamConsumer(Context(process, "rq"), ["{t}:s"], "g", heard, claim_idle_s=0.1).start()
+    assert await heard.wait_for(1) == [1]
+    await _pending_is(process, 0)
+
+
+async def test_a_restarted_consumer_meets_what_it_had_not_acknowledged(valkey_url: str) -> None:
+    common = CommonSettings(valkey_url=valkey_url, node="same-name")
+    first = Process(common, env={})
+    await first.start(needs_postgres=False)
+    await append(first.valkey, "{t}:s", Note(5))
+    await first.valkey.call("XGROUP", "CREATE", "{t}:s", "g", "0")
+    await first.valkey.call("XREADGROUP", "GROUP", "g", "same-name", "STREAMS", "{t}:s", ">")
+    await first.stop()
+    second = Process(common, env={})
+    await second.start(needs_postgres=False)
+    heard = Heard()
+    StreamConsumer(Context(second, "rq"), ["{t}:s"], "g", heard, claim_idle_s=60).start()
+    assert await heard.wait_for(1) == [5]
+    await second.stop()
+
+
+async def test_a_tail_sees_what_comes_after_it_began(process: Process) -> None:
+    await append(process.valkey, "{t}:s", Note(1))
+    heard = Heard()
+    StreamTail(Context(process, "rq"), ["{t}:s"], heard, from_id="0").start()
+    await append(process.valkey, "{t}:s", Note(2))
+    assert await heard.wait_for(2) == [1, 2]
+
+
+async def _pending_is(process: Process, count: int) -> None:
+    async with asyncio.timeout(5):
+        while (await process.valkey.call("XPENDING", "{t}:s", "g"))[0] != count:
+            await asyncio.sleep(0.01)

@@ -1,0 +1,55 @@
+import asyncio
+
+import pytest
+
+from ringback.runtime.context import Process
+from ringback.runtime.valkey import Script, Valkey, ValkeyError, ValkeyUnavailable
+from ringback.testing.servers import ValkeyForTests
+
+
+async def test_replies_come_back_in_the_order_of_their_commands(process: Process) -> None:
+    await process.valkey.call("SET", "{t}:n", 0)
+    replies = await asyncio.gather(*(process.valkey.call("INCR", "{t}:n") for _ in range(1000)))
+    assert replies == list(range(1, 1001))
+
+
+async def test_an_error_fails_its_own_command_only(process: Process) -> None:
+    await process.valkey.call("SET", "k", "text")
+    wrong, right = await asyncio.gather(
+        process.valkey.call("LPUSH", "k", "1"), process.valkey.call("GET", "k"), return_exceptions=True
+    )
+    assert isinstance(wrong, ValkeyError)
+    assert right == b"text"
+
+
+async def test_a_script_runs_on_a_server_that_has_never_seen_it(process: Process) -> None:
+    script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    assert await process.valkey.script(script, ["k"], [5]) == 5
+    assert await process.valkey.script(script, ["k"], [5]) == 10
+
+
+async def test_commands_of_a_view_are_counted_for_its_connection(process: Process) -> None:
+    view = process.valkey.using("voice-40")
+    await view.call("SET", "k", "1")
+    await view.call("GET", "k")
+    await process.connections.flush(process.valkey)
+    assert await process.valkey.call("HGET", "ringback:connections", "voice-40:sent") == b"2"
+
+
+async def test_a_server_that_was_away_is_used_again_when_it_is_back(
+    process: Process, valkey: ValkeyForTests
+) -> None:
+    await process.valkey.call("SET", "kept", "1")
+    await valkey.server.kill()
+    with pytest.raises(ValkeyUnavailable):
+        await process.valkey.call("GET", "kept")
+    await valkey.server.start()
+    async with asyncio.timeout(10):
+        while not process.valkey.connected:
+            await asyncio.sleep(0.02)
+    assert await process.valkey.call("GET", "kept") == b"1"
+
+
+async def test_nobody_at_the_address_is_said_within_the_time_given() -> None:
+    with pytest.raises(ValkeyUnavailable, match=r"127\.0\.0\.1"):
+        await Valkey("redis://127.0.0.1:1").start(timeout=0.3)
