@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import aiohttp
@@ -32,9 +33,9 @@ class HttpUnavailable(ConnectionError):
 
 
 class HttpReply:
-    """Status, headers and body of an answer."""
+    """Status, headers (in any case) and body of an answer."""
 
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status = status
         self.headers = headers
         self.body = body
@@ -107,7 +108,7 @@ class HttpClient:
         async with session.request(
             method, self._base + path, data=data or None, headers=headers, timeout=self._timeout
         ) as response:
-            reply = HttpReply(response.status, dict(response.headers), await response.read())
+            reply = HttpReply(response.status, response.headers, await response.read())
         if reply.status >= 400:
             raise _failure(reply)
         return reply
