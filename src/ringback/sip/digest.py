@@ -1,0 +1,187 @@
+"""HTTP digest for SIP (RFC 7616, RFC 8760): MD5 and SHA-256, qop=auth, signed nonces without state."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ringback.sip.uri import quote_string, unquote_string
+
+ALGORITHMS = ("SHA-256", "MD5")
+_HASHES = {"MD5": "md5", "SHA-256": "sha256"}
+_PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
+
+
+def _hash(algorithm: str, text: str) -> str:
+    digest = hashlib.new(_HASHES[algorithm], usedforsecurity=False)
+    digest.update(text.encode())
+    return digest.hexdigest()
+
+
+def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
+    """The stored form of a password: H(user:realm:password) in hexadecimal."""
+    return _hash(algorithm, f"{username}:{realm}:{password}")
+
+
+def nonce_key(secret: str) -> bytes:
+    """The key that signs nonces, from a secret that the nodes of a cluster share."""
+    return hashlib.sha256(b"digest nonces:" + secret.encode()).digest()
+
+
+def parse_credentials(value: str) -> dict[str, str] | None:
+    """The parameters of a credentials or challenge value; None if its scheme is not Digest."""
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() != "digest":
+        return None
+    params: dict[str, str] = {}
+    position = 0
+    rest = rest.strip()
+    while position < len(rest):
+        match = _PAIR.match(rest, position)
+        if match is None:
+            return None
+        params[match[1].lower()] = unquote_string(match[2])
+        position = match.end()
+    return params
+
+
+def response_hash(
+    algorithm: str, stored_ha1: str, method: str, params: Mapping[str, str], uri: str, qop: str
+) -> str:
+    """The `response` parameter (RFC 7616 3.4.1); an empty `qop` is the old form without nc and cnonce."""
+    ha2 = _hash(algorithm, f"{method}:{uri}")
+    nonce = params.get("nonce", "")
+    if not qop:
+        return _hash(algorithm, f"{stored_ha1}:{nonce}:{ha2}")
+    middle = f"{nonce}:{params.get('nc', '')}:{params.get('cnonce', '')}:{qop}"
+    return _hash(algorithm, f"{stored_ha1}:{middle}:{ha2}")
+
+
+class Verdict(Enum):
+    """What the check of credentials says."""
+
+    OK = "ok"
+    STALE = "stale"
+    """Right password, but the nonce is old or used: challenge again with stale=true."""
+    WRONG = "wrong"
+    """Wrong response, foreign nonce, other realm or user."""
+
+
+@dataclass(slots=True)
+class DigestServer:
+    """Challenges and checks for one realm.
+
+    A nonce is `time-random-signature`, signed with `secret`, so that any node of a cluster can check it. The
+    nonce counts that were seen are kept here; on another node a replay lives at most `lifetime` seconds.
+    """
+
+    realm: str
+    secret: bytes
+    lifetime: float = 300.0
+    algorithms: tuple[str, ...] = ALGORITHMS
+    max_nonces: int = 10_000
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def nonce(self, now: float, random: bytes) -> str:
+        """A fresh nonce; `random` are a few random bytes."""
+        body = f"{int(now):x}-{random.hex()}"
+        return f"{body}-{self._sign(body)}"
+
+    def challenges(self, now: float, random: bytes, *, stale: bool = False) -> list[str]:
+        """WWW-Authenticate or Proxy-Authenticate values, the strongest first (RFC 8760 2.4)."""
+        nonce = self.nonce(now, random)
+        again = ", stale=true" if stale else ""
+        return [
+            f"Digest realm={quote_string(self.realm)}, nonce={quote_string(nonce)}, algorithm={name}, "
+            f'qop="auth"{again}'
+            for name in self.algorithms
+        ]
+
+    def verify(
+        self, credentials: Mapping[str, str], method: str, stored: Mapping[str, str], now: float
+    ) -> Verdict:
+        """Check parsed credentials. `stored` maps algorithm to HA1; a missing algorithm is refused."""
+        algorithm = credentials.get("algorithm", "MD5").upper()
+        known = stored.get(algorithm)
+        if known is None or algorithm not in self.algorithms or credentials.get("realm") != self.realm:
+            return Verdict.WRONG
+        qop = credentials.get("qop", "")
+        if qop not in ("", "auth"):
+            return Verdict.WRONG
+        expected = response_hash(algorithm, known, method, credentials, credentials.get("uri", ""), qop)
+        given = credentials.get("response", "").lower()
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")):
+            return Verdict.WRONG
+        return self._check_nonce(credentials, now, counted=bool(qop))
+
+    def _check_nonce(self, credentials: Mapping[str, str], now: float, *, counted: bool) -> Verdict:
+        nonce = credentials.get("nonce", "")
+        body, _, signature = nonce.rpartition("-")
+        made, _, _ = body.partition("-")
+        if not hmac.compare_digest(self._sign(body), signature) or not made:
+            return Verdict.WRONG
+        if now - int(made, 16) > self.lifetime:
+            return Verdict.STALE
+        if counted and not self._count(nonce, credentials.get("nc", "")):
+            return Verdict.STALE
+        return Verdict.OK
+
+    def _count(self, nonce: str, nc: str) -> bool:
+        """True if this nonce count is higher than any before (RFC 7616 3.4.6)."""
+        try:
+            count = int(nc, 16)
+        except ValueError:
+            return False
+        if count <= self._counts.get(nonce, 0):
+            return False
+        self._counts.pop(nonce, None)
+        self._counts[nonce] = count
+        if len(self._counts) > self.max_nonces:
+            del self._counts[next(iter(self._counts))]
+        return True
+
+    def _sign(self, body: str) -> str:
+        text = f"{self.realm}:{body}".encode("utf-8", "surrogateescape")
+        return hmac.new(self.secret, text, hashlib.sha256).hexdigest()[:32]
+
+
+@dataclass(slots=True)
+class DigestClient:
+    """Answers challenges with one user name and password; counts the uses of each nonce."""
+
+    username: str
+    password: str
+    _uses: dict[str, int] = field(default_factory=dict)
+
+    def answer(self, challenges: list[str], method: str, uri: str, cnonce: str) -> str | None:
+        """An Authorization value for the best challenge that we can answer, or None."""
+        chosen: dict[str, str] | None = None
+        for value in challenges:
+            params = parse_credentials(value)
+            if params is None or params.get("algorithm", "MD5").upper() not in _HASHES:
+                continue
+            chosen = params
+            break
+        return None if chosen is None else self._respond(chosen, method, uri, cnonce)
+
+    def _respond(self, challenge: dict[str, str], method: str, uri: str, cnonce: str) -> str:
+        algorithm = challenge.get("algorithm", "MD5").upper()
+        realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
+        qop = "auth" if "auth" in challenge.get("qop", "").replace(",", " ").split() else ""
+        count = self._uses[nonce] = self._uses.get(nonce, 0) + 1
+        params = {"nonce": nonce, "nc": f"{count:08x}", "cnonce": cnonce}
+        stored = ha1(self.username, realm, self.password, algorithm)
+        value = (
+            f"Digest username={quote_string(self.username)}, realm={quote_string(realm)}, "
+            f"nonce={quote_string(nonce)}, uri={quote_string(uri)}, algorithm={algorithm}, "
+            f'response="{response_hash(algorithm, stored, method, params, uri, qop)}"'
+        )
+        if qop:
+            value += f', qop=auth, nc={params["nc"]}, cnonce="{cnonce}"'
+        if "opaque" in challenge:
+            value += f", opaque={quote_string(challenge['opaque'])}"
+        return value

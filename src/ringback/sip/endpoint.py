@@ -1,0 +1,436 @@
+"""The asyncio shell: sockets below, the transaction layer inside, requests and responses above."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from inspect import isawaitable
+
+from ringback.sip import layer as core
+from ringback.sip.build import can_be_answered, response_to_malformed
+from ringback.sip.errors import SipParseError
+from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.ids import IdSource
+from ringback.sip.message import CSeq, Message, Request, Response
+from ringback.sip.parser import parse_message
+from ringback.sip.tcp import TcpConnection, TcpPool
+from ringback.sip.transactions import Timers
+from ringback.sip.transport import Destination, Source, UdpSocket, is_address
+from ringback.sip.uri import NameAddr, SipUri, Via
+
+_log = logging.getLogger(__name__)
+_ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+
+OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
+Trace = Callable[[str, bytes, Destination], None]
+Admit = Callable[[Request, Source], Response | None]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the endpoint was made."""
+
+    received: int = 0
+    sent: int = 0
+    repeated: int = 0
+    """Retransmissions that were sent."""
+    parse_errors: int = 0
+    failures: int = 0
+    """Messages that could not be sent."""
+
+
+class SipEndpoint:
+    """Sends and receives SIP over UDP and TCP.
+
+    `on_request(tx, request)` is called with each new request (and each ACK to a 2xx); it may be a coroutine
+    function. `admit(request, source)` is asked before anything is done for a new request: the response that
+    it returns is sent without a transaction (8.2.7). `advertised_host` is what Via says when a listener is
+    bound to all addresses. `trace(direction, data, peer)` sees each message, direction `in` or `out`.
+    """
+
+    def __init__(
+        self,
+        on_request: OnRequest,
+        *,
+        user_agent: str = "Ringback",
+        advertised_host: str | None = None,
+        timers: Timers | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        trace: Trace | None = None,
+        admit: Admit | None = None,
+    ) -> None:
+        self._on_request = on_request
+        self._admit = admit
+        self._user_agent = user_agent
+        self._advertised = advertised_host
+        self._trace = trace
+        self._layer_timers = timers
+        self.ids = IdSource(random)
+        self.counters = Counters()
+        self._layer = core.TransactionLayer(self.ids, timers)
+        self._tcp = TcpPool(self)
+        self._udp: list[UdpSocket] = []
+        self._listening: dict[str, tuple[str, int]] = {}
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._local_hosts: dict[str, str] = {}
+        self._closed = False
+
+    # Life
+
+    async def listen_udp(self, host: str, port: int = 0) -> tuple[str, int]:
+        """Bind a UDP socket; returns the address that was bound. Raises OSError."""
+        sock = UdpSocket.bind(host, port, self._received)
+        self._udp.append(sock)
+        self._listening.setdefault("udp", (sock.host, sock.port))
+        return sock.host, sock.port
+
+    async def listen_tcp(self, host: str, port: int = 0) -> tuple[str, int]:
+        """Listen for TCP connections; returns the address that was bound. Raises OSError."""
+        bound = await self._tcp.listen(host, port)
+        self._listening.setdefault("tcp", bound)
+        return bound
+
+    async def close(self) -> None:
+        """Close every socket; transactions that are under way are dropped."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tcp.close()
+        for sock in self._udp:
+            sock.close()
+
+    @property
+    def transactions(self) -> int:
+        """Transactions alive."""
+        return len(self._layer)
+
+    @property
+    def connections(self) -> int:
+        """Open TCP connections."""
+        return len(self._tcp)
+
+    def is_connected(self, destination: Destination) -> bool:
+        """True if there is an open TCP connection to a destination."""
+        return self._tcp.is_connected(destination.host, destination.port)
+
+    def local_address(self, transport: str, toward: str = "") -> tuple[str, int]:
+        """What this endpoint says in Via and Contact for a transport, when it talks to host `toward`."""
+        known = self._listening
+        bound = known.get(transport) or next(iter(known.values()), ("127.0.0.1", 5060))
+        host, port = bound
+        if self._advertised:
+            return self._advertised, port
+        return (self._host_toward(toward) if host in _ANY else host), port
+
+    def contact(self, destination: Destination, user: str | None = None) -> NameAddr:
+        """A Contact under which a peer at `destination` reaches this endpoint."""
+        host, port = self.local_address(destination.transport, destination.host)
+        params: dict[str, str | None] = {} if destination.transport == "udp" else {"transport": "tcp"}
+        return NameAddr(SipUri("sip", user, host, port, params))
+
+    # Sending
+
+    def new_request(
+        self,
+        method: str,
+        uri: SipUri | str,
+        *,
+        from_: NameAddr,
+        to: NameAddr,
+        headers: Iterable[tuple[str, str]] = (),
+        call_id: str | None = None,
+        cseq: int = 1,
+    ) -> Request:
+        """A request outside a dialog (8.1.1); From gets a tag if it has none."""
+        sender = from_ if from_.tag else from_.with_tag(self.ids.tag())
+        request = Request(method, uri)
+        request.headers = [
+            ("Max-Forwards", "70"),
+            ("From", str(sender)),
+            ("To", str(to)),
+            ("Call-ID", call_id or self.ids.call_id()),
+            ("CSeq", str(CSeq(cseq, method))),
+            ("User-Agent", self._user_agent),
+        ]
+        for name, value in headers:
+            request.add(name, value)
+        return request
+
+    def send_request(
+        self,
+        request: Request,
+        destination: Destination,
+        *,
+        branch: str | None = None,
+        on_response: Callable[[Response], None] | None = None,
+    ) -> ClientTransaction:
+        """Start a client transaction: a Via with a new branch is put on top of `request`."""
+        if not request.has("Max-Forwards"):
+            request.add("Max-Forwards", "70")
+        self._push_via(request, destination, branch)
+        client = ClientTransaction(self, request, destination, on_response)
+        now = self._now()
+        transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
+        transaction.user = client
+        client.core = transaction
+        self._run()
+        return client
+
+    def cancel(self, client: ClientTransaction) -> None:
+        """See `ClientTransaction.cancel`."""
+        if client.core is not None:
+            self._layer.cancel(client.core, self._now())
+            self._run()
+
+    def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
+        """See `ServerTransaction.respond` and `accept`."""
+        done = self._layer.respond(transaction, response, self._now(), until_ack=until_ack)
+        self._run()
+        return done
+
+    def send_ack(self, ack: Request, destination: Destination) -> None:
+        """Send the ACK of a 2xx with a Via of its own (13.2.2.4); it has no transaction."""
+        self._push_via(ack, destination, None)
+        self.send(ack, destination)
+
+    def repeat_ack(self, ack: Request, destination: Destination) -> None:
+        """Send an ACK again as it is."""
+        self.counters.repeated += 1
+        self.send(ack, destination)
+
+    def send(self, message: Message, destination: Destination) -> None:
+        """Send a message as it is, without a transaction."""
+        self._send(message.to_bytes(), destination, _nothing)
+
+    def _push_via(self, request: Request, destination: Destination, branch: str | None) -> None:
+        host, port = self.local_address(destination.transport, destination.host)
+        params = {"branch": branch or self.ids.branch()}
+        via = Via(destination.transport.upper(), host, port, params)
+        text = f"{via};rport" if destination.transport == "udp" else str(via)
+        request.prepend("Via", text)
+
+    def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
+        if self._closed:
+            return
+        host = "127.0.0.1" if destination.host == "localhost" else destination.host
+        if not is_address(host):
+            self._spawn(self._resolve_and_send(data, destination, failed))
+            return
+        self.counters.sent += 1
+        if self._trace is not None:
+            self._trace("out", data, destination)
+        try:
+            self._transmit(data, destination, host, failed)
+        except OSError:
+            self.counters.failures += 1
+            asyncio.get_running_loop().call_soon(failed)
+
+    def _transmit(self, data: bytes, destination: Destination, host: str, failed: Callable[[], None]) -> None:
+        if destination.transport == "udp":
+            sock = destination.socket if isinstance(destination, Source) else None
+            if sock is None:
+                sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
+            if sock is None:
+                raise OSError("no UDP socket for this address")
+            sock.send(data, host, destination.port)
+            return
+        connection = destination.connection if isinstance(destination, Source) else None
+        if connection is None or not connection.send(data):
+            self._tcp.send(host, destination.port, data, failed)
+
+    async def _resolve_and_send(
+        self, data: bytes, destination: Destination, failed: Callable[[], None]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
+        except OSError:
+            self.counters.failures += 1
+            failed()
+            return
+        host = str(found[0][4][0])
+        self._send(data, Destination(destination.transport, host, destination.port), failed)
+
+    # Receiving
+
+    def tcp_received(self, data: bytes, source: Source) -> None:
+        """A connection has a whole message."""
+        self._received(data, source)
+
+    def tcp_garbage(self, source: Source) -> None:
+        """A connection sent what cannot be cut into messages."""
+        self.counters.parse_errors += 1
+
+    def tcp_lost(self, connection: TcpConnection) -> None:
+        """A connection is gone: what waits for an answer on it fails now, not after 32 s."""
+        if not self._closed:
+            self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
+            self._run()
+
+    def _received(self, data: bytes, source: Source) -> None:
+        if data.strip(b"\r\n\x00") == b"":
+            # RFC 5626 keep-alive over UDP, or an empty datagram that opens a NAT binding.
+            return
+        self.counters.received += 1
+        if self._trace is not None:
+            self._trace("in", data, source)
+        try:
+            message = parse_message(data)
+        except SipParseError as error:
+            self._refuse(error, source)
+            return
+        if isinstance(message, Request):
+            source = self._mark_via(message, source)
+            if self._admit is not None and self._refused(message, source):
+                return
+        self._layer.receive(message, self._now(), reliable=source.reliable, peer=source)
+        self._run()
+
+    def _refused(self, request: Request, source: Source) -> bool:
+        if request.method == "ACK" or self._layer.knows(request) or self._admit is None:
+            return False
+        response = self._admit(request, source)
+        if response is None:
+            return False
+        self._send(response.to_bytes(), source, _nothing)
+        return True
+
+    def _refuse(self, error: SipParseError, source: Source) -> None:
+        self.counters.parse_errors += 1
+        request = error.message
+        if isinstance(request, Request) and can_be_answered(request):
+            response = response_to_malformed(request, error)
+            self._send(response.to_bytes(), source, _nothing)
+
+    @staticmethod
+    def _mark_via(request: Request, source: Source) -> Source:
+        """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
+        via = request.via
+        if "rport" in via.params:
+            via = via.with_params(received=source.host, rport=str(source.port))
+        elif via.host != source.host or "received" in via.params:
+            via = via.with_params(received=source.host)
+        else:
+            return _reply_source(via, source)
+        request.replace_first("Via", via)
+        return _reply_source(via, source)
+
+    # Turning outputs into effects
+
+    def _run(self) -> None:
+        while outputs := self._layer.take_outputs():
+            for output in outputs:
+                self._handle(output)
+        self._arm()
+
+    def _handle(self, output: core.Output) -> None:
+        match output:
+            case core.Send(transaction, data, repeated):
+                self.counters.repeated += repeated
+                self._send(data, transaction.peer, partial(self._failed, transaction))
+            case core.RequestReceived(transaction):
+                server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
+                transaction.user = server
+                self._hand_over(server)
+            case core.AckReceived(request, peer, transaction):
+                if transaction is not None and transaction.user is not None:
+                    transaction.user.ack_received(request)
+                self._hand_over(ServerTransaction(self, request, peer, None))
+            case core.ResponseReceived(transaction, response):
+                if transaction.user is not None:
+                    transaction.user.deliver(response)
+            case core.Cancelled(transaction):
+                transaction.user.cancel_received()
+            case core.Unacknowledged(transaction):
+                if transaction.user is not None:
+                    transaction.user.ack_received(None)
+            case core.Ended():
+                pass
+
+    def _hand_over(self, server: ServerTransaction) -> None:
+        try:
+            result = self._on_request(server, server.request)
+        except Exception:
+            self._broken_handler(server)
+            return
+        if isawaitable(result):
+            self._spawn(self._guard(server, result))
+
+    async def _guard(self, server: ServerTransaction, result: Awaitable[None]) -> None:
+        try:
+            await result
+        except Exception:
+            self._broken_handler(server)
+
+    @staticmethod
+    def _broken_handler(server: ServerTransaction) -> None:
+        _log.exception("the handler of a %s failed", server.request.method)
+        if server.can_respond and server.final is None:
+            server.reply(500)
+
+    def _failed(self, transaction: core.Transaction) -> None:
+        self.counters.failures += 1
+        self._layer.transport_failed(transaction, self._now())
+        self._run()
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Time
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _arm(self) -> None:
+        due = self._layer.next_timer()
+        timer = self._timer
+        if due is None or self._closed:
+            return
+        if timer is not None and not timer.cancelled():
+            if timer.when() <= due:
+                return
+            timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._layer.handle_timers(self._now())
+        self._run()
+
+    def _host_toward(self, toward: str) -> str:
+        """The local address from which the kernel would talk to a host."""
+        if not toward or not is_address(toward):
+            return "127.0.0.1"
+        if toward not in self._local_hosts:
+            family = socket.AF_INET6 if ":" in toward else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((toward, 9))
+                self._local_hosts[toward] = probe.getsockname()[0]
+        return self._local_hosts[toward]
+
+
+def _reply_source(via: Via, source: Source) -> Source:
+    host, port = via.reply_address
+    if source.transport != "udp" or (host, port) == (source.host, source.port):
+        return source
+    return Source("udp", host, port, socket=source.socket)
+
+
+def _goes_over(peer: Destination, connection: TcpConnection) -> bool:
+    return peer.transport == "tcp" and (peer.host, peer.port) == connection.remote
+
+
+def _nothing() -> None:
+    pass

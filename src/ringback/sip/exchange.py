@@ -1,0 +1,177 @@
+"""The two sides of a transaction as their users see them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ringback.sip.build import response_to
+from ringback.sip.message import Request, Response
+from ringback.sip.transport import Destination, Source
+
+if TYPE_CHECKING:
+    from ringback.sip.endpoint import SipEndpoint
+    from ringback.sip.layer import Transaction
+
+
+class ClientTransaction:
+    """A request under way.
+
+    Read it with `async for response in tx` (ends after the final response) or `await tx.final()`, or give
+    `on_response` to be called with every response. A final response always comes: 408 or 503 is made up here
+    (`response.local`) if the peer is silent or cannot be reached.
+    """
+
+    def __init__(
+        self,
+        endpoint: SipEndpoint,
+        request: Request,
+        destination: Destination,
+        on_response: Callable[[Response], None] | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self.request = request
+        self.destination = destination
+        self.on_response = on_response
+        self.core: Transaction | None = None
+        self._unread: deque[Response] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._final: Response | None = None
+        self._ack: tuple[str | None, Request, Destination] | None = None
+
+    @property
+    def response(self) -> Response | None:
+        """The final response, if it has come."""
+        return self._final
+
+    def cancel(self) -> None:
+        """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408."""
+        if self._final is None:
+            self._endpoint.cancel(self)
+
+    def send_ack(self, ack: Request, destination: Destination | None = None) -> None:
+        """Send the ACK of a 2xx and send it again for every repetition of that 2xx (13.2.2.4)."""
+        target = destination or self.destination
+        self._endpoint.send_ack(ack, target)
+        self._ack = (ack.to_tag, ack, target)
+
+    async def final(self, timeout: float | None = None) -> Response:
+        """The final response. Raises TimeoutError after `timeout` seconds (the transaction goes on)."""
+        async with asyncio.timeout(timeout):
+            while self._final is None:
+                await self._changed()
+        return self._final
+
+    async def __aiter__(self) -> AsyncIterator[Response]:
+        while True:
+            while self._unread:
+                response = self._unread.popleft()
+                yield response
+                if not response.is_provisional:
+                    return
+            await self._changed()
+
+    def deliver(self, response: Response) -> None:
+        """The endpoint hands over a response."""
+        if self._final is not None and self._ack is not None and self._ack[0] == response.to_tag:
+            self._endpoint.repeat_ack(self._ack[1], self._ack[2])
+            return
+        if self._final is None:
+            self._unread.append(response)
+            if not response.is_provisional:
+                self._final = response
+        if self.on_response is not None:
+            self.on_response(response)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _changed(self) -> None:
+        if self._wake is None or self._wake.done():
+            self._wake = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._wake)
+
+
+class ServerTransaction:
+    """A request that was received. An ACK to a 2xx has no transaction: `can_respond` is false."""
+
+    def __init__(
+        self, endpoint: SipEndpoint, request: Request, source: Source, core: Transaction | None
+    ) -> None:
+        self._endpoint = endpoint
+        self._core = core
+        self.request = request
+        self.source = source
+        self.cancelled = False
+        """True once the peer has sent CANCEL."""
+        self.on_cancel: Callable[[], None] | None = None
+        """Called when the peer cancels; the CANCEL is answered already, the INVITE is to be answered 487."""
+        self.on_unacknowledged: Callable[[], None] | None = None
+        """Called when no ACK came to the final response within 64*T1."""
+        self._acknowledged: asyncio.Future[Request | None] | None = None
+
+    @property
+    def can_respond(self) -> bool:
+        """False for an ACK."""
+        return self._core is not None
+
+    @property
+    def to_tag(self) -> str:
+        """The tag that this side gives to To."""
+        return self._core.to_tag if self._core is not None else ""
+
+    @property
+    def final(self) -> Response | None:
+        """The final response that was sent."""
+        last = self._core.last if self._core is not None else None
+        return last if last is not None and not last.is_provisional else None
+
+    def respond(self, response: Response) -> bool:
+        """Send a response; False if the transaction is past that (or there is none)."""
+        return self._core is not None and self._endpoint.respond(self._core, response)
+
+    def reply(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> Response:
+        """Build a response with this transaction's To tag, send it and return it."""
+        response = response_to(
+            self.request,
+            status,
+            reason,
+            to_tag=self.to_tag,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+        self.respond(response)
+        return response
+
+    def accept(self, response: Response) -> asyncio.Future[Request | None]:
+        """Send a 2xx to an INVITE and repeat it until its ACK (13.3.1.4).
+
+        The future gives the ACK, or None if none came within 64*T1 (the session is then to be ended by BYE).
+        """
+        self._acknowledged = asyncio.get_running_loop().create_future()
+        if self._core is None or not self._endpoint.respond(self._core, response, until_ack=True):
+            self._acknowledged.set_result(None)
+        return self._acknowledged
+
+    def cancel_received(self) -> None:
+        """The endpoint tells of a CANCEL."""
+        self.cancelled = True
+        if self.on_cancel is not None:
+            self.on_cancel()
+
+    def ack_received(self, ack: Request | None) -> None:
+        """The endpoint tells of the ACK to a 2xx, or with None that it did not come."""
+        if self._acknowledged is not None and not self._acknowledged.done():
+            self._acknowledged.set_result(ack)
+        if ack is None and self.on_unacknowledged is not None:
+            self.on_unacknowledged()

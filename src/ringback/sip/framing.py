@@ -1,0 +1,108 @@
+"""Whole messages out of a TCP byte stream (RFC 3261 18.3), with the keep-alive of RFC 5626 3.5.1."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ringback.sip.errors import SipParseError
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 256 * 1024
+
+_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A double CRLF between messages; the answer is `PONG`."""
+
+
+PONG = b"\r\n"
+_PING = Ping()
+
+
+class StreamFramer:
+    """Cuts a stream into messages. Any number of messages may come in one segment, and any part of one."""
+
+    __slots__ = ("_broken", "_buffer", "_max_body", "_max_head", "_need")
+
+    def __init__(self, max_head: int = MAX_HEAD, max_body: int = MAX_BODY) -> None:
+        self._buffer = bytearray()
+        self._need = 0
+        self._max_head = max_head
+        self._max_body = max_body
+        self._broken = False
+
+    def feed(self, data: bytes) -> list[bytes | Ping]:
+        """Take what was received; return the whole messages and pings in it.
+
+        Raises SipParseError once the stream can no longer be cut (no usable Content-Length, limits exceeded);
+        what came whole before the fault is lost with it, and the connection must be closed.
+        """
+        if self._broken:
+            raise SipParseError("stream is out of step")
+        self._buffer += data
+        found: list[bytes | Ping] = []
+        try:
+            while (item := self._next()) is not None:
+                found.append(item)
+        except SipParseError:
+            self._broken = True
+            if not found:
+                raise
+        return found
+
+    @property
+    def broken(self) -> bool:
+        """True if the stream can no longer be cut; the connection is to be closed."""
+        return self._broken
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._buffer)
+
+    def _next(self) -> bytes | Ping | None:
+        buffer = self._buffer
+        if not self._need:
+            if ping := self._skip_line_breaks():
+                return ping
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(buffer) > self._max_head:
+                    raise SipParseError("headers too large", 513)
+                return None
+            self._need = end + 4 + self._body_length(bytes(buffer[: end + 2]))
+        if len(buffer) < self._need:
+            return None
+        message = bytes(buffer[: self._need])
+        del buffer[: self._need]
+        self._need = 0
+        return message
+
+    def _skip_line_breaks(self) -> Ping | None:
+        buffer = self._buffer
+        if not buffer or buffer[0] not in b"\r\n":
+            return None
+        if buffer.startswith(b"\r\n\r\n"):
+            del buffer[:4]
+            return _PING
+        if bytes(buffer) not in (b"\r", b"\r\n", b"\r\n\r"):
+            stripped = bytes(buffer).lstrip(b"\r\n")
+            buffer[:] = stripped
+        return None
+
+    def _body_length(self, head: bytes) -> int:
+        if len(head) > self._max_head:
+            raise SipParseError("headers too large", 513)
+        values = set(_LENGTH.findall(head))
+        if len(values) != 1:
+            # RFC 3261 20.14: over a stream transport the header must be there, once.
+            raise SipParseError("no usable Content-Length")
+        value = values.pop()
+        if not value.isdigit() or len(value) > 9:
+            raise SipParseError("bad Content-Length")
+        if int(value) > self._max_body:
+            raise SipParseError("body too large", 513)
+        return int(value)

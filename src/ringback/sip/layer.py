@@ -1,0 +1,355 @@
+"""The transaction layer: matches messages to transactions and runs them (RFC 3261 17, 9, 13.3.1.4; RFC 6026).
+
+Pure: messages and `now` go in; outputs and the next timer come out. `peer` is whatever the shell needs to
+send (an address, a connection); the layer only carries it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ringback.sip.build import ack_for_failure, cancel_for, response_to
+from ringback.sip.ids import BRANCH_COOKIE, IdSource
+from ringback.sip.message import Message, Request, Response
+from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
+
+Key = tuple[str, ...]
+
+
+class Transaction:
+    """One transaction. `user` belongs to the transaction user."""
+
+    __slots__ = (
+        "_wire",
+        "accepted_key",
+        "acked",
+        "cancel_wanted",
+        "is_client",
+        "key",
+        "last",
+        "machine",
+        "peer",
+        "request",
+        "to_tag",
+        "user",
+    )
+
+    def __init__(self, request: Request, machine: Machine, key: Key, peer: Any, *, is_client: bool) -> None:
+        self.request = request
+        self.machine = machine
+        self.key = key
+        self.accepted_key: Key | None = None
+        """Set while a 2xx waits for its ACK."""
+        self.peer = peer
+        self.is_client = is_client
+        self.last: Response | None = None
+        """The last response that was received (client) or sent (server)."""
+        self.to_tag = ""
+        """The tag that this side gives to To (server)."""
+        self.cancel_wanted = False
+        self.acked = False
+        self.user: Any = None
+        self._wire = b""
+
+    @property
+    def state(self) -> State:
+        """The state under its name of RFC 3261."""
+        return self.machine.state
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes for the peer of a transaction."""
+
+    transaction: Transaction
+    data: bytes
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request with its server transaction."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
+
+    request: Request
+    peer: Any
+    transaction: Transaction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response for the user; local ones (408 after timers B and F, 503) are marked."""
+
+    transaction: Transaction
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """No ACK came to the final response within 64*T1."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The transaction is gone."""
+
+    transaction: Transaction
+
+
+Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended
+
+
+def _branch(message: Message) -> str:
+    """The branch, or for a peer without the magic cookie what identifies its request (17.2.3)."""
+    branch = message.via.branch
+    if branch.startswith(BRANCH_COOKIE) and len(branch) > len(BRANCH_COOKIE):
+        return branch
+    return f"{message.call_id}|{message.cseq.number}|{message.from_tag}|{message.via.sent_by}|{branch}"
+
+
+def _server_key(request: Request, method: str) -> Key:
+    return (_branch(request), request.via.sent_by, method)
+
+
+def _accepted_key(message: Message, to_tag: str | None) -> Key:
+    return (message.call_id, str(message.cseq.number), message.from_tag or "", to_tag or "")
+
+
+def _is_success(response: Response | None) -> bool:
+    return response is not None and response.is_success
+
+
+def _input_of(response: Response) -> Input:
+    if response.status < 200:
+        return Input.PROVISIONAL
+    return Input.SUCCESS if response.status < 300 else Input.FAILURE
+
+
+class TransactionLayer:
+    """All transactions of one endpoint."""
+
+    def __init__(self, ids: IdSource, timers: Timers | None = None) -> None:
+        self._ids = ids
+        self._timers = timers or Timers()
+        self._durations = {kind: self._timers.durations(reliable=kind) for kind in (False, True)}
+        self._client: dict[Key, Transaction] = {}
+        self._server: dict[Key, Transaction] = {}
+        self._accepted: dict[Key, Transaction] = {}
+        self._heap: list[tuple[float, int, Transaction, Input]] = []
+        self._order = 0
+        self._outputs: list[Output] = []
+        self.stray = 0
+        """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
+
+    def __len__(self) -> int:
+        """Transactions alive."""
+        return len(self._client) + len(self._server)
+
+    def take_outputs(self) -> list[Output]:
+        """What is to be done since the last call, in order."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def next_timer(self) -> float | None:
+        """When `handle_timers` is to be called next."""
+        heap = self._heap
+        while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def handle_timers(self, now: float) -> None:
+        """Fire what is due."""
+        while (due := self.next_timer()) is not None and due <= now:
+            _, _, transaction, timer = heapq.heappop(self._heap)
+            transaction.machine.timers.pop(timer, None)
+            self._step(transaction, timer, now)
+
+    # Client side
+
+    def request(self, request: Request, now: float, *, reliable: bool, peer: Any) -> Transaction:
+        """Start a client transaction for a request that has its Via on top."""
+        kind = KINDS["client", request.method == "INVITE"]
+        machine = Machine(kind, self._durations[reliable], self._timers.t2)
+        transaction = Transaction(
+            request, machine, (request.via.branch, request.method), peer, is_client=True
+        )
+        self._client[transaction.key] = transaction
+        transaction._wire = request.to_bytes()
+        self._outputs.append(Send(transaction, transaction._wire))
+        machine.begin(now)
+        self._schedule(transaction)
+        return transaction
+
+    def cancel(self, transaction: Transaction, now: float) -> None:
+        """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
+        transaction.cancel_wanted = True
+        if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
+            reliable = transaction.machine.durations[Input.TIMER_A] is None
+            self.request(cancel_for(transaction.request), now, reliable=reliable, peer=transaction.peer)
+            transaction.machine.start(Input.TIMER_CANCEL, now)
+            self._schedule(transaction)
+
+    def transport_failed(self, transaction: Transaction, now: float) -> None:
+        """The shell could not send for this transaction."""
+        self._step(transaction, Input.TRANSPORT_ERROR, now)
+
+    def peer_lost(self, lost: Callable[[Any], bool], now: float) -> None:
+        """The connection is gone to every peer for which `lost` is true; requests on it fail (18.4)."""
+        for transaction in [item for item in self._client.values() if lost(item.peer)]:
+            self._step(transaction, Input.TRANSPORT_ERROR, now)
+
+    # Server side
+
+    def receive(self, message: Request | Response, now: float, *, reliable: bool, peer: Any) -> None:
+        """Take a message from the wire."""
+        if isinstance(message, Response):
+            self._receive_response(message, now)
+        elif message.method == "ACK":
+            self._receive_ack(message, now, peer)
+        else:
+            self._receive_request(message, now, reliable, peer)
+
+    def knows(self, request: Request) -> bool:
+        """True if this request, or the INVITE that it cancels, has a server transaction."""
+        method = "INVITE" if request.method == "CANCEL" else request.method
+        return _server_key(request, method) in self._server
+
+    def respond(
+        self, transaction: Transaction, response: Response, now: float, *, until_ack: bool = False
+    ) -> bool:
+        """Send a response; False if the transaction is past that.
+
+        `until_ack` repeats a 2xx to INVITE until its ACK, and reports `Unacknowledged` after 64*T1
+        (13.3.1.4).
+        """
+        happened = _input_of(response)
+        if (transaction.state, happened) not in transaction.machine.kind.table or transaction.is_client:
+            return False
+        transaction.last = response
+        transaction._wire = response.to_bytes()
+        self._step(transaction, happened, now)
+        if until_ack and transaction.state is State.ACCEPTED:
+            transaction.accepted_key = _accepted_key(response, response.to_tag)
+            self._accepted[transaction.accepted_key] = transaction
+            transaction.machine.start(Input.TIMER_2XX, now)
+            self._schedule(transaction)
+        return True
+
+    def _receive_response(self, response: Response, now: float) -> None:
+        transaction = self._client.get((response.via.branch, response.cseq.method))
+        if transaction is None:
+            self.stray += 1
+            return
+        transaction.last = response
+        self._step(transaction, _input_of(response), now)
+        if transaction.cancel_wanted and response.is_provisional:
+            self.cancel(transaction, now)
+
+    def _receive_ack(self, request: Request, now: float, peer: Any) -> None:
+        transaction = self._server.get(_server_key(request, "INVITE"))
+        if transaction is not None and transaction.state is not State.ACCEPTED:
+            self._step(transaction, Input.ACK, now)
+            return
+        waiting = self._accepted.get(_accepted_key(request, request.to_tag))
+        if waiting is not None:
+            if waiting.acked:
+                return
+            waiting.acked = True
+            self._step(waiting, Input.ACK, now)
+        self._outputs.append(AckReceived(request, peer, waiting))
+
+    def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any) -> None:
+        known = self._server.get(_server_key(request, request.method))
+        if known is not None:
+            self._step(known, Input.REQUEST, now)
+            return
+        kind = KINDS["server", request.method == "INVITE"]
+        machine = Machine(kind, self._durations[reliable], self._timers.t2)
+        key = _server_key(request, request.method)
+        transaction = Transaction(request, machine, key, peer, is_client=False)
+        transaction.to_tag = self._ids.tag()
+        self._server[transaction.key] = transaction
+        machine.begin(now)
+        self._schedule(transaction)
+        if request.method == "CANCEL":
+            self._answer_cancel(transaction, now)
+        else:
+            self._outputs.append(RequestReceived(transaction))
+
+    def _answer_cancel(self, cancel: Transaction, now: float) -> None:
+        """RFC 3261 9.2: 200 while the INVITE is pending or has failed, 481 once it is not there."""
+        invite = self._server.get(_server_key(cancel.request, "INVITE"))
+        if invite is None or invite.state is State.ACCEPTED:
+            status, tag = 481, cancel.to_tag
+        else:
+            status, tag = 200, invite.to_tag
+        self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
+        if invite is not None and invite.state is State.PROCEEDING:
+            self._outputs.append(Cancelled(invite))
+
+    # Running a machine
+
+    def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
+        for action in transaction.machine.step(happened, now):
+            self._act(transaction, action)
+        self._schedule(transaction)
+        if transaction.state is State.TERMINATED:
+            self._end(transaction)
+
+    def _schedule(self, transaction: Transaction) -> None:
+        for due, timer in transaction.machine.started:
+            self._order += 1
+            heapq.heappush(self._heap, (due, self._order, transaction, timer))
+        transaction.machine.started.clear()
+
+    def _act(self, transaction: Transaction, action: Do) -> None:
+        if action is Do.SEND:
+            transaction.machine.timers.pop(Input.TIMER_100, None)
+            self._outputs.append(Send(transaction, transaction._wire))
+        elif action in (Do.RESEND, Do.RESEND_DOUBLED, Do.RESEND_T2):
+            if transaction._wire:
+                self._outputs.append(Send(transaction, transaction._wire, repeated=True))
+        elif action is Do.DELIVER:
+            if transaction.is_client and transaction.last is not None:
+                self._outputs.append(ResponseReceived(transaction, transaction.last))
+        elif action is Do.SEND_ACK and transaction.last is not None:
+            ack = ack_for_failure(transaction.request, transaction.last)
+            self._outputs.append(Send(transaction, ack.to_bytes()))
+        elif action is Do.SEND_TRYING:
+            transaction._wire = response_to(transaction.request, 100).to_bytes()
+            self._outputs.append(Send(transaction, transaction._wire))
+        elif action in (Do.TIMED_OUT, Do.FAILED):
+            self._give_up(transaction, 408 if action is Do.TIMED_OUT else 503)
+
+    def _give_up(self, transaction: Transaction, status: int) -> None:
+        if transaction.is_client:
+            response = response_to(transaction.request, status)
+            response.local = True
+            self._outputs.append(ResponseReceived(transaction, response))
+        elif not transaction.acked and (transaction.accepted_key or not _is_success(transaction.last)):
+            self._outputs.append(Unacknowledged(transaction))
+
+    def _end(self, transaction: Transaction) -> None:
+        owner = self._client if transaction.is_client else self._server
+        owner.pop(transaction.key, None)
+        if transaction.accepted_key is not None:
+            self._accepted.pop(transaction.accepted_key, None)
+        self._outputs.append(Ended(transaction))

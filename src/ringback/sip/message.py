@@ -1,0 +1,355 @@
+"""SIP requests and responses (RFC 3261 7). Header values stay text until they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
+
+from ringback.sip.errors import SipParseError
+from ringback.sip.names import canonical
+from ringback.sip.reasons import reason_phrase
+from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
+
+T = TypeVar("T")
+
+
+class CSeq(NamedTuple):
+    """Sequence number and method (RFC 3261 20.16)."""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+    @classmethod
+    def parse(cls, text: str) -> CSeq:
+        """Read a CSeq value. Raises SipParseError; numbers from 2**31 on are refused (8.1.1.5)."""
+        parts = text.split()
+        if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit()):
+            raise SipParseError("bad CSeq")
+        if len(parts[0]) > 10 or int(parts[0]) >= 2**31:
+            raise SipParseError("CSeq number out of range")
+        return cls(int(parts[0]), parts[1])
+
+
+def parse_number(text: str, limit: int = 2**32) -> int | None:
+    """A header value that is a plain decimal number below `limit`, else None."""
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        return None
+    number = int(text)
+    return number if number < limit else None
+
+
+class Message:
+    """What requests and responses share: an ordered list of (name, value), and a body.
+
+    Names are canonical (`names.canonical`), so any spelling and the compact form may be used to ask. Values
+    that have been parsed are remembered until their header changes.
+    """
+
+    __slots__ = ("_cache", "body", "headers")
+
+    def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        self.headers: list[tuple[str, str]] = [(canonical(name), _safe(value)) for name, value in headers]
+        self.body = body
+        self._cache: dict[str, object] = {}
+
+    # Plain access
+
+    def get(self, name: str) -> str | None:
+        """The first value line of a header, or None."""
+        name = canonical(name)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """All value lines of a header, one entry a line."""
+        name = canonical(name)
+        return [value for key, value in self.headers if key == name]
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header that holds a comma-separated list, over all its lines."""
+        lines = self.get_all(name)
+        return [item for line in lines for item in split_commas(line)] if lines else []
+
+    def has(self, name: str) -> bool:
+        """True if the header is there."""
+        return self.get(name) is not None
+
+    def add(self, name: str, value: object) -> None:
+        """Append a header line."""
+        name = canonical(name)
+        self.headers.append((name, _safe(str(value))))
+        self._forget(name)
+
+    def set(self, name: str, value: object) -> None:
+        """Replace all lines of a header by one, at the place of the first."""
+        name = canonical(name)
+        text = _safe(str(value))
+        place = next((at for at, (key, _) in enumerate(self.headers) if key == name), None)
+        if place is None:
+            self.headers.append((name, text))
+        else:
+            rest = [pair for pair in self.headers[place + 1 :] if pair[0] != name]
+            self.headers[place:] = [(name, text), *rest]
+        self._forget(name)
+
+    def prepend(self, name: str, value: object) -> None:
+        """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
+        name = canonical(name)
+        place = next((at for at, (key, _) in enumerate(self.headers) if key == name), 0)
+        self.headers.insert(place, (name, _safe(str(value))))
+        self._forget(name)
+
+    def remove(self, name: str) -> None:
+        """Remove all lines of a header."""
+        name = canonical(name)
+        self.headers = [pair for pair in self.headers if pair[0] != name]
+        self._forget(name)
+
+    def pop_first(self, name: str) -> str | None:
+        """Remove and return the first value of a list header (top Via, top Route); None if there is none."""
+        name = canonical(name)
+        for place, (key, value) in enumerate(self.headers):
+            if key == name:
+                first, *rest = split_commas(value)
+                self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+                self._forget(name)
+                return first
+        return None
+
+    def replace_first(self, name: str, value: object) -> None:
+        """Replace the first value of a list header."""
+        if self.pop_first(name) is not None:
+            self.prepend(name, value)
+
+    def _forget(self, name: str) -> None:
+        self._cache.pop(name, None)
+
+    def _lazy(self, name: str, parse: type[T]) -> T | None:
+        cached = self._cache.get(name)
+        if cached is None:
+            value = self.get(name)
+            if value is None:
+                return None
+            cached = self._cache[name] = parse.parse(value)  # type: ignore[attr-defined]
+        return cached  # type: ignore[return-value]
+
+    def _required(self, name: str, parse: type[T]) -> T:
+        found = self._lazy(name, parse)
+        if found is None:
+            raise SipParseError(f"missing {name}")
+        return found
+
+    # Parsed access; each raises SipParseError if the value is not what it must be
+
+    @property
+    def via(self) -> Via:
+        """The top Via."""
+        cached = self._cache.get("Via")
+        if cached is None:
+            line = self.get("Via")
+            if line is None:
+                raise SipParseError("missing Via")
+            cached = self._cache["Via"] = Via.parse(split_commas(line)[0])
+        return cached  # type: ignore[return-value]
+
+    @property
+    def cseq(self) -> CSeq:
+        """Number and method of the CSeq."""
+        return self._required("CSeq", CSeq)
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID, or an empty string."""
+        return self.get("Call-ID") or ""
+
+    @property
+    def from_(self) -> NameAddr:
+        """The From address."""
+        return self._required("From", NameAddr)
+
+    @property
+    def to(self) -> NameAddr:
+        """The To address."""
+        return self._required("To", NameAddr)
+
+    @property
+    def from_tag(self) -> str | None:
+        """The tag of From."""
+        return self.from_.tag
+
+    @property
+    def to_tag(self) -> str | None:
+        """The tag of To; None outside a dialog."""
+        return self.to.tag
+
+    @property
+    def contact(self) -> NameAddr | None:
+        """The first Contact; None if there is none or it is the star of a REGISTER."""
+        value = self.get("Contact")
+        if value is None or value == "*":
+            return None
+        cached = self._cache.get("Contact")
+        if cached is None:
+            cached = self._cache["Contact"] = NameAddr.parse(split_commas(value)[0])
+        return cached  # type: ignore[return-value]
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """All Contact addresses, without the star."""
+        return [NameAddr.parse(value) for value in self.values("Contact") if value != "*"]
+
+    @property
+    def routes(self) -> list[NameAddr]:
+        """The Route values, top first."""
+        return [NameAddr.parse(value) for value in self.values("Route")]
+
+    @property
+    def record_routes(self) -> list[NameAddr]:
+        """The Record-Route values, top first."""
+        return [NameAddr.parse(value) for value in self.values("Record-Route")]
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards; None where there is none. Raises SipParseError if it is not 0 to 255."""
+        value = self.get("Max-Forwards")
+        if value is None:
+            return None
+        number = parse_number(value, 256)
+        if number is None:
+            raise SipParseError("bad Max-Forwards")
+        return number
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; None where there is none or it cannot be read (RFC 3261 20.19)."""
+        value = self.get("Expires")
+        return None if value is None else parse_number(value)
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type in lower case without its parameters."""
+        value = self.get("Content-Type")
+        return None if value is None else value.partition(";")[0].strip().lower()
+
+    @property
+    def content_length(self) -> int | None:
+        """What the Content-Length header says; None if it is absent or not a number."""
+        value = self.get("Content-Length")
+        return None if value is None else parse_number(value)
+
+    def set_body(self, body: bytes, content_type: str = "application/sdp") -> None:
+        """Set the body with its type; an empty body removes the type."""
+        self.body = body
+        if body:
+            self.set("Content-Type", content_type)
+        else:
+            self.remove("Content-Type")
+
+    def _start_line(self) -> str:
+        raise NotImplementedError
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes on the wire; Content-Length is always that of the body."""
+        lines = [self._start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(Message):
+    """A request. `uri` may be given as text; it is parsed when it is first read."""
+
+    __slots__ = ("_uri", "method", "raw_uri")
+
+    def __init__(
+        self,
+        method: str,
+        uri: SipUri | str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.raw_uri = _safe(str(uri))
+        self._uri = uri if isinstance(uri, SipUri) else None
+
+    @property
+    def uri(self) -> SipUri:
+        """The Request-URI. Raises SipParseError."""
+        if self._uri is None:
+            self._uri = SipUri.parse(self.raw_uri)
+        return self._uri
+
+    @uri.setter
+    def uri(self, uri: SipUri | str) -> None:
+        self.raw_uri = _safe(str(uri))
+        self._uri = uri if isinstance(uri, SipUri) else None
+
+    def copy(self) -> Request:
+        """A copy whose headers can be changed apart from the original's."""
+        twin = Request(self.method, self._uri or self.raw_uri)
+        twin.headers, twin.body, twin._cache = list(self.headers), self.body, dict(self._cache)
+        return twin
+
+    def _start_line(self) -> str:
+        return f"{self.method} {self.raw_uri} SIP/2.0"
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.raw_uri}>"
+
+
+class Response(Message):
+    """A response.
+
+    `local` is true for one that no peer sent: 408 after a timeout, 503 after a broken transport.
+    """
+
+    __slots__ = ("local", "reason", "status")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        local: bool = False,
+    ) -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = _safe(reason_phrase(status) if reason is None else reason)
+        self.local = local
+
+    @property
+    def is_provisional(self) -> bool:
+        """True for 1xx."""
+        return self.status < 200
+
+    @property
+    def is_success(self) -> bool:
+        """True for 2xx."""
+        return 200 <= self.status < 300
+
+    def copy(self) -> Response:
+        """A copy whose headers can be changed apart from the original's."""
+        twin = Response(self.status, self.reason, local=self.local)
+        twin.headers, twin.body, twin._cache = list(self.headers), self.body, dict(self._cache)
+        return twin
+
+    def _start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+
+def _safe(text: str) -> str:
+    if "\n" in text or "\r" in text:
+        raise ValueError("a header value cannot hold a line break")
+    return text

@@ -1,0 +1,142 @@
+"""Bytes to messages (RFC 3261 7, 25): strict or lenient, as RFC 4475 asks for each case."""
+
+from __future__ import annotations
+
+import re
+
+from ringback.sip.errors import SipParseError
+from ringback.sip.message import CSeq, Message, Request, Response, parse_number
+from ringback.sip.names import MANDATORY, SINGLE, canonical, is_token
+from ringback.sip.uri import NameAddr, split_commas
+
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE).fullmatch
+# Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
+_PLAIN_ADDRESS = re.compile(
+    r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\s<>"@,;?:]+@)?[A-Za-z0-9.-]*[A-Za-z0-9](?::\d{1,5})?'
+    r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
+).fullmatch
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Read one whole message.
+
+    Bytes after the body are dropped, a body that is cut short is an error (18.3). Raises SipParseError with
+    the status that a request deserves and, if its head could be read at all, with the message.
+    """
+    data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    head = (data if end < 0 else data[:end]).decode("utf-8", "surrogateescape")
+    if "\r\n " in head or "\r\n\t" in head:
+        head = _FOLD.sub(" ", head)
+    lines = head.split("\r\n")
+    message, problem = _start(lines[0])
+    headers, bad = _read_headers(lines)
+    message.headers = headers
+    problem = problem or bad
+    if end < 0:
+        problem = problem or SipParseError("no end of headers")
+    else:
+        message.body = data[end + 4 :]
+    try:
+        if problem is None:
+            _check(message)
+        _cut_body(message)
+    except SipParseError as error:
+        problem = problem or error
+    if problem is not None:
+        problem.message = message
+        raise problem
+    return message
+
+
+def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
+    if "\n" in line or "\r" in line:
+        raise SipParseError("bare line break in the start line")
+    if line[:4].upper() == "SIP/":
+        match = _RESPONSE_LINE(line)
+        if match is None:
+            raise SipParseError("bad status line")
+        return Response(int(match[1]), match[2] or ""), None
+    parts = line.rstrip(" ").split(" ")
+    if len(parts) == 3 and is_token(parts[0]):
+        request = Request(parts[0], parts[1])
+        version = parts[2].upper()
+        if version == "SIP/2.0":
+            return request, None
+        if version.startswith("SIP/"):
+            return request, SipParseError("version not supported", 505)
+    # A wrong request line can still be answered if its first word is a method.
+    method = parts[0] if is_token(parts[0]) else ""
+    if not method or "SIP/" not in line.upper():
+        raise SipParseError("not a SIP message")
+    return Request(method, "sip:invalid.invalid"), SipParseError("bad request line")
+
+
+def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+    headers: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    problem: SipParseError | None = None
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or "\n" in value or "\r" in value:
+            problem = problem or SipParseError("bad header line")
+            continue
+        try:
+            name = canonical(name)
+        except ValueError:
+            problem = problem or SipParseError("bad header name")
+            continue
+        if name in seen:
+            if name in SINGLE:
+                problem = problem or SipParseError(f"{name} more than once")
+        else:
+            seen.add(name)
+        headers.append((name, value.strip(" \t")))
+    if problem is None:
+        for name in MANDATORY:
+            if name not in seen:
+                return headers, SipParseError(f"missing {name}")
+    return headers, problem
+
+
+def _check(message: Request | Response) -> None:
+    """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
+    cseq = message.cseq
+    _ = message.via
+    for name in ("From", "To"):
+        if not _PLAIN_ADDRESS(message.get(name) or ""):
+            _ = message.from_ if name == "From" else message.to
+    for name in ("Contact", "Route", "Record-Route"):
+        _check_addresses(message, name)
+    _ = message.max_forwards
+    if isinstance(message, Request):
+        _check_request(message, cseq)
+
+
+def _check_request(request: Request, cseq: CSeq) -> None:
+    if cseq.method != request.method:
+        raise SipParseError("CSeq method differs from the request")
+    uri = request.uri
+    if uri.headers:
+        raise SipParseError("headers in the Request-URI")
+
+
+def _check_addresses(message: Message, name: str) -> None:
+    for line in message.get_all(name):
+        if _PLAIN_ADDRESS(line) or line == "*":
+            continue
+        for value in split_commas(line):
+            NameAddr.parse(value)
+
+
+def _cut_body(message: Message) -> None:
+    value = message.get("Content-Length")
+    if value is None:
+        return
+    length = parse_number(value)
+    if length is None:
+        raise SipParseError("bad Content-Length")
+    if length > len(message.body):
+        raise SipParseError("body shorter than Content-Length")
+    message.body = message.body[:length]

@@ -1,0 +1,112 @@
+"""Where messages come from and go to, and the UDP socket (RFC 3261 18)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ringback.sip.tcp import TcpConnection
+
+MAX_DATAGRAM = 65_535
+# Datagrams read in one turn of the loop: enough to be cheap, few enough to let others run.
+_BATCH = 64
+_RECEIVE_BUFFER = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where to send: transport `udp` or `tcp`, host, port."""
+
+    transport: str
+    host: str
+    port: int
+
+    @property
+    def reliable(self) -> bool:
+        """True for all but UDP."""
+        return self.transport != "udp"
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Destination):
+    """Where a message came from, with what is needed to answer on the same way."""
+
+    connection: TcpConnection | None = None
+    socket: UdpSocket | None = None
+
+
+@lru_cache(maxsize=4096)
+def is_address(host: str) -> bool:
+    """True for an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+class UdpSocket:
+    """One bound UDP socket, read in batches straight from the event loop's selector."""
+
+    def __init__(self, sock: socket.socket, received: Callable[[bytes, Source], None]) -> None:
+        self._sock = sock
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray(MAX_DATAGRAM)
+        self.host, self.port = sock.getsockname()[:2]
+        self.dropped = 0
+        """Datagrams that the kernel would not take; retransmission makes up for them."""
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    @classmethod
+    def bind(cls, host: str, port: int, received: Callable[[bytes, Source], None]) -> UdpSocket:
+        """Bind a socket. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            sock.bind((host, port))
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock, received)
+
+    def send(self, data: bytes, host: str, port: int) -> None:
+        """Send one datagram. Raises OSError if it can never go there."""
+        try:
+            self._sock.sendto(data, (host, port))
+        except BlockingIOError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Stop reading and close."""
+        with contextlib.suppress(ValueError, OSError):
+            self._loop.remove_reader(self._sock.fileno())
+        self._sock.close()
+
+    def _readable(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                size, address = self._sock.recvfrom_into(self._buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                # An ICMP error of an earlier send is no reason to stop reading.
+                continue
+            self._received(
+                bytes(memoryview(self._buffer)[:size]),
+                Source("udp", address[0], address[1], socket=self),
+            )
+            if self._sock.fileno() < 0:
+                return

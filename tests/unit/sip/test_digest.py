@@ -1,0 +1,102 @@
+"""Digest access authentication (RFC 7616, RFC 8760)."""
+
+import pytest
+
+from ringback.sip.digest import DigestClient, DigestServer, Verdict, ha1, parse_credentials, response_hash
+
+SECRET = b"a secret of this test"
+
+
+def exchange(server: DigestServer, password: str, algorithm: str, now: float = 1000.0) -> tuple[Verdict, str]:
+    challenges = [item for item in server.challenges(now, b"\x01" * 8) if f"algorithm={algorithm}," in item]
+    value = DigestClient("1001", password).answer(challenges, "REGISTER", "sip:demo", "c0ffee")
+    assert value is not None
+    return server.verify(parsed(value), "REGISTER", stored(), now), value
+
+
+def stored() -> dict[str, str]:
+    return {name: ha1("1001", "demo", "right", name) for name in ("MD5", "SHA-256")}
+
+
+def parsed(value: str) -> dict[str, str]:
+    credentials = parse_credentials(value)
+    assert credentials is not None
+    return credentials
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_the_examples_of_rfc_7616_3_9_1(algorithm: str, expected: str) -> None:
+    params = {
+        "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+        "nc": "00000001",
+        "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    }
+    secret = ha1("Mufasa", "http-auth@example.org", "Circle of Life", algorithm)
+    assert response_hash(algorithm, secret, "GET", params, "/dir/index.html", "auth") == expected
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_the_right_password_is_let_in_and_the_wrong_one_is_not(algorithm: str) -> None:
+    assert exchange(DigestServer("demo", SECRET), "right", algorithm)[0] is Verdict.OK
+    assert exchange(DigestServer("demo", SECRET), "wrong", algorithm)[0] is Verdict.WRONG
+
+
+def test_an_answer_cannot_be_used_twice() -> None:
+    """RFC 7616 3.4.6: the nonce count must grow."""
+    server = DigestServer("demo", SECRET)
+    verdict, value = exchange(server, "right", "MD5")
+    assert verdict is Verdict.OK
+    assert server.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.STALE
+
+
+def test_an_old_nonce_is_stale_and_a_foreign_one_is_wrong() -> None:
+    server = DigestServer("demo", SECRET, lifetime=60)
+    _, value = exchange(server, "right", "MD5")
+    assert server.verify(parsed(value), "REGISTER", stored(), 1061.0) is Verdict.STALE
+    other = DigestServer("demo", b"another secret")
+    assert other.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.WRONG
+
+
+def test_another_node_with_the_same_secret_accepts_the_nonce() -> None:
+    _, value = exchange(DigestServer("demo", SECRET), "right", "SHA-256")
+    assert DigestServer("demo", SECRET).verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.OK
+
+
+def test_another_method_is_wrong() -> None:
+    server = DigestServer("demo", SECRET)
+    _, value = exchange(server, "right", "MD5")
+    assert server.verify(parsed(value), "INVITE", stored(), 1000.0) is Verdict.WRONG
+
+
+def test_an_account_without_the_algorithm_is_refused() -> None:
+    _, value = exchange(DigestServer("demo", SECRET), "right", "MD5")
+    only = {"SHA-256": stored()["SHA-256"]}
+    assert DigestServer("demo", SECRET).verify(parsed(value), "REGISTER", only, 1000.0) is Verdict.WRONG
+
+
+def test_the_strongest_algorithm_comes_first_and_is_chosen() -> None:
+    """RFC 8760 2.4."""
+    challenges = DigestServer("demo", SECRET).challenges(0.0, b"r")
+    value = DigestClient("1001", "right").answer(challenges, "INVITE", "sip:x", "c")
+    assert value is not None
+    assert "algorithm=SHA-256" in value
+
+
+def test_a_client_counts_its_uses_of_a_nonce() -> None:
+    client = DigestClient("1001", "right")
+    challenges = DigestServer("demo", SECRET).challenges(0.0, b"r")
+    counts = [parsed(client.answer(challenges, "INVITE", "sip:x", "c") or "")["nc"] for _ in range(2)]
+    assert counts == ["00000001", "00000002"]
+
+
+@pytest.mark.parametrize(
+    "value", ["Basic abc", "Digest", "NoOneKnowsThisScheme opaque-data=here", 'Digest a="']
+)
+def test_what_is_not_digest_gives_nothing_to_check(value: str) -> None:
+    assert not parse_credentials(value)

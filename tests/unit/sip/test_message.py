@@ -1,0 +1,134 @@
+"""Messages: access, change, serialisation (RFC 3261 7)."""
+
+import pytest
+
+from ringback.sip import Request, Response, SipParseError, cancel_for, parse_message, response_to
+
+INVITE = (
+    b"INVITE sip:bob@biloxi.example.com SIP/2.0\r\n"
+    b"v: SIP/2.0/UDP a.example.com;branch=z9hG4bK1, SIP/2.0/UDP b.example.com;branch=z9hG4bK2\r\n"
+    b"Via: SIP/2.0/UDP c.example.com;branch=z9hG4bK3\r\n"
+    b"Record-Route: <sip:p.example.com;lr>\r\n"
+    b"Route: <sip:r1;lr>, <sip:r2;lr>\r\n"
+    b"f: <sip:alice@example.com>;tag=1\r\n"
+    b"TO: <sip:bob@example.com>\r\n"
+    b"Subject: one\r\n two\r\n"
+    b"i: abc\r\nCSEQ: 7 INVITE\r\nx-own: 1\r\nl: 2\r\n\r\nhiXX"
+)
+
+
+def invite() -> Request:
+    message = parse_message(INVITE)
+    assert isinstance(message, Request)
+    return message
+
+
+def test_compact_and_odd_spellings_are_one_name() -> None:
+    message = invite()
+    assert message.call_id == "abc"
+    assert message.get("X-Own") == message.get("x-OWN") == "1"
+    assert message.from_tag == "1"
+
+
+def test_folded_lines_are_joined() -> None:
+    """RFC 3261 7.3.1."""
+    assert invite().get("Subject") == "one two"
+
+
+def test_bytes_after_the_body_of_a_datagram_are_dropped() -> None:
+    """RFC 3261 18.3."""
+    assert invite().body == b"hi"
+
+
+def test_values_are_counted_over_lines_and_commas() -> None:
+    message = invite()
+    assert len(message.values("Via")) == 3
+    assert message.pop_first("Via") == "SIP/2.0/UDP a.example.com;branch=z9hG4bK1"
+    assert message.via.branch == "z9hG4bK2"
+    message.prepend("Via", "SIP/2.0/TCP z;branch=z9hG4bK9")
+    assert message.via.host == "z"
+    assert [route.uri.host for route in message.routes] == ["r1", "r2"]
+
+
+def test_a_changed_header_is_read_anew() -> None:
+    message = invite()
+    assert message.to_tag is None
+    message.set("To", "<sip:bob@example.com>;tag=9")
+    assert message.to_tag == "9"
+
+
+def test_the_content_length_is_that_of_the_body() -> None:
+    message = invite()
+    message.set_body(b"12345", "text/plain")
+    assert b"Content-Length: 5\r\n\r\n12345" in message.to_bytes()
+    assert parse_message(message.to_bytes()).content_type == "text/plain"
+
+
+def test_a_line_break_cannot_be_smuggled_into_a_header() -> None:
+    message = invite()
+    for change in (message.add, message.set, message.prepend):
+        with pytest.raises(ValueError, match="line break"):
+            change("X-Own", "a\r\nEvil: 1")
+    with pytest.raises(ValueError, match="line break"):
+        Request("INVITE", "sip:a@b\r\nEvil: 1")
+
+
+def test_a_copy_can_be_changed_alone() -> None:
+    message = invite()
+    twin = message.copy()
+    twin.set("Call-ID", "other")
+    twin.uri = "sip:else@example.com"
+    assert message.call_id == "abc"
+    assert message.uri.user == "bob"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        (b"CSEQ: 7 INVITE", b"CSEQ: 7 BYE", 400),
+        (b"i: abc\r\n", b"", 400),
+        (b"i: abc\r\n", b"i: abc\r\ni: abd\r\n", 400),
+        (b"SIP/2.0\r\nv", b"SIP/3.0\r\nv", 505),
+        (b"l: 2", b"l: 99", 400),
+        (b"\r\nx-own: 1", b"\r\nx-own 1", 400),
+        (b"\r\nx-own: 1", b"\r\nx-own: 1\rEvil: 2", 400),
+    ],
+)
+def test_a_broken_request_says_what_it_deserves_and_can_be_addressed(
+    old: bytes, new: bytes, status: int
+) -> None:
+    with pytest.raises(SipParseError) as caught:
+        parse_message(INVITE.replace(old, new))
+    assert caught.value.status == status
+    assert isinstance(caught.value.message, Request)
+    assert caught.value.message.via.host == "a.example.com"
+
+
+class TestRfc3261Section8_2_6:  # noqa: N801
+    """Responses."""
+
+    def test_a_response_copies_what_routes_it(self) -> None:
+        response = response_to(invite(), 486, to_tag="77")
+        assert response.values("Via") == invite().values("Via")
+        assert response.to_tag == "77"
+        assert (response.from_tag, response.call_id, str(response.cseq)) == ("1", "abc", "7 INVITE")
+        assert not response.has("Record-Route")
+        assert isinstance(parse_message(response.to_bytes()), Response)
+
+    def test_100_has_no_tag_and_180_has_the_record_route(self) -> None:
+        assert response_to(invite(), 100, to_tag="77").to_tag is None
+        assert response_to(invite(), 180, to_tag="77").get("Record-Route") == "<sip:p.example.com;lr>"
+
+    def test_a_tag_that_is_there_is_kept(self) -> None:
+        request = invite()
+        request.set("To", "<sip:bob@example.com>;tag=old")
+        assert response_to(request, 200, to_tag="new").to_tag == "old"
+
+
+def test_a_cancel_has_the_top_via_alone_and_the_routes() -> None:
+    """RFC 3261 9.1."""
+    cancel = cancel_for(invite())
+    assert cancel.get_all("Via") == ["SIP/2.0/UDP a.example.com;branch=z9hG4bK1"]
+    assert str(cancel.cseq) == "7 CANCEL"
+    assert cancel.values("Route") == ["<sip:r1;lr>", "<sip:r2;lr>"]
+    assert isinstance(parse_message(cancel.to_bytes()), Request)
