@@ -1,0 +1,225 @@
+"""The compiled document: immutable, shared by all sessions that run it.
+
+States are numbered in document order, so that document order is `<` and a state's descendants are the
+numbers from `index + 1` to `last`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import DocumentError
+from .markup import Element
+
+Kind = Literal["atomic", "compound", "parallel", "final", "history"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An attribute that is either literal or an expression (`target` and `targetexpr`)."""
+
+    literal: str | None = None
+    expr: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.literal is not None or self.expr is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """`<content>`, or the inline value of `<data>` and `<assign>`."""
+
+    expr: str | None = None
+    text: str = ""
+    element: Element | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """`<param>` (SCXML 5.7)."""
+
+    name: str
+    expr: str | None
+    location: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What `<send>`, `<invoke>` and `<donedata>` carry."""
+
+    params: tuple[Param, ...] = ()
+    namelist: tuple[str, ...] = ()
+    content: Content | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """`<raise>` (SCXML 4.2)."""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogContent:
+    """`<log>` (SCXML 4.7)."""
+
+    label: str
+    expr: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`<assign>` (SCXML 5.4)."""
+
+    location: str
+    expr: str | None
+    content: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """`<script>` (SCXML 5.8)."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`<if>`, `<elseif>`, `<else>` (SCXML 4.3); `<else>` has no condition."""
+
+    branches: tuple[tuple[str | None, Block], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreach:
+    """`<foreach>` (SCXML 4.6)."""
+
+    array: str
+    item: str
+    index: str | None
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """`<send>` (SCXML 6.2)."""
+
+    event: Value
+    target: Value
+    type: Value
+    delay: Value
+    id: str | None
+    idlocation: str | None
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """`<cancel>` (SCXML 6.3)."""
+
+    sendid: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """An executable element of another namespace."""
+
+    element: Element
+
+
+Executable = Raise | LogContent | Assign | Script | If | Foreach | Send | Cancel | Custom
+Block = tuple[Executable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """`<data>` (SCXML 5.3). `missing` when its `src` could not be had."""
+
+    id: str
+    expr: str | None
+    content: Content | None
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """`<invoke>` (SCXML 6.4). `document` is the inline one, already compiled."""
+
+    id: str | None
+    idlocation: str | None
+    type: Value
+    src: Value
+    payload: Payload
+    document: Document | DocumentError | None
+    autoforward: bool
+    finalize: Block | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`<transition>`, also that of `<initial>` and `<history>`; `targets` are state numbers."""
+
+    source: int
+    events: tuple[str, ...]
+    cond: str | None
+    targets: tuple[int, ...]
+    internal: bool
+    content: Block
+
+    def matches(self, name: str) -> bool:
+        """Whether an event of this name is meant (SCXML 3.12.1)."""
+        return any(e == "*" or name == e or name.startswith(e + ".") for e in self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`<scxml>` (number 0), `<state>`, `<parallel>`, `<final>` or `<history>`."""
+
+    index: int
+    last: int
+    id: str
+    kind: Kind
+    parent: int
+    children: tuple[int, ...]
+    histories: tuple[int, ...]
+    transitions: tuple[Transition, ...]
+    onentry: tuple[Block, ...]
+    onexit: tuple[Block, ...]
+    invokes: tuple[Invoke, ...]
+    initial: Transition | None
+    deep: bool
+    data: tuple[Data, ...]
+    donedata: Payload | None
+
+    def contains(self, other: int) -> bool:
+        """Whether the state with this number is a proper descendant."""
+        return self.index < other <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One compiled SCXML document."""
+
+    source: str
+    resources: Mapping[str, str]
+    name: str
+    datamodel: str
+    late_binding: bool
+    states: tuple[State, ...]
+    by_id: Mapping[str, int]
+    scripts: tuple[Script, ...]
+
+    @property
+    def root(self) -> State:
+        """The `<scxml>` element as a state."""
+        return self.states[0]
+
+    def ancestors(self, index: int) -> list[int]:
+        """Proper ancestors, the nearest first, the root last."""
+        found = []
+        while index:
+            index = self.states[index].parent
+            found.append(index)
+        return found
