@@ -1,0 +1,238 @@
+"""The agent session: a person at a place, what they do, and what may happen to them.
+
+Times are seconds since the epoch, leases and wrap-up times are seconds. `version` grows by one with every
+change: who writes a session names the version it was read at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+
+class State(StrEnum):
+    """What an agent does."""
+
+    LOGGED_OUT = "logged_out"
+    NOT_READY = "not_ready"
+    READY = "ready"
+    RESERVED = "reserved"
+    RINGING = "ringing"
+    TALKING = "talking"
+    ACW = "acw"
+
+
+RESTING = frozenset({State.LOGGED_OUT, State.NOT_READY, State.READY})
+TRANSIENT = frozenset(State) - RESTING
+
+Action = Literal["none", "not_ready", "logout"]
+
+
+class Policy(Struct, frozen=True, omit_defaults=True):
+    """How the platform treats an agent. `wrap_up`: seconds of after-call work, 0 for none."""
+
+    wrap_up: float = 5.0
+    on_no_answer: Action = "not_ready"
+    on_reject: Action = "none"
+    on_out_of_service: Action = "not_ready"
+
+
+class AgentSession(Struct, frozen=True, omit_defaults=True):
+    """One agent. `after` is where the agent goes when the present work ends; `conn_id` is the call at the
+    agent, `interaction` what the router has given; `expected_conn_id` the call that a reservation waits for,
+    when known.
+    """
+
+    agent_id: str
+    version: int = 0
+    state: State = State.LOGGED_OUT
+    reason: str = ""
+    since: float = 0.0
+    ready_since: float = 0.0
+    lease_until: float = 0.0
+    dn: str = ""
+    skills: dict[str, int] = {}
+    groups: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    dnd: bool = False
+    after: State = State.READY
+    after_reason: str = ""
+    interaction: str = ""
+    reservation: str = ""
+    queue: str = ""
+    conn_id: str = ""
+    expected_conn_id: str = ""
+    talking_since: float = 0.0
+
+    @property
+    def available(self) -> bool:
+        """Whether the router may reserve the agent."""
+        return self.state is State.READY and not self.dnd
+
+
+# What may happen. Requests are refused when the state forbids them; reports of what has happened are ignored.
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The agent takes a place at `dn`; `ready` makes the agent ready at once."""
+
+    dn: str
+    skills: dict[str, int] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDnd:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The router gives `interaction` from `queue`; the agent is held for `lease` seconds."""
+
+    reservation: str
+    interaction: str
+    queue: str
+    lease: float
+    conn_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreserve:
+    """The router takes a reservation back."""
+
+    reservation: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """The configuration of the person has changed."""
+
+    skills: dict[str, int]
+    groups: tuple[str, ...]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    conn_id: str
+    reason: str = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    conn_id: str
+    reason: str = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The call has left the agent, from whichever side."""
+
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpired:
+    """Time alone: ends whatever has lasted longer than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The call is known to be alive: the lease starts anew."""
+
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnOutOfService:
+    dn: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnBackInService:
+    dn: str
+
+
+Request = Login | Logout | Ready | NotReady | SetDnd | Reserve | Unreserve | ProfileChanged
+Report = (
+    Ring
+    | Dial
+    | Answer
+    | NoAnswer
+    | Reject
+    | Release
+    | LeaseExpired
+    | Renew
+    | DnOutOfService
+    | DnBackInService
+)
+Happening = Request | Report
+REQUESTS = (Login, Logout, Ready, NotReady, Reserve)
+
+
+class NotAllowed(Exception):
+    """The request does not fit the state."""
+
+    def __init__(self, state: State, request: str) -> None:
+        super().__init__(f"{request} is not allowed when {state.value}")
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A T-Library event that a transition gives rise to, with the call and the reason it is about."""
+
+    id: str
+    reason: str = ""
+    work_mode: str = ""
+    conn_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The session after something happened, and the events in the order in which they are sent."""
+
+    session: AgentSession
+    events: tuple[Emitted, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.events)

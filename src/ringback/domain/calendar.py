@@ -1,0 +1,166 @@
+"""Business hours in a zone: open now, until when, from when on again.
+
+Times of day are what the clock on the office wall shows. An interval opens the first time that the wall
+shows its beginning and closes the last time that it shows its end; a time that the wall never shows (the
+hour skipped in spring, the day Samoa skipped) falls on the instant of the skip. Instants are seconds since
+the epoch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+MINUTES_A_DAY = 24 * 60
+_SEARCH_DAYS = 400
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LINE = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? +(?P<open>\d\d:\d\d)-(?P<close>\d\d:\d\d)")
+
+
+class CalendarError(ValueError):
+    """A zone, a weekday or a time of day that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Open from `opens` to `closes`, in minutes of the local day; `closes` may be 1440 (24:00)."""
+
+    opens: int
+    closes: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opens < self.closes <= MINUTES_A_DAY:
+            raise CalendarError("hours open before they close, within one day")
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessHours:
+    """Weekly hours by weekday (Monday is 0) with special days that replace the day's hours (none: closed)."""
+
+    zone: ZoneInfo
+    week: tuple[tuple[Hours, ...], ...]
+    special: dict[date, tuple[Hours, ...]] = field(default_factory=dict)
+
+    def is_open(self, at: float) -> bool:
+        """Whether the office is open at an instant."""
+        return self.closes_at(at) is not None
+
+    def closes_at(self, at: float) -> float | None:
+        """The instant at which the office that is open at `at` closes; None when it is closed.
+
+        Hours that touch (24:00 and 00:00 of the next day) are one: an office that never closes within
+        the days searched answers infinity.
+        """
+        close: float | None = None
+        for opens, closes in self._spans(at):
+            if close is None:
+                if opens <= at < closes:
+                    close = closes
+            elif opens <= close:
+                close = max(close, closes)
+            else:
+                return close
+        return float("inf") if close is not None and close - at > (_SEARCH_DAYS - 2) * 86400 else close
+
+    def open_for(self, at: float) -> float:
+        """Seconds until the office closes; 0 when it is closed now."""
+        close = self.closes_at(at)
+        return 0.0 if close is None else close - at
+
+    def next_opening(self, at: float) -> float | None:
+        """The first instant from `at` on at which the office is open; None when there is none in a year."""
+        for opens, closes in self._spans(at):
+            if closes > at:
+                return max(opens, at)
+        return None
+
+    def _spans(self, at: float) -> Iterator[tuple[float, float]]:
+        """Open spans in order, from the day before `at` on (a span never reaches two days back)."""
+        first = datetime.fromtimestamp(at, UTC).astimezone(self.zone).date() - timedelta(days=1)
+        for offset in range(_SEARCH_DAYS):
+            day = first + timedelta(days=offset)
+            for hours in self.special.get(day, self.week[day.weekday()]):
+                opens = _instant(self.zone, day, hours.opens, last=False)
+                closes = _instant(self.zone, day, hours.closes, last=True)
+                if opens < closes:
+                    yield opens, closes
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA zone; raises CalendarError when there is none of this name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise CalendarError(f"no time zone named {name[:40]!r}") from error
+
+
+def always_open(zone: str = "UTC") -> BusinessHours:
+    """An office that never closes."""
+    return BusinessHours(zone_named(zone), ((Hours(0, MINUTES_A_DAY),),) * 7)
+
+
+def weekly(zone: str, lines: Iterable[str]) -> BusinessHours:
+    """Hours from lines such as `Mon-Fri 09:00-17:30` or `Sat 10:00-24:00`; raises CalendarError."""
+    week: list[list[Hours]] = [[] for _ in _WEEKDAYS]
+    for line in lines:
+        first, last, hours = _read_line(line)
+        for offset in range((last - first) % 7 + 1):
+            week[(first + offset) % 7].append(hours)
+    return BusinessHours(zone_named(zone), tuple(_merged(day) for day in week))
+
+
+def _merged(day: list[Hours]) -> tuple[Hours, ...]:
+    merged: list[Hours] = []
+    for hours in sorted(day, key=lambda each: each.opens):
+        if merged and hours.opens <= merged[-1].closes:
+            merged[-1] = Hours(merged[-1].opens, max(merged[-1].closes, hours.closes))
+        else:
+            merged.append(hours)
+    return tuple(merged)
+
+
+def _read_line(line: str) -> tuple[int, int, Hours]:
+    match = _LINE.fullmatch(line.strip().lower())
+    if match is None:
+        raise CalendarError(f"hours read like 'Mon-Fri 09:00-17:30', not {line[:40]!r}")
+    first = _weekday(match["first"])
+    last = _weekday(match["last"] or match["first"])
+    return first, last, Hours(_minutes(match["open"]), _minutes(match["close"]))
+
+
+def _weekday(name: str) -> int:
+    if name not in _WEEKDAYS:
+        raise CalendarError(f"no weekday named {name!r}")
+    return _WEEKDAYS.index(name)
+
+
+def _minutes(text: str) -> int:
+    hour, minute = int(text[:2]), int(text[3:])
+    if minute > 59 or hour * 60 + minute > MINUTES_A_DAY:
+        raise CalendarError(f"no time of day {text!r}")
+    return hour * 60 + minute
+
+
+def _instant(zone: ZoneInfo, day: date, minutes: int, *, last: bool) -> float:
+    """The first or last instant at which the wall shows this time, or that of the skip which swallowed it."""
+    wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
+    early = wall.replace(tzinfo=zone, fold=0).timestamp()
+    late = wall.replace(tzinfo=zone, fold=1).timestamp()
+    if early <= late:
+        return late if last else early
+    return _skip_between(zone, late, early)
+
+
+def _skip_between(zone: ZoneInfo, low: float, high: float) -> float:
+    """The instant in (low, high] at which the zone's offset changes."""
+    before = datetime.fromtimestamp(low, zone).utcoffset()
+    while high - low > 1:
+        middle = float((low + high) // 2)
+        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high

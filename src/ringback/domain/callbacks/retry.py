@@ -1,0 +1,74 @@
+"""What follows a dial that did not reach the customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ringback.domain.calendar import BusinessHours
+from ringback.domain.callbacks.names import DialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Whether another dial may follow a result, and whether this dial uses up one of the allowed ones."""
+
+    retry: bool
+    counts: bool = True
+
+
+REACTIONS: dict[DialResult, Reaction] = {
+    DialResult.BUSY: Reaction(retry=True),
+    DialResult.NO_ANSWER: Reaction(retry=True),
+    DialResult.ANSWERING_MACHINE: Reaction(retry=True),
+    DialResult.UNKNOWN: Reaction(retry=True),
+    # A fault on our side: the customer's phone never rang, so it costs the customer nothing.
+    DialResult.CREATE_CALL_ERROR: Reaction(retry=True, counts=False),
+    DialResult.ERROR_TONE: Reaction(retry=False),
+    DialResult.FAX: Reaction(retry=False),
+    # A person was reached and went away again before the agent spoke: dialling again would be a nuisance.
+    DialResult.PERSON: Reaction(retry=False),
+    DialResult.CONNECTED: Reaction(retry=False),
+}
+
+_BY_SIP_STATUS: dict[int, DialResult] = {
+    404: DialResult.ERROR_TONE,
+    408: DialResult.NO_ANSWER,
+    410: DialResult.ERROR_TONE,
+    480: DialResult.NO_ANSWER,
+    484: DialResult.ERROR_TONE,
+    486: DialResult.BUSY,
+    487: DialResult.NO_ANSWER,
+    600: DialResult.BUSY,
+    603: DialResult.BUSY,
+    604: DialResult.ERROR_TONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`max_dials` dials in all, `delay` seconds between two, only while `hours` are open."""
+
+    max_dials: int
+    delay: float
+    hours: BusinessHours | None = None
+
+    def next_dial(self, result: DialResult, dials: int, now: float) -> float | None:
+        """When to dial again after `dials` counted ones, the one just failed included; None: not again."""
+        if not REACTIONS[result].retry or dials >= self.max_dials:
+            return None
+        at = now + self.delay
+        return at if self.hours is None else self.hours.next_opening(at)
+
+
+def counts_as_dial(result: DialResult) -> bool:
+    """Whether a dial with this result uses up one of the allowed dials."""
+    return REACTIONS[result].counts
+
+
+def dial_result_of_sip(status: int) -> DialResult:
+    """The dial result for the final SIP response to the INVITE (RFC 3261 21)."""
+    if 200 <= status < 300:
+        return DialResult.PERSON
+    if status in _BY_SIP_STATUS:
+        return _BY_SIP_STATUS[status]
+    return DialResult.CREATE_CALL_ERROR if 500 <= status < 600 else DialResult.UNKNOWN

@@ -1,0 +1,271 @@
+"""The call of a back-to-back user agent: inputs in, outputs out, and the next deadline.
+
+A call has up to three legs in their slots: ORIGIN (who called, or whom we dialled first), MEDIA (treatments,
+music on hold) and TARGET (the agent or number that is tried or talked to). The rules, from the top:
+
+1. Every leg follows the tables of `legs`; a leg that leaves its slot is hung up in the same breath, so what
+   is not in a slot is ending or ended.
+2. `PHASES` says which requests the phase of the call allows; any other one is answered by EventError.
+3. `PROGRESS`, `ANSWERED`, `FAILED` and `GONE` say what a word from a leg means at its place in the call.
+4. After every input `bridge.settle` moves the first party to the peer that it should talk to.
+5. A call ends once: one EventCallDeleted with a result class and a reason slug; only goodbyes come after it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ringback.domain.calls import bridge, dialing, ending, legs, routing, treatment
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.outputs import Ack, Bye, Output
+from ringback.domain.calls.results import CLEARED, REJECTED, RELEASED, TARGET_HUNG_UP
+from ringback.domain.calls.sdp_text import refuse
+from ringback.domain.calls.state import CallData, Leg
+from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
+
+
+class Call:
+    """One call. `handle` never raises for what the network or a client may send."""
+
+    def __init__(self, data: CallData) -> None:
+        self.data = data
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> "Call":
+        return cls(msgspec.json.decode(snapshot, type=CallData))
+
+    def snapshot(self) -> bytes:
+        """JSON from which `restore` makes an equal call."""
+        return msgspec.json.encode(self.data)
+
+    @property
+    def over(self) -> bool:
+        """The call has ended and no leg owes or is owed anything."""
+        return self.data.phase is Phase.ENDED and all(
+            leg.state is LegState.ENDED for leg in self.data.legs.values()
+        )
+
+    def next_timer(self) -> float | None:
+        """When `TimersDue` is wanted, in seconds of the caller's clock."""
+        return min(self.data.timers.values(), default=None)
+
+    def handle(self, word: i.Input, now: float) -> list[Output]:
+        machine = Machine(self.data, now)
+        INPUTS[type(word)](machine, word)
+        bridge.settle(machine)
+        return machine.out
+
+
+def _incoming(m: Machine, word: i.Incoming) -> None:
+    if m.data.phase is Phase.NEW:
+        routing.incoming(m, word)
+
+
+def _resolved(m: Machine, word: i.Resolved) -> None:
+    purpose = m.data.asks.pop(word.ask, "")
+    if not m.data.asks:
+        m.clear_timer("ask")
+    if purpose:
+        ANSWERS[purpose](m, word.destination)
+
+
+def _ask_timeout(m: Machine, _name: str) -> None:
+    """The dial plan does not answer."""
+    for ask in list(m.data.asks):
+        _resolved(m, i.Resolved(ask, i.Destination(DestinationKind.REJECT, status=503)))
+
+
+def _timers_due(m: Machine, _word: i.TimersDue) -> None:
+    for name in [name for name, at in sorted(m.data.timers.items()) if at <= m.now]:
+        if m.data.timers.pop(name, None) is not None:
+            TIMERS[name.partition(":")[0]](m, name)
+
+
+def _request(m: Machine, word: i.Request) -> None:
+    phases, rule = PHASES[type(word)]
+    if m.data.phase in phases:
+        rule(m, word)
+    elif not m.ended:
+        ending.error(m, word.reference, "invalid_state")
+
+
+def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
+    """Take the step of the leg's table; the leg when the call is to be told of it."""
+    leg = m.leg(leg_id)
+    step = legs.HEARD.get((leg.state, said)) if leg is not None else None
+    if leg is None or step is None:
+        return None
+    leg.state, told = step
+    if told is legs.Word.LATE_ANSWER:
+        m.out += [Ack(leg.id), Bye(leg.id)] if leg.local_sdp else []
+    return leg if told is said and not m.ended else None
+
+
+def _progress(m: Machine, word: i.Progress) -> None:
+    leg = _hear(m, word.leg, legs.Word.PROGRESS)
+    if leg is not None:
+        PROGRESS[leg.slot](m, leg, word.status)
+
+
+def _answered(m: Machine, word: i.Answered) -> None:
+    leg = m.leg(word.leg)
+    if leg is not None and leg.state is LegState.CANCELLING and leg.local_sdp is None:
+        leg.state = LegState.ENDED
+        m.out += [Ack(leg.id, refuse(word.sdp)), Bye(leg.id)]
+        return
+    leg = _hear(m, word.leg, legs.Word.ANSWERED)
+    if leg is None:
+        return
+    leg.remote_sdp = word.sdp
+    if leg.local_sdp is None:
+        leg.state = LegState.ANSWERED
+    else:
+        m.out.append(Ack(leg.id))
+    ANSWERED[leg.slot](m, leg)
+
+
+def _failed(m: Machine, word: i.Failed) -> None:
+    leg = _hear(m, word.leg, legs.Word.FAILED)
+    if leg is not None:
+        FAILED[leg.slot](m, leg, word.status)
+
+
+def _hung_up(m: Machine, word: i.HungUp) -> None:
+    leg = _hear(m, word.leg, legs.Word.GONE)
+    if leg is not None:
+        m.drop_offers(leg)
+        GONE[leg.slot](m, leg)
+
+
+def _target_gone(m: Machine, leg: Leg) -> None:
+    if m.data.phase is Phase.CONNECTED:
+        ending.finish(m, TARGET_HUNG_UP)
+    else:
+        routing.target_gone(m, leg)
+
+
+def _on_leg(rule: Callable[[Machine, Leg, object], None]) -> Callable[[Machine, i.LegInput], None]:
+    """A word that only a living leg of a living call can say."""
+
+    def hear(m: Machine, word: i.LegInput) -> None:
+        leg = m.leg(word.leg)
+        if leg is None or m.ended:
+            return
+        if leg.state is LegState.UP:
+            rule(m, leg, word)
+        elif leg.state is LegState.ANSWERED and isinstance(word, i.OfferReceived):
+            m.answer_offer(leg, 491)
+
+    return hear
+
+
+def _media_word(rule: Callable[[Machine, object], None]) -> Callable[[Machine, object], None]:
+    def hear(m: Machine, word: object) -> None:
+        if not m.ended:
+            rule(m, word)
+
+    return hear
+
+
+def _release(m: Machine, request: i.RequestReleaseCall) -> None:
+    """A ringing agent's release is a refusal; any other ends the call."""
+    attempt = m.data.attempt
+    if attempt is not None and attempt.announced and request.this_dn == m.data.parties.target_dn:
+        routing.attempt_failed(m, REJECTED)
+    else:
+        ending.finish(m, RELEASED)
+
+
+def _clear(m: Machine, _request: i.RequestClearCall) -> None:
+    if m.data.phase is not Phase.CONNECTED:
+        ending.abandoned(m)
+    ending.finish(m, CLEARED)
+
+
+def _attach(m: Machine, request: i.RequestAttachUserData) -> None:
+    m.data.user_data.update(request.user_data)
+    device = m.data.parties.device or m.data.parties.target_dn
+    m.emit(
+        "EventAttachedDataChanged",
+        this_dn=device,
+        reference=request.reference,
+        user_data=m.data.user_data,
+    )
+
+
+def _apply(m: Machine, request: i.RequestApplyTreatment) -> None:
+    if m.data.deposit:
+        ending.error(m, request.reference, "invalid_state")
+    else:
+        treatment.apply(m, request)
+
+
+def _nothing(_m: Machine, _leg: Leg, _status: int) -> None:
+    return
+
+
+def _media_answered(_m: Machine, _leg: Leg) -> None:
+    return
+
+
+ALIVE = frozenset(Phase) - {Phase.NEW, Phase.ENDED}
+PHASES: dict[type, tuple[frozenset[Phase], Callable[..., None]]] = {
+    i.RequestApplyTreatment: (frozenset({Phase.WAITING}), _apply),
+    i.RequestRouteCall: (frozenset({Phase.WAITING}), routing.route),
+    i.RequestMakeCall: (frozenset({Phase.NEW}), dialing.make_call),
+    i.RequestReleaseCall: (ALIVE, _release),
+    i.RequestClearCall: (ALIVE, _clear),
+    i.RequestHoldCall: (frozenset({Phase.CONNECTED}), bridge.hold),
+    i.RequestRetrieveCall: (frozenset({Phase.CONNECTED}), bridge.retrieve),
+    i.RequestAttachUserData: (ALIVE, _attach),
+}
+PROGRESS = {
+    Slot.ORIGIN: dialing.origin_progress,
+    Slot.MEDIA: _nothing,
+    Slot.TARGET: routing.target_progress,
+}
+ANSWERED = {
+    Slot.ORIGIN: dialing.origin_answered,
+    Slot.MEDIA: _media_answered,
+    Slot.TARGET: routing.target_answered,
+}
+FAILED = {
+    Slot.ORIGIN: dialing.origin_failed,
+    Slot.MEDIA: treatment.media_failed,
+    Slot.TARGET: routing.target_failed,
+}
+GONE = {
+    Slot.ORIGIN: ending.origin_gone,
+    Slot.MEDIA: treatment.media_gone,
+    Slot.TARGET: _target_gone,
+}
+ANSWERS = {
+    "attempt": routing.attempt_resolved,
+    "requester": dialing.requester_resolved,
+    "dial": dialing.dial_resolved,
+}
+TIMERS = {
+    "ask": _ask_timeout,
+    "ring": dialing.ring_timeout,
+    "routing": routing.routing_timeout,
+    "retry": bridge.retry_offer,
+    "linger": ending.linger_over,
+}
+INPUTS: dict[type, Callable[..., None]] = {
+    i.Incoming: _incoming,
+    i.Resolved: _resolved,
+    i.TimersDue: _timers_due,
+    i.Progress: _progress,
+    i.Answered: _answered,
+    i.Failed: _failed,
+    i.HungUp: _hung_up,
+    i.AckReceived: _on_leg(bridge.ack_received),  # type: ignore[arg-type]
+    i.OfferReceived: _on_leg(bridge.offer_received),  # type: ignore[arg-type]
+    i.ReofferAnswered: _on_leg(bridge.reoffer_answered),  # type: ignore[arg-type]
+    i.ReofferFailed: _on_leg(bridge.reoffer_failed),  # type: ignore[arg-type]
+    i.MediaStarted: _media_word(treatment.media_started),  # type: ignore[arg-type]
+    i.MediaRefused: _media_word(treatment.media_refused),  # type: ignore[arg-type]
+    i.MediaEnded: _media_word(treatment.media_ended),  # type: ignore[arg-type]
+    **dict.fromkeys(PHASES, _request),
+}

@@ -1,0 +1,121 @@
+"""How a call ends: every party hears of it, every leg is closed, one EventCallDeleted."""
+
+from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.results import ABANDONED, ORIGIN_HUNG_UP, Outcome
+from ringback.domain.calls.state import Leg
+from ringback.domain.calls.types import CallState, DNRole, LegState, Phase, Slot
+
+LINGER_S = 40.0
+"""How long a cancelled leg may owe its final response (64 T1, RFC 3261 9.1, and some)."""
+
+
+def finish(m: Machine, outcome: Outcome) -> None:
+    """End the whole call; a second time it does nothing."""
+    data = m.data
+    if m.ended:
+        return
+    if data.treatment is not None and data.treatment.applied:
+        treatment_end(m, "call_ended")
+    _release_parties(m, outcome)
+    data.phase, data.result, data.reason = Phase.ENDED, outcome.result, outcome.reason
+    data.attempt, data.treatment, data.joining, data.asks = None, None, "", {}
+    data.timers = {}
+    for leg in list(m.living()):
+        m.hang_up(leg, cause=0 if outcome.result == "completed" else outcome.status, status=outcome.status)
+    if any(m.living()):
+        m.set_timer("linger", LINGER_S)
+    m.emit("EventCallDeleted", result=outcome.result.value, reason=outcome.reason)
+
+
+def treatment_end(m: Machine, reason: str, digits: str = "") -> None:
+    """EventTreatmentEnd for what plays now."""
+    treatment, m.data.treatment = m.data.treatment, None
+    if treatment is not None and treatment.reference:
+        m.emit(
+            "EventTreatmentEnd",
+            this_dn=m.data.parties.device,
+            other_dn=m.customer,
+            reference=treatment.reference,
+            treatment_type=treatment.type,
+            digits=digits,
+            reason=reason,
+        )
+
+
+def _release_parties(m: Machine, outcome: Outcome) -> None:
+    parties = m.data.parties
+    target, origin = m.at(Slot.TARGET), m.at(Slot.ORIGIN)
+    if target is not None and target.established:
+        _released(m, target, parties.target_dn, origin_side(m), parties.target_agent, outcome)
+    if origin is not None and origin.established:
+        _released(m, origin, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
+
+
+def _released(m: Machine, leg: Leg, this_dn: str, other: str, agent_id: str, outcome: Outcome) -> None:
+    leg.established = False
+    role = DNRole.ORIGINATION if leg.slot is Slot.ORIGIN else DNRole.DESTINATION
+    m.emit(
+        "EventReleased",
+        this_dn=this_dn,
+        this_role=role,
+        other_dn=other,
+        agent_id=agent_id,
+        call_state=CallState.OK if outcome.result == "completed" else outcome.call_state,
+        result=outcome.result.value,
+        reason=outcome.reason,
+    )
+
+
+def origin_side(m: Machine) -> str:
+    """What the second party sees as OtherDN."""
+    return m.data.parties.origin_dn or m.customer
+
+
+def origin_gone(m: Machine, _leg: Leg) -> None:
+    """The first party hung up."""
+    if m.data.phase is Phase.CONNECTED or m.data.deposit:
+        finish(m, ORIGIN_HUNG_UP)
+        return
+    abandoned(m)
+    finish(m, ABANDONED)
+
+
+def abandoned(m: Machine) -> None:
+    """EventAbandoned for the ringing agent and for the route point that held the call."""
+    data, parties = m.data, m.data.parties
+    if data.attempt is not None and data.attempt.announced:
+        m.emit(
+            "EventAbandoned",
+            this_dn=parties.target_dn,
+            this_role=DNRole.DESTINATION,
+            other_dn=origin_side(m),
+            agent_id=parties.target_agent,
+            call_state=CallState.ABANDONED,
+            reference=data.attempt.reference,
+        )
+    if parties.device and data.phase is Phase.WAITING:
+        m.emit(
+            "EventAbandoned",
+            this_dn=parties.device,
+            this_role=DNRole.DESTINATION,
+            other_dn=m.customer,
+            call_state=CallState.ABANDONED,
+        )
+
+
+def linger_over(m: Machine, _name: str) -> None:
+    """A cancelled leg never got its final response: forget it."""
+    for leg in m.living():
+        leg.state = LegState.ENDED
+
+
+def error(m: Machine, reference: str, reason: str, code: int = 0, dial_result: str = "") -> None:
+    """EventError for a request that could not be carried out."""
+    m.emit(
+        "EventError",
+        this_dn=m.data.parties.device or m.data.parties.target_dn,
+        reference=reference,
+        reason=reason,
+        error_code=code,
+        dial_result=dial_result,
+    )

@@ -1,0 +1,203 @@
+"""What may happen to a call: words of legs, dial plan and clock, and T-Library requests."""
+
+from msgspec import Struct, field
+
+from ringback.domain.calls.types import DestinationKind, RouteType, TreatmentType
+
+
+class Incoming(Struct, frozen=True):
+    """A new INVITE. `origin_dn` is set when the caller is one of our DNs."""
+
+    leg: str
+    ani: str
+    dnis: str
+    offer: str | None = None
+    origin_dn: str = ""
+    user_data: dict[str, object] = field(default_factory=dict)
+
+
+class Destination(Struct, frozen=True):
+    """The dial plan's answer: what stands behind a number. `target` is opaque to the call."""
+
+    kind: DestinationKind
+    dn: str = ""
+    target: str = ""
+    status: int = 0
+    reason: str = ""
+    default_dn: str = ""
+    on_no_answer: str = ""
+    on_busy: str = ""
+    caller_id: str = ""
+    ring_timeout_s: float = 0.0
+    mailbox: str = ""
+    agent_id: str = ""
+
+
+class Resolved(Struct, frozen=True):
+    """Answer to `AskDialplan` with the same id."""
+
+    ask: str
+    destination: Destination
+
+
+class Progress(Struct, frozen=True):
+    """Provisional response above 100."""
+
+    leg: str
+    status: int
+
+
+class Answered(Struct, frozen=True):
+    """2xx to our INVITE; the SDP is the answer, or the offer when we sent none."""
+
+    leg: str
+    sdp: str
+
+
+class Failed(Struct, frozen=True):
+    """Final response of 300 or above to our INVITE; 408 when nothing came (RFC 3261 8.1.3.1)."""
+
+    leg: str
+    status: int
+
+
+class AckReceived(Struct, frozen=True):
+    """ACK to our 200; it carries SDP when our 200 carried the offer."""
+
+    leg: str
+    sdp: str | None = None
+
+
+class HungUp(Struct, frozen=True):
+    """BYE, or CANCEL of an INVITE that we have not answered."""
+
+    leg: str
+
+
+class OfferReceived(Struct, frozen=True):
+    """re-INVITE from the other end."""
+
+    leg: str
+    sdp: str | None = None
+
+
+class ReofferAnswered(Struct, frozen=True):
+    """2xx to our re-INVITE."""
+
+    leg: str
+    sdp: str
+
+
+class ReofferFailed(Struct, frozen=True):
+    """Final response of 300 or above to our re-INVITE."""
+
+    leg: str
+    status: int
+
+
+class MediaStarted(Struct, frozen=True):
+    """The media server accepted a command."""
+
+    leg: str
+    reference: str
+
+
+class MediaRefused(Struct, frozen=True):
+    leg: str
+    reference: str
+
+
+class MediaEnded(Struct, frozen=True):
+    """A treatment is over: finished, interrupted, timeout, max or error."""
+
+    leg: str
+    reference: str
+    reason: str = "finished"
+    digits: str = ""
+
+
+class TimersDue(Struct, frozen=True):
+    """The clock reached the next deadline."""
+
+
+class RequestApplyTreatment(Struct, frozen=True):
+    reference: str
+    type: TreatmentType
+    parameters: dict[str, object] = field(default_factory=dict)
+
+
+class RequestRouteCall(Struct, frozen=True):
+    """`timeout_s`: how long the destination may ring; 0 takes the destination's own time."""
+
+    reference: str
+    destination: str
+    route_type: RouteType = RouteType.UNKNOWN
+    timeout_s: float = 0.0
+    agent_id: str = ""
+
+
+class RequestMakeCall(Struct, frozen=True):
+    """A new call: from a route point the destination is dialled first, from a DN that DN is."""
+
+    reference: str
+    this_dn: str
+    destination: str
+    caller_id: str = ""
+    timeout_s: float = 0.0
+    user_data: dict[str, object] = field(default_factory=dict)
+    greeting: dict[str, object] = field(default_factory=dict)
+    """Parameters of the announcement that the customer hears on answer; music when empty."""
+
+
+class RequestReleaseCall(Struct, frozen=True):
+    """One DN leaves; a call of two parties ends."""
+
+    reference: str
+    this_dn: str = ""
+
+
+class RequestClearCall(Struct, frozen=True):
+    reference: str
+
+
+class RequestHoldCall(Struct, frozen=True):
+    reference: str
+    this_dn: str = ""
+
+
+class RequestRetrieveCall(Struct, frozen=True):
+    reference: str
+    this_dn: str = ""
+
+
+class RequestAttachUserData(Struct, frozen=True):
+    """Pairs to add or replace."""
+
+    reference: str
+    user_data: dict[str, object]
+
+
+LegInput = (
+    Progress
+    | Answered
+    | Failed
+    | AckReceived
+    | HungUp
+    | OfferReceived
+    | ReofferAnswered
+    | ReofferFailed
+    | MediaStarted
+    | MediaRefused
+    | MediaEnded
+)
+Request = (
+    RequestApplyTreatment
+    | RequestRouteCall
+    | RequestMakeCall
+    | RequestReleaseCall
+    | RequestClearCall
+    | RequestHoldCall
+    | RequestRetrieveCall
+    | RequestAttachUserData
+)
+Input = Incoming | Resolved | TimersDue | LegInput | Request

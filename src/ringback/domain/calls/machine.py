@@ -1,0 +1,186 @@
+"""The bench that the rules of a call work on: its data, the moment, and the outputs so far."""
+
+from collections.abc import Iterator
+
+from ringback.domain.calls import sdp_text
+from ringback.domain.calls.legs import HANG_UP, Exit
+from ringback.domain.calls.outputs import (
+    Ack,
+    Answer,
+    AnswerOffer,
+    AskDialplan,
+    Bye,
+    Cancel,
+    Event,
+    Invite,
+    Output,
+    Provisional,
+    SendOffer,
+)
+from ringback.domain.calls.state import CallData, Leg
+from ringback.domain.calls.types import CallType, LegRole, LegState, Phase, Reoffer, Slot
+
+ASK_S = 5.0
+"""How long the dial plan may take before the number counts as unreachable."""
+
+
+class Machine:
+    """Changes the data of one call and collects what has to be done."""
+
+    def __init__(self, data: CallData, now: float) -> None:
+        self.data = data
+        self.now = now
+        self.out: list[Output] = []
+
+    # Looking
+
+    def leg(self, leg_id: str) -> Leg | None:
+        return self.data.legs.get(leg_id)
+
+    def at(self, slot: Slot) -> Leg | None:
+        """The leg that stands in the slot now."""
+        return self.data.legs.get(self.data.slots.get(slot, ""))
+
+    @property
+    def origin(self) -> Leg:
+        """The first party; only asked for when there is one."""
+        return self.data.legs[self.data.slots[Slot.ORIGIN]]
+
+    @property
+    def ended(self) -> bool:
+        return self.data.phase is Phase.ENDED
+
+    @property
+    def customer(self) -> str:
+        """The number of the outside party."""
+        parties = self.data.parties
+        return parties.dnis if self.data.call_type is CallType.OUTBOUND else parties.ani
+
+    def living(self) -> Iterator[Leg]:
+        return (leg for leg in self.data.legs.values() if leg.state is not LegState.ENDED)
+
+    # Saying
+
+    def emit(self, name: str, **attributes: object) -> None:
+        """Add an event; the attributes common to all events of the call are filled in."""
+        data = self.data
+        data.sequence += 1
+        self.out.append(
+            Event(
+                name=name,
+                conn_id=data.conn_id,
+                call_uuid=data.call_uuid,
+                thread_id=data.thread_id,
+                tenant=data.tenant,
+                call_type=data.call_type,
+                sequence=data.sequence,
+                time=self.now,
+                ani=data.parties.ani,
+                dnis=data.parties.dnis,
+                **attributes,  # type: ignore[arg-type]
+            )
+        )
+
+    def ask(self, purpose: str, number: str, origin: str) -> None:
+        """Ask the dial plan; the answer comes back as `Resolved` for that purpose."""
+        ask = self._next("ask")
+        self.data.asks[ask] = purpose
+        self.set_timer("ask", ASK_S)
+        self.out.append(AskDialplan(ask, number, self.data.parties.ani, origin))
+
+    def forget_asks(self, purpose: str) -> None:
+        self.data.asks = {ask: wanted for ask, wanted in self.data.asks.items() if wanted != purpose}
+
+    # Time
+
+    def set_timer(self, name: str, delay_s: float) -> None:
+        self.data.timers[name] = self.now + delay_s
+
+    def clear_timer(self, name: str) -> None:
+        self.data.timers.pop(name, None)
+
+    # Legs
+
+    def _next(self, prefix: str) -> str:
+        self.data.counter += 1
+        return f"{prefix}{self.data.counter}"
+
+    def add_leg(self, slot: Slot, role: LegRole, dn: str = "", leg_id: str = "") -> Leg:
+        state = LegState.OFFERED if leg_id else LegState.INVITING
+        leg = Leg(leg_id or self._next(slot.value), slot, role, state, dn=dn, incoming=bool(leg_id))
+        self.data.legs[leg.id] = leg
+        self.data.slots[slot] = leg.id
+        return leg
+
+    def describe(self, leg: Leg, sdp: str) -> str:
+        """What we say on this leg: the text with our origin line; a new version only when it changed."""
+        session = int(self.data.conn_id, 16) & 0x7FFFFFFF
+        if leg.local_sdp is None or sdp_text.with_origin(sdp, session, leg.sdp_version) != leg.local_sdp:
+            leg.sdp_version += 1
+            leg.local_sdp = sdp_text.with_origin(sdp, session, leg.sdp_version)
+        return leg.local_sdp
+
+    def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
+        text = None if sdp is None else self.describe(leg, sdp)
+        self.out.append(Invite(leg.id, leg.role, target, text, caller))
+
+    def ring(self, leg: Leg) -> None:
+        self.out.append(Provisional(leg.id, 180))
+
+    def accept(self, leg: Leg, sdp: str) -> None:
+        """200 to the first INVITE of a leg."""
+        leg.state = LegState.UP
+        self.out.append(Answer(leg.id, 200, self.describe(leg, sdp)))
+
+    def acknowledge(self, leg: Leg, sdp: str) -> None:
+        """The ACK that owes the answer."""
+        leg.state = LegState.UP
+        self.out.append(Ack(leg.id, self.describe(leg, sdp)))
+
+    def offer(self, leg: Leg, sdp: str, why: Reoffer) -> None:
+        leg.reoffer = why
+        self.out.append(SendOffer(leg.id, self.describe(leg, sdp)))
+
+    def answer_offer(self, leg: Leg, status: int, sdp: str | None = None) -> None:
+        leg.offering = False
+        text = None if sdp is None else self.describe(leg, sdp)
+        self.out.append(AnswerOffer(leg.id, status, text))
+
+    def hang_up(self, leg: Leg, cause: int = 0, status: int = 480) -> None:
+        """End the leg in the way that its state asks for; `status` answers an INVITE not yet answered."""
+        step = HANG_UP.get(leg.state)
+        if step is None:
+            return
+        self.drop_offers(leg)
+        leg.state, way = step
+        self._leave(leg, way, cause, status)
+
+    def drop_offers(self, leg: Leg) -> None:
+        """The leg is going: nobody may be left waiting for an answer to a re-INVITE on it or through it."""
+        if leg.offering:
+            self.answer_offer(leg, 487)
+        source, leg.pass_to, leg.reoffer = self.leg(leg.pass_to), "", None
+        if source is not None and source.offering:
+            self.answer_offer(source, 491)
+        for name in [name for name in self.data.timers if name.startswith(f"retry:{leg.id}:")]:
+            del self.data.timers[name]
+
+    def _leave(self, leg: Leg, way: Exit, cause: int, status: int) -> None:
+        if way is Exit.REJECT:
+            self.out.append(Answer(leg.id, status))
+        elif way is Exit.CANCEL:
+            self.out.append(Cancel(leg.id, cause))
+        else:
+            if way is Exit.REFUSE_AND_BYE:
+                self.out.append(Ack(leg.id, sdp_text.refuse(leg.remote_sdp or "")))
+            self.out.append(Bye(leg.id, cause))
+
+    def vacate(self, slot: Slot, cause: int = 0) -> None:
+        """Empty the slot; its leg is hung up. A leg without a slot is always on its way out."""
+        leg = self.at(slot)
+        if leg is None:
+            return
+        del self.data.slots[slot]
+        if self.data.talking_to == leg.id:
+            self.data.talking_to = ""
+        self.hang_up(leg, cause)

@@ -1,0 +1,298 @@
+"""Where the first party is to go: the dial plan's answers, and the attempt to reach a destination."""
+
+from ringback.domain.calls import treatment
+from ringback.domain.calls.ending import error, finish, origin_side, treatment_end
+from ringback.domain.calls.inputs import Destination, Incoming, RequestRouteCall
+from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.results import (
+    CLEARED,
+    NO_ANSWER,
+    REFUSED,
+    ROUTING_TIMEOUT,
+    UNREACHABLE,
+    Outcome,
+    of_status,
+)
+from ringback.domain.calls.state import Attempt, Leg, Treatment
+from ringback.domain.calls.types import (
+    AttemptSource,
+    AttemptState,
+    CallState,
+    CallType,
+    DestinationKind,
+    DNRole,
+    LegRole,
+    LegState,
+    Phase,
+    ResultClass,
+    RouteType,
+    Slot,
+    TreatmentType,
+)
+
+RING_S = 20.0
+MAX_HOPS = 5
+TRY_THE_FALLBACK = {
+    ResultClass.BUSY,
+    ResultClass.NO_ANSWER,
+    ResultClass.REJECTED,
+    ResultClass.UNREACHABLE,
+}
+
+
+def incoming(m: Machine, word: Incoming) -> None:
+    """A new INVITE: who is it for?"""
+    data = m.data
+    leg = m.add_leg(
+        Slot.ORIGIN, LegRole.AGENT if word.origin_dn else LegRole.CALLER, word.origin_dn, word.leg
+    )
+    leg.remote_sdp = word.offer
+    data.phase, data.created_at = Phase.WAITING, m.now
+    data.call_type = CallType.INTERNAL if word.origin_dn else CallType.INBOUND
+    data.parties.ani, data.parties.dnis, data.parties.origin_dn = word.ani, word.dnis, word.origin_dn
+    data.user_data = dict(word.user_data)
+    m.emit("EventCallCreated", other_dn=word.ani, user_data=data.user_data)
+    try_destination(m, Attempt("", AttemptSource.DIRECT, AttemptState.RESOLVING, word.dnis))
+
+
+def route(m: Machine, request: RequestRouteCall) -> None:
+    """RequestRouteCall: one destination at a time."""
+    if m.data.attempt is not None or m.data.deposit:
+        error(m, request.reference, "invalid_state")
+    elif request.route_type is RouteType.REJECT:
+        finish(m, REFUSED)
+    elif request.route_type is RouteType.CALL_DISCONNECT:
+        finish(m, CLEARED)
+    else:
+        m.data.instructed = True
+        source, state = AttemptSource.ROUTE, AttemptState.RESOLVING
+        attempt = Attempt(request.reference, source, state, request.destination, request.timeout_s)
+        attempt.agent_id = request.agent_id
+        try_destination(m, attempt)
+
+
+def try_destination(m: Machine, attempt: Attempt) -> None:
+    m.data.attempt = attempt
+    m.clear_timer("routing")
+    m.forget_asks("attempt")
+    direct = attempt.source is AttemptSource.DIRECT
+    asker = "dn" if m.data.parties.origin_dn else "trunk"
+    m.ask("attempt", attempt.destination, asker if direct else "route_point")
+
+
+def attempt_resolved(m: Machine, destination: Destination) -> None:
+    if m.data.attempt is not None and m.data.attempt.state is AttemptState.RESOLVING:
+        TO_KIND[destination.kind](m, m.data.attempt, destination)
+
+
+def _to_route_point(m: Machine, attempt: Attempt, destination: Destination) -> None:
+    """The call now stands on a route point and waits for instructions."""
+    _left_route_point(m, attempt, destination.dn)
+    m.data.attempt, m.data.default_dn, m.data.instructed = None, destination.default_dn, False
+    m.data.parties.device = destination.dn
+    if m.origin.state is LegState.OFFERED:
+        m.ring(m.origin)
+    m.emit(
+        "EventRouteRequest",
+        this_dn=destination.dn,
+        this_role=DNRole.DESTINATION,
+        other_dn=m.customer,
+        user_data=m.data.user_data,
+    )
+    treatment.expect_instructions(m)
+
+
+def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
+    """Invite the destination with the first party's description."""
+    parties, agent = m.data.parties, destination.kind is DestinationKind.DN
+    attempt.state = AttemptState.INVITING
+    attempt.fallback, attempt.busy_fallback = destination.on_no_answer, destination.on_busy
+    leg = m.add_leg(Slot.TARGET, LegRole.AGENT if agent else LegRole.EXTERNAL, destination.dn)
+    parties.target_dn = destination.dn or attempt.destination
+    parties.target_agent = attempt.agent_id or destination.agent_id
+    m.set_timer("ring", attempt.timeout_s or destination.ring_timeout_s or RING_S)
+    if parties.origin_dn:
+        _dialing(m, attempt)
+    if agent:
+        attempt.announced = True
+        _at_target(m, "EventRinging", attempt, user_data=m.data.user_data)
+    caller = destination.caller_id or m.customer or parties.ani
+    m.invite(leg, destination.target, m.origin.remote_sdp, caller)
+
+
+def _dialing(m: Machine, attempt: Attempt) -> None:
+    m.emit(
+        "EventDialing",
+        this_dn=m.data.parties.origin_dn,
+        this_role=DNRole.ORIGINATION,
+        other_dn=m.data.parties.target_dn,
+        reference=attempt.reference or m.data.make_reference,
+    )
+
+
+def _at_target(m: Machine, name: str, attempt: Attempt, **more: object) -> None:
+    parties = m.data.parties
+    m.emit(
+        name,
+        this_dn=parties.target_dn,
+        this_role=DNRole.DESTINATION,
+        other_dn=origin_side(m),
+        this_queue=parties.device,
+        agent_id=parties.target_agent,
+        reference=attempt.reference,
+        **more,
+    )
+
+
+def _to_mailbox(m: Machine, attempt: Attempt, destination: Destination) -> None:
+    """A media leg greets and records; the end of the recording ends the call."""
+    _left_route_point(m, attempt, destination.mailbox)
+    m.data.attempt, m.data.deposit = None, True
+    treatment_end(m, "routed")
+    record = Treatment(
+        attempt.reference or "deposit",
+        TreatmentType.RECORD_USER_ANNOUNCEMENT,
+        {"mailbox": destination.mailbox},
+    )
+    treatment.begin(m, record)
+
+
+def _to_nothing(m: Machine, attempt: Attempt, destination: Destination) -> None:
+    attempt_failed(m, of_status(destination.status or 404))
+
+
+TO_KIND = {
+    DestinationKind.ROUTE_POINT: _to_route_point,
+    DestinationKind.DN: _to_leg,
+    DestinationKind.EXTERNAL: _to_leg,
+    DestinationKind.MAILBOX: _to_mailbox,
+    DestinationKind.REJECT: _to_nothing,
+}
+
+
+# What the destination says
+
+
+def target_progress(m: Machine, leg: Leg, _status: int) -> None:
+    if m.data.attempt is None:
+        return
+    m.data.attempt.state = AttemptState.RINGING
+    if m.origin.state is LegState.OFFERED:
+        m.ring(m.origin)
+    if leg.role is LegRole.EXTERNAL:
+        parties = m.data.parties
+        m.emit(
+            "EventNetworkReached",
+            this_dn=parties.origin_dn or parties.device,
+            other_dn=parties.target_dn,
+            reference=m.data.attempt.reference,
+        )
+
+
+def target_answered(m: Machine, _leg: Leg) -> None:
+    """The first party is moved over by `bridge.settle`."""
+    m.clear_timer("ring")
+    if m.data.attempt is not None:
+        m.data.attempt.state = AttemptState.JOINING
+
+
+def connected(m: Machine, leg: Leg) -> None:
+    """Both sides talk."""
+    data, attempt = m.data, m.data.attempt
+    if attempt is None:
+        return
+    treatment_end(m, "routed")
+    data.phase, data.attempt = Phase.CONNECTED, None
+    m.clear_timer("routing")
+    _left_route_point(m, attempt, data.parties.target_dn)
+    if leg.role is LegRole.AGENT:
+        leg.established = True
+        _at_target(m, "EventEstablished", attempt, user_data=data.user_data)
+    if data.parties.origin_dn:
+        m.origin.established = True
+        m.emit(
+            "EventEstablished",
+            this_dn=data.parties.origin_dn,
+            this_role=DNRole.ORIGINATION,
+            other_dn=data.parties.target_dn,
+            reference=data.make_reference,
+        )
+
+
+def _left_route_point(m: Machine, attempt: Attempt, destination: str) -> None:
+    """EventRouteUsed and EventDiverted, when the call stood on a route point."""
+    if not m.data.parties.device:
+        return
+    for name in ("EventRouteUsed", "EventDiverted"):
+        m.emit(
+            name,
+            this_dn=m.data.parties.device,
+            this_role=DNRole.DESTINATION,
+            other_dn=m.customer,
+            third_party_dn=destination,
+            reference=attempt.reference,
+        )
+
+
+def target_failed(m: Machine, leg: Leg, status: int) -> None:
+    rang = m.data.attempt is not None and m.data.attempt.state is AttemptState.RINGING
+    attempt_failed(m, of_status(status, rang=rang and leg.role is LegRole.AGENT))
+
+
+def target_gone(m: Machine, _leg: Leg) -> None:
+    """The destination answered and left before the first party had been moved over."""
+    attempt_failed(m, UNREACHABLE)
+
+
+def attempt_failed(m: Machine, outcome: Outcome) -> None:
+    """The destination was not reached: its DN is told, and whoever wanted it."""
+    attempt, m.data.attempt = m.data.attempt, None
+    m.clear_timer("ring")
+    m.vacate(Slot.TARGET, outcome.status if outcome is not NO_ANSWER else 0)
+    if attempt is None:
+        return
+    if attempt.announced:
+        state = outcome.call_state
+        _at_target(m, "EventReleased", attempt, call_state=state, reason=outcome.reason)
+    elif outcome.call_state is CallState.BUSY:
+        _at_target(m, "EventDestinationBusy", attempt, call_state=CallState.BUSY)
+    m.data.parties.target_dn = m.data.parties.target_agent = ""
+    AFTER_FAILURE[attempt.source](m, attempt, outcome)
+
+
+def _route_failed(m: Machine, attempt: Attempt, outcome: Outcome) -> None:
+    """The caller goes on hearing the treatment; whoever routed the call routes it again."""
+    error(m, attempt.reference, outcome.reason, outcome.status, outcome.dial_result)
+    treatment.expect_instructions(m)
+
+
+def _direct_failed(m: Machine, attempt: Attempt, outcome: Outcome) -> None:
+    busy = outcome.result is ResultClass.BUSY and attempt.busy_fallback
+    fallback = attempt.busy_fallback if busy else attempt.fallback
+    if fallback and outcome.result in TRY_THE_FALLBACK and m.data.hops < MAX_HOPS:
+        m.data.hops += 1
+        try_destination(m, Attempt("", attempt.source, AttemptState.RESOLVING, fallback))
+        return
+    if m.data.make_reference:
+        error(m, m.data.make_reference, outcome.reason, outcome.status, outcome.dial_result)
+    finish(m, outcome)
+
+
+def _default_failed(m: Machine, _attempt: Attempt, outcome: Outcome) -> None:
+    finish(m, outcome)
+
+
+AFTER_FAILURE = {
+    AttemptSource.ROUTE: _route_failed,
+    AttemptSource.DIRECT: _direct_failed,
+    AttemptSource.DEFAULT: _default_failed,
+}
+
+
+def routing_timeout(m: Machine, _name: str) -> None:
+    """Nobody gave instructions: the default DN of the route point, once, or the end."""
+    default_dn, m.data.default_dn = m.data.default_dn, ""
+    if default_dn:
+        try_destination(m, Attempt("", AttemptSource.DEFAULT, AttemptState.RESOLVING, default_dn))
+    else:
+        finish(m, ROUTING_TIMEOUT)

@@ -1,0 +1,115 @@
+"""What a call remembers: plain data, so that the snapshot in the store is these structures as JSON."""
+
+from msgspec import Struct, field
+
+from ringback.domain.calls.types import (
+    AttemptSource,
+    AttemptState,
+    CallType,
+    LegRole,
+    LegState,
+    Phase,
+    Reoffer,
+    Slot,
+    TreatmentType,
+)
+
+
+class Leg(Struct):
+    """One dialog of the call. SDP is the latest text in each direction."""
+
+    id: str
+    slot: Slot
+    role: LegRole
+    state: LegState
+    dn: str = ""
+    incoming: bool = False
+    remote_sdp: str | None = None
+    local_sdp: str | None = None
+    sdp_version: int = 0
+    reoffer: Reoffer | None = None
+    pass_to: str = ""
+    """The leg whose re-INVITE waits for the answer to the one that we sent here."""
+    offering: bool = False
+    """The other end sent a re-INVITE that we have not answered."""
+    held: bool = False
+    established: bool = False
+    """EventEstablished was sent for its DN, so EventReleased is owed."""
+
+
+class Treatment(Struct):
+    """What the waiting party hears."""
+
+    reference: str
+    """Empty for the music that goes on after an announcement; no event speaks of it."""
+    type: TreatmentType
+    parameters: dict[str, object] = field(default_factory=dict)
+    asked: bool = False
+    """The media leg was told to play it."""
+    applied: bool = False
+
+
+class Attempt(Struct):
+    """One try to reach a destination for the waiting party."""
+
+    reference: str
+    source: AttemptSource
+    state: AttemptState
+    destination: str
+    timeout_s: float = 0.0
+    agent_id: str = ""
+    fallback: str = ""
+    """Number to try when this one does not answer (a mailbox)."""
+    busy_fallback: str = ""
+    announced: bool = False
+    """EventRinging was sent."""
+
+
+class Parties(Struct):
+    """Who stands in the events: the numbers of both sides and the device that holds the call."""
+
+    ani: str = ""
+    dnis: str = ""
+    device: str = ""
+    """The route point that holds the call; empty when a DN was dialled directly."""
+    origin_dn: str = ""
+    """The first party's DN when it is one of ours."""
+    target_dn: str = ""
+    target_agent: str = ""
+
+
+class CallData(Struct):
+    """The whole call. Times are seconds of the clock that the shell passes in."""
+
+    conn_id: str
+    call_uuid: str
+    thread_id: str
+    tenant: str
+    call_type: CallType = CallType.UNKNOWN
+    phase: Phase = Phase.NEW
+    created_at: float = 0.0
+    sequence: int = 0
+    legs: dict[str, Leg] = field(default_factory=dict)
+    slots: dict[Slot, str] = field(default_factory=dict)
+    talking_to: str = ""
+    joining: str = ""
+    parties: Parties = field(default_factory=Parties)
+    user_data: dict[str, object] = field(default_factory=dict)
+    treatment: Treatment | None = None
+    attempt: Attempt | None = None
+    asks: dict[str, str] = field(default_factory=dict)
+    """Question to the dial plan that has no answer yet -> purpose."""
+    make_reference: str = ""
+    make_destination: str = ""
+    make_timeout_s: float = 0.0
+    make_greeting: dict[str, object] = field(default_factory=dict)
+    instructed: bool = False
+    """Somebody has asked for a treatment or a destination."""
+    default_dn: str = ""
+    deposit: bool = False
+    """The media leg records a message; the end of the recording ends the call."""
+    timers: dict[str, float] = field(default_factory=dict)
+    counter: int = 0
+    hops: int = 0
+    result: str = ""
+    reason: str = ""

@@ -1,0 +1,236 @@
+"""The objects that describe one tenant: people, numbers, groups, rules.
+
+Every object has an ``id`` that is unique within its kind. DNs share one number space whatever their type is:
+an extension and a route point cannot both be 8000. A whole configuration is checked by ``validate``, which
+names each object that is wrong and why, so that nothing half right is ever loaded.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+Kind = Literal[
+    "tenant", "persons", "dns", "agent-groups", "skills", "dial-plan", "prompts", "callback-services"
+]
+
+
+class Object(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every configuration object has: an id unique within its kind."""
+
+    id: str
+
+
+class Tenant(Object, frozen=True, kw_only=True):
+    """The contact centre itself.
+
+    ``country`` is an ISO 3166 code, the default for numbers without a country; ``domain`` is the SIP domain
+    and digest realm; ``emergency`` are the numbers that pass every block and rule.
+    """
+
+    name: str = ""
+    domain: str
+    country: str = "US"
+    time_zone: str = "UTC"
+    language: str = "en"
+    emergency: tuple[str, ...] = ()
+
+
+class Person(Object, frozen=True, kw_only=True):
+    """An agent: ``skills`` maps a skill id to a level; with ``auto_login`` the registration of a phone at
+    ``dn`` logs the agent in and makes it ready. ``wrap_up`` is after-call work in seconds."""
+
+    name: str = ""
+    login_ids: tuple[str, ...] = ()
+    skills: dict[str, int] = {}
+    dn: str = ""
+    auto_login: bool = False
+    wrap_up: float = 5.0
+    enabled: bool = True
+
+
+class DnBase(Object, frozen=True, kw_only=True, tag_field="type"):
+    """A number: ``id`` is what is dialled, or the name of the trunk."""
+
+    name: str = ""
+
+
+class Extension(DnBase, frozen=True, kw_only=True, tag="extension"):
+    """A phone. ``ha1_md5`` and ``ha1_sha256`` are the digest hashes of RFC 7616 3.4.2 in hexadecimal: the
+    password itself is never kept. ``no_answer`` is in seconds."""
+
+    user: str = ""
+    ha1_md5: str = ""
+    ha1_sha256: str = ""
+    no_answer: float = 20.0
+    mailbox: str = ""
+    forward_to: str = ""
+    dnd: bool = False
+
+
+class RoutePoint(DnBase, frozen=True, kw_only=True, tag="route_point"):
+    """A number whose calls an application routes. ``script`` names it; ``default_dn`` takes the call when it
+    cannot run; ``parameters`` are handed to the application as they stand."""
+
+    script: str
+    default_dn: str = ""
+    parameters: dict[str, str] = {}
+
+
+class Gateway(Struct, frozen=True, omit_defaults=True):
+    """Where a carrier listens."""
+
+    host: str
+    port: int = 5060
+    transport: Literal["udp", "tcp"] = "udp"
+
+
+class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
+    """A carrier. Requests from ``addresses`` (hosts or networks, ``192.0.2.0/24``) come from this trunk;
+    ``gateways`` are tried in order for calls to it; ``numbers`` are the patterns that it takes, matched
+    against E.164; ``caller_id`` replaces an internal caller. ``capacity`` is calls at a time, 0 for
+    no limit."""
+
+    addresses: tuple[str, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    numbers: tuple[str, ...] = ()
+    caller_id: str = ""
+    capacity: int = 0
+    emergency: bool = False
+
+
+class VirtualQueue(DnBase, frozen=True, kw_only=True, tag="virtual_queue"):
+    """A waiting line. ``target`` is a skill expression or a group; ``service_level`` in seconds."""
+
+    target: str = ""
+    service_level: float = 20.0
+    music: str = ""
+
+
+class Mailbox(DnBase, frozen=True, kw_only=True, tag="mailbox"):
+    """A voice mailbox; ``pin_hash`` is an Argon2 hash, ``max_seconds`` limits one message."""
+
+    pin_hash: str = ""
+    language: str = "en"
+    email: str = ""
+    max_messages: int = 10
+    max_seconds: float = 120.0
+
+
+DN = Extension | RoutePoint | Trunk | VirtualQueue | Mailbox
+
+
+class AgentGroup(Object, frozen=True, kw_only=True):
+    """People named one by one, or by a skill ``expression``."""
+
+    name: str = ""
+    members: tuple[str, ...] = ()
+    expression: str = ""
+
+
+class Skill(Object, frozen=True, kw_only=True):
+    """An ability; levels go from 1 to ``max_level``."""
+
+    name: str = ""
+    max_level: int = 10
+
+
+class DialRule(Object, frozen=True, kw_only=True):
+    """One dial-plan rule in the form ``pattern=>digits;param=value``."""
+
+    rule: str
+    enabled: bool = True
+
+
+class Prompt(Object, frozen=True, kw_only=True):
+    """An announcement: ``source`` names a recording; ``text`` is what it says."""
+
+    language: str = "en"
+    source: str = ""
+    text: str = ""
+
+
+class CallbackService(Object, frozen=True, kw_only=True):
+    """A callback service; its id is the name of its virtual queue, its settings are the row of that name in
+    the data table CALLBACK_SETTINGS."""
+
+    virtual_queue: str
+    script: str = "callback"
+    settings: str = ""
+
+
+AnyObject = Tenant | Person | DN | AgentGroup | Skill | DialRule | Prompt | CallbackService
+TYPES: dict[Kind, Any] = {
+    "tenant": Tenant,
+    "persons": Person,
+    "dns": DN,
+    "agent-groups": AgentGroup,
+    "skills": Skill,
+    "dial-plan": DialRule,
+    "prompts": Prompt,
+    "callback-services": CallbackService,
+}
+
+
+class Configuration(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+    """A whole tenant, as it is imported from a file."""
+
+    tenant: Tenant
+    persons: tuple[Person, ...] = ()
+    dns: tuple[DN, ...] = ()
+    agent_groups: tuple[AgentGroup, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    dial_plan: tuple[DialRule, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    callback_services: tuple[CallbackService, ...] = ()
+
+    def objects(self) -> Iterator[tuple[Kind, AnyObject]]:
+        """Every object with its kind, the tenant first."""
+        yield "tenant", self.tenant
+        groups: tuple[tuple[Kind, Iterable[AnyObject]], ...] = (
+            ("skills", self.skills),
+            ("dns", self.dns),
+            ("persons", self.persons),
+            ("agent-groups", self.agent_groups),
+            ("dial-plan", self.dial_plan),
+            ("prompts", self.prompts),
+            ("callback-services", self.callback_services),
+        )
+        for kind, objects in groups:
+            for each in objects:
+                yield kind, each
+
+
+class Problem(Struct, frozen=True):
+    """One object that is not as it must be."""
+
+    kind: Kind
+    id: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}: {self.reason}"
+
+
+KINDS: tuple[Kind, ...] = tuple(TYPES)
+
+
+def decode_object(kind: Kind, body: Any) -> AnyObject:
+    """The typed object behind decoded JSON; raises msgspec.ValidationError that names the field."""
+    decoded: AnyObject = msgspec.convert(body, TYPES[kind], strict=True)
+    return decoded
+
+
+def decode_configuration(text: bytes, *, form: Literal["json", "toml"]) -> Configuration:
+    """A configuration file; raises msgspec.DecodeError (ValidationError names the field)."""
+    if form == "toml":
+        return msgspec.toml.decode(text, type=Configuration)
+    return msgspec.json.decode(text, type=Configuration)
+
+
+def digest_hashes(user: str, realm: str, password: str) -> tuple[str, str]:
+    """H(user:realm:password) for MD5 and SHA-256 (RFC 7616 3.4.2), in hexadecimal."""
+    secret = f"{user}:{realm}:{password}".encode()
+    return hashlib.md5(secret, usedforsecurity=False).hexdigest(), hashlib.sha256(secret).hexdigest()

@@ -1,0 +1,197 @@
+"""Whether a configuration holds together: every reference leads somewhere, every text can be read."""
+
+import ipaddress
+import re
+import zoneinfo
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import phonenumbers
+
+from ringback.domain.configuration import (
+    AgentGroup,
+    AnyObject,
+    CallbackService,
+    Configuration,
+    DialRule,
+    Extension,
+    Kind,
+    Mailbox,
+    Person,
+    Problem,
+    RoutePoint,
+    Skill,
+    Tenant,
+    Trunk,
+    VirtualQueue,
+)
+from ringback.domain.dialrules import RuleError, compile_rule
+from ringback.domain.patterns import PatternError, compile_pattern
+
+_ID = re.compile(r"[A-Za-z0-9_.*#@-]{1,64}")
+_NUMBER = re.compile(r"[0-9*#+]{1,32}")
+_HEX = re.compile(r"[0-9a-f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What references may lead to."""
+
+    extensions: frozenset[str]
+    dialled: frozenset[str]
+    mailboxes: frozenset[str]
+    virtual_queues: frozenset[str]
+    persons: frozenset[str]
+    levels: dict[str, int]
+
+
+def validate(configuration: Configuration) -> list[Problem]:
+    """Everything that is wrong, in the order of the objects; an empty list when all is well."""
+    known = _known(configuration)
+    problems: list[Problem] = []
+    seen: Counter[tuple[Kind, str]] = Counter()
+    for kind, item in configuration.objects():
+        seen[kind, item.id] += 1
+        reasons = [] if _ID.fullmatch(item.id) else ["the id must be 1 to 64 letters, digits or _.*#@-"]
+        if seen[kind, item.id] == 2:
+            reasons.append("this id is used twice")
+        reasons.extend(_CHECKS.get(type(item), _nothing)(item, known))
+        problems.extend(Problem(kind, item.id, reason) for reason in reasons)
+    problems.extend(_shared(configuration))
+    return problems
+
+
+def _known(configuration: Configuration) -> _Known:
+    def of(*types: type) -> frozenset[str]:
+        return frozenset(dn.id for dn in configuration.dns if isinstance(dn, types))
+
+    return _Known(
+        extensions=of(Extension),
+        dialled=of(Extension, RoutePoint, Mailbox),
+        mailboxes=of(Mailbox),
+        virtual_queues=of(VirtualQueue),
+        persons=frozenset(person.id for person in configuration.persons),
+        levels={skill.id: skill.max_level for skill in configuration.skills},
+    )
+
+
+def _nothing(item: AnyObject, known: _Known) -> Iterator[str]:
+    yield from ()
+
+
+def _tenant(item: Tenant, known: _Known) -> Iterator[str]:
+    if item.country not in phonenumbers.SUPPORTED_REGIONS:
+        yield f"{item.country!r} is no country (ISO 3166, two capital letters)"
+    if item.time_zone not in zoneinfo.available_timezones():
+        yield f"{item.time_zone!r} is no time zone (such as Europe/Berlin)"
+    if not item.domain:
+        yield "it has no SIP domain"
+    yield from (f"{number!r} is no number" for number in item.emergency if not _NUMBER.fullmatch(number))
+
+
+def _person(item: Person, known: _Known) -> Iterator[str]:
+    for skill, level in item.skills.items():
+        if skill not in known.levels:
+            yield f"skill {skill!r} does not exist"
+        elif not 1 <= level <= known.levels[skill]:
+            yield f"level {level} of skill {skill!r} is not from 1 to {known.levels[skill]}"
+    if item.dn and item.dn not in known.extensions:
+        yield f"extension {item.dn!r} does not exist"
+    if item.auto_login and not item.dn:
+        yield "auto_login needs a dn"
+    if item.wrap_up < 0:
+        yield "wrap_up is below 0 seconds"
+
+
+def _extension(item: Extension, known: _Known) -> Iterator[str]:
+    if not _NUMBER.fullmatch(item.id):
+        yield "an extension is dialled: its id is made of digits, * and #"
+    for name, value, length in (("ha1_md5", item.ha1_md5, 32), ("ha1_sha256", item.ha1_sha256, 64)):
+        if value and (len(value) != length or not _HEX.fullmatch(value)):
+            yield f"{name} is not {length} hexadecimal digits"
+    if item.mailbox and item.mailbox not in known.mailboxes:
+        yield f"mailbox {item.mailbox!r} does not exist"
+    if item.no_answer <= 0:
+        yield "no_answer must be above 0 seconds"
+
+
+def _route_point(item: RoutePoint, known: _Known) -> Iterator[str]:
+    if not _NUMBER.fullmatch(item.id):
+        yield "a route point is dialled: its id is made of digits, * and #"
+    if not item.script:
+        yield "it has no script"
+    if item.default_dn and (item.default_dn not in known.dialled or item.default_dn == item.id):
+        yield f"default_dn {item.default_dn!r} leads nowhere"
+
+
+def _trunk(item: Trunk, known: _Known) -> Iterator[str]:
+    for address in item.addresses:
+        try:
+            ipaddress.ip_network(address, strict=False)
+        except ValueError:
+            yield f"{address!r} is no address or network"
+    for gateway in item.gateways:
+        if not gateway.host or not 0 < gateway.port < 65536:
+            yield f"gateway {gateway.host}:{gateway.port} cannot be reached"
+    for text in item.numbers:
+        try:
+            compile_pattern(text)
+        except PatternError as error:
+            yield str(error)
+    if item.numbers and not item.gateways:
+        yield "it takes numbers but has no gateway"
+
+
+def _mailbox(item: Mailbox, known: _Known) -> Iterator[str]:
+    if not _NUMBER.fullmatch(item.id):
+        yield "a mailbox is dialled: its id is made of digits, * and #"
+    if item.max_messages < 1 or item.max_seconds <= 0:
+        yield "max_messages and max_seconds must be above 0"
+
+
+def _agent_group(item: AgentGroup, known: _Known) -> Iterator[str]:
+    yield from (f"person {member!r} does not exist" for member in item.members if member not in known.persons)
+
+
+def _skill(item: Skill, known: _Known) -> Iterator[str]:
+    if item.max_level < 1:
+        yield "max_level is below 1"
+
+
+def _dial_rule(item: DialRule, known: _Known) -> Iterator[str]:
+    try:
+        compile_rule(item.rule)
+    except RuleError as error:
+        yield str(error)
+
+
+def _callback_service(item: CallbackService, known: _Known) -> Iterator[str]:
+    if item.virtual_queue not in known.virtual_queues:
+        yield f"virtual queue {item.virtual_queue!r} does not exist"
+
+
+def _shared(configuration: Configuration) -> Iterator[Problem]:
+    """What no two people may have in common."""
+    logins = Counter(login for person in configuration.persons for login in person.login_ids)
+    phones = Counter(person.dn for person in configuration.persons if person.auto_login and person.dn)
+    for person in configuration.persons:
+        for login in person.login_ids:
+            if logins[login] > 1:
+                yield Problem("persons", person.id, f"login id {login!r} belongs to another person too")
+        if person.auto_login and phones[person.dn] > 1:
+            yield Problem("persons", person.id, f"another person is logged in at {person.dn!r} too")
+
+
+_CHECKS: dict[type, Callable[..., Iterator[str]]] = {
+    Tenant: _tenant,
+    Person: _person,
+    Extension: _extension,
+    RoutePoint: _route_point,
+    Trunk: _trunk,
+    Mailbox: _mailbox,
+    AgentGroup: _agent_group,
+    Skill: _skill,
+    DialRule: _dial_rule,
+    CallbackService: _callback_service,
+}

@@ -1,0 +1,135 @@
+"""Telephone numbers: one written form (E.164), and the reasons for which a number is refused.
+
+Rules follow libphonenumber through the `phonenumbers` package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+LONGEST_INPUT = 64
+
+_EXPENSIVE = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
+_HIDDEN = "•"
+
+
+class Refusal(Enum):
+    """Why a number is refused; the value is the stable slug that clients and reports see."""
+
+    MISSING = "number-missing"
+    UNREADABLE = "number-unreadable"
+    EXTENSION = "number-with-extension"
+    IMPOSSIBLE = "number-impossible"
+    INVALID = "number-invalid"
+    PREMIUM = "number-premium"
+
+
+_WORDS: dict[Refusal, str] = {
+    Refusal.MISSING: "a phone number is needed",
+    Refusal.UNREADABLE: "this is not a phone number",
+    Refusal.EXTENSION: "a number with an extension cannot be called back",
+    Refusal.IMPOSSIBLE: "no phone number has this length or country code",
+    Refusal.INVALID: "this number is not assigned in its country's numbering plan",
+    Refusal.PREMIUM: "premium-rate and shared-cost numbers are not called back",
+}
+
+
+class NumberRefusedError(ValueError):
+    """The number cannot be called. `refusal.value` is the slug; the message never holds the number."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(_WORDS[refusal])
+        self.refusal = refusal
+
+    @property
+    def slug(self) -> str:
+        """The stable reason slug."""
+        return self.refusal.value
+
+
+class NumberRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant accepts. `default_country` (ISO 3166 alpha-2) reads numbers without a `+`."""
+
+    default_country: str = "US"
+    refuse_impossible: bool = True
+    refuse_invalid: bool = True
+    refuse_premium: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in E.164 with the country it belongs to (`ZZ` when none is known)."""
+
+    e164: str
+    country: str
+
+    def __str__(self) -> str:
+        return self.e164
+
+
+def normalise(text: str, rules: NumberRules | None = None) -> Number:
+    """Read a number as a person types it.
+
+    A number is taken as international when it begins with `+`; otherwise by the default country.
+    Digits that make no valid national number but begin with a country code are read with a `+`
+    (`442079460123` and `+442079460123` are one number).
+
+    Raises NumberRefusedError.
+    """
+    rules = rules or NumberRules()
+    parsed = _parse(text, rules.default_country)
+    refusal = _refusal(parsed, rules)
+    if refusal is not None:
+        raise NumberRefusedError(refusal)
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return Number(e164, phonenumbers.region_code_for_number(parsed) or "ZZ")
+
+
+def masked(number: str) -> str:
+    """The number for screens and logs: the beginning and the last two digits stay, the rest is dots."""
+    if len(number) <= 5:
+        return _HIDDEN * len(number)
+    keep = 3 if number.startswith("+") else 2
+    return number[:keep] + _HIDDEN * (len(number) - keep - 2) + number[-2:]
+
+
+def _parse(text: str, country: str) -> PhoneNumber:
+    text = text.strip()
+    if not text:
+        raise NumberRefusedError(Refusal.MISSING)
+    if len(text) > LONGEST_INPUT:
+        raise NumberRefusedError(Refusal.UNREADABLE)
+    national = _try_parse(text, country)
+    if national is not None and phonenumbers.is_valid_number(national):
+        return national
+    if text[0].isdigit():
+        international = _try_parse("+" + text, None)
+        if international is not None and phonenumbers.is_valid_number(international):
+            return international
+    if national is None:
+        raise NumberRefusedError(Refusal.UNREADABLE)
+    return national
+
+
+def _try_parse(text: str, country: str | None) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _refusal(number: PhoneNumber, rules: NumberRules) -> Refusal | None:
+    if number.extension:
+        return Refusal.EXTENSION
+    if rules.refuse_impossible and not phonenumbers.is_possible_number(number):
+        return Refusal.IMPOSSIBLE
+    if rules.refuse_invalid and not phonenumbers.is_valid_number(number):
+        return Refusal.INVALID
+    if rules.refuse_premium and phonenumbers.number_type(number) in _EXPENSIVE:
+        return Refusal.PREMIUM
+    return None

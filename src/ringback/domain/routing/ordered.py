@@ -1,0 +1,98 @@
+"""An ordered set with ranks: the one structure on which queues, ready agents and timers stand.
+
+Keys sit in sorted buckets of bounded size, so adding and removing cost a binary search and one short
+memory move whatever the size of the set, the first key is at hand, and the rank of a key (a caller's
+position) is a sum over bucket sizes. Removal is exact: nothing stale is left behind to be swept later.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+Key = TypeVar("Key", bound=tuple[Any, ...])
+
+BUCKET = 1024
+
+
+class OrderedSet(Generic[Key]):
+    """A set of comparable tuples kept in order. Equal keys are one key."""
+
+    __slots__ = ("_buckets", "_count", "_highs")
+
+    def __init__(self) -> None:
+        self._buckets: list[list[Key]] = []
+        self._highs: list[Key] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Key]:
+        for bucket in self._buckets:
+            yield from bucket
+
+    def __contains__(self, key: Any) -> bool:
+        at = bisect_left(self._highs, key)
+        if at == len(self._buckets):
+            return False
+        bucket = self._buckets[at]
+        inside = bisect_left(bucket, key)
+        return inside < len(bucket) and bucket[inside] == key
+
+    def first(self) -> Key | None:
+        """The smallest key, or None when the set is empty."""
+        return self._buckets[0][0] if self._count else None
+
+    def add(self, key: Key) -> bool:
+        """Put `key` in its place; False when it is already there."""
+        if key in self:
+            return False
+        self._count += 1
+        at = bisect_left(self._highs, key)
+        if at == len(self._buckets):
+            self._append(key)
+            return True
+        bucket = self._buckets[at]
+        insort(bucket, key)
+        if len(bucket) > BUCKET:
+            self._split(at)
+        return True
+
+    def discard(self, key: Key) -> bool:
+        """Take `key` out; False when it is not there."""
+        at = bisect_left(self._highs, key)
+        if at == len(self._buckets):
+            return False
+        bucket = self._buckets[at]
+        inside = bisect_left(bucket, key)
+        if inside == len(bucket) or bucket[inside] != key:
+            return False
+        del bucket[inside]
+        self._count -= 1
+        if not bucket:
+            del self._buckets[at], self._highs[at]
+        elif inside == len(bucket):
+            self._highs[at] = bucket[-1]
+        return True
+
+    def rank(self, key: Key) -> int:
+        """How many keys of the set are smaller than `key`, which need not be in the set."""
+        at = bisect_left(self._highs, key)
+        before = sum(map(len, self._buckets[:at]))
+        return before + (bisect_left(self._buckets[at], key) if at < len(self._buckets) else 0)
+
+    def _append(self, key: Key) -> None:
+        if self._buckets and len(self._buckets[-1]) < BUCKET:
+            self._buckets[-1].append(key)
+            self._highs[-1] = key
+        else:
+            self._buckets.append([key])
+            self._highs.append(key)
+
+    def _split(self, at: int) -> None:
+        bucket = self._buckets[at]
+        half = len(bucket) // 2
+        self._buckets[at : at + 1] = [bucket[:half], bucket[half:]]
+        self._highs[at : at + 1] = [bucket[half - 1], bucket[-1]]

@@ -1,0 +1,214 @@
+"""Whatever happens in whatever order: every leg is closed once and every call ends once."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls import outputs as o
+from ringback.domain.calls.call import Call
+from ringback.domain.calls.state import CallData
+from ringback.domain.calls.types import DestinationKind, LegState, TreatmentType
+
+KINDS = list(DestinationKind)
+
+
+def sdp(name: str, direction: str = "sendrecv") -> str:
+    return f"v=0\r\no=x 1 1 IN IP4 x\r\nc=IN IP4 {name}\r\nm=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
+
+
+@dataclass
+class FarEnd:
+    """What the other end of a leg and the transport below it have seen."""
+
+    incoming: bool = False
+    answered: bool = False
+    closed: bool = False
+    cancelled: bool = False
+    reinvited: bool = False
+    """We sent a re-INVITE that it has not answered."""
+    asking: bool = False
+    """It sent a re-INVITE that we have not answered."""
+
+
+@dataclass
+class World:
+    """A network that delivers any message that the SIP layer below could deliver."""
+
+    call: Call = field(default_factory=lambda: Call(CallData("00000000000000ff", "U" * 32, "T", "demo")))
+    now: float = 0.0
+    ends: dict[str, FarEnd] = field(default_factory=dict)
+    asks: list[str] = field(default_factory=list)
+    playing: list[tuple[str, str]] = field(default_factory=list)
+    deleted: int = 0
+    counter: int = 0
+
+    def do(self, word: i.Input) -> None:
+        for output in self.call.handle(word, self.now):
+            self.take(output)
+        again = Call.restore(self.call.snapshot())
+        assert again.data == self.call.data
+        slots = set(self.call.data.slots.values())
+        for leg in self.call.data.legs.values():
+            loose = leg.id not in slots or self.call.data.phase == "ended"
+            assert not loose or leg.state in (LegState.CANCELLING, LegState.ENDED), leg
+
+    def take(self, output: o.Output) -> None:
+        match output:
+            case o.AskDialplan():
+                self.asks.append(output.ask)
+            case o.Invite():
+                assert output.leg not in self.ends
+                self.ends[output.leg] = FarEnd()
+            case o.Play():
+                assert self.ends[output.leg].answered
+                self.playing.append((output.leg, output.reference))
+            case o.Event():
+                assert self.deleted == 0 or output.name != "EventCallDeleted"
+                self.deleted += output.name == "EventCallDeleted"
+            case _:
+                self.signal(output)
+
+    def signal(self, output: o.LegCommand) -> None:
+        end = self.ends[output.leg]
+        # A re-INVITE that waits when BYE comes still gets its 487 (RFC 3261 15.1.2).
+        assert not end.closed or (isinstance(output, o.AnswerOffer) and output.status == 487), output
+        match output:
+            case o.Answer():
+                assert end.incoming and not end.answered
+                end.answered, end.closed = output.status == 200, output.status >= 300
+            case o.Provisional():
+                assert end.incoming and not end.answered
+            case o.AnswerOffer():
+                assert end.asking or output.status == 491
+                end.asking = False
+            case o.SendOffer():
+                assert end.answered and not end.reinvited
+                end.reinvited = True
+            case o.Ack():
+                assert end.answered
+            case o.Cancel():
+                assert not end.answered and not end.cancelled
+                end.cancelled = True
+            case o.Bye():
+                assert end.answered and not end.asking
+                end.closed = True
+
+    def possible(self) -> list[i.Input]:
+        """Everything that could arrive now, in a steady order."""
+        words: list[i.Input] = [i.TimersDue()]
+        for leg, end in self.ends.items():
+            words += self.from_leg(leg, end)
+        for ask in self.asks:
+            words += [i.Resolved(ask, i.Destination(k, "77", "to", on_no_answer="88")) for k in KINDS]
+        for leg, reference in self.playing:
+            words += [i.MediaStarted(leg, reference), i.MediaEnded(leg, reference)]
+            words += [i.MediaRefused(leg, reference)]
+        return words + self.requests()
+
+    def requests(self) -> list[i.Input]:
+        self.counter += 1
+        reference = f"q{self.counter}"
+        return [
+            i.RequestApplyTreatment(reference, TreatmentType.MUSIC),
+            i.RequestRouteCall(reference, "1001"),
+            i.RequestHoldCall(reference),
+            i.RequestRetrieveCall(reference),
+            i.RequestReleaseCall(reference, "77"),
+        ]
+
+    def from_leg(self, leg: str, end: FarEnd) -> list[i.Input]:
+        if end.closed:
+            return []
+        if not end.answered:
+            if end.incoming:
+                return [i.HungUp(leg)]
+            answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
+            return answers if end.cancelled else [i.Progress(leg, 180), *answers]
+        words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
+        if end.reinvited:
+            words += [i.ReofferAnswered(leg, sdp(leg + "b")), i.ReofferFailed(leg, 491)]
+            words += [i.ReofferFailed(leg, 488), i.ReofferFailed(leg, 481)]
+        if not end.asking:
+            words += [i.OfferReceived(leg, sdp(leg, d)) for d in ("sendrecv", "sendonly", "inactive")]
+            words.append(i.OfferReceived(leg, None))
+        return words
+
+    def happens(self, word: i.Input) -> None:
+        """Note what the word does to the far end, then tell the call."""
+        end = self.ends.get(getattr(word, "leg", ""), FarEnd())
+        match word:
+            case i.Answered():
+                end.answered = True
+            case i.Failed() | i.HungUp():
+                end.closed = True
+            case i.ReofferAnswered() | i.ReofferFailed():
+                end.reinvited = False
+            case i.OfferReceived():
+                end.asking = True
+            case i.Resolved():
+                self.asks.remove(word.ask)
+            case i.TimersDue():
+                self.now = self.call.next_timer() or self.now
+                self.transactions_time_out()
+        self.do(word)
+
+    def transactions_time_out(self) -> None:
+        """The transport below gives up on a cancelled INVITE before the call forgets the leg."""
+        if self.call.data.timers.get("linger", self.now + 1) <= self.now:
+            for end in self.ends.values():
+                end.closed = end.closed or end.cancelled
+
+
+def run(world: World, choices: list[int]) -> None:
+    for choice in choices:
+        words = world.possible()
+        world.happens(words[choice % len(words)])
+
+
+def end_and_check(world: World) -> None:
+    """The first party leaves; what was cancelled gets its final response; nothing may remain."""
+    world.do(i.RequestClearCall("end"))
+    for leg, end in list(world.ends.items()):
+        if end.cancelled and not end.closed:
+            world.happens(i.Answered(leg, sdp(leg)) if len(leg) % 2 else i.Failed(leg, 487))
+    assert world.call.over
+    assert world.deleted == 1
+    assert all(end.closed for end in world.ends.values()), world.ends
+    assert not any(end.asking for end in world.ends.values())
+
+
+CHOICES = st.lists(st.integers(0, 10_000), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHOICES, st.booleans())
+def test_an_inbound_call_leaves_nothing_behind(choices: list[int], offer: bool) -> None:
+    world = World()
+    world.ends["in1"] = FarEnd(incoming=True)
+    world.do(i.Incoming("in1", "+15550001", "5000", sdp("caller") if offer else None))
+    run(world, choices)
+    end_and_check(world)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHOICES)
+def test_a_call_that_we_make_leaves_nothing_behind(choices: list[int]) -> None:
+    world = World()
+    world.do(i.RequestMakeCall("m1", "5000", "+15550009"))
+    run(world, choices)
+    end_and_check(world)
+
+
+@settings(max_examples=200, deadline=None)
+@given(CHOICES)
+def test_a_waiting_call_always_has_a_next_thing_to_wait_for(choices: list[int]) -> None:
+    """Either a deadline, a question, or a leg whose far end owes us a word."""
+    world = World()
+    world.ends["in1"] = FarEnd(incoming=True)
+    world.do(i.Incoming("in1", "+15550001", "5000", sdp("caller")))
+    run(world, choices)
+    data = world.call.data
+    if data.phase == "waiting" and data.attempt is None and data.treatment is None:
+        assert "routing" in data.timers

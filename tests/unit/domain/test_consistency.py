@@ -1,0 +1,106 @@
+from typing import Any
+
+import pytest
+
+from ringback.domain.configuration import (
+    AgentGroup,
+    CallbackService,
+    Configuration,
+    DialRule,
+    Extension,
+    Gateway,
+    Mailbox,
+    Person,
+    RoutePoint,
+    Skill,
+    Tenant,
+    Trunk,
+    VirtualQueue,
+)
+from ringback.domain.consistency import validate
+
+
+def configuration(**changes: Any) -> Configuration:
+    whole: dict[str, Any] = {
+        "tenant": Tenant(id="demo", domain="demo.example"),
+        "skills": (Skill(id="English"),),
+        "dns": (
+            Extension(id="1001", mailbox="8500", ha1_md5="0" * 32, ha1_sha256="0" * 64),
+            RoutePoint(id="8000", script="sales", default_dn="8500"),
+            Mailbox(id="8500"),
+            VirtualQueue(id="CB_Sales", target="English>0"),
+            Trunk(
+                id="carrier", addresses=("192.0.2.0/24",), gateways=(Gateway("192.0.2.1"),), numbers=("+!",)
+            ),
+        ),
+        "persons": (Person(id="kim", login_ids=("kim",), skills={"English": 5}, dn="1001", auto_login=True),),
+        "agent_groups": (AgentGroup(id="all", members=("kim",)),),
+        "dial_plan": (DialRule(id="out", rule="9.=>${DIGITS:1}"),),
+        "callback_services": (CallbackService(id="CB_Sales", virtual_queue="CB_Sales"),),
+    }
+    return Configuration(**(whole | changes))
+
+
+def test_a_configuration_that_holds_together_has_no_problem() -> None:
+    assert validate(configuration()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "word"),
+    [
+        ({"tenant": Tenant(id="demo", domain="d", country="XX")}, "tenant", "country"),
+        ({"tenant": Tenant(id="demo", domain="d", time_zone="Mars/Base")}, "tenant", "time zone"),
+        ({"tenant": Tenant(id="demo", domain="")}, "tenant", "domain"),
+        ({"tenant": Tenant(id="demo", domain="d", emergency=("help",))}, "tenant", "help"),
+        ({"tenant": Tenant(id="a b", domain="d")}, "tenant", "id"),
+        ({"persons": (Person(id="kim", skills={"Welsh": 1}),), "agent_groups": ()}, "persons", "Welsh"),
+        ({"persons": (Person(id="kim", skills={"English": 11}),)}, "persons", "level 11"),
+        ({"persons": (Person(id="kim", dn="8000"),)}, "persons", "8000"),
+        ({"persons": (Person(id="kim", auto_login=True),)}, "persons", "auto_login"),
+        ({"persons": (Person(id="kim", wrap_up=-1),)}, "persons", "wrap_up"),
+        (
+            {"persons": (Person(id="kim", login_ids=("a",)), Person(id="lee", login_ids=("a",)))},
+            "persons",
+            "another",
+        ),
+        ({"persons": (Person(id="kim"), Person(id="kim"))}, "persons", "twice"),
+        ({"agent_groups": (AgentGroup(id="all", members=("ghost",)),)}, "agent-groups", "ghost"),
+        ({"dial_plan": (DialRule(id="out", rule="9"),)}, "dial-plan", "=>"),
+        (
+            {"callback_services": (CallbackService(id="CB", virtual_queue="8000"),)},
+            "callback-services",
+            "8000",
+        ),
+        ({"skills": (Skill(id="English"), Skill(id="Zero", max_level=0))}, "skills", "max_level"),
+    ],
+)
+def test_each_wrong_object_is_named_with_its_reason(changes: dict[str, Any], kind: str, word: str) -> None:
+    problems = validate(configuration(**changes))
+    assert problems
+    assert all(problem.kind == kind for problem in problems)
+    assert any(word in str(problem) for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("dn", "word"),
+    [
+        (Extension(id="kim"), "digits"),
+        (Extension(id="1002", ha1_md5="secret"), "ha1_md5"),
+        (Extension(id="1002", mailbox="9999"), "9999"),
+        (Extension(id="1002", no_answer=0), "no_answer"),
+        (RoutePoint(id="8001", script=""), "script"),
+        (RoutePoint(id="8001", script="x", default_dn="8001"), "nowhere"),
+        (RoutePoint(id="eight", script="x"), "digits"),
+        (Trunk(id="t", addresses=("somewhere",)), "somewhere"),
+        (Trunk(id="t", gateways=(Gateway("h", 0),)), "h:0"),
+        (Trunk(id="t", numbers=("+!",)), "no gateway"),
+        (Trunk(id="t", gateways=(Gateway("h"),), numbers=("!!",)), "follow"),
+        (Mailbox(id="box"), "digits"),
+        (Mailbox(id="8501", max_messages=0), "max_messages"),
+        (Extension(id="8000"), "twice"),
+    ],
+)
+def test_each_wrong_dn_is_named_with_its_reason(dn: Any, word: str) -> None:
+    problems = validate(configuration(dns=(*configuration().dns, dn)))
+    assert [problem.id for problem in problems] == [dn.id]
+    assert word in problems[0].reason
