@@ -81,6 +81,10 @@ class LinkSession:
         for row in self.connections:
             self._ctx.connections.count(row, sent=1)
 
+    async def drain(self) -> None:
+        """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
+        await self._writer.drain()
+
     def close(self) -> None:
         """End the session."""
         self._writer.close()

@@ -1,0 +1,46 @@
+"""What orchestration and the designer say to each other, and what media asks about a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class FetchRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An application asks for something outside: the designer carries it out when the host is allowed."""
+
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    body: str = ""
+    timeout_s: float = 5.0
+
+
+class FetchReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came back; `status` is that of the outside."""
+
+    status: int
+    content_type: str = ""
+    body: str = ""
+
+
+class CallData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What orchestration knows of a call, for the voice platform (11200)."""
+
+    tenant: str
+    conn_id: str
+    session_id: str
+    kind: str
+    """inbound or callback."""
+    route_point: str = ""
+    ani: str = ""
+    dnis: str = ""
+    states: list[str] = []
+    """Active states of the application."""
+    user_data: dict[str, Any] = {}
+
+
+def application_path(tenant: str, name: str) -> str:
+    """The path of an application at the designer."""
+    return f"/apps/{tenant}/{name}.scxml"

@@ -1,0 +1,187 @@
+"""Configuration across services: keys in Valkey, the change event, the client of the config service.
+
+Paths of the config service: ``/tenants``, ``/tenants/{t}``, ``/tenants/{t}/{kind}``,
+``/tenants/{t}/{kind}/{id}``; the views ``virtual-queues``, ``mailboxes``, ``route-points``, ``extensions``
+and ``trunks`` show the DNs of one type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from ringback.domain.configuration import (
+    DN,
+    AgentGroup,
+    CallbackService,
+    DialRule,
+    DnBase,
+    Extension,
+    Kind,
+    Mailbox,
+    Person,
+    RoutePoint,
+    Skill,
+    Tenant,
+    Trunk,
+    VirtualQueue,
+)
+from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+T = TypeVar("T")
+VIEWS: dict[str, type[DnBase]] = {
+    "virtual-queues": VirtualQueue,
+    "mailboxes": Mailbox,
+    "route-points": RoutePoint,
+    "extensions": Extension,
+    "trunks": Trunk,
+}
+_MAX_CACHED = 20_000
+_SOON_S = 0.05
+
+
+def kind_key(tenant: str, kind: Kind) -> str:
+    """The hash of one kind: object id to JSON."""
+    return f"{{{tenant}}}:config:{kind}"
+
+
+def changes_stream(tenant: str) -> str:
+    """The stream of ConfigChange."""
+    return f"{{{tenant}}}:config:changes"
+
+
+def version_key(tenant: str) -> str:
+    """The version that the hashes hold."""
+    return f"{{{tenant}}}:config:version"
+
+
+class ConfigChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An object was written or removed; versions count per tenant."""
+
+    kind: Kind
+    id: str
+    version: int
+    removed: bool = False
+
+
+class ConfigClient:
+    """Reads the config service and remembers each answer for ``ttl_s`` seconds.
+
+    While the service is away the last answer stands in; without one HttpUnavailable is raised.
+    """
+
+    def __init__(self, ctx: Context, connection: str, *, ttl_s: float = 2.0) -> None:
+        self._ctx = ctx
+        self._http = HttpClient(ctx, "config", connection=connection)
+        self._ttl_s = ttl_s
+        self._cache: dict[str, tuple[float, str, Any]] = {}
+        self._wanted: dict[str, int] = {}
+
+    async def tenants(self) -> list[Tenant]:
+        """All tenants."""
+        return await self._read("/tenants", list[Tenant]) or []
+
+    async def tenant(self, tenant: str) -> Tenant | None:
+        """One tenant."""
+        return await self._read(f"/tenants/{_part(tenant)}", Tenant)
+
+    async def dns(self, tenant: str) -> list[DN]:
+        """Every number and trunk."""
+        return await self._read(f"/tenants/{_part(tenant)}/dns", list[DN]) or []
+
+    async def dn(self, tenant: str, number: str) -> DN | None:
+        """One number, or None."""
+        found: DN | None = await self._read(f"/tenants/{_part(tenant)}/dns/{_part(number)}", DN)  # type: ignore[arg-type]
+        return found
+
+    async def trunks(self, tenant: str) -> list[Trunk]:
+        """The carriers."""
+        return await self._read(f"/tenants/{_part(tenant)}/trunks", list[Trunk]) or []
+
+    async def persons(self, tenant: str) -> list[Person]:
+        """Everybody."""
+        return await self._read(f"/tenants/{_part(tenant)}/persons", list[Person]) or []
+
+    async def person(self, tenant: str, person: str) -> Person | None:
+        """One person, or None."""
+        return await self._read(f"/tenants/{_part(tenant)}/persons/{_part(person)}", Person)
+
+    async def skills(self, tenant: str) -> list[Skill]:
+        """The skills."""
+        return await self._read(f"/tenants/{_part(tenant)}/skills", list[Skill]) or []
+
+    async def agent_groups(self, tenant: str) -> list[AgentGroup]:
+        """The groups of agents."""
+        return await self._read(f"/tenants/{_part(tenant)}/agent-groups", list[AgentGroup]) or []
+
+    async def virtual_queues(self, tenant: str) -> list[VirtualQueue]:
+        """The virtual queues."""
+        return await self._read(f"/tenants/{_part(tenant)}/virtual-queues", list[VirtualQueue]) or []
+
+    async def dial_plan(self, tenant: str) -> list[DialRule]:
+        """The dial-plan rules in their written order."""
+        return await self._read(f"/tenants/{_part(tenant)}/dial-plan", list[DialRule]) or []
+
+    async def callback_services(self, tenant: str) -> list[CallbackService]:
+        """The callback services."""
+        return await self._read(f"/tenants/{_part(tenant)}/callback-services", list[CallbackService]) or []
+
+    def changed(self, tenant: str, version: int) -> None:
+        """Ask anew for what is older than ``version``: called when the change stream tells of it."""
+        self._wanted[tenant] = max(version, self._wanted.get(tenant, 0))
+        prefix = f"/tenants/{_part(tenant)}"
+        for path, (_, etag, value) in self._cache.items():
+            if path.startswith(prefix):
+                self._cache[path] = (0.0, etag, value)
+
+    async def _read(self, path: str, kind: type[T]) -> T | None:
+        known = self._cache.get(path)
+        now = self._ctx.monotonic()
+        if known is not None and now < known[0]:
+            found: T | None = known[2]
+            return found
+        etag, value = await self._ask(path, kind, known)
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        # The service hears of a change when we do: an answer from before it is asked for again soon.
+        owner = path.removeprefix("/tenants").strip("/").partition("/")[0]
+        stale = bool(etag) and _version(etag) < self._wanted.get(owner, 0)
+        self._cache[path] = (now + (_SOON_S if stale else self._ttl_s), etag, value)
+        return value
+
+    async def _ask(
+        self, path: str, kind: type[T], known: tuple[float, str, Any] | None
+    ) -> tuple[str, T | None]:
+        headers = {"If-None-Match": known[1]} if known and known[1] else {}
+        try:
+            reply = await self._http.request("GET", path, headers=headers, retry=True)
+        except HttpFailure as failure:
+            if failure.status == 404:
+                return "", None
+            if failure.status < 500:
+                raise
+            if known is None:
+                # Not loaded yet is as good as away: whoever asks tries again.
+                raise HttpUnavailable(str(failure)) from failure
+            return known[1], known[2]
+        except HttpUnavailable:
+            if known is not None:
+                return known[1], known[2]
+            raise
+        if reply.status == 304 and known is not None:
+            return known[1], known[2]
+        return reply.headers.get("ETag", ""), msgspec.json.decode(reply.body, type=kind)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _version(etag: str) -> int:
+    digits = etag.strip('"')
+    return int(digits) if digits.isdigit() else 0

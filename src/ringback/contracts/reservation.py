@@ -1,0 +1,174 @@
+"""Agent sessions in Valkey, and the compare-and-set by which they change.
+
+Every change of an agent (a reservation by the router, a login, a call that rings) is a step of the agent
+state machine, stored by one script: the session if nobody was faster, its lease, its place in the index by
+DN, and the events of the step on the agents stream. Whoever was slower reads again; a second router that
+wanted the same agent finds the agent reserved.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ringback.contracts.events import AgentEvent, agents_stream
+from ringback.domain.agents import AgentSession, Leases, Step, step
+from ringback.domain.agents.session import Emitted, Happening
+from ringback.runtime.valkey import Commands, Script
+
+_MAXLEN = 100_000
+_TRIES = 20
+_PAGE = 500
+
+# KEYS: session, agents, leases, dns, stream. ARGV: expected version, agent, session, lease end (0: none), DN
+# (empty: none), DN before, MAXLEN, events.
+_COMMIT = Script(
+    """
+local held = redis.call('GET', KEYS[1])
+local version = 0
+if held then version = cjson.decode(held).version or 0 end
+if version ~= tonumber(ARGV[1]) then return 0 end
+local agent, dn, before = ARGV[2], ARGV[5], ARGV[6]
+if dn ~= '' and dn ~= before then
+  local owner = redis.call('HGET', KEYS[4], dn)
+  if owner and owner ~= agent then return -1 end
+end
+redis.call('SET', KEYS[1], ARGV[3])
+redis.call('SADD', KEYS[2], agent)
+if ARGV[4] == '0' then redis.call('ZREM', KEYS[3], agent) else redis.call('ZADD', KEYS[3], ARGV[4], agent) end
+if before ~= '' and before ~= dn then redis.call('HDEL', KEYS[4], before) end
+if dn ~= '' then redis.call('HSET', KEYS[4], dn, agent) end
+for i = 8, #ARGV do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', 'e', ARGV[i])
+end
+return 1
+"""
+)
+
+
+class DnTaken(Exception):
+    """Another agent is logged in at the DN."""
+
+
+class Contended(Exception):
+    """Others changed the session faster, again and again: nothing was stored."""
+
+
+def agent_key(tenant: str, agent_id: str) -> str:
+    """The session of one agent, JSON."""
+    return f"{{{tenant}}}:agent:{agent_id}"
+
+
+def agents_key(tenant: str) -> str:
+    """The set of agents that have a session."""
+    return f"{{{tenant}}}:agents"
+
+
+def leases_key(tenant: str) -> str:
+    """Agents in a transient state by the end of its lease (sorted set)."""
+    return f"{{{tenant}}}:agent-leases"
+
+
+def agent_dns_key(tenant: str) -> str:
+    """The hash from DN to the agent who is logged in there."""
+    return f"{{{tenant}}}:agent-dns"
+
+
+class AgentSessions:
+    """The sessions of one tenant's agents."""
+
+    def __init__(self, valkey: Commands, tenant: str, leases: Leases | None = None) -> None:
+        self._valkey = valkey
+        self._leases = leases or Leases()
+        self.tenant = tenant
+
+    async def load(self, agent_id: str) -> AgentSession:
+        """The session as it is; one that was never stored is logged out."""
+        raw = await self._valkey.call("GET", agent_key(self.tenant, agent_id))
+        return msgspec.json.decode(raw, type=AgentSession) if raw else AgentSession(agent_id)
+
+    async def all(self) -> list[AgentSession]:
+        """Every session, in no order."""
+        names = [name.decode() for name in await self._valkey.call("SMEMBERS", agents_key(self.tenant))]
+        found: list[AgentSession] = []
+        for start in range(0, len(names), _PAGE):
+            keys = [agent_key(self.tenant, name) for name in names[start : start + _PAGE]]
+            rows = await self._valkey.call("MGET", *keys)
+            found += [msgspec.json.decode(raw, type=AgentSession) for raw in rows if raw]
+        return found
+
+    async def at_dn(self, dn: str) -> str:
+        """The agent who is logged in at a DN, or an empty string."""
+        raw = await self._valkey.call("HGET", agent_dns_key(self.tenant), dn)
+        return raw.decode() if raw else ""
+
+    async def due(self, now: float) -> list[str]:
+        """Agents whose lease has ended."""
+        rows = await self._valkey.call(
+            "ZRANGEBYSCORE", leases_key(self.tenant), "-inf", now, "LIMIT", 0, _PAGE
+        )
+        return [row.decode() for row in rows]
+
+    async def transient(self) -> list[str]:
+        """Agents in a state that has a lease."""
+        return [row.decode() for row in await self._valkey.call("ZRANGE", leases_key(self.tenant), 0, -1)]
+
+    async def apply(self, agent_id: str, happening: Happening, now: float) -> Step:
+        """Let something happen to an agent, and store what becomes of it.
+
+        Raises NotAllowed (the state forbids the request), DnTaken, Contended, ValkeyUnavailable.
+        """
+        for _ in range(_TRIES):
+            session = await self.load(agent_id)
+            outcome = step(session, happening, now, self._leases)
+            if not outcome.events or await self._commit(session, outcome, now):
+                return outcome
+        raise Contended(agent_id)
+
+    async def _commit(self, before: AgentSession, outcome: Step, now: float) -> bool:
+        after, tenant = outcome.session, self.tenant
+        keys = [
+            agent_key(tenant, after.agent_id),
+            agents_key(tenant),
+            leases_key(tenant),
+            agent_dns_key(tenant),
+            agents_stream(tenant),
+        ]
+        events = [msgspec.json.encode(_event(tenant, after, emitted, now)) for emitted in outcome.events]
+        body = msgspec.json.encode(after)
+        lease = repr(after.lease_until) if after.lease_until else "0"
+        args: tuple[str | bytes | int, ...] = (before.version, after.agent_id, body, lease, after.dn, before.dn, _MAXLEN, *events)
+        result: int = await self._valkey.script(_COMMIT, keys, args)
+        if result < 0:
+            raise DnTaken(after.dn)
+        return result == 1
+
+
+def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> AgentEvent:
+    """The event as it travels: with what the router needs to know of the agent beside it."""
+    extensions: dict[str, object] = {
+        "ReadySince": session.ready_since,
+        "LeaseUntil": session.lease_until,
+        "Skills": session.skills,
+    }
+    if session.groups:
+        extensions["Groups"] = session.groups
+    if session.queue:
+        extensions["Queue"] = session.queue
+    if session.dnd:
+        extensions["DND"] = 1
+    return AgentEvent(
+        id=emitted.id,
+        time=now,
+        tenant=tenant,
+        agent_id=session.agent_id,
+        this_dn=session.dn,
+        agent_work_mode=emitted.work_mode,
+        reason_code=emitted.reason,
+        state=session.state.value,
+        since=session.since,
+        reservation_id=session.reservation,
+        interaction_id=session.interaction,
+        conn_id=emitted.conn_id,
+        sequence=session.version,
+        extensions=extensions,
+    )

@@ -1,0 +1,58 @@
+"""SIP between the platform's own parts: header names, bindings in Valkey, reports of sip_proxy."""
+
+from __future__ import annotations
+
+import msgspec
+
+HEADER_TENANT = "X-Ringback-Tenant"
+"""The tenant of a call; set by sip_proxy towards a node and by a node towards sip_proxy."""
+HEADER_ORIGIN = "X-Ringback-Origin"
+"""Where a call came from: `trunk=<name>` or `dn=<number>`; set by sip_proxy."""
+HEADER_TARGET = "X-Ringback-Target"
+"""Where a node wants a call to go: `dn=<number>`, `trunk=<name>` or `media`."""
+HEADER_CONN_ID = "X-Ringback-Conn-Id"
+HEADER_RECEIVED = "X-Ringback-Received"
+"""The address that a REGISTER came from: `udp:192.0.2.1:5060`; set by sip_proxy."""
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One place where a DN can be reached (RFC 3261 10.3)."""
+
+    contact: str
+    """The Contact URI."""
+    expires_at: float
+    """Seconds since the epoch."""
+    q: float = 1.0
+    call_id: str = ""
+    cseq: int = 0
+    received: str = ""
+    """The address behind the Contact as sip_proxy saw it: `udp:192.0.2.1:5060`."""
+    user_agent: str = ""
+
+
+class ProxyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What sip_proxy tells Kafka about an INVITE outside a dialog."""
+
+    id: str
+    """InviteAnswered, InviteFailed or InviteRejected."""
+    time: float
+    tenant: str = ""
+    server: str = "ringback"
+    call_id: str = ""
+    origin: str = ""
+    """`trunk=…`, `dn=…` or `node=…`."""
+    target: str = ""
+    """`node=…`, `dn=…`, `trunk=…` or `media=…`."""
+    status: int = 0
+    attempts: int = 0
+    """Targets that were tried."""
+
+
+def bindings_key(tenant: str, dn: str) -> str:
+    """A hash: binding id to Binding as JSON. It exists exactly while the DN has a living binding."""
+    return f"{{{tenant}}}:sip:bindings:{dn}"
+
+
+def expiries_key(tenant: str) -> str:
+    """A sorted set of the DNs in service, by the moment when their last binding ends (milliseconds)."""
+    return f"{{{tenant}}}:sip:expiries"

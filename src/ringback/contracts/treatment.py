@@ -1,0 +1,77 @@
+"""Treatments of a media leg: commands from sip_cluster to media by INFO, and what media says back.
+
+The bodies are JSON. A new command interrupts the one under way. Prompts are names of recordings
+(`music`, `ringback` and `busy` are among them), or `number:7`, `minutes:3`, `wait:130` (an expected wait, in
+seconds), `position:3` (a place in the queue).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+CONTENT_TYPE = "application/vnd.ringback.treatment+json"
+
+
+class Play(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="play", omit_defaults=True):
+    """Say prompts, once or in a loop; `then` music or silence follows."""
+
+    reference: str = ""
+    prompts: tuple[str, ...] = ()
+    loop: bool = False
+    then: Literal["", "music"] = ""
+
+
+class Music(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="music", omit_defaults=True):
+    """Play music until the next command."""
+
+    reference: str = ""
+
+
+class Collect(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="collect", omit_defaults=True):
+    """Say prompts, which the first digit interrupts, and collect digits; `timeout_s` is for each digit."""
+
+    reference: str = ""
+    prompts: tuple[str, ...] = ()
+    max_digits: int = 1
+    timeout_s: float = 5.0
+    terminators: str = "#"
+    then: Literal["", "music"] = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="record", omit_defaults=True):
+    """Greet for a mailbox, give the tone, take a message and deposit it.
+
+    It ends with `#`, with the caller's hanging up, or after `max_s` seconds (0: as the mailbox says).
+    """
+
+    reference: str = ""
+    mailbox: str
+    max_s: float = 0.0
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="stop", omit_defaults=True):
+    """End what is under way; silence follows."""
+
+    reference: str = ""
+
+
+Command = Play | Music | Collect | Record | Stop
+EndReason = Literal["finished", "interrupted", "timeout", "max", "error"]
+
+
+class TreatmentEnded(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended", omit_defaults=True
+):
+    """A command has ended; sent for commands that have a reference."""
+
+    reference: str = ""
+    reason: EndReason
+    digits: str = ""
+
+
+def decode_command(body: bytes) -> Command:
+    """Read a command. Raises msgspec.DecodeError, whose text names what is wrong."""
+    command: Command = msgspec.json.decode(body, type=Command)
+    return command
