@@ -1,12 +1,13 @@
 """Routing decisions per second, by the number of agents logged in and of interactions waiting.
 
-Run: python tests/bench/bench_router.py. The cost of a decision must not grow with what is merely present.
+`make bench-router`. Pure CPU of the router core, without sockets or stores. The cost of a decision must not
+grow with what is merely present.
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
+
+from stand import report
 
 from ringback.domain.routing import Router
 from ringback.domain.routing.messages import AgentReady, Confirm, QueueDefined, Reserve, Submit
@@ -71,21 +72,22 @@ def with_waiting(waiting: int, decisions: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decisions", type=int, default=20_000)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     rows = [("agents logged in", n, with_agents(n, options.decisions)) for n in AGENTS]
     rows += [("interactions waiting", n, with_waiting(n, options.decisions)) for n in WAITING]
-    print(f"{'present':<22}{'count':>10}{'us/decision':>14}{'decisions/s':>14}")
-    for what, count, seconds in rows:
-        print(f"{what:<22}{count:>10,}{seconds * 1e6:>14.1f}{1 / seconds:>14,.0f}")
-    if options.json:
-        figures = [
-            {"metric": f"routing decision, {count} {what}", "value": seconds * 1e6, "unit": "us",
-             "peer": None, "peer_value": None}
-            for what, count, seconds in rows
-        ]  # fmt: skip
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=1))
+    table = [(f"{n:,} {what}", seconds * 1e6, f"{1 / seconds:,.0f}") for what, n, seconds in rows]
+    figures = [
+        {
+            "metric": f"routing decision, {label}",
+            "value": micros,
+            "unit": "us",
+            "peer": None,
+            "peer_value": None,
+        }
+        for label, micros, _ in table
+    ]
+    columns = ("present", "us of CPU per decision", "decisions/s")
+    report("router", "The router core: cost of a routed call", columns, table, figures)
 
 
 if __name__ == "__main__":

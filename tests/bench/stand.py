@@ -1,0 +1,168 @@
+"""A platform for benchmarks: real servers, services in processes of their own, CPU by the operating system.
+
+Everything binds a private loopback address and a temporary folder, and ends with the `async with`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ringback.runtime.context import Context, Process
+from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
+from ringback.runtime.migrate import migrate
+from ringback.runtime.settings import CommonSettings
+from ringback.services import REGISTRY
+from ringback.testing.demo_load import load_demo
+from ringback.testing.demo_tenant import DemoSecrets
+
+SECRET = "a-secret-for-benchmarks"
+TICKS = os.sysconf("SC_CLK_TCK")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Stand:
+    """The running platform; `groups` says which services share a process."""
+
+    def __init__(self, groups: Sequence[Sequence[str]] = (), host: str = "127.61.1.1") -> None:
+        grouped = {name for group in groups for name in group}
+        rest = [name for name in REGISTRY if name not in grouped]
+        self._groups = [list(group) for group in groups] + ([rest] if rest else [])
+        self.host = host
+        self._folder = tempfile.TemporaryDirectory(prefix="ringback-bench-")
+        self.folder = Path(self._folder.name)
+        self.valkey = EmbeddedValkey(self.folder / "valkey")
+        self.postgres = EmbeddedPostgres(self.folder / "pg")
+        self.kafka = EmbeddedKafka(self.folder / "kafka")
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self.secrets = DemoSecrets()
+
+    async def __aenter__(self) -> Stand:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        await asyncio.gather(self.valkey.start(), self.postgres.start(), self.kafka.start())
+        await migrate(self.postgres.dsn, REGISTRY)
+        for group in self._groups:
+            await self._run(group)
+        common = CommonSettings(
+            host=self.host,
+            data=str(self.folder / "data"),
+            node="bench",
+            valkey_url=self.valkey.url,
+            postgres_dsn=self.postgres.dsn,
+            kafka_bootstrap=self.kafka.bootstrap,
+            cluster_secret=SECRET,
+        )
+        self.process = Process(common)
+        await self.process.start()
+        self.secrets = await load_demo(self.context())
+        await asyncio.sleep(2)  # every node is in the directory then
+
+    async def _run(self, services: list[str]) -> None:
+        name = "+".join(services) if len(services) < 4 else "the rest"
+        env = {
+            **os.environ,
+            "RINGBACK_HOST": self.host,
+            "RINGBACK_DATA": str(self.folder / "data"),
+            "RINGBACK_NODE": f"bench-{len(self._processes)}",
+            "RINGBACK_VALKEY_URL": self.valkey.url,
+            "RINGBACK_POSTGRES_DSN": self.postgres.dsn,
+            "RINGBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "RINGBACK_CLUSTER_SECRET": SECRET,
+            "RINGBACK_LOG_LEVEL": os.environ.get("RINGBACK_LOG_LEVEL", "warning"),
+            "RINGBACK_DRAIN_S": "1",
+            "RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "1000000",
+        }
+        log = (self.folder / f"{len(self._processes)}.log").open("wb")
+        command = (sys.executable, "-m", "ringback", "run", *services)
+        self._processes[name] = await asyncio.create_subprocess_exec(
+            *command, env=env, stdout=log, stderr=log
+        )
+
+    async def _stop(self) -> None:
+        if hasattr(self, "process"):
+            await self.process.stop()
+        for running in self._processes.values():
+            if running.returncode is None:
+                running.terminate()
+        for running in self._processes.values():
+            try:
+                await asyncio.wait_for(running.wait(), 10)
+            except TimeoutError:
+                running.kill()
+        await asyncio.gather(self.valkey.stop(), self.postgres.stop(), self.kafka.stop())
+        self._folder.cleanup()
+
+    def context(self) -> Context:
+        """A context for clients of the platform."""
+        return Context(self.process, "bench")
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds used so far by each process of the platform, its servers among them."""
+        pids = {name: running.pid for name, running in self._processes.items()}
+        pids["Valkey"] = self.valkey.pid
+        return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+    def rss(self, name: str) -> float:
+        """Resident memory of one process, MiB."""
+        return rss_mib(self._processes[name].pid)
+
+    def logs(self) -> str:
+        """What the services have said, for when a benchmark fails."""
+        return "\n".join(path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log")))
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds (user and system) of a process and its threads since it began."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process, MiB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+async def load(*arguments: str) -> dict[str, Any]:
+    """Run the SIP load generator in a process of its own and return what it measured."""
+    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    result: dict[str, Any] = json.loads(out)
+    return result
+
+
+def report(
+    name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], figures: Any
+) -> None:
+    """Print one table and write `var/bench/NAME.json`, a list of metric, value, unit, peer, peer_value."""
+    table = Table(title=title)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(f"{cell:,.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+    Console().print(table)
+    folder = ROOT / "var" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
