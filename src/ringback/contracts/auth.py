@@ -15,7 +15,7 @@ def key_digest(secret: str) -> str:
 
     The secrets are random and long, so that a plain digest cannot be turned back.
     """
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,6 +101,11 @@ class AgentSessions:
         raw = await self._valkey.call("HGET", agent_dns_key(self.tenant), dn)
         return raw.decode() if raw else ""
 
+    async def count_logged_in(self) -> int:
+        """How many agents are logged in: each has a DN."""
+        count: int = await self._valkey.call("HLEN", agent_dns_key(self.tenant))
+        return count
+
     async def due(self, now: float) -> list[str]:
         """Agents whose lease has ended."""
         rows = await self._valkey.call(
@@ -136,7 +141,16 @@ class AgentSessions:
         events = [msgspec.json.encode(_event(tenant, after, emitted, now)) for emitted in outcome.events]
         body = msgspec.json.encode(after)
         lease = repr(after.lease_until) if after.lease_until else "0"
-        args: tuple[str | bytes | int, ...] = (before.version, after.agent_id, body, lease, after.dn, before.dn, _MAXLEN, *events)
+        args: tuple[str | bytes | int, ...] = (
+            before.version,
+            after.agent_id,
+            body,
+            lease,
+            after.dn,
+            before.dn,
+            _MAXLEN,
+            *events,
+        )
         result: int = await self._valkey.script(_COMMIT, keys, args)
         if result < 0:
             raise DnTaken(after.dn)

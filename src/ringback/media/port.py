@@ -24,6 +24,10 @@ _LATE_LIMIT = 10
 """Ticks that are caught up after a stall; more are left out, or the far end's buffer would overflow."""
 
 
+def ignore(_event: MediaEvent) -> None:
+    """The handler of a port whose events nobody wants yet."""
+
+
 class NoPortError(OSError):
     """Every port of the range is taken."""
 
@@ -61,6 +65,10 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+_FULL_LOAD = 0.7
+"""Share of the 20 ms that one round may take before stalls are no longer caught up."""
+
+
 class Pacer:
     """Calls every registered port each 20 ms from one timer, without drift."""
 
@@ -71,6 +79,7 @@ class Pacer:
         self._ports: dict[RtpPort, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._round_s = 0.0
 
     @classmethod
     def shared(cls) -> Pacer:
@@ -99,9 +108,13 @@ class Pacer:
         self._due += (1 + late) * FRAME_SECONDS
         # Armed before anything is sent: whatever a port's user does, the clock of all others goes on.
         self._timer = self._loop.call_at(self._due, self._tick)
-        for _ in range(1 + min(late, _LATE_LIMIT)):
+        # A stall is caught up, unless a round takes so long that catching up would be the next stall.
+        missed = min(late, _LATE_LIMIT) if self._round_s < _FULL_LOAD * FRAME_SECONDS else 0
+        began = self._loop.time()
+        for _ in range(1 + missed):
             for port in list(self._ports):
                 port.send_next()
+        self._round_s = (self._loop.time() - began) / (1 + missed)
 
 
 class RtpPort:
@@ -113,11 +126,12 @@ class RtpPort:
     """
 
     def __init__(self, sock: socket.socket, session: RtpSession, on_event: EventHandler) -> None:
-        """Takes the socket over. *on_event* is called on the loop and must not block."""
+        """Takes the socket over."""
         self.session = session
         self.remote: Address | None = None
         self._socket = sock
-        self._on_event = on_event
+        self.on_event = on_event
+        """Called on the loop with each event; it must not block."""
         self.heard_at = 0.0
         """When the last RTP packet came, by the loop's clock."""
         self._described: Address | None = None
@@ -129,7 +143,12 @@ class RtpPort:
 
     @classmethod
     def open(
-        cls, host: str, on_event: EventHandler, *, ports: PortRange | None = None, codec: Codec = PCMU
+        cls,
+        host: str,
+        on_event: EventHandler = ignore,
+        *,
+        ports: PortRange | None = None,
+        codec: Codec = PCMU,
     ) -> RtpPort:
         """Bind a port and start a session with random identifiers. Raises NoPortError."""
         session = RtpSession(
@@ -190,7 +209,7 @@ class RtpPort:
             if self._closed:
                 return
             try:
-                self._on_event(event)
+                self.on_event(event)
             except Exception:
                 _log.exception("the handler of %s failed", type(event).__name__)
 

@@ -14,6 +14,7 @@ from ringback.media.g711 import FRAME_SAMPLES, SAMPLE_RATE, pcm_to_ulaw
 Samples = npt.NDArray[np.float64]
 SILENCE_DBFS = -96.0
 """The level of digital silence."""
+_LEAST_SPECTRUM = 160
 
 
 def sine(hz: float, seconds: float, level_dbfs: float = -12.0) -> bytes:
@@ -92,3 +93,17 @@ def which_tone(
         return None
     best_level, best_hz = max((detect_tone(pcm, hz), hz) for hz in candidates_hz)
     return best_hz if best_level >= whole + 10 * math.log10(share) else None
+
+
+def purity(pcm: bytes) -> float:
+    """The share of all energy that lies in one narrow band, whichever it is: near 1.0 for one steady tone.
+
+    Speech and music stay well below over half a second. Silence gives 0.0.
+    """
+    samples = samples_of(pcm)
+    if len(samples) < _LEAST_SPECTRUM:
+        return 0.0
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    whole = float(power.sum())
+    peak = int(power.argmax())
+    return float(power[max(0, peak - 2) : peak + 3].sum()) / whole if whole > 0 else 0.0

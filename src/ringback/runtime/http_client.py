@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 CLUSTER_HEADER = "X-Ringback-Cluster"
 CONNECTION_HEADER = "X-Ringback-Connection"
 _JSON = {"Content-Type": "application/json"}
+_LARGE_BYTES = 256 * 1024
 
 
 class HttpFailure(Exception):
@@ -106,12 +108,17 @@ class HttpClient:
             for row in self._connection.split(","):
                 self._ctx.connections.count(row, sent=1)
         async with session.request(
-            method, self._base + path, data=data or None, headers=headers, timeout=self._timeout
+            method, self._base + path, data=_payload(data), headers=headers, timeout=self._timeout
         ) as response:
             reply = HttpReply(response.status, response.headers, await response.read())
         if reply.status >= 400:
             raise _failure(reply)
         return reply
+
+
+def _payload(data: bytes) -> bytes | io.BytesIO | None:
+    """The body for aiohttp, which wants a large one as a file so that it is written in pieces."""
+    return io.BytesIO(data) if len(data) > _LARGE_BYTES else data or None
 
 
 def _decode(reply: HttpReply, kind: Any) -> Any:

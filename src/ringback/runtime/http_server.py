@@ -105,7 +105,7 @@ class HttpRequest:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.ValidationError as error:
             raise HttpError(400, "invalid_body", str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise HttpError(400, "not_json", "the body is not JSON") from None
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.valkey import ValkeyUnavailable
+
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
@@ -25,6 +27,9 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = (
     -32602,
     -32603,
 )
+UNAVAILABLE = 503
+"""The service lives, a store that it needs does not: nothing was done, the client may ask again."""
+
 _RECONNECT_S = 0.2
 
 
@@ -148,6 +153,8 @@ class LinkServer:
             await self._read(session, reader)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             pass  # a line over the limit, or a client that went away
+        except asyncio.CancelledError:
+            pass  # stopped: asyncio's streams of 3.11 take a cancelled session for a crash
         finally:
             self.sessions.discard(session)
             if self.on_close is not None:
@@ -191,8 +198,8 @@ class LinkServer:
             return _error(frame.id, error.code, error.message)
         except msgspec.ValidationError as error:
             return _error(frame.id, INVALID_PARAMS, str(error))
-        except ConnectionError as error:
-            return _error(frame.id, INTERNAL, f"a part that this needs is away: {error}")
+        except (ConnectionError, ValkeyUnavailable) as error:
+            return _error(frame.id, UNAVAILABLE, f"a part that this needs is away: {error}")
         except Exception as error:
             self._ctx.log.exception("link_method_failed", method=frame.method)
             return _error(frame.id, INTERNAL, type(error).__name__)
@@ -201,6 +208,12 @@ class LinkServer:
 
 def _error(frame_id: int | str | None, code: int, message: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": frame_id, "error": {"code": code, "message": message}}
+
+
+def _failure(error: dict[str, Any]) -> LinkError | LinkUnavailable:
+    if error["code"] == UNAVAILABLE:
+        return LinkUnavailable(str(error["message"]))
+    return LinkError(int(error["code"]), str(error["message"]))
 
 
 class LinkClient:
@@ -312,7 +325,7 @@ class LinkClient:
                 self._inbox.put_nowait(frame)
             elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
                 if frame.error is not None:
-                    future.set_exception(LinkError(int(frame.error["code"]), str(frame.error["message"])))
+                    future.set_exception(_failure(frame.error))
                 else:
                     future.set_result(frame.result)
 

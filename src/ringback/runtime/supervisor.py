@@ -109,22 +109,22 @@ class Supervisor:
         await _cancel(drain, second)
 
     async def _drain(self) -> None:
-        living = [child for child in self._children if child.running]
+        """End the children in the reverse of the order in which they started.
+
+        Who asks ends before who is asked, so that the last calls still find everything they need.
+        """
+        living = [child for child in reversed(self._children) if child.running]
         if not living:
             return
         self._say(f"Draining: up to {self._drain_s:g} s for calls to end (Ctrl-C again stops at once).")
-        for child in living:
+        deadline = time.monotonic() + self._drain_s
+        for left, child in zip(reversed(range(len(living))), living, strict=True):
             child.terminate()
-        ends = {asyncio.create_task(child.wait()): child for child in living}
-        deadline = time.monotonic() + self._drain_s + KILL_AFTER_S
-        while ends and (left := deadline - time.monotonic()) > 0:
-            done, _ = await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                child = ends.pop(task)
-                self._say(f"{child.name} has stopped; {len(ends)} of {len(living)} left.")
-        for child in ends.values():
-            self._say(f"{child.name} did not end in time: killing it.")
-        await _cancel(*ends)
+            if await _ends_within(child, max(0.0, deadline - time.monotonic()) + KILL_AFTER_S):
+                self._say(f"{child.name} has stopped; {left} of {len(living)} left.")
+            else:
+                self._say(f"{child.name} did not end in time: killing it.")
+                child.kill()
 
     async def _stop(self) -> None:
         """End everything that is left: children at once, then the servers, cleanly."""
@@ -161,6 +161,15 @@ class Supervisor:
             else:
                 self._say(f"{kept.name} runs again.")
                 return pause
+
+
+async def _ends_within(child: Child, seconds: float) -> bool:
+    """Whether the child ends before the time is over."""
+    try:
+        await asyncio.wait_for(child.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _cancel(*tasks: asyncio.Future[object] | asyncio.Future[None] | asyncio.Future[int]) -> None:

@@ -14,7 +14,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -64,8 +64,7 @@ class _Wire(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of asyncio's
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -144,10 +143,10 @@ class Valkey:
         """Close this connection and the dedicated ones taken from it."""
         for child in self._children:
             await child.stop()
-        if self._keeper is not None:
+        # Python 3.11's wait_for drops a cancellation that meets the end of what it waits for: ask again.
+        while self._keeper is not None and not self._keeper.done():
             self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait({self._keeper}, timeout=0.1)
         if self._wire is not None:
             self._wire.abort()
 

@@ -112,7 +112,7 @@ async def test_noise_that_is_not_rtp_does_not_latch(ears):
 
 async def test_a_far_end_that_is_not_there_harms_nobody(ears):
     left, right = ears
-    gone = RtpPort.open(HOST, lambda event: None)
+    gone = RtpPort.open(HOST)
     gone.close()
     gone.close()
     left.port.set_remote(("127.0.0.1", 9))

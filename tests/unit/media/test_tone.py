@@ -1,8 +1,9 @@
 import pytest
 
+from ringback.media import prompts
 from ringback.media.g711 import ulaw_to_pcm
 from ringback.media.mixer import mix
-from ringback.media.tone import ToneSource, detect_tone, level, sine, which_tone
+from ringback.media.tone import ToneSource, detect_tone, level, purity, sine, which_tone
 
 CANDIDATES = [400, 440, 480, 1000]
 
@@ -37,3 +38,20 @@ def test_a_tone_source_has_no_click_where_it_repeats():
     frames = [source.next_frame() for _ in range(60)]
     audio = ulaw_to_pcm(b"".join(frames[45:55]))
     assert detect_tone(audio, 440) == pytest.approx(level(audio), abs=0.1)
+
+
+@pytest.mark.parametrize("hz", [97, 440, 1003.7, 3000])
+def test_one_steady_tone_is_pure_wherever_it_lies(hz):
+    assert purity(sine(hz, 0.5)) > 0.99
+
+
+@pytest.mark.parametrize("name", ["welcome", "callback-offer", "music"])
+def test_speech_and_music_are_not_pure(name):
+    audio = ulaw_to_pcm(prompts.load(name))
+    assert purity(audio[:8000]) < 0.9
+    assert purity(audio[8000:16000]) < 0.9
+
+
+def test_two_tones_and_silence_are_not_pure():
+    assert purity(mix([sine(440, 0.5), sine(700, 0.5)])) == pytest.approx(0.5, abs=0.05)
+    assert purity(bytes(8000)) == purity(b"") == 0.0

@@ -173,7 +173,7 @@ class EmbeddedPostgres(EmbeddedServer):
         import asyncpg  # kept out of the module's import: the command line must be quick
 
         try:
-            connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=5)  # type: ignore[no-untyped-call]
+            connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=5)
         except asyncpg.exceptions.PostgresError as error:
             raise EmbeddedError(f"PostgreSQL says: {error}") from None
         try:

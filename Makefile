@@ -1,0 +1,59 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check format bench conformance lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA ?= var/data
+HOST ?= 127.0.0.1
+PROCESSES ?= 1
+PYTEST_ARGS ?=
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment and install everything into it
+
+run: $(STAMP) ## Start the platform on embedded servers (DEMO=1 adds scripted callers and agents)
+	@$(BIN)/ringback up --data $(DATA) --host $(HOST) --processes $(PROCESSES) $(if $(DEMO),--demo)
+
+test: $(STAMP) ## Run all tests
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(STAMP) ## Check format, lint, types, import law and sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_sizes.py
+
+format: $(STAMP) ## Format the code and repair what ruff can repair
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Run every benchmark (one alone: make bench-NAME)
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+bench-%: $(STAMP) ## Run the benchmark tests/bench/bench_NAME.py
+	@$(BIN)/python tests/bench/bench_$*.py
+
+conformance: $(STAMP) ## Run the conformance suites; the figures go to var/conformance.json
+	@$(BIN)/pytest tests/conformance --conformance-report var/conformance.json $(PYTEST_ARGS)
+
+lock: $(STAMP) ## Choose the newest versions of all dependencies anew (constraints.txt)
+	$(BIN)/python tools/lock.py
+
+clean: ## Remove what was built and installed; var/ with your data stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): constraints.txt pyproject.toml tools/find_python.sh
+	@python=$$(tools/find_python.sh) && \
+	{ $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  "$$python" -m venv --clear $(VENV); }
+	@echo "Installing into $(VENV) (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --only-binary :all: --requirement constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,153 @@
+"""The command line: `ringback up | run | settings | migrate | check | connections | version`.
+
+Each command imports its room when it is called, so that `ringback --help` is quick.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+app = typer.Typer(
+    name="ringback",
+    help="An open contact-centre voice platform with callbacks at its heart.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="RINGBACK_DATA", help="Folder of the platform to talk to.", show_default="var/data"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@app.command()
+def up(
+    *,
+    processes: Annotated[int, typer.Option(min=1, help="Spread the services over so many processes.")] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Add scripted callers and agents.")] = False,
+    data: Annotated[
+        Path, typer.Option(envvar="RINGBACK_DATA", help="Folder for everything that is kept.")
+    ] = Path("var/data"),
+    host: Annotated[
+        str, typer.Option(envvar="RINGBACK_HOST", help="Address that every listener binds.")
+    ] = "127.0.0.1",
+) -> None:
+    """Start the whole platform, with embedded servers for what is not set."""
+    from ringback.commands.up import UpOptions
+    from ringback.commands.up import up as bring_up
+
+    bring_up(UpOptions(data=data, host=host, processes=processes, demo=demo))
+
+
+@app.command()
+def run(
+    services: Annotated[list[str], typer.Argument(metavar="SERVICE...", help="Names of services, or all.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Run one or several services in this process, for a cluster."""
+    from ringback.commands.run import run as run_named
+
+    run_named(services, data)
+
+
+@app.command()
+def settings(
+    groups: Annotated[
+        list[str] | None, typer.Argument(metavar="[GROUP]...", help="common or names of services.")
+    ] = None,
+    *,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Show every setting: value, default, source and meaning."""
+    from ringback.commands.settings import show
+
+    show(groups or [], data, as_json=as_json)
+
+
+@app.command()
+def migrate(*, data: Data = None) -> None:
+    """Bring the database to this version."""
+    from ringback.commands.migrate import run_migrations
+
+    for name in run_migrations(data):
+        typer.echo(f"Migrated {name}.")
+    typer.echo("The database is up to date.")
+
+
+@app.command()
+def check(*, as_json: Json = False, data: Data = None) -> None:
+    """Try a call and a callback on the running platform; exit 1 at the first thing that is wrong."""
+    from ringback.commands.checking import check as run_check
+
+    raise typer.Exit(run_check(data, as_json=as_json))
+
+
+@app.command()
+def connections(*, as_json: Json = False, data: Data = None) -> None:
+    """Show the connections of the platform and how many messages each has carried."""
+    from ringback.commands.checking import connections as show_connections
+
+    raise typer.Exit(show_connections(data, as_json=as_json))
+
+
+@app.command(hidden=True)
+def demo(*, data: Data = None) -> None:
+    """Be the scripted callers and agents of the demo, until a signal."""
+    from ringback.commands.demo import run_demo
+
+    run_demo(data)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from ringback import __version__
+
+    typer.echo(__version__)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; what people can put right is told in one line on standard error."""
+    try:
+        code = app(arguments, prog_name="ringback", standalone_mode=False)
+    except TyperException as error:
+        fail(usage_message(error), 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        fail(str(error), 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def usage_message(error: TyperException) -> str:
+    """What was wrong with the command line, and where to look."""
+    said = getattr(error, "format_message", error.__str__)()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "ringback"
+    return f"{said.rstrip('.')}: see `{path} --help`."
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the message of the error says to people what to do."""
+    from ringback.commands.errors import EXPECTED
+
+    return isinstance(error, EXPECTED)
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line and exit."""
+    typer.echo(f"ringback: {' '.join(message.split())}", err=True)
+    sys.exit(code)

@@ -1,0 +1,20 @@
+"""The errors whose message is for people: one line that says what to do."""
+
+from ringback.runtime.embedded.errors import EmbeddedError
+from ringback.runtime.http import HttpUnavailable
+from ringback.runtime.link import LinkUnavailable
+from ringback.runtime.migrate import MigrationError
+from ringback.runtime.settings import SettingsError
+from ringback.runtime.supervisor_child import SupervisorError
+from ringback.runtime.valkey import ValkeyUnavailable
+
+EXPECTED = (
+    EmbeddedError,
+    HttpUnavailable,
+    LinkUnavailable,
+    MigrationError,
+    OSError,
+    SettingsError,
+    SupervisorError,
+    ValkeyUnavailable,
+)

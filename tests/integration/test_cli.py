@@ -1,0 +1,155 @@
+"""The command line as people run it."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from ringback import __version__
+from ringback.cli import main
+from ringback.runtime.embedded.lock import FolderLock
+
+COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "version")
+
+
+async def ringback(*arguments: str, **env: str) -> tuple[int, str, str]:
+    """Run a command; exit code, output, errors."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ringback", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=kept | {"COLUMNS": "100", "NO_COLOR": "1"} | env,
+    )
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def inside(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process, which is quicker; exit code, output, errors."""
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    said = capsys.readouterr()
+    assert isinstance(end.value.code, int)
+    return end.value.code, said.out, said.err
+
+
+@pytest.fixture(autouse=True)
+def no_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the platform's variables is set."""
+    for name in [name for name in os.environ if name.startswith("RINGBACK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+async def test_the_module_is_the_command() -> None:
+    assert await ringback("version") == (0, f"{__version__}\n", "")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = inside(capsys, "--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert f" {command} " in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, _ = inside(capsys, command, "--help")
+    assert code == 0
+    assert f"ringback {command}" in out
+
+
+async def test_help_imports_nothing_heavy() -> None:
+    heavy = ("aiohttp", "asyncpg", "numpy", "confluent_kafka", "redis", "structlog", "msgspec")
+    code = (
+        "import sys, ringback.cli\n"
+        "try: ringback.cli.main(['--help'])\n"
+        f"finally: print(sorted(set({heavy!r}) & set(sys.modules)))\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode().rstrip().endswith("[]")
+
+
+ONE_LINE = [
+    (["frob"], 2, "No such command 'frob': see `ringback --help`"),
+    (["up", "--processes", "0"], 2, "see `ringback up --help`"),
+    (["run"], 2, "see `ringback run --help`"),
+    (["run", "frob"], 1, "there is no service 'frob'; there are: all, auth"),
+    (["settings", "frob"], 1, "there is no group of settings 'frob'"),
+    (["connections", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
+    (["check", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
+    (["migrate", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), ONE_LINE)
+def test_errors_are_one_line_that_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    got, out, err = inside(capsys, *arguments)
+    assert (got, out) == (code, "")
+    assert err.startswith("ringback: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "/proc/nonexistent"], "choose another folder with --data"),
+        (["--host", "192.0.2.1", "--data", "{tmp}"], "choose another address with --host"),
+    ],
+)
+async def test_up_says_in_one_line_why_it_cannot(tmp_path: Path, arguments: list[str], words: str) -> None:
+    code, out, err = await ringback("up", *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert (code, out) == (1, "")
+    assert err.startswith("ringback: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_a_wrong_setting_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGBACK_DRAIN_S", "soon")
+    code, _, err = inside(capsys, "settings", "common")
+    assert code == 1
+    assert "RINGBACK_DRAIN_S" in err
+    assert err.count("\n") == 1
+
+
+def test_settings_as_json_hide_secrets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGBACK_VALKEY_URL", "redis://:hunter2@localhost")
+    code, out, _ = inside(capsys, "settings", "common", "--json")
+    assert code == 0
+    assert "RINGBACK_VALKEY_URL" in {row["name"] for row in json.loads(out)}
+    assert "hunter2" not in out
+
+
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ringback.commands.settings.show", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["settings"])
+
+
+async def test_a_second_platform_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    lock = await FolderLock.take(tmp_path)
+    code, _, err = await ringback("up", "--data", str(tmp_path))
+    lock.close()
+    assert code == 1
+    assert f"in use by another platform (process {os.getpid()})" in err

@@ -1,0 +1,61 @@
+"""What `ringback up` shows."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from ringback import topology
+from ringback.commands.banner import Facts, render
+from ringback.testing.demo_tenant import DemoSecrets
+
+SECRETS = DemoSecrets(
+    sip={"1001": "pass-one", "1002": "pass-two", "2001": "pass-three"},
+    users={"supervisor": "pass-user"},
+    api_key="the-key",
+)
+
+
+def shown(demo: DemoSecrets | None = SECRETS, host: str = "127.0.0.1") -> str:
+    """The banner as text."""
+    ports = {(entry.service, entry.name): entry.port for entry in topology.LISTENERS}
+    facts = Facts(host, ports, [("Valkey", "127.0.0.1:6379")], Path("var/data"), demo, False, 1.2)
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(render(facts))
+    return capture.get()
+
+
+def test_it_names_every_listener_the_status_page_and_the_data() -> None:
+    text = shown()
+    for entry in topology.LISTENERS:
+        assert re.search(rf"^ *{entry.service} .*\b{entry.port} {entry.name}\b", text, re.MULTILINE)
+    assert "Listening on 127.0.0.1:" in text
+    assert "http://127.0.0.1:3050/" in text
+    assert "var/data" in text
+
+
+def test_it_gives_the_demo_phones_with_passwords_and_the_number_to_dial() -> None:
+    text = shown()
+    for dn, password in SECRETS.sip.items():
+        assert re.search(rf"{dn} +{password}", text)
+    assert "Dial 8000" in text
+
+
+def test_the_curl_can_be_pasted() -> None:
+    text = shown()
+    command = text[text.index("curl") : text.index("}'") + 2].replace("\\\n", "")
+    words = shlex.split(command)
+    assert words[3] == "http://127.0.0.1:3050/engagement/v3/callbacks/create"
+    assert "x-api-key: the-key" in words
+    assert json.loads(words[-1])["serviceName"] == "CB_Sales"
+
+
+def test_an_open_host_is_shown_as_one_reaches_it() -> None:
+    assert "http://127.0.0.1:3050/" in shown(host="0.0.0.0")
+
+
+def test_without_the_demo_tenant_nothing_is_promised() -> None:
+    assert "curl" not in shown(demo=None)
