@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -117,6 +117,25 @@ class DigestServer:
         if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")):
             return Verdict.WRONG
         return self._check_nonce(credentials, now, counted=bool(qop))
+
+    def check(
+        self, values: Iterable[str], method: str, username: str, stored: Mapping[str, str], now: float
+    ) -> Verdict:
+        """Check Authorization values as they were sent: one that is right is enough.
+
+        A client may answer each of our challenges, with the same nonce and nonce count.
+        """
+        verdict = Verdict.WRONG
+        for value in values:
+            credentials = parse_credentials(value)
+            if credentials is None or credentials.get("username") != username:
+                continue
+            found = self.verify(credentials, method, stored, now)
+            if found is Verdict.OK:
+                return found
+            if found is Verdict.STALE:
+                verdict = found
+        return verdict
 
     def _check_nonce(self, credentials: Mapping[str, str], now: float, *, counted: bool) -> Verdict:
         nonce = credentials.get("nonce", "")

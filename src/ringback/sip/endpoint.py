@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +17,13 @@ from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.ids import IdSource
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.parser import parse_message
-from ringback.sip.tcp import TcpConnection, TcpPool
+from ringback.sip.sockets import Sockets
+from ringback.sip.tcp import TcpConnection
 from ringback.sip.transactions import Timers
-from ringback.sip.transport import Destination, Source, UdpSocket, is_address
+from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via
 
 _log = logging.getLogger(__name__)
-_ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
@@ -40,8 +39,6 @@ class Counters:
     repeated: int = 0
     """Retransmissions that were sent."""
     parse_errors: int = 0
-    failures: int = 0
-    """Messages that could not be sent."""
 
 
 class SipEndpoint:
@@ -67,34 +64,24 @@ class SipEndpoint:
         self._on_request = on_request
         self._admit = admit
         self._user_agent = user_agent
-        self._advertised = advertised_host
         self._trace = trace
-        self._layer_timers = timers
         self.ids = IdSource(random)
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
-        self._tcp = TcpPool(self)
-        self._udp: list[UdpSocket] = []
-        self._listening: dict[str, tuple[str, int]] = {}
+        self._sockets = Sockets(self._received, self, advertised_host)
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._local_hosts: dict[str, str] = {}
         self._closed = False
 
     # Life
 
     async def listen_udp(self, host: str, port: int = 0) -> tuple[str, int]:
         """Bind a UDP socket; returns the address that was bound. Raises OSError."""
-        sock = UdpSocket.bind(host, port, self._received)
-        self._udp.append(sock)
-        self._listening.setdefault("udp", (sock.host, sock.port))
-        return sock.host, sock.port
+        return await self._sockets.listen_udp(host, port)
 
     async def listen_tcp(self, host: str, port: int = 0) -> tuple[str, int]:
         """Listen for TCP connections; returns the address that was bound. Raises OSError."""
-        bound = await self._tcp.listen(host, port)
-        self._listening.setdefault("tcp", bound)
-        return bound
+        return await self._sockets.listen_tcp(host, port)
 
     async def close(self) -> None:
         """Close every socket; transactions that are under way are dropped."""
@@ -104,9 +91,7 @@ class SipEndpoint:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._tcp.close()
-        for sock in self._udp:
-            sock.close()
+        await self._sockets.close()
 
     @property
     def transactions(self) -> int:
@@ -116,20 +101,15 @@ class SipEndpoint:
     @property
     def connections(self) -> int:
         """Open TCP connections."""
-        return len(self._tcp)
+        return self._sockets.connections
 
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open TCP connection to a destination."""
-        return self._tcp.is_connected(destination.host, destination.port)
+        return self._sockets.is_connected(destination)
 
     def local_address(self, transport: str, toward: str = "") -> tuple[str, int]:
         """What this endpoint says in Via and Contact for a transport, when it talks to host `toward`."""
-        known = self._listening
-        bound = known.get(transport) or next(iter(known.values()), ("127.0.0.1", 5060))
-        host, port = bound
-        if self._advertised:
-            return self._advertised, port
-        return (self._host_toward(toward) if host in _ANY else host), port
+        return self._sockets.local_address(transport, toward)
 
     def contact(self, destination: Destination, user: str | None = None) -> NameAddr:
         """A Contact under which a peer at `destination` reaches this endpoint."""
@@ -219,46 +199,10 @@ class SipEndpoint:
         request.prepend("Via", text)
 
     def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
-        if self._closed:
-            return
-        host = "127.0.0.1" if destination.host == "localhost" else destination.host
-        if not is_address(host):
-            self._spawn(self._resolve_and_send(data, destination, failed))
-            return
         self.counters.sent += 1
         if self._trace is not None:
             self._trace("out", data, destination)
-        try:
-            self._transmit(data, destination, host, failed)
-        except OSError:
-            self.counters.failures += 1
-            asyncio.get_running_loop().call_soon(failed)
-
-    def _transmit(self, data: bytes, destination: Destination, host: str, failed: Callable[[], None]) -> None:
-        if destination.transport == "udp":
-            sock = destination.socket if isinstance(destination, Source) else None
-            if sock is None:
-                sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
-            if sock is None:
-                raise OSError("no UDP socket for this address")
-            sock.send(data, host, destination.port)
-            return
-        connection = destination.connection if isinstance(destination, Source) else None
-        if connection is None or not connection.send(data):
-            self._tcp.send(host, destination.port, data, failed)
-
-    async def _resolve_and_send(
-        self, data: bytes, destination: Destination, failed: Callable[[], None]
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
-        except OSError:
-            self.counters.failures += 1
-            failed()
-            return
-        host = str(found[0][4][0])
-        self._send(data, Destination(destination.transport, host, destination.port), failed)
+        self._sockets.send(data, destination, failed)
 
     # Receiving
 
@@ -329,8 +273,15 @@ class SipEndpoint:
     def _run(self) -> None:
         while outputs := self._layer.take_outputs():
             for output in outputs:
-                self._handle(output)
+                self._handle_safely(output)
         self._arm()
+
+    def _handle_safely(self, output: core.Output) -> None:
+        # A callback that fails must not cost the other messages of this turn.
+        try:
+            self._handle(output)
+        except Exception:
+            _log.exception("a callback failed on %s", type(output).__name__)
 
     def _handle(self, output: core.Output) -> None:
         match output:
@@ -378,7 +329,6 @@ class SipEndpoint:
             server.reply(500)
 
     def _failed(self, transaction: core.Transaction) -> None:
-        self.counters.failures += 1
         self._layer.transport_failed(transaction, self._now())
         self._run()
 
@@ -408,17 +358,6 @@ class SipEndpoint:
         self._timer = None
         self._layer.handle_timers(self._now())
         self._run()
-
-    def _host_toward(self, toward: str) -> str:
-        """The local address from which the kernel would talk to a host."""
-        if not toward or not is_address(toward):
-            return "127.0.0.1"
-        if toward not in self._local_hosts:
-            family = socket.AF_INET6 if ":" in toward else socket.AF_INET
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((toward, 9))
-                self._local_hosts[toward] = probe.getsockname()[0]
-        return self._local_hosts[toward]
 
 
 def _reply_source(via: Via, source: Source) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from ringback.sip.errors import SipParseError
-from ringback.sip.names import canonical
+from ringback.sip.names import KNOWN, canonical
 from ringback.sip.reasons import reason_phrase
 from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
 
@@ -60,7 +60,7 @@ class Message:
 
     def get(self, name: str) -> str | None:
         """The first value line of a header, or None."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         for key, value in self.headers:
             if key == name:
                 return value
@@ -68,7 +68,7 @@ class Message:
 
     def get_all(self, name: str) -> list[str]:
         """All value lines of a header, one entry a line."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         return [value for key, value in self.headers if key == name]
 
     def values(self, name: str) -> list[str]:

@@ -59,7 +59,8 @@ MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+").fullmatch
 # Bounded, so that a peer that invents names cannot fill the memory.
 _LIMIT = 2048
-_known: dict[str, str] = {}
+KNOWN: dict[str, str] = {}
+"""Spellings seen before; for look-ups only."""
 
 
 def is_token(text: str) -> bool:
@@ -69,7 +70,7 @@ def is_token(text: str) -> bool:
 
 def canonical(name: str) -> str:
     """The one spelling of a header name. Raises ValueError for what is not a token."""
-    known = _known.get(name)
+    known = KNOWN.get(name)
     if known is not None:
         return known
     stripped = name.strip(" \t")
@@ -79,6 +80,6 @@ def canonical(name: str) -> str:
     spelled = _COMPACT.get(lower) or _IRREGULAR.get(lower)
     if spelled is None:
         spelled = "-".join([part.capitalize() for part in lower.split("-")])
-    if len(_known) < _LIMIT:
-        _known[name] = spelled
+    if len(KNOWN) < _LIMIT:
+        KNOWN[name] = spelled
     return spelled

@@ -6,14 +6,17 @@ import re
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.message import CSeq, Message, Request, Response, parse_number
-from ringback.sip.names import MANDATORY, SINGLE, canonical, is_token
+from ringback.sip.names import KNOWN, MANDATORY, SINGLE, canonical, is_token
 from ringback.sip.uri import NameAddr, split_commas
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE).fullmatch
+_ONE_ADDRESS = frozenset({"From", "To"})
+_ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
 _PLAIN_ADDRESS = re.compile(
-    r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\s<>"@,;?:]+@)?[A-Za-z0-9.-]*[A-Za-z0-9](?::\d{1,5})?'
+    r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[1-9]\d{0,3})?"
     r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
 ).fullmatch
 
@@ -82,11 +85,14 @@ def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseErro
         if not colon or "\n" in value or "\r" in value:
             problem = problem or SipParseError("bad header line")
             continue
-        try:
-            name = canonical(name)
-        except ValueError:
-            problem = problem or SipParseError("bad header name")
-            continue
+        spelled = KNOWN.get(name)
+        if spelled is None:
+            try:
+                spelled = canonical(name)
+            except ValueError:
+                problem = problem or SipParseError("bad header name")
+                continue
+        name = spelled
         if name in seen:
             if name in SINGLE:
                 problem = problem or SipParseError(f"{name} more than once")
@@ -104,11 +110,9 @@ def _check(message: Request | Response) -> None:
     """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
     cseq = message.cseq
     _ = message.via
-    for name in ("From", "To"):
-        if not _PLAIN_ADDRESS(message.get(name) or ""):
-            _ = message.from_ if name == "From" else message.to
-    for name in ("Contact", "Route", "Record-Route"):
-        _check_addresses(message, name)
+    for name, value in message.headers:
+        if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+            _check_address(name, value)
     _ = message.max_forwards
     if isinstance(message, Request):
         _check_request(message, cseq)
@@ -122,12 +126,12 @@ def _check_request(request: Request, cseq: CSeq) -> None:
         raise SipParseError("headers in the Request-URI")
 
 
-def _check_addresses(message: Message, name: str) -> None:
-    for line in message.get_all(name):
-        if _PLAIN_ADDRESS(line) or line == "*":
-            continue
-        for value in split_commas(line):
-            NameAddr.parse(value)
+def _check_address(name: str, value: str) -> None:
+    if name in _ONE_ADDRESS:
+        NameAddr.parse(value)
+    elif value != "*" or name != "Contact":
+        for item in split_commas(value):
+            NameAddr.parse(item)
 
 
 def _cut_body(message: Message) -> None:

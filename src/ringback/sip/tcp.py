@@ -39,6 +39,7 @@ class TcpConnection(asyncio.Protocol):
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._out: list[bytes] = []
         self.remote: tuple[str, int] = ("", 0)
         self.local: tuple[str, int] = ("", 0)
 
@@ -55,12 +56,21 @@ class TcpConnection(asyncio.Protocol):
         if transport.get_write_buffer_size() > MAX_WRITE_BUFFER:
             transport.abort()
             return False
-        transport.write(data)
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
         return True
+
+    def _flush(self) -> None:
+        """Write what one turn of the loop has gathered: one system call for many messages."""
+        out, self._out = self._out, []
+        if self._transport is not None and out:
+            self._transport.write(b"".join(out))
 
     def close(self) -> None:
         """Close after what is queued has been sent."""
         if self._transport is not None:
+            self._flush()
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 
-class State(Enum):
+class State(StrEnum):
     """States under their names of RFC 3261 17 and RFC 6026 7."""
 
     CALLING = "Calling"
@@ -25,7 +25,7 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-class Input(Enum):
+class Input(StrEnum):
     """What can happen to a transaction. Timers bear the letters of RFC 3261 table 4 and RFC 6026."""
 
     REQUEST = "request"

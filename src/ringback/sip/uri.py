@@ -19,6 +19,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PARAM = re.compile(
     r'\s*;\s*([^\s;=,"<>]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]+\]|[^\s;,"<>]*))?\s*', re.DOTALL
 )
+_NEEDS_CARE = re.compile(r'[\s",<>]').search
 _SENT_PROTOCOL = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([^\s/;,]+)\s+", re.IGNORECASE)
 
 
@@ -64,10 +65,10 @@ def parse_params(text: str) -> dict[str, str | None]:
     if not text:
         return {}
     params: dict[str, str | None] = {}
-    if '"' not in text and " " not in text and "\t" not in text and text[0] == ";":
+    if text[0] == ";" and not _NEEDS_CARE(text):
         for item in text[1:].split(";"):
             name, equals, value = item.partition("=")
-            if not name or "," in item or "<" in item or ">" in item:
+            if not name:
                 raise SipParseError("bad parameter")
             params[name.lower()] = value if equals else None
         return params

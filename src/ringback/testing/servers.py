@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,11 @@ from typing import Self
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
 
 _names = itertools.count(1)
+
+
+def private_host() -> str:
+    """A loopback address that no other test run has, for a platform on its default ports (Linux)."""
+    return f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}.{1 + secrets.randbelow(250)}"
 
 
 @dataclass(slots=True)

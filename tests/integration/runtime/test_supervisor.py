@@ -13,9 +13,10 @@ from ringback.runtime import supervisor as module
 from ringback.runtime.embedded import EmbeddedValkey
 from ringback.runtime.supervisor import ChildSpec, Supervisor, SupervisorError
 
-READY = "import os, signal, sys, time; os.write(int(os.environ['RINGBACK_READY_FD']), b'1')\n"
-POLITE = READY + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nwhile True: time.sleep(60)\n"
-STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + "time.sleep(60)\n"
+IMPORTS = "import os, signal, socket, sys, time\n"
+READY = IMPORTS + "os.write(int(os.environ['RINGBACK_READY_FD']), b'1')\n"
+POLITE = IMPORTS + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n" + READY + "time.sleep(60)\n"
+STUBBORN = IMPORTS + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + "time.sleep(60)\n"
 
 
 class Watched:
@@ -124,7 +125,7 @@ async def test_the_first_ctrl_c_drains_all_children_and_says_so(watched: Watched
     os.kill(os.getpid(), signal.SIGINT)
     await watched.ended()
     assert "Draining: up to 5 s" in watched.news[1]
-    assert "0 of 2 left" in watched.news[-1]
+    assert watched.news[2:] == ["two has stopped; 1 of 2 left.", "one has stopped; 0 of 2 left."]
     assert not any(map(alive, pids))
 
 
@@ -141,7 +142,8 @@ async def test_a_second_ctrl_c_stops_at_once(watched: Watched) -> None:
 async def test_a_child_that_does_not_drain_in_time_is_killed(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KILL_AFTER_S", -4.9)
+    monkeypatch.setattr(module, "KILL_AFTER_S", 0.05)
+    watched.supervisor._drain_s = 0.05
     await watched.up(watched.spec("stubborn", STUBBORN))
     os.kill(os.getpid(), signal.SIGTERM)
     await watched.ended()
@@ -198,11 +200,9 @@ async def test_a_server_that_dies_is_started_again_with_its_data(watched: Watche
 async def test_servers_end_after_the_children(watched: Watched) -> None:
     server = EmbeddedValkey(watched.folder / "valkey")
     needs = (
-        "import socket\n"
-        "def last(*_):\n"
+        IMPORTS + "def last(*_):\n"
         "    socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.exit(7)\n"
-        + READY
-        + "signal.signal(signal.SIGTERM, last)\nwhile True: time.sleep(60)\n"
+        "signal.signal(signal.SIGTERM, last)\n" + READY + "time.sleep(60)\n"
     )
 
     async def bring_up() -> None:

@@ -53,3 +53,22 @@ async def test_a_server_that_was_away_is_used_again_when_it_is_back(
 async def test_nobody_at_the_address_is_said_within_the_time_given() -> None:
     with pytest.raises(ValkeyUnavailable, match=r"127\.0\.0\.1"):
         await Valkey("redis://127.0.0.1:1").start(timeout=0.3)
+
+
+async def test_a_connection_can_be_given_up_in_the_moment_in_which_it_breaks(
+    process: Process, valkey: ValkeyForTests
+) -> None:
+    blocking = await process.valkey.dedicated("b")
+
+    async def read() -> None:
+        try:
+            await blocking.call("BLPOP", "never", 0)
+        except ValkeyUnavailable:
+            await process.valkey.release(blocking)
+
+    reading = asyncio.create_task(read())
+    await process.valkey.call("PING")
+    await valkey.server.stop()
+    await valkey.server.start()
+    done, _ = await asyncio.wait({reading}, timeout=2)
+    assert done

@@ -201,6 +201,42 @@ async def test_a_handler_that_fails_answers_500_and_the_endpoint_lives(
         assert (await tx.final(LIMIT)).status == status
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_nothing_is_kept_when_it_is_over(alice: Answerer, bob: Answerer, transport: str) -> None:
+    destination = await listen(bob, transport)
+    bob.behaviour = lambda tx, request: tx.can_respond and tx.reply(486) and None
+    for method in ("INVITE", "OPTIONS", "INVITE"):
+        request = make(alice.endpoint, method, destination)
+        assert (await alice.endpoint.send_request(request, destination).final(LIMIT)).status == 486
+    async with asyncio.timeout(LIMIT):
+        while alice.endpoint.transactions or bob.endpoint.transactions:
+            await asyncio.sleep(0.02)
+    for endpoint in (alice.endpoint, bob.endpoint):
+        assert endpoint._layer.next_timer() is None
+        assert not endpoint._layer._heap
+
+
+async def test_many_messages_of_one_turn_leave_in_order(alice: Answerer, bob: Answerer) -> None:
+    destination = await listen(bob, "tcp")
+    sent = [make(alice.endpoint, "MESSAGE", destination) for _ in range(50)]
+    for request in sent:
+        alice.endpoint.send_request(request, destination)
+    got = [(await bob.next())[1].call_id for _ in sent]
+    assert got == [request.call_id for request in sent]
+
+
+async def test_a_callback_that_fails_costs_nobody_else_a_message(alice: Answerer, bob: Answerer) -> None:
+    destination = await listen(bob, "tcp")
+    bob.behaviour = ok
+
+    def fail(response: Response) -> None:
+        raise RuntimeError("a bug")
+
+    alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination, on_response=fail)
+    good = alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination)
+    assert (await good.final(LIMIT)).status == 200
+
+
 async def test_a_host_name_is_resolved(alice: Answerer, bob: Answerer) -> None:
     destination = await listen(bob, "udp")
     bob.behaviour = ok

@@ -68,6 +68,19 @@ def test_another_node_with_the_same_secret_accepts_the_nonce() -> None:
     assert DigestServer("demo", SECRET).verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.OK
 
 
+def test_a_client_may_answer_every_challenge_with_the_same_count() -> None:
+    server, client = DigestServer("demo", SECRET), DigestClient("1001", "right")
+    values = []
+    for challenge in server.challenges(0.0, b"r"):
+        client._uses.clear()
+        values.append(client.answer([challenge], "REGISTER", "sip:demo", "c") or "")
+    only_md5 = {"MD5": stored()["MD5"]}
+    assert server.check(values, "REGISTER", "1001", stored(), 1.0) is Verdict.OK
+    assert server.check(values, "REGISTER", "1001", stored(), 1.0) is Verdict.STALE
+    assert DigestServer("demo", SECRET).check(values, "REGISTER", "1001", only_md5, 1.0) is Verdict.OK
+    assert DigestServer("demo", SECRET).check(values, "REGISTER", "1002", stored(), 1.0) is Verdict.WRONG
+
+
 def test_another_method_is_wrong() -> None:
     server = DigestServer("demo", SECRET)
     _, value = exchange(server, "right", "MD5")

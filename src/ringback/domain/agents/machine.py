@@ -199,6 +199,8 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.RESERVED, NotReady): Rule(Next.SAME, _after(S.NOT_READY)),
     (S.RESERVED, Ring): Rule(S.RINGING, _ring, "EventRinging"),
     (S.RESERVED, Answer): Rule(S.TALKING, _talk, "EventEstablished"),
+    (S.RESERVED, NoAnswer): Rule(Next.AFTER, _no_answer, "EventReleased"),
+    (S.RESERVED, Reject): Rule(Next.AFTER, _rejected, "EventReleased"),
     (S.RESERVED, Unreserve): Rule(Next.AFTER, fair=True),
     (S.RESERVED, LeaseExpired): Rule(Next.AFTER, fair=True),
     (S.RESERVED, DnOutOfService): Rule(Next.AFTER, _out_of_service, "EventDNOutOfService", fair=True),
@@ -265,6 +267,8 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
         return event.reservation == session.reservation
     if isinstance(event, Answer):
         return session.conn_id in ("", event.conn_id)
+    if isinstance(event, NoAnswer | Reject) and session.state is State.RESERVED:
+        return session.expected_conn_id in ("", event.conn_id)
     if isinstance(event, NoAnswer | Reject | Release | Renew):
         return event.conn_id == session.conn_id
     if isinstance(event, DnOutOfService):

@@ -124,7 +124,7 @@ def _held(m: Machine, leg: Leg) -> None:
 def _say(m: Machine, name: str, leg: Leg, state: CallState, reference: str = "") -> None:
     parties, is_target = m.data.parties, leg.slot is Slot.TARGET
     this_dn = parties.target_dn if is_target else parties.origin_dn
-    if leg.established and this_dn:
+    if leg.engaged and this_dn:
         m.emit(
             name,
             this_dn=this_dn,
@@ -139,6 +139,9 @@ def _say(m: Machine, name: str, leg: Leg, state: CallState, reference: str = "")
 
 
 def reoffer_answered(m: Machine, leg: Leg, word: ReofferAnswered) -> None:
+    if not word.sdp:
+        reoffer_failed(m, leg, ReofferFailed(leg.id, 488))
+        return
     why, leg.reoffer = leg.reoffer, None
     if why is None:
         return

@@ -20,7 +20,6 @@ from ringback.domain.calls import inputs as i
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Ack, Bye, Output
 from ringback.domain.calls.results import CLEARED, REJECTED, RELEASED, TARGET_HUNG_UP
-from ringback.domain.calls.sdp_text import refuse
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
 
@@ -112,10 +111,14 @@ def _answered(m: Machine, word: i.Answered) -> None:
     leg = m.leg(word.leg)
     if leg is not None and leg.state is LegState.CANCELLING and leg.local_sdp is None:
         leg.state = LegState.ENDED
-        m.out += [Ack(leg.id, refuse(word.sdp)), Bye(leg.id)]
+        m.refuse_offer(leg, word.sdp)
+        m.out.append(Bye(leg.id))
         return
     leg = _hear(m, word.leg, legs.Word.ANSWERED)
     if leg is None:
+        return
+    if not word.sdp:
+        _answered_with_nothing(m, leg)
         return
     leg.remote_sdp = word.sdp
     if leg.local_sdp is None:
@@ -123,6 +126,13 @@ def _answered(m: Machine, word: i.Answered) -> None:
     else:
         m.out.append(Ack(leg.id))
     ANSWERED[leg.slot](m, leg)
+
+
+def _answered_with_nothing(m: Machine, leg: Leg) -> None:
+    """A 200 without a description is of no use: the leg is closed as if it had refused the media."""
+    leg.state = LegState.ENDED
+    m.out += [Ack(leg.id), Bye(leg.id, 488)]
+    FAILED[leg.slot](m, leg, 488)
 
 
 def _failed(m: Machine, word: i.Failed) -> None:
@@ -145,22 +155,24 @@ def _target_gone(m: Machine, leg: Leg) -> None:
         routing.target_gone(m, leg)
 
 
-def _on_leg(rule: Callable[[Machine, Leg, object], None]) -> Callable[[Machine, i.LegInput], None]:
+def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
     """A word that only a living leg of a living call can say."""
 
     def hear(m: Machine, word: i.LegInput) -> None:
         leg = m.leg(word.leg)
-        if leg is None or m.ended:
+        if leg is None:
             return
-        if leg.state is LegState.UP:
+        if leg.state is LegState.UP and not m.ended:
             rule(m, leg, word)
-        elif leg.state is LegState.ANSWERED and isinstance(word, i.OfferReceived):
-            m.answer_offer(leg, 491)
+        elif isinstance(word, i.OfferReceived):
+            m.answer_offer(leg, 491 if leg.state is LegState.ANSWERED else 481)
 
     return hear
 
 
-def _media_word(rule: Callable[[Machine, object], None]) -> Callable[[Machine, object], None]:
+def _media_word(rule: Callable[..., None]) -> Callable[[Machine, object], None]:
+    """A word of a media server about a call that goes on."""
+
     def hear(m: Machine, word: object) -> None:
         if not m.ended:
             rule(m, word)
@@ -249,6 +261,7 @@ TIMERS = {
     "ask": _ask_timeout,
     "ring": dialing.ring_timeout,
     "routing": routing.routing_timeout,
+    "media": treatment.media_again,
     "retry": bridge.retry_offer,
     "linger": ending.linger_over,
 }
@@ -260,12 +273,12 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Answered: _answered,
     i.Failed: _failed,
     i.HungUp: _hung_up,
-    i.AckReceived: _on_leg(bridge.ack_received),  # type: ignore[arg-type]
-    i.OfferReceived: _on_leg(bridge.offer_received),  # type: ignore[arg-type]
-    i.ReofferAnswered: _on_leg(bridge.reoffer_answered),  # type: ignore[arg-type]
-    i.ReofferFailed: _on_leg(bridge.reoffer_failed),  # type: ignore[arg-type]
-    i.MediaStarted: _media_word(treatment.media_started),  # type: ignore[arg-type]
-    i.MediaRefused: _media_word(treatment.media_refused),  # type: ignore[arg-type]
-    i.MediaEnded: _media_word(treatment.media_ended),  # type: ignore[arg-type]
+    i.AckReceived: _on_leg(bridge.ack_received),
+    i.OfferReceived: _on_leg(bridge.offer_received),
+    i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
+    i.ReofferFailed: _on_leg(bridge.reoffer_failed),
+    i.MediaStarted: _media_word(treatment.media_started),
+    i.MediaRefused: _media_word(treatment.media_refused),
+    i.MediaEnded: _media_word(treatment.media_ended),
     **dict.fromkeys(PHASES, _request),
 }

@@ -14,6 +14,7 @@ def finish(m: Machine, outcome: Outcome) -> None:
     data = m.data
     if m.ended:
         return
+    abandon_agent(m)
     if data.treatment is not None and data.treatment.applied:
         treatment_end(m, "call_ended")
     _release_parties(m, outcome)
@@ -45,14 +46,14 @@ def treatment_end(m: Machine, reason: str, digits: str = "") -> None:
 def _release_parties(m: Machine, outcome: Outcome) -> None:
     parties = m.data.parties
     target, origin = m.at(Slot.TARGET), m.at(Slot.ORIGIN)
-    if target is not None and target.established:
+    if target is not None and target.engaged:
         _released(m, target, parties.target_dn, origin_side(m), parties.target_agent, outcome)
-    if origin is not None and origin.established:
+    if origin is not None and origin.engaged:
         _released(m, origin, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
 
 
 def _released(m: Machine, leg: Leg, this_dn: str, other: str, agent_id: str, outcome: Outcome) -> None:
-    leg.established = False
+    leg.engaged = False
     role = DNRole.ORIGINATION if leg.slot is Slot.ORIGIN else DNRole.DESTINATION
     m.emit(
         "EventReleased",
@@ -82,17 +83,8 @@ def origin_gone(m: Machine, _leg: Leg) -> None:
 
 def abandoned(m: Machine) -> None:
     """EventAbandoned for the ringing agent and for the route point that held the call."""
+    abandon_agent(m)
     data, parties = m.data, m.data.parties
-    if data.attempt is not None and data.attempt.announced:
-        m.emit(
-            "EventAbandoned",
-            this_dn=parties.target_dn,
-            this_role=DNRole.DESTINATION,
-            other_dn=origin_side(m),
-            agent_id=parties.target_agent,
-            call_state=CallState.ABANDONED,
-            reference=data.attempt.reference,
-        )
     if parties.device and data.phase is Phase.WAITING:
         m.emit(
             "EventAbandoned",
@@ -100,6 +92,23 @@ def abandoned(m: Machine) -> None:
             this_role=DNRole.DESTINATION,
             other_dn=m.customer,
             call_state=CallState.ABANDONED,
+        )
+
+
+def abandon_agent(m: Machine) -> None:
+    """EventAbandoned for an agent that rings; a second time it does nothing."""
+    attempt, parties = m.data.attempt, m.data.parties
+    if attempt is not None and attempt.announced:
+        attempt.announced = False
+        m.emit(
+            "EventAbandoned",
+            this_dn=parties.target_dn,
+            this_role=DNRole.DESTINATION,
+            other_dn=origin_side(m),
+            this_queue=parties.device,
+            agent_id=parties.target_agent,
+            call_state=CallState.ABANDONED,
+            reference=attempt.reference,
         )
 
 

@@ -137,6 +137,10 @@ class Machine:
         leg.state = LegState.UP
         self.out.append(Ack(leg.id, self.describe(leg, sdp)))
 
+    def refuse_offer(self, leg: Leg, offer: str) -> None:
+        """The ACK that declines every stream of the offer in their 200."""
+        self.out.append(Ack(leg.id, self.describe(leg, sdp_text.refuse(offer))))
+
     def offer(self, leg: Leg, sdp: str, why: Reoffer) -> None:
         leg.reoffer = why
         self.out.append(SendOffer(leg.id, self.describe(leg, sdp)))
@@ -172,7 +176,7 @@ class Machine:
             self.out.append(Cancel(leg.id, cause))
         else:
             if way is Exit.REFUSE_AND_BYE:
-                self.out.append(Ack(leg.id, sdp_text.refuse(leg.remote_sdp or "")))
+                self.refuse_offer(leg, leg.remote_sdp or "")
             self.out.append(Bye(leg.id, cause))
 
     def vacate(self, slot: Slot, cause: int = 0) -> None:

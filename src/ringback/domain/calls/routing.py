@@ -1,5 +1,7 @@
 """Where the first party is to go: the dial plan's answers, and the attempt to reach a destination."""
 
+from msgspec import structs
+
 from ringback.domain.calls import treatment
 from ringback.domain.calls.ending import error, finish, origin_side, treatment_end
 from ringback.domain.calls.inputs import Destination, Incoming, RequestRouteCall
@@ -32,12 +34,13 @@ from ringback.domain.calls.types import (
 
 RING_S = 20.0
 MAX_HOPS = 5
-TRY_THE_FALLBACK = {
+PERSONAL = {
     ResultClass.BUSY,
     ResultClass.NO_ANSWER,
     ResultClass.REJECTED,
     ResultClass.UNREACHABLE,
 }
+"""What a person or a phone may do about a call. What else goes wrong on the way is `unreachable`."""
 
 
 def incoming(m: Machine, word: Incoming) -> None:
@@ -111,7 +114,7 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     parties.target_dn = destination.dn or attempt.destination
     parties.target_agent = attempt.agent_id or destination.agent_id
     m.set_timer("ring", attempt.timeout_s or destination.ring_timeout_s or RING_S)
-    if parties.origin_dn:
+    if parties.origin_dn and not m.origin.engaged:
         _dialing(m, attempt)
     if agent:
         attempt.announced = True
@@ -121,6 +124,7 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
 
 
 def _dialing(m: Machine, attempt: Attempt) -> None:
+    m.origin.engaged = True
     m.emit(
         "EventDialing",
         this_dn=m.data.parties.origin_dn,
@@ -158,7 +162,12 @@ def _to_mailbox(m: Machine, attempt: Attempt, destination: Destination) -> None:
 
 
 def _to_nothing(m: Machine, attempt: Attempt, destination: Destination) -> None:
-    attempt_failed(m, of_status(destination.status or 404))
+    """The number leads nowhere; a reserved agent whose phone is not there hears of it."""
+    outcome = of_status(destination.status or 404)
+    if attempt.agent_id and outcome.status < 500:
+        m.data.parties.target_dn, m.data.parties.target_agent = attempt.destination, attempt.agent_id
+        attempt.announced, outcome = True, structs.replace(UNREACHABLE, status=outcome.status)
+    attempt_failed(m, outcome)
 
 
 TO_KIND = {
@@ -206,10 +215,10 @@ def connected(m: Machine, leg: Leg) -> None:
     m.clear_timer("routing")
     _left_route_point(m, attempt, data.parties.target_dn)
     if leg.role is LegRole.AGENT:
-        leg.established = True
+        leg.engaged = True
         _at_target(m, "EventEstablished", attempt, user_data=data.user_data)
     if data.parties.origin_dn:
-        m.origin.established = True
+        m.origin.engaged = True
         m.emit(
             "EventEstablished",
             this_dn=data.parties.origin_dn,
@@ -235,8 +244,12 @@ def _left_route_point(m: Machine, attempt: Attempt, destination: str) -> None:
 
 
 def target_failed(m: Machine, leg: Leg, status: int) -> None:
+    agent = leg.role is LegRole.AGENT
     rang = m.data.attempt is not None and m.data.attempt.state is AttemptState.RINGING
-    attempt_failed(m, of_status(status, rang=rang and leg.role is LegRole.AGENT))
+    outcome = of_status(status, rang=rang and agent)
+    if agent and outcome.result not in PERSONAL:
+        outcome = structs.replace(UNREACHABLE, status=status)
+    attempt_failed(m, outcome)
 
 
 def target_gone(m: Machine, _leg: Leg) -> None:
@@ -269,7 +282,7 @@ def _route_failed(m: Machine, attempt: Attempt, outcome: Outcome) -> None:
 def _direct_failed(m: Machine, attempt: Attempt, outcome: Outcome) -> None:
     busy = outcome.result is ResultClass.BUSY and attempt.busy_fallback
     fallback = attempt.busy_fallback if busy else attempt.fallback
-    if fallback and outcome.result in TRY_THE_FALLBACK and m.data.hops < MAX_HOPS:
+    if fallback and outcome.result in PERSONAL and m.data.hops < MAX_HOPS:
         m.data.hops += 1
         try_destination(m, Attempt("", attempt.source, AttemptState.RESOLVING, fallback))
         return

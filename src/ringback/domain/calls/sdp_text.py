@@ -7,6 +7,7 @@ origin line of each leg steady, see and set the direction, and compare where the
 import re
 
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\r?$", re.MULTILINE)
+_SECTION = re.compile(r"^(?=m=)", re.MULTILINE)
 _ORIGIN = re.compile(r"^o=\S+ \S+ \S+ (.*?)\r?$", re.MULTILINE)
 _MEDIA = re.compile(r"^m=(\S+) (\d+)(.*?)\r?$", re.MULTILINE)
 _CONNECTION = re.compile(r"^c=(IN IP[46] \S+?)\r?$", re.MULTILINE)
@@ -33,9 +34,11 @@ def is_hold(offer: str) -> bool:
 
 def with_direction(sdp: str, wanted: str) -> str:
     """The same description with every stream in the wanted direction."""
-    return f"{_DIRECTION.sub('', sdp).replace(chr(13), '').rstrip()}\na={wanted}\n".replace(
-        "\n\n", "\n"
-    ).replace("\n", "\r\n")
+    head, *streams = _SECTION.split(_DIRECTION.sub("", sdp))
+    lines = head.splitlines()
+    for stream in streams:
+        lines += [*stream.splitlines(), f"a={wanted}"]
+    return "".join(f"{line}\r\n" for line in lines if line)
 
 
 def media_address(sdp: str) -> tuple[str, str]:

@@ -33,8 +33,8 @@ class Leg(Struct):
     offering: bool = False
     """The other end sent a re-INVITE that we have not answered."""
     held: bool = False
-    established: bool = False
-    """EventEstablished was sent for its DN, so EventReleased is owed."""
+    engaged: bool = False
+    """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
 
 
 class Treatment(Struct):
@@ -106,6 +106,7 @@ class CallData(Struct):
     instructed: bool = False
     """Somebody has asked for a treatment or a destination."""
     default_dn: str = ""
+    media_losses: int = 0
     deposit: bool = False
     """The media leg records a message; the end of the recording ends the call."""
     timers: dict[str, float] = field(default_factory=dict)

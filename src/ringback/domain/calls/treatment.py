@@ -13,6 +13,9 @@ ROUTING_S = 15.0
 """How long a call may stand on a route point before somebody takes care of it."""
 SILENCE_S = 60.0
 """How long it may stand there with nothing to hear and nothing asked for after that."""
+MAX_MEDIA_LOSSES = 5
+"""How often lost media is asked for again in one call."""
+MEDIA_RETRY_S = 2.0
 THEN_MUSIC = "then_music"
 """Parameter of a treatment after whose end the media server plays music by itself."""
 HOLD_REFERENCE = "hold"
@@ -38,7 +41,7 @@ def ensure_media(m: Machine) -> None:
     sdp = m.origin.remote_sdp
     if sdp is not None and m.data.phase is Phase.CONNECTED and not m.origin.held:
         sdp = sdp_text.with_direction(sdp, "sendrecv")
-    m.invite(m.add_leg(Slot.MEDIA, LegRole.MEDIA), "media", sdp)
+    m.invite(m.add_leg(Slot.MEDIA, LegRole.MEDIA), "media", sdp, m.customer)
 
 
 def start(m: Machine) -> None:
@@ -120,21 +123,43 @@ def expect_instructions(m: Machine) -> None:
 
 
 def media_failed(m: Machine, leg: Leg, _status: int) -> None:
-    """The media leg could not be had."""
+    """The media leg could not be had; lost media is asked for again a little later."""
     m.vacate(leg.slot)
-    _without_media(m, "media_unavailable")
+    if m.data.media_losses and _may_begin_again(m):
+        m.data.media_losses += 1
+        m.set_timer("media", MEDIA_RETRY_S)
+    else:
+        _without_media(m, "media_unavailable")
 
 
 def media_gone(m: Machine, leg: Leg) -> None:
-    """The media server ended its leg."""
+    """The media server ended its leg, or was lost: what it played begins again on another one."""
     m.vacate(leg.slot)
-    if m.data.deposit:
-        finish(m, DEPOSITED if m.data.treatment and m.data.treatment.applied else MEDIA_UNAVAILABLE)
-    elif m.data.treatment is not None and m.data.treatment.applied:
+    data, treatment = m.data, m.data.treatment
+    if data.deposit:
+        finish(m, DEPOSITED if treatment and treatment.applied else MEDIA_UNAVAILABLE)
+    elif _may_begin_again(m):
+        data.media_losses += 1
+        if treatment is not None:
+            treatment.asked = False
+        ensure_media(m)
+    elif treatment is not None and treatment.applied:
         treatment_end(m, "error")
         expect_instructions(m)
     else:
         _without_media(m, "media_unavailable")
+
+
+def media_again(m: Machine, _name: str) -> None:
+    """The wait for a media server is over."""
+    if _may_begin_again(m):
+        ensure_media(m)
+
+
+def _may_begin_again(m: Machine) -> bool:
+    target = m.at(Slot.TARGET)
+    holds = m.data.phase is Phase.CONNECTED and target is not None and target.held
+    return m.data.media_losses < MAX_MEDIA_LOSSES and (holds or m.data.treatment is not None)
 
 
 def _without_media(m: Machine, reason: str) -> None:

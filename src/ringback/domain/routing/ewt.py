@@ -98,7 +98,7 @@ def _urs(history: QueueHistory, staff: Staff, position: int) -> Estimate:
 def _urs2(history: QueueHistory, staff: Staff, position: int) -> Estimate:
     if staff.logged_in == 0:
         return Estimate(UNKNOWN, "no_agents")
-    if history.entered == 0:
+    if history.entered == 0 and not history.intervals:
         return Estimate(UNKNOWN, "no_interactions")
     return _stat(history, staff, position)
 

@@ -28,6 +28,7 @@ class Interaction:
     attempt: int = 0
     deadline: float | None = None
     lease_until: float = 0.0
+    unclaimed: int = 0
     excluded: dict[str, float] = field(default_factory=dict)
     history: list[Moment] = field(default_factory=list)
 

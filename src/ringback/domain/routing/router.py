@@ -24,6 +24,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from .ewt import Staff
+from .explain import explain
+from .matching import Matcher
 from .messages import (
     AgentAway,
     AgentBusy,
@@ -49,12 +51,14 @@ from .messages import (
     Submit,
 )
 from .ordered import OrderedSet
-from .pool import AWAY, BUSY, READY, Agent, AgentPool, Index
-from .queue import RESERVED, WAITING, Interaction, Place, VirtualQueue, place_of
+from .pool import AWAY, BUSY, READY, Agent, AgentPool
+from .queue import RESERVED, WAITING, Interaction, VirtualQueue, place_of
 from .skills import Expression, ExpressionError, parse_target
 
 LEASE = 30.0
 RETRY_PAUSE = 5.0
+UNCLAIMED_LIMIT = 5
+"""Reservations in a row that nobody followed up: then whoever asked is gone."""
 REMEMBERED = 1024
 
 _DEADLINE, _LEASE, _RETRY = "deadline", "lease", "retry"
@@ -85,7 +89,7 @@ class Router:
         self._growth = growth
         self._retry_pause = retry_pause
         self._attempt = first_attempt
-        self._lines: dict[str, OrderedSet[Place]] = {}
+        self._matcher = Matcher(self.pool, self.interactions)
         self._timers: OrderedSet[tuple[float, str, str]] = OrderedSet()
         self._past: OrderedDict[str, Explanation] = OrderedDict()
         self._out: list[Output] = []
@@ -145,7 +149,11 @@ class Router:
     def explain(self, name: str) -> Explanation | None:
         """Why an interaction is where it is; for those that left, the last thousand are remembered."""
         interaction = self.interactions.get(name)
-        return self._explanation(interaction, interaction.state) if interaction else self._past.get(name)
+        return (
+            explain(interaction, interaction.state, self.position(name))
+            if interaction
+            else self._past.get(name)
+        )
 
     # Agents
 
@@ -226,6 +234,7 @@ class Router:
     def _on_extend(self, event: Extend, now: float) -> None:
         interaction = self._reserved(event.interaction, event.attempt)
         if interaction:
+            interaction.unclaimed = 0
             self._timers.discard((interaction.lease_until, _LEASE, event.interaction))
             interaction.lease_until = now + event.lease
             self._timers.add((interaction.lease_until, _LEASE, event.interaction))
@@ -233,6 +242,7 @@ class Router:
     def _on_return(self, event: Return, now: float) -> None:
         interaction = self._reserved(event.interaction, event.attempt)
         if interaction:
+            interaction.unclaimed = 0
             self._requeue(interaction, event.reason, now, exclude=event.exclude)
 
     def _on_resume(self, event: Resume, now: float) -> None:
@@ -252,6 +262,10 @@ class Router:
 
     def _lease_expired(self, interaction: Interaction, now: float) -> None:
         assert interaction.agent is not None
+        interaction.unclaimed += 1
+        if interaction.unclaimed >= UNCLAIMED_LIMIT:
+            self._give_up(interaction, "unclaimed", now)
+            return
         name = interaction.request.interaction
         self._out.append(Release(name, interaction.agent, interaction.attempt, "lease_expired"))
         self._requeue(interaction, "lease_expired", now, exclude=True)
@@ -262,38 +276,17 @@ class Router:
             if interaction.state == WAITING:
                 self._timers.add((now + self._retry_pause, _RETRY, interaction.request.interaction))
 
-    # Matching
+    # Reservations
 
     def _serve(self, agent: Agent, now: float) -> None:
-        """Give a ready agent the interaction that comes first in all the lines the agent can serve."""
-        best: tuple[Place, str] | None = None
-        for key in agent.keys:
-            for place in self._lines.get(key, ()):
-                if self._may_have(self.interactions[place[3]], agent.profile.agent, now):
-                    best = min(best, (place, key)) if best else (place, key)
-                    break
-        if best:
-            self._reserve(self.interactions[best[0][3]], agent, best[1], now)
+        found = self._matcher.interaction_for(agent, now)
+        if found:
+            self._reserve(found[0], agent, found[1], now)
 
     def _seek(self, interaction: Interaction, now: float) -> None:
-        """Give a waiting interaction the agent who has been ready longest, if there is one."""
-        for index in interaction.indexes:
-            for _, name in index.ready:
-                if self._may_have(interaction, name, now):
-                    self._reserve(interaction, self.pool.agents[name], index.expression.key, now)
-                    return
-
-    def _may_have(self, interaction: Interaction, agent: str, now: float) -> bool:
-        until = interaction.excluded.get(agent)
-        return until is None or (now >= until and self._all_tried(interaction))
-
-    def _all_tried(self, interaction: Interaction) -> bool:
-        """Whether no working agent is left who has not been tried."""
-        tried = [self.pool.agents[name] for name in interaction.excluded if name in self.pool.agents]
-        return not any(
-            index.working > sum(agent.working and index.expression.key in agent.keys for agent in tried)
-            for index in interaction.indexes
-        )
+        found = self._matcher.agent_for(interaction, now)
+        if found:
+            self._reserve(interaction, found[0], found[1], now)
 
     def _reserve(self, interaction: Interaction, agent: Agent, target: str, now: float) -> None:
         request, name = interaction.request, agent.profile.agent
@@ -338,16 +331,11 @@ class Router:
     def _stand_in_line(self, interaction: Interaction) -> None:
         interaction.state = WAITING
         self.queues[interaction.request.queue].waiting.add(interaction.place)
-        for index in interaction.indexes:
-            self._lines.setdefault(index.expression.key, OrderedSet()).add(interaction.place)
+        self._matcher.join(interaction)
 
     def _leave_line(self, interaction: Interaction) -> None:
         self.queues[interaction.request.queue].waiting.discard(interaction.place)
-        for index in interaction.indexes:
-            line = self._lines[index.expression.key]
-            line.discard(interaction.place)
-            if not line:
-                del self._lines[index.expression.key]
+        self._matcher.leave(interaction)
 
     def _bind(self, interaction: Interaction, agent: str, attempt: int, lease_until: float) -> None:
         self._leave_line(interaction)
@@ -401,32 +389,11 @@ class Router:
         self.queues[request.queue].history.quit(now, routed=outcome == "routed")
         for index in interaction.indexes:
             self.pool.close(index)
-        self._past[request.interaction] = self._explanation(interaction, outcome)
+        self._past[request.interaction] = explain(interaction, outcome, 0)
         if len(self._past) > REMEMBERED:
             self._past.popitem(last=False)
         self._out.append(Left(request.interaction, request.queue, outcome, now - request.arrived))
 
-    def _explanation(self, interaction: Interaction, state: str) -> Explanation:
-        request, indexes = interaction.request, interaction.indexes
-        return Explanation(
-            interaction=request.interaction,
-            state=state,
-            queue=request.queue,
-            position=self.position(request.interaction),
-            priority=request.priority,
-            arrived=request.arrived,
-            targets=tuple(index.expression.key for index in indexes),
-            agent=interaction.agent,
-            staff=_most(indexes, lambda index: index.staff),
-            ready=_most(indexes, lambda index: len(index.ready)),
-            excluded=tuple(interaction.excluded),
-            history=tuple(interaction.history),
-        )
-
     def _drain(self) -> list[Output]:
         out, self._out = self._out, []
         return out
-
-
-def _most(indexes: tuple[Index, ...], count: Callable[[Index], int]) -> int:
-    return max(map(count, indexes), default=0)

@@ -2,9 +2,9 @@
 
 A target is written as the field writes it: a skill expression
 (`?:English>=5&(Loans=2|Sales>3)@StatServer.GA`, the leading `?` or `?:` and the `@` suffix may be left out),
-one agent (`1001@StatServer.A`), or an agent group (`Sales@StatServer.GA`). An empty expression (`?:`) means
-every agent. A skill that an agent does not have counts as level 0. Expressions that mean the same by order of
-their parts have the same `key`, so they share one index.
+one agent (`1001@StatServer.A`, `1001.A`), or an agent group (`Sales@StatServer.GA`, `Sales.GA`). An empty
+expression (`?:`) means every agent. A skill that an agent does not have counts as level 0. Expressions that
+mean the same by order of their parts have the same `key`, so they share one index.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     r'\s*(?:(?P<quoted>"[^"]*")|(?P<op>!=|>=|<=|[=<>&|()])|(?P<number>\d+(?![\w.-]))|(?P<name>\w[\w.\-]*))'
 )
 _BARE_NAME = re.compile(r"(?!\d+$)\w[\w.\-]*")
+_SHORT = re.compile(r"\s*(?P<name>[\w\-]+)\.(?P<kind>A|GA)\s*$")
 _SUFFIX = re.compile(r"@(?P<server>[\w.\-]*)\.(?P<kind>[A-Za-z]+)\s*$")
 
 
@@ -148,6 +149,8 @@ def parse_target(text: str) -> Expression:
     """Read a target. Raises ExpressionError with position and reason."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(text, MAX_LENGTH, f"longer than {MAX_LENGTH} characters")
+    if short := _SHORT.match(text):
+        return OneAgent(short["name"]) if short["kind"] == "A" else Group(short["name"])
     suffix = _SUFFIX.search(text)
     body = text[: suffix.start()] if suffix else text
     kind = suffix["kind"].upper() if suffix else None

@@ -196,3 +196,10 @@ def test_an_agent_who_does_not_want_to_be_disturbed_cannot_be_reserved() -> None
 def test_an_answer_that_is_reported_before_the_ringing_counts() -> None:
     session = after(RESERVE, Answer("c1"), Ring("c1"))
     assert (session.state, session.interaction) == (State.TALKING, "ixn-1")
+
+
+def test_a_phone_that_cannot_be_reached_makes_not_ready_before_it_rings() -> None:
+    reserve = Reserve("r1", "ixn-1", "Loans", 10.0, conn_id="c1")
+    session = after(reserve, NoAnswer("c1", "unreachable"))
+    assert (session.state, session.reason) == (State.NOT_READY, "unreachable")
+    assert after(reserve, NoAnswer("c9", "unreachable")).state is State.RESERVED

@@ -76,6 +76,38 @@ class TestInbound:
         assert bench.event("EventTreatmentNotApplied").reason == "media_unavailable"
         assert bench.legs_left() == ["in1"]
 
+    def test_music_begins_again_on_another_media_leg_when_its_server_is_lost(
+        self, bench, describe: Describe
+    ) -> None:
+        media = bench.arrive().treat("t1")
+        bench.do(i.HungUp(media))
+        again = bench.sent(o.Invite)
+        assert (again.role, again.leg != media) == (LegRole.MEDIA, True)
+        bench.do(i.Answered(again.leg, describe("media2")))
+        assert "c=IN IP4 media2" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.sent(o.Play).reference == "t1"
+        bench.do(i.MediaStarted(again.leg, "t1"))
+        assert bench.names() == []
+
+    def test_lost_media_that_is_not_there_yet_is_asked_for_again(self, bench) -> None:
+        media = bench.arrive().treat("t1")
+        bench.do(i.HungUp(media))
+        bench.do(i.Failed(bench.sent(o.Invite).leg, 503))
+        assert bench.names() == []
+        bench.pass_time(2)
+        assert bench.sent(o.Invite).role is LegRole.MEDIA
+
+    def test_media_that_is_lost_again_and_again_ends_the_treatment(self, bench, describe: Describe) -> None:
+        leg = bench.arrive().treat("t1")
+        for _ in range(5):
+            bench.do(i.HungUp(leg))
+            leg = bench.sent(o.Invite).leg
+            bench.do(i.Answered(leg, describe("media2")))
+            bench.do(i.ReofferAnswered("in1", describe("caller")))
+        bench.do(i.HungUp(leg))
+        assert bench.event("EventTreatmentEnd").reason == "error"
+
     def test_without_instructions_the_default_dn_is_tried(self, bench) -> None:
         bench.arrive()
         bench.pass_time(15)
@@ -166,7 +198,8 @@ class TestRouting:
             ((486,), "busy"),
             ((480,), "unreachable"),
             ((408,), "no_answer"),
-            ((503,), "network"),
+            ((503,), "unreachable"),
+            ((488,), "unreachable"),
         ],
     )
     def test_an_agent_who_cannot_take_the_call_is_reported_with_the_reason(
@@ -208,12 +241,41 @@ class TestRouting:
         bench.do(i.ReofferAnswered("in1", describe("caller")))
         assert bench.call.data.talking_to == media
 
+    def test_an_agent_who_answers_without_a_description_is_let_go(self, bench) -> None:
+        bench.arrive().treat()
+        agent = bench.route()
+        bench.do(i.Answered(agent, ""))
+        assert bench.sent(o.Bye) == o.Bye(agent, 488)
+        assert bench.event("EventError").reason == "unreachable"
+        assert agent not in bench.legs_left()
+
     def test_a_second_route_while_one_is_under_way_is_refused(self, bench) -> None:
         bench.arrive().treat()
         bench.route("r1")
         bench.do(i.RequestRouteCall("r2", "1002"))
         error = bench.event("EventError")
         assert (error.reference, error.reason) == ("r2", "invalid_state")
+
+    def test_a_reserved_agent_whose_phone_is_gone_is_released_as_unreachable(self, bench) -> None:
+        bench.arrive().treat()
+        bench.do(i.RequestRouteCall("r1", "1001", agent_id="anna"))
+        bench.resolve(DestinationKind.REJECT, status=480)
+        released = bench.event("EventReleased")
+        assert (released.this_dn, released.agent_id, released.reason) == ("1001", "anna", "unreachable")
+        assert bench.names() == ["EventReleased", "EventError"]
+
+    def test_a_dial_plan_that_is_away_is_not_the_agents_fault(self, bench) -> None:
+        bench.arrive().treat()
+        bench.do(i.RequestRouteCall("r1", "1001", agent_id="anna"))
+        bench.pass_time(5)
+        assert bench.names() == ["EventError"]
+
+    def test_a_ringing_agent_hears_of_any_end_of_the_call(self, bench) -> None:
+        bench.arrive().treat()
+        bench.route()
+        bench.do(i.RequestReleaseCall("x", "5000"))
+        assert bench.names() == ["EventAbandoned", "EventTreatmentEnd", "EventCallDeleted"]
+        assert bench.event("EventAbandoned").agent_id == "anna"
 
     def test_route_type_reject_ends_the_call(self, bench) -> None:
         bench.arrive()
@@ -341,6 +403,13 @@ class TestHold:
         bench.do(i.OfferReceived(agent, describe("agent")))
         assert bench.sent(o.AnswerOffer) == o.AnswerOffer(agent, 491)
 
+    def test_an_offer_that_crosses_our_bye_is_answered_481(self, bench, describe: Describe) -> None:
+        """RFC 3261 12.2.2"""
+        _, agent = bench.talk()
+        bench.do(i.HungUp("in1"))
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        assert bench.last == [o.AnswerOffer(agent, 481)]
+
     def test_a_join_refused_with_491_is_tried_again(self, bench, describe: Describe) -> None:
         """RFC 3261 14.1"""
         bench.arrive().treat()
@@ -379,6 +448,11 @@ class TestDirect:
         assert bench.names() == ["EventEstablished", "EventEstablished"]
         bench.do(i.HungUp("in1"))
         assert bench.names() == ["EventReleased", "EventReleased", "EventCallDeleted"]
+
+    def test_a_caller_who_heard_busy_is_released(self, bench) -> None:
+        bench.do(i.Failed(self.dial(bench), 486))
+        assert bench.names() == ["EventReleased", "EventReleased", "EventCallDeleted"]
+        assert bench.event("EventReleased").this_dn == "1002"
 
     def test_a_busy_dn_is_passed_on_to_the_caller(self, bench) -> None:
         bench.do(i.Failed(self.dial(bench), 486))

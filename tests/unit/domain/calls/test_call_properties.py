@@ -9,9 +9,10 @@ from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
-from ringback.domain.calls.types import DestinationKind, LegState, TreatmentType
+from ringback.domain.calls.types import DestinationKind, DNRole, LegState, TreatmentType
 
 KINDS = list(DestinationKind)
+DNS = {kind: "77" if kind is DestinationKind.DN else "5000" for kind in KINDS}
 
 
 def sdp(name: str, direction: str = "sendrecv") -> str:
@@ -42,6 +43,8 @@ class World:
     asks: list[str] = field(default_factory=list)
     playing: list[tuple[str, str]] = field(default_factory=list)
     deleted: int = 0
+    rung: int = 0
+    let_go: int = 0
     counter: int = 0
 
     def do(self, word: i.Input) -> None:
@@ -67,8 +70,15 @@ class World:
             case o.Event():
                 assert self.deleted == 0 or output.name != "EventCallDeleted"
                 self.deleted += output.name == "EventCallDeleted"
+                self.count_agents(output)
             case _:
                 self.signal(output)
+
+    def count_agents(self, event: o.Event) -> None:
+        self.rung += event.name == "EventRinging"
+        of_agent = event.this_role == DNRole.DESTINATION and event.this_dn == "77"
+        self.let_go += event.name in ("EventReleased", "EventAbandoned") and of_agent
+        assert self.rung - self.let_go in (0, 1), "an agent rings twice, or was let go twice"
 
     def signal(self, output: o.LegCommand) -> None:
         end = self.ends[output.leg]
@@ -101,7 +111,7 @@ class World:
         for leg, end in self.ends.items():
             words += self.from_leg(leg, end)
         for ask in self.asks:
-            words += [i.Resolved(ask, i.Destination(k, "77", "to", on_no_answer="88")) for k in KINDS]
+            words += [i.Resolved(ask, i.Destination(k, DNS[k], "to", on_no_answer="88")) for k in KINDS]
         for leg, reference in self.playing:
             words += [i.MediaStarted(leg, reference), i.MediaEnded(leg, reference)]
             words += [i.MediaRefused(leg, reference)]
@@ -175,6 +185,7 @@ def end_and_check(world: World) -> None:
             world.happens(i.Answered(leg, sdp(leg)) if len(leg) % 2 else i.Failed(leg, 487))
     assert world.call.over
     assert world.deleted == 1
+    assert world.rung == world.let_go
     assert all(end.closed for end in world.ends.values()), world.ends
     assert not any(end.asking for end in world.ends.values())
 

@@ -186,6 +186,17 @@ class TestReservation:
         assert outputs[0] == Release("call", "a", reserve.attempt, "lease_expired")
         assert outputs[1] == Requeued("call", "Loans", "lease_expired")
 
+    def test_a_request_that_nobody_follows_up_is_given_up(self) -> None:
+        router = Router(lease=10.0, retry_pause=1.0)
+        submit(router, "ghost", 0.0)
+        now, left = 0.0, []
+        for version in range(1, 20):
+            ready(router, "a", now, version=version)
+            now += 10.0
+            left += [o for o in router.handle_timer(now) if isinstance(o, Left)]
+        assert [one.outcome for one in left] == ["unclaimed"]
+        assert reserves(ready(router, "a", now, version=99)) == []
+
     def test_an_extended_lease_lasts_longer(self) -> None:
         router = Router(lease=10.0)
         ready(router, "a", 1.0)

@@ -1,0 +1,174 @@
+"""What agent_state follows: calls, devices, the configuration; and what it passes on to reporting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ringback.contracts.configuration import ConfigChange, changes_stream
+from ringback.contracts.events import (
+    TOPIC_AGENT_REQUESTS,
+    TOPIC_AGENTS,
+    AgentEvent,
+    CallEvent,
+    DnEvent,
+    agents_stream,
+    calls_stream,
+    dns_stream,
+)
+from ringback.contracts.reservation import AgentSessions, DnTaken
+from ringback.contracts.telephony import AgentRequest
+from ringback.domain.agents import State
+from ringback.domain.agents.session import (
+    Answer,
+    Dial,
+    DnBackInService,
+    DnOutOfService,
+    Happening,
+    NoAnswer,
+    Reject,
+    Release,
+    Ring,
+)
+from ringback.runtime.http import HttpError
+from ringback.runtime.kafka import KafkaMessage
+from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail
+from ringback.services.agent_state.people import People
+from ringback.services.agent_state.requests import AgentRequests
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+GROUP = "agent_state"
+REPORTED = frozenset(
+    {
+        "EventAgentLogin",
+        "EventAgentLogout",
+        "EventAgentReady",
+        "EventAgentNotReady",
+        "EventDNOutOfService",
+        "EventDNBackInService",
+        "EventDNDOn",
+        "EventDNDOff",
+        "EventOffHook",
+    }
+)
+"""What goes to Kafka; the rest of the agents stream is for the platform itself."""
+
+
+def released(event: CallEvent) -> Happening:
+    """A call has left the agent: the reason says whose doing it was."""
+    if event.reason in ("no_answer", "unreachable"):
+        return NoAnswer(event.conn_id, event.reason)
+    if event.reason in ("rejected", "busy"):
+        return Reject(event.conn_id, event.reason)
+    return Release(event.conn_id)
+
+
+CALL_EVENTS: dict[str, Callable[[CallEvent], Happening]] = {
+    "EventRinging": lambda event: Ring(event.conn_id),
+    "EventDialing": lambda event: Dial(event.conn_id),
+    "EventEstablished": lambda event: Answer(event.conn_id),
+    "EventReleased": released,
+    "EventAbandoned": lambda event: Release(event.conn_id),
+}
+
+
+class Followers:
+    """The consumers of one node, for all tenants."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        sessions: dict[str, AgentSessions],
+        people: People,
+        requests: AgentRequests,
+    ) -> None:
+        self._ctx = ctx
+        self._sessions = sessions
+        self._people = people
+        self._requests = requests
+
+    def start(self) -> None:
+        """Begin to follow."""
+        names = list(self._sessions)
+        calls = [calls_stream(name) for name in names]
+        dns = [dns_stream(name) for name in names]
+        agents = [agents_stream(name) for name in names]
+        changes = [changes_stream(name) for name in names]
+        StreamConsumer(self._ctx, calls, GROUP, self._on_call, connection="voice-54").start()
+        StreamConsumer(self._ctx, dns, GROUP, self._on_dn, connection="voice-54").start()
+        StreamConsumer(self._ctx, agents, f"{GROUP}-reporting", self._report, connection="voice-54").start()
+        StreamTail(self._ctx, changes, self._on_change, connection="voice-37").start()
+        self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
+
+    async def _on_call(self, entry: StreamEntry) -> None:
+        event = entry.json(CallEvent)
+        happening = CALL_EVENTS.get(event.id)
+        sessions = self._sessions.get(event.tenant)
+        if happening is None or sessions is None:
+            return
+        agent_id = event.agent_id or await sessions.at_dn(event.this_dn)
+        if agent_id:
+            await sessions.apply(agent_id, happening(event), self._ctx.now())
+
+    async def _on_dn(self, entry: StreamEntry) -> None:
+        event = entry.json(DnEvent)
+        sessions = self._sessions.get(event.tenant)
+        if sessions is None:
+            return
+        agent_id = await sessions.at_dn(event.this_dn)
+        if event.id == "EventDNOutOfService":
+            if agent_id:
+                await sessions.apply(agent_id, DnOutOfService(event.this_dn), self._ctx.now())
+        elif agent_id:
+            await sessions.apply(agent_id, DnBackInService(event.this_dn), self._ctx.now())
+        else:
+            await self.auto_login(event.tenant, event.this_dn)
+
+    async def auto_login(self, tenant: str, dn: str) -> None:
+        """Log in, ready, the person to whom the phone belongs."""
+        person = await self._people.at_dn(tenant, dn)
+        if person is None:
+            return
+        sessions = self._sessions[tenant]
+        if (await sessions.load(person.id)).state is not State.LOGGED_OUT:
+            return
+        login = await self._people.login(tenant, person, dn, ready=True)
+        try:
+            await sessions.apply(person.id, login, self._ctx.now())
+        except DnTaken:
+            self._ctx.log.warning("auto_login_refused", agent=person.id, dn=dn)
+
+    async def _on_change(self, entry: StreamEntry) -> None:
+        change = entry.json(ConfigChange)
+        tenant = entry.stream.partition("}")[0].lstrip("{")
+        self._people.changed(tenant, change.version)
+        if change.kind == "persons":
+            await self._refresh(tenant, change.id)
+
+    async def _refresh(self, tenant: str, person_id: str) -> None:
+        sessions = self._sessions[tenant]
+        if (await sessions.load(person_id)).state is State.LOGGED_OUT:
+            return
+        try:
+            person = await self._people.find(tenant, person_id)
+        except ConnectionError as error:
+            self._ctx.log.warning("profile_not_read", agent=person_id, error=str(error))
+            return
+        if person is not None:
+            await sessions.apply(person.id, await self._people.profile(tenant, person), self._ctx.now())
+
+    async def _report(self, entry: StreamEntry) -> None:
+        event = entry.json(AgentEvent)
+        if event.id in REPORTED:
+            key = f"{event.tenant}:{event.agent_id}"
+            await self._ctx.kafka.publish(TOPIC_AGENTS, key, entry.fields["e"], connection="voice-55")
+
+    async def _on_kafka(self, message: KafkaMessage) -> None:
+        try:
+            await self._requests.perform(msgspec.json.decode(message.value, type=AgentRequest))
+        except (msgspec.MsgspecError, HttpError) as error:
+            self._ctx.log.warning("agent_request_refused", error=str(error))

@@ -1,0 +1,1 @@
+"""The request queue: routing requests and results between orchestration, the router and the cluster."""

@@ -1,0 +1,102 @@
+"""Subscribers of the streams: each reads from its own cursor, so that a client that was away misses
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from ringback.contracts.rq import end_of, requests_stream, results_stream
+from ringback.runtime.link import LinkSession
+from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_BATCH = 500
+_BLOCK_MS = 1000
+_RETRY_S = 0.2
+_TASKS = "subscriptions"
+
+Role = Literal["orchestration", "router"]
+
+
+class Subscriptions:
+    """Follows the streams for the sessions that asked for it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self.reads = 0
+        self.sent = 0
+
+    @property
+    def active(self) -> int:
+        """How many streams are being followed."""
+        return self._active
+
+    _active = 0
+
+    async def add(self, session: LinkSession, tenant: str, role: Role, cursor: str) -> str:
+        """Follow a stream for a session from behind `cursor` on (empty: from now); the cursor that was
+        taken.
+        """
+        stream = requests_stream(tenant) if role == "router" else results_stream(tenant)
+        start = cursor or await end_of(self._ctx.valkey.using("voice-6"), stream)
+        running: dict[tuple[str, str], asyncio.Task[None]] = session.state.setdefault(_TASKS, {})
+        before = running.pop((tenant, role), None)
+        if before is not None:
+            before.cancel()
+        name = f"follow-{role}-{tenant}"
+        running[tenant, role] = self._ctx.spawn(self._follow(session, stream, role, start), name)
+        return start
+
+    def drop(self, session: LinkSession) -> None:
+        """The session has gone."""
+        for task in session.state.pop(_TASKS, {}).values():
+            task.cancel()
+
+    async def _follow(self, session: LinkSession, stream: str, role: Role, cursor: str) -> None:
+        self._active += 1
+        valkey: Valkey | None = None
+        try:
+            while True:
+                try:
+                    valkey = valkey or await self._ctx.valkey.dedicated(f"{self._ctx.node}-rq-{role}")
+                    cursor = await self._read(valkey, session, stream, role, cursor)
+                except (ValkeyUnavailable, ValkeyError):
+                    await asyncio.sleep(_RETRY_S)
+        except ConnectionError:
+            return
+        finally:
+            self._active -= 1
+            if valkey is not None:
+                with suppress(ValkeyUnavailable):
+                    await asyncio.shield(self._ctx.valkey.release(valkey))
+
+    async def _read(self, valkey: Valkey, session: LinkSession, stream: str, role: Role, cursor: str) -> str:
+        read = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", stream)
+        reply = await valkey.call(*read, cursor)
+        self._ctx.connections.count("voice-6", received=1)
+        self.reads += 1
+        for _, rows in reply or ():
+            for entry in parse_entries(stream, rows):
+                session.notify("request" if role == "router" else "result", _notification(entry, role))
+                cursor = entry.id
+                self.sent += 1
+            await session.drain()
+        return cursor
+
+
+def _notification(entry: StreamEntry, role: Role) -> dict[str, Any]:
+    """A result as it is, a request under `request` with its type; both with the cursor behind them."""
+    body = msgspec.json.decode(entry.fields["e"])
+    if role == "orchestration":
+        return {**body, "cursor": entry.id}
+    kind = entry.fields["type"].decode()
+    sequence = int(entry.fields.get("sequence", b"0"))
+    return {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}

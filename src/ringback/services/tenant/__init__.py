@@ -1,0 +1,1 @@
+"""One tenant's heart: configuration, routing, statistics, telephony."""

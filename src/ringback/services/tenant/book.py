@@ -1,0 +1,109 @@
+"""The open requests that the router works on, as the shell around the core needs them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ringback.contracts.routing import SubmitRequest
+from ringback.contracts.rq import OpenRequest
+from ringback.domain.agents.session import Reserve as ReserveAgent
+from ringback.domain.routing import messages
+
+
+@dataclass(slots=True)
+class Known:
+    """One open request; `seq` is the number of its last result."""
+
+    submit: SubmitRequest
+    sequence: int
+    seq: int = 0
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+
+class RequestBook:
+    """Open requests by id, and by the other names under which they are asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Known] = {}
+        self._names: dict[str, str] = {}
+        self.callbacks: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, request: OpenRequest) -> bool:
+        """Remember a request; False when it is known already."""
+        submit = request.submit
+        if submit.request_id in self._known:
+            return False
+        self._known[submit.request_id] = Known(submit, request.sequence, request.seq)
+        for name in _names(submit):
+            self._names[name] = submit.request_id
+        self.callbacks[submit.vq] += submit.kind == "callback"
+        return True
+
+    def get(self, request_id: str) -> Known | None:
+        """An open request."""
+        return self._known.get(request_id)
+
+    def remove(self, request_id: str) -> None:
+        """The request is finished."""
+        known = self._known.pop(request_id, None)
+        if known is None:
+            return
+        submit = known.submit
+        for name in _names(submit):
+            if self._names.get(name) == request_id:
+                del self._names[name]
+        self.callbacks[submit.vq] -= submit.kind == "callback"
+
+    def find(self, name: str) -> str:
+        """The request id behind a request id, ConnID, interaction id or session id; empty when there is
+        none.
+        """
+        return name if name in self._known else self._names.get(name, "")
+
+
+def _names(submit: SubmitRequest) -> list[str]:
+    return [name for name in (submit.conn_id, submit.interaction_id, submit.session_id) if name]
+
+
+def to_submit(request: OpenRequest, lease: float) -> messages.Submit:
+    """What the core is told of a request."""
+    submit = request.submit
+    return messages.Submit(
+        interaction=submit.request_id,
+        queue=submit.vq,
+        targets=(submit.target,),
+        arrived=submit.arrival_time,
+        sequence=request.sequence,
+        priority=submit.priority,
+        timeout=submit.timeout_s or None,
+        lease=lease,
+    )
+
+
+def reservation_id(request_id: str, attempt: int) -> str:
+    """The name of a reservation, from which request and attempt can be read again."""
+    return f"{request_id}:{attempt}"
+
+
+def read_reservation(name: str) -> tuple[str, int]:
+    """Request and attempt of a reservation; an empty request when the name is none of ours."""
+    request_id, _, attempt = name.rpartition(":")
+    return (request_id, int(attempt)) if attempt.isdigit() else ("", 0)
+
+
+def to_reservation(submit: SubmitRequest, reserve: messages.Reserve, lease: float) -> ReserveAgent:
+    """What the agent's session is told. A callback's call does not exist yet, so none is expected."""
+    return ReserveAgent(
+        reservation=reservation_id(reserve.interaction, reserve.attempt),
+        interaction=submit.interaction_id or submit.request_id,
+        queue=submit.vq,
+        lease=lease,
+        conn_id=submit.conn_id if submit.kind == "call" else "",
+    )

@@ -1,0 +1,257 @@
+"""Who routes: one node at a time leads a tenant's routing, and rebuilds it from Valkey when it begins.
+
+The lease keeps two nodes from working against each other; correctness does not rest on it. Two routers that
+both believe to lead meet at the agent's session (compare-and-set) and at the request's sequence of results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.events import AgentEvent, agents_stream
+from ringback.contracts.reservation import AgentSessions
+from ringback.contracts.rq import OpenRequest, end_of, open_requests, requests_stream
+from ringback.domain.agents import AgentSession, State
+from ringback.domain.configuration import VirtualQueue
+from ringback.domain.routing import messages
+from ringback.runtime.lease import Lease
+from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
+from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
+from ringback.services.tenant.book import read_reservation
+from ringback.services.tenant.inputs import Feeder
+from ringback.services.tenant.router import TenantRouter
+from ringback.services.tenant.settings import TenantSettings
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+ATTEMPTS_PER_EPOCH = 1_000_000_000
+_PAUSE_S = 0.3
+_BATCH = 500
+_BLOCK_MS = 1000
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a virtual queue remembers, as it is kept over a restart."""
+
+    intervals: list[float]
+    handling: list[float]
+
+
+class Leader:
+    """One tenant's routing on this node: standby until the lease is ours."""
+
+    def __init__(
+        self, ctx: Context, tenant: str, settings: TenantSettings, rq: LinkClient, config: ConfigClient
+    ) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._rq = rq
+        self._config = config
+        self._valkey = ctx.valkey.using("voice-14")
+        self._lease = Lease(ctx.valkey, f"{{{tenant}}}:router:leader", ctx.node, settings.leader_lease_s)
+        self._defined: dict[str, str] = {}
+        self.queues_known = False
+        self.standby = False
+        self.sessions = AgentSessions(self._valkey, tenant)
+        self.tenant = tenant
+        self.router: TenantRouter | None = None
+        self.feeder: Feeder | None = None
+
+    def start(self) -> None:
+        """Begin to stand for the lead."""
+        self._ctx.spawn(self._run(), f"lead-{self.tenant}")
+
+    @property
+    def settled(self) -> bool:
+        """Somebody routes: this node, and it knows the queues, or another one."""
+        return self.standby or (self.router is not None and self.queues_known)
+
+    async def subscribe(self) -> None:
+        """Follow the request queue from behind the last entry that was handled."""
+        if self.feeder is not None:
+            params = {"tenant": self.tenant, "role": "router", "cursor": self.feeder.cursor}
+            await self._rq.call("subscribe", params)
+
+    async def resign(self) -> None:
+        """Give the lead up, so that another node need not wait."""
+        self._depose()
+        with suppress(ValkeyUnavailable):
+            await self._lease.release()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self.standby = not await self._lease.acquire()
+                if not self.standby:
+                    await self._lead()
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("routing_interrupted", tenant=self.tenant, error=str(error))
+            except Exception:
+                self._ctx.log.exception("routing_failed", tenant=self.tenant)
+            finally:
+                self._depose()
+            await asyncio.sleep(_PAUSE_S)
+
+    def _depose(self) -> None:
+        router, self.router, self.feeder = self.router, None, None
+        if router is not None:
+            router.close()
+
+    async def _lead(self) -> None:
+        agents_cursor = await self._rebuild()
+        assert self.router is not None
+        work = [
+            asyncio.create_task(self._follow_agents(agents_cursor)),
+            asyncio.create_task(self._keep_lease()),
+            asyncio.create_task(self._keep_queues()),
+            asyncio.create_task(self._keep_memory()),
+            asyncio.create_task(self._wait_until_broken(self.router)),
+        ]
+        try:
+            with suppress(LinkUnavailable, LinkError):  # the link subscribes when it connects
+                await self.subscribe()
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await _end(work)
+
+    async def _rebuild(self) -> str:
+        """Make the router from what Valkey holds; the position in the agents stream from which to follow."""
+        requests_cursor = await end_of(self._valkey, requests_stream(self.tenant))
+        agents_cursor = await end_of(self._valkey, agents_stream(self.tenant))
+        epoch = int(await self._valkey.call("INCR", f"{{{self.tenant}}}:router:epoch"))
+        router = TenantRouter(
+            self._ctx, self.tenant, self._settings, self._rq, self.sessions, epoch * ATTEMPTS_PER_EPOCH
+        )
+        await self._remember(router)
+        for queue, target in self._defined.items():
+            _define(router, queue, target)
+        requests = await open_requests(self._valkey, self.tenant)
+        agents = await self.sessions.all()
+        for request in requests:
+            router.load(request)
+        self._resume(router, requests, agents)
+        agents.sort(key=lambda one: (one.state is State.READY, one.ready_since))
+        self.router, self.feeder = router, Feeder(router, self._settings, requests_cursor)
+        for session in agents:
+            self.feeder.session(session)
+        self._ctx.log.info("routing_began", tenant=self.tenant, requests=len(requests), agents=len(agents))
+        return agents_cursor
+
+    def _resume(self, router: TenantRouter, requests: list[OpenRequest], agents: list[AgentSession]) -> None:
+        """Reservations that are still held are put back; those that nobody knows are let go."""
+        given = {r.result.reservation_id: r for r in requests if r.result and r.result.outcome == "reserved"}
+        for session in agents:
+            if not session.reservation:
+                continue
+            request = given.get(session.reservation)
+            request_id, attempt = read_reservation(session.reservation)
+            if request is None or request_id != request.submit.request_id:
+                if session.state is State.RESERVED:
+                    router.release(session.agent_id, session.reservation, "unknown")
+                continue
+            until = self._ctx.now() + self._settings.talking_lease_s
+            if session.state is State.RESERVED:
+                until = session.lease_until
+            router.feed(messages.Resume(request_id, session.agent_id, attempt, until))
+
+    async def _follow_agents(self, cursor: str) -> None:
+        stream = agents_stream(self.tenant)
+        blocking = await self._ctx.valkey.dedicated(f"{self._ctx.node}-router-{self.tenant}")
+        try:
+            while True:
+                cursor = await self._read_agents(blocking, stream, cursor)
+        finally:
+            with suppress(ValkeyUnavailable):
+                await asyncio.shield(self._ctx.valkey.release(blocking))
+
+    async def _read_agents(self, blocking: Valkey, stream: str, cursor: str) -> str:
+        read = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", stream, cursor)
+        for _, rows in await blocking.call(*read) or ():
+            for entry in parse_entries(stream, rows):
+                self._agent_event(entry)
+                cursor = entry.id
+        return cursor
+
+    def _agent_event(self, entry: StreamEntry) -> None:
+        self._ctx.connections.count("voice-14", received=1)
+        if self.feeder is not None:
+            self.feeder.agent(entry.json(AgentEvent))
+
+    async def _keep_lease(self) -> None:
+        """Returns when the lead is lost."""
+        ours = True
+        while ours:
+            await asyncio.sleep(self._settings.leader_lease_s / 3)
+            ours = await self._lease.renew()
+        self._ctx.log.warning("routing_lead_lost", tenant=self.tenant)
+
+    async def _wait_until_broken(self, router: TenantRouter) -> None:
+        await router.broken.wait()
+
+    async def _keep_queues(self) -> None:
+        """Tell the router the virtual queues of the configuration, and what changes."""
+        while True:
+            try:
+                self._define(await self._config.virtual_queues(self.tenant))
+            except ConnectionError as error:
+                self._ctx.log.debug("virtual_queues_not_read", error=str(error))
+            await asyncio.sleep(self._settings.configuration_s if self.queues_known else _PAUSE_S)
+
+    def _define(self, queues: list[VirtualQueue]) -> None:
+        if self.router is None:
+            return
+        for queue in queues:
+            if self._defined.get(queue.id) != queue.target:
+                self._defined[queue.id] = queue.target
+                _define(self.router, queue.id, queue.target)
+        self.queues_known = True
+
+    async def _keep_memory(self) -> None:
+        """Keep what the queues remember, so that estimates survive a restart."""
+        kept: dict[str, tuple[int, int]] = {}
+        while True:
+            await asyncio.sleep(self._settings.configuration_s)
+            if self.router is None:
+                return
+            for name, queue in list(self.router.core.queues.items()):
+                mark = (queue.history.left, len(queue.history.handling))
+                if kept.get(name) != mark:
+                    kept[name] = mark
+                    memory = Memory(list(queue.history.intervals), list(queue.history.handling))
+                    await self._valkey.call("HSET", self._memory_key, name, msgspec.json.encode(memory))
+
+    @property
+    def _memory_key(self) -> str:
+        return f"{{{self.tenant}}}:router:memory"
+
+    async def _remember(self, router: TenantRouter) -> None:
+        rows: list[Any] = await self._valkey.call("HGETALL", self._memory_key)
+        for name, raw in zip(rows[::2], rows[1::2], strict=True):
+            memory = msgspec.json.decode(raw, type=Memory)
+            queue = router.core.queue(name.decode())
+            queue.history.resume(memory.intervals, memory.handling)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: Python 3.11's wait_for drops a cancellation that meets its own end."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)
+
+
+def _define(router: TenantRouter, queue: str, target: str) -> None:
+    router.core.queue(queue)
+    if target:
+        router.feed(messages.QueueDefined(queue, target))

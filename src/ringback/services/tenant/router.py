@@ -1,0 +1,239 @@
+"""The shell around the router core: one tenant's routing, while this node leads it.
+
+Inputs come from the request queue, from the agents stream and from time; outputs are carried out against the
+agent sessions in Valkey (compare-and-set) and the request queue. The core is fed in the event loop, one input
+after the other; what takes time runs beside it and comes back as an input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ringback.contracts.reservation import AgentSessions, Contended
+from ringback.contracts.routing import Outcome, RouteResult
+from ringback.contracts.rq import OpenRequest
+from ringback.domain.agents import NotAllowed
+from ringback.domain.agents.session import Unreserve
+from ringback.domain.routing import Router, estimate, messages
+from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
+from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.tenant.book import Known, RequestBook, reservation_id, to_reservation, to_submit
+from ringback.services.tenant.settings import TenantSettings
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_RETRY_S = 0.2
+POSITION_METHOD = "urs2"
+_ANSWERED: dict[str, Outcome] = {"timeout": "timeout", "unclaimed": "timeout", "rejected": "rejected"}
+"""How a request left, where orchestration does not know it already, and what it is told."""
+
+
+class TenantRouter:
+    """Routes for one tenant. Made anew by each rebuild, so that a failed one leaves nothing behind."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        tenant: str,
+        settings: TenantSettings,
+        rq: LinkClient,
+        sessions: AgentSessions,
+        first_attempt: int,
+    ) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._rq = rq
+        self._sessions = sessions
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.tenant = tenant
+        self.broken = asyncio.Event()
+        self.book = RequestBook()
+        self.decisions = 0
+        self.core = Router(
+            growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
+        )
+
+    def close(self) -> None:
+        """Stop: another node leads, or this router is made anew."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def feed(self, event: messages.Input) -> None:
+        """Give the core one input and carry out what comes of it."""
+        if not self._closed:
+            self._drive(lambda now: self.core.handle(event, now))
+
+    def submit(self, request: OpenRequest) -> None:
+        """Take a request; one that has to wait is told its position."""
+        if self.book.add(request):
+            self.feed(to_submit(request, self.lease_of(request.submit.kind)))
+            self.tell_position(request.submit.request_id)
+
+    def load(self, request: OpenRequest) -> None:
+        """Take a request that had its place before a restart: nobody needs to be told."""
+        if self.book.add(request):
+            self.feed(to_submit(request, self.lease_of(request.submit.kind)))
+
+    def lease_of(self, kind: str) -> float:
+        """Seconds that an agent is held, by the kind of the request."""
+        return self._settings.callback_lease_s if kind == "callback" else self._settings.call_lease_s
+
+    def attempt_of(self, request_id: str, agent_id: str) -> int:
+        """The attempt under which an agent holds a request; 0 when the agent does not."""
+        interaction = self.core.interactions.get(request_id)
+        return interaction.attempt if interaction and interaction.agent == agent_id else 0
+
+    def release(self, agent_id: str, name: str, reason: str) -> None:
+        """Let an agent go whom a reservation still holds."""
+        self._spawn(self._unreserve(agent_id, name, reason))
+
+    def confirm(self, request_id: str, agent_id: str) -> None:
+        """The agent is seen talking: close the request, whether or not orchestration still lives."""
+        params = {"tenant": self.tenant, "request_id": request_id, "agent_id": agent_id}
+        self._spawn(self._call_rq("confirm", params))
+
+    def tell_position(self, request_id: str) -> None:
+        """Tell a waiting request its position and how long it will take."""
+        known, interaction = self.book.get(request_id), self.core.interactions.get(request_id)
+        if known is None or interaction is None or interaction.agent is not None:
+            return
+        position, queue = self.core.position(request_id), known.submit.vq
+        expected = estimate(
+            POSITION_METHOD, self.core.queues[queue].history, self.core.staff(queue), position
+        )
+        result = self._result(known, "position", position=position, ewt=expected.seconds)
+        self._spawn(self._decide(result))
+
+    # Outputs
+
+    def _carry_out(self, outputs: list[messages.Output]) -> None:
+        for output in outputs:
+            if isinstance(output, messages.Reserve):
+                self._spawn(self._reserve(output))
+            elif isinstance(output, messages.Release):
+                name = reservation_id(output.interaction, output.attempt)
+                self.release(output.agent, name, output.reason)
+            elif isinstance(output, messages.Requeued):
+                self._spawn(self._requeued(output.interaction))
+            elif isinstance(output, messages.Refused):
+                self._finish(output.interaction, "rejected", output.reason)
+            else:
+                self._finish(output.interaction, output.outcome, output.outcome)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.core.next_timer()
+        if due is not None and not self._closed:
+            delay = max(0.0, due - self._ctx.now())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._drive(self.core.handle_timer)
+
+    def _drive(self, work: Callable[[float], list[messages.Output]]) -> None:
+        """A core that fails is not to be trusted further: it is made anew from what is stored."""
+        try:
+            self._carry_out(work(self._ctx.now()))
+        except Exception:
+            self._ctx.log.exception("router_failed", tenant=self.tenant)
+            self.broken.set()
+
+    def _finish(self, request_id: str, outcome: str, reason: str) -> None:
+        known = self.book.get(request_id)
+        if known is not None and outcome in _ANSWERED:
+            self._spawn(self._decide(self._result(known, _ANSWERED[outcome], reason=reason)))
+        self.book.remove(request_id)
+
+    async def _requeued(self, request_id: str) -> None:
+        """Said a turn later: most who are returned have found another agent by then."""
+        self.tell_position(request_id)
+
+    async def _reserve(self, output: messages.Reserve) -> None:
+        known = self.book.get(output.interaction)
+        if known is None or self.attempt_of(output.interaction, output.agent) != output.attempt:
+            self.feed(messages.NotTaken(output.agent, output.version))
+            return
+        self.decisions += 1
+        lease = self.lease_of(known.submit.kind)
+        wanted = to_reservation(known.submit, output, lease)
+        try:
+            step = await self._sessions.apply(output.agent, wanted, self._ctx.now())
+        except (NotAllowed, Contended):
+            self.feed(messages.Return(output.interaction, output.attempt, "agent_taken", exclude=False))
+            return
+        except ValkeyUnavailable:
+            self.broken.set()
+            return
+        if self.attempt_of(output.interaction, output.agent) != output.attempt:
+            await self._unreserve(output.agent, wanted.reservation, "superseded")
+            return
+        result = self._result(
+            known,
+            "reserved",
+            agent_id=output.agent,
+            dn=step.session.dn,
+            reservation_id=wanted.reservation,
+            lease_until=output.lease_until,
+        )
+        if not await self._decide(result):
+            self.feed(messages.Cancel(output.interaction, "closed"))
+
+    async def _unreserve(self, agent_id: str, name: str, reason: str) -> None:
+        try:
+            await self._sessions.apply(agent_id, Unreserve(name, reason), self._ctx.now())
+        except (Contended, ValkeyUnavailable) as error:
+            self._ctx.log.warning("agent_not_released", agent=agent_id, error=repr(error))
+
+    def _result(self, known: Known, outcome: Outcome, **fields: Any) -> RouteResult:
+        submit = known.submit
+        return RouteResult(
+            request_id=submit.request_id,
+            tenant=self.tenant,
+            seq=known.next_seq(),
+            outcome=outcome,
+            vq=submit.vq,
+            session_id=submit.session_id,
+            **fields,
+        )
+
+    async def _decide(self, result: RouteResult) -> bool:
+        """Store a result, however long the queue service is away; False when the request is closed."""
+        while not self._closed:
+            try:
+                reply = await self._rq.call("decide", result)
+                return bool(reply["accepted"])
+            except LinkError as error:
+                self._ctx.log.error("result_refused", request=result.request_id, error=str(error))
+                return False
+            except LinkUnavailable as error:
+                self._ctx.log.warning("result_not_stored", request=result.request_id, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            if result.agent_id and not self.attempt_of(result.request_id, result.agent_id):
+                return False
+        return False
+
+    async def _call_rq(self, method: str, params: object) -> None:
+        try:
+            await self._rq.call(method, params)
+        except (LinkUnavailable, LinkError) as error:
+            self._ctx.log.warning("request_queue_away", method=method, error=str(error))
+
+    def _spawn(self, coro: Any) -> None:
+        if self._closed:
+            coro.close()
+            return
+        task = self._ctx.spawn(coro, f"route-{self.tenant}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,102 @@
+"""Wiring of the tenant service: configuration, routing, wait times, statistics, telephony."""
+
+from functools import partial
+
+from prometheus_client import Gauge
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.runtime.context import Context
+from ringback.runtime.link import LinkClient, LinkServer
+from ringback.runtime.service import Service
+from ringback.services.tenant.configuration import ConfigurationStore
+from ringback.services.tenant.configuration_link import ConfigurationLink
+from ringback.services.tenant.http import RoutingHttp
+from ringback.services.tenant.leader import Leader
+from ringback.services.tenant.settings import TenantSettings
+from ringback.services.tenant.statistics import StatisticsLink
+from ringback.services.tenant.telephony import TelephonyLink
+from ringback.services.tenant.wait_times import WaitTimes
+
+
+class TenantService(Service):
+    """Listens on HTTP 5580 and 5581 and on the links 8888, 8000 and 2060."""
+
+    name = "tenant"
+    settings_type = TenantSettings
+    needs_postgres = True
+
+    def __init__(self, ctx: Context, settings: TenantSettings) -> None:
+        super().__init__(ctx, settings)
+        tenants = ctx.common.tenants
+        self.rq = LinkClient(ctx, "rq", "link", connection="voice-16")
+        config = ConfigClient(ctx, "voice-26")
+        self.leaders = {name: Leader(ctx, name, settings, self.rq, config) for name in tenants}
+        self.stores = {name: ConfigurationStore(ctx, name) for name in tenants}
+        self._config_server = LinkServer(ctx, "config")
+        self._configuration = ConfigurationLink(ctx, self._config_server, self.stores)
+        self._wait_times = WaitTimes(ctx, self.leaders)
+        self._http = RoutingHttp(ctx, self.leaders, self.rq)
+        self._telephony = TelephonyLink(ctx)
+        self._statistics = StatisticsLink(ctx, self.leaders)
+        self._describe()
+
+    async def start(self) -> None:
+        """Publish the configuration, stand for the routing, listen."""
+        for store in self.stores.values():
+            store.start()
+        self._configuration.start()
+        self.rq.on("request", self._on_request)
+        self.rq.on_connect(self._subscribe)
+        await self.rq.start()
+        for leader in self.leaders.values():
+            leader.start()
+        await self._config_server.start()
+        await self._wait_times.server.start()
+        await self._http.server.start()
+        await self._telephony.start()
+        await self._statistics.start()
+
+    async def stop(self) -> None:
+        """Give the lead up and close the listeners."""
+        for leader in self.leaders.values():
+            await leader.resign()
+        await self._statistics.server.stop()
+        await self._telephony.server.stop()
+        await self._http.server.stop()
+        await self._wait_times.server.stop()
+        await self._config_server.stop()
+
+    def checks(self) -> dict[str, bool]:
+        """The request queue is there, the configuration has been published once, and somebody routes."""
+        published = all(store.published for store in self.stores.values())
+        routing = all(leader.settled for leader in self.leaders.values())
+        return {"rq": self.rq.connected, "configuration": published, "routing": routing}
+
+    async def _subscribe(self) -> None:
+        for leader in self.leaders.values():
+            await leader.subscribe()
+
+    async def _on_request(self, params: dict[str, object]) -> None:
+        request = params["request"]
+        assert isinstance(request, dict)
+        leader = self.leaders.get(str(request.get("tenant", "")))
+        if leader is not None and leader.feeder is not None:
+            leader.feeder.request(params)
+
+    def _describe(self) -> None:
+        registry = self.ctx.metrics
+        state = Gauge("tenant_rq_client_state", "2 connected, 0 not", registry=registry)
+        state.set_function(lambda: 2.0 if self.rq.connected else 0.0)
+        leading = Gauge("tenant_routing_leader", "1 while this node routes", ["tenant"], registry=registry)
+        waiting = Gauge("tenant_interactions", "Interactions in queues", ["tenant"], registry=registry)
+        for name, leader in self.leaders.items():
+            leading.labels(name).set_function(partial(_leads, leader))
+            waiting.labels(name).set_function(partial(_in_queues, leader))
+
+
+def _leads(leader: Leader) -> float:
+    return float(leader.router is not None)
+
+
+def _in_queues(leader: Leader) -> float:
+    return float(len(leader.router.book)) if leader.router else 0.0

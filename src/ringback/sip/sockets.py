@@ -1,0 +1,126 @@
+"""All sockets of an endpoint: where it listens, what it calls itself, how bytes leave."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from ringback.sip.tcp import TcpPool, TcpUser
+from ringback.sip.transport import Destination, Source, UdpSocket, is_address
+
+_ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+
+Failed = Callable[[], None]
+
+
+class Sockets:
+    """UDP sockets and TCP connections; `received` gets datagrams, `user` what connections have to say."""
+
+    def __init__(
+        self,
+        received: Callable[[bytes, Source], None],
+        user: TcpUser,
+        advertised_host: str | None,
+    ) -> None:
+        self._received = received
+        self._advertised = advertised_host
+        self._tcp = TcpPool(user)
+        self._udp: list[UdpSocket] = []
+        self._listening: dict[str, tuple[str, int]] = {}
+        self._local_hosts: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.failures = 0
+        """Messages that could not be sent."""
+
+    async def listen_udp(self, host: str, port: int) -> tuple[str, int]:
+        """Bind a UDP socket; returns the address that was bound. Raises OSError."""
+        sock = UdpSocket.bind(host, port, self._received)
+        self._udp.append(sock)
+        self._listening.setdefault("udp", (sock.host, sock.port))
+        return sock.host, sock.port
+
+    async def listen_tcp(self, host: str, port: int) -> tuple[str, int]:
+        """Listen for TCP connections; returns the address that was bound. Raises OSError."""
+        bound = await self._tcp.listen(host, port)
+        self._listening.setdefault("tcp", bound)
+        return bound
+
+    async def close(self) -> None:
+        """Close everything."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tcp.close()
+        for sock in self._udp:
+            sock.close()
+
+    @property
+    def connections(self) -> int:
+        """Open TCP connections."""
+        return len(self._tcp)
+
+    def is_connected(self, destination: Destination) -> bool:
+        """True if there is an open TCP connection to a destination."""
+        return self._tcp.is_connected(destination.host, destination.port)
+
+    def local_address(self, transport: str, toward: str) -> tuple[str, int]:
+        """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
+        known = self._listening
+        host, port = known.get(transport) or next(iter(known.values()), ("127.0.0.1", 5060))
+        if self._advertised:
+            return self._advertised, port
+        return (self._host_toward(toward) if host in _ANY else host), port
+
+    def send(self, data: bytes, destination: Destination, failed: Failed) -> None:
+        """Send bytes; `failed` is called, now or later, if they cannot go there."""
+        if self._closed:
+            return
+        host = "127.0.0.1" if destination.host == "localhost" else destination.host
+        if not is_address(host):
+            task = asyncio.get_running_loop().create_task(self._resolve_and_send(data, destination, failed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        try:
+            self._transmit(data, destination, host, failed)
+        except OSError:
+            self.failures += 1
+            asyncio.get_running_loop().call_soon(failed)
+
+    def _transmit(self, data: bytes, destination: Destination, host: str, failed: Failed) -> None:
+        if destination.transport == "udp":
+            sock = destination.socket if isinstance(destination, Source) else None
+            if sock is None:
+                sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
+            if sock is None:
+                raise OSError("no UDP socket for this address")
+            sock.send(data, host, destination.port)
+            return
+        connection = destination.connection if isinstance(destination, Source) else None
+        if connection is None or not connection.send(data):
+            self._tcp.send(host, destination.port, data, failed)
+
+    async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
+        except OSError:
+            self.failures += 1
+            failed()
+            return
+        host = str(found[0][4][0])
+        self.send(data, Destination(destination.transport, host, destination.port), failed)
+
+    def _host_toward(self, toward: str) -> str:
+        """The local address from which the kernel would talk to a host."""
+        if not toward or not is_address(toward):
+            return "127.0.0.1"
+        if toward not in self._local_hosts:
+            family = socket.AF_INET6 if ":" in toward else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((toward, 9))
+                self._local_hosts[toward] = probe.getsockname()[0]
+        return self._local_hosts[toward]

@@ -1,0 +1,92 @@
+"""The compare-and-set of agent sessions on a real Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ringback.contracts.events import AgentEvent, agents_stream
+from ringback.contracts.reservation import AgentSessions, DnTaken
+from ringback.domain.agents import NotAllowed, State
+from ringback.domain.agents.session import Login, Logout, Reserve, Unreserve
+from ringback.runtime.streams import parse_entries
+from ringback.runtime.valkey import Valkey
+
+
+@pytest.fixture
+async def valkey_client(valkey_url: str) -> AsyncIterator[Valkey]:
+    client = Valkey(valkey_url)
+    await client.start()
+    yield client
+    await client.stop()
+
+
+@pytest.fixture
+async def sessions(valkey_client: Valkey) -> AgentSessions:
+    return AgentSessions(valkey_client, "demo")
+
+
+async def events(valkey: Valkey) -> list[AgentEvent]:
+    rows = await valkey.call("XRANGE", agents_stream("demo"), "-", "+")
+    return [entry.json(AgentEvent) for entry in parse_entries("", rows)]
+
+
+async def reserve(sessions: AgentSessions, agent: str, number: int) -> bool:
+    try:
+        await sessions.apply(agent, Reserve(f"r{number}", f"i{number}", "Q", 10.0), 5.0)
+    except NotAllowed:
+        return False
+    return True
+
+
+async def test_of_many_routers_that_want_one_agent_exactly_one_gets_the_agent(
+    valkey_url: str, sessions: AgentSessions
+) -> None:
+    await sessions.apply("kim", Login("1001", ready=True), 1.0)
+    rival = Valkey(valkey_url)
+    await rival.start()
+    both = (sessions, AgentSessions(rival, "demo"))
+    won = await asyncio.gather(*(reserve(both[n % 2], "kim", n) for n in range(40)))
+    await rival.stop()
+    assert sum(won) == 1
+    held = await sessions.load("kim")
+    assert (held.state, held.interaction) == (State.RESERVED, f"i{won.index(True)}")
+
+
+async def test_events_are_stored_with_the_change_and_carry_its_version(
+    valkey_client: Valkey, sessions: AgentSessions
+) -> None:
+    await sessions.apply("kim", Login("1001", {"English": 5}, ready=True), 1.0)
+    await reserve(sessions, "kim", 1)
+    told = [(e.id, e.sequence, e.state) for e in await events(valkey_client)]
+    assert told == [
+        ("EventAgentLogin", 1, "ready"),
+        ("EventAgentReady", 1, "ready"),
+        ("EventAgentReserved", 2, "reserved"),
+    ]
+    assert (await events(valkey_client))[0].extensions["Skills"] == {"English": 5}
+
+
+async def test_what_changes_nothing_is_not_told(valkey_client: Valkey, sessions: AgentSessions) -> None:
+    await sessions.apply("kim", Login("1001", ready=True), 1.0)
+    await sessions.apply("kim", Unreserve("another"), 2.0)
+    assert len(await events(valkey_client)) == 2
+
+
+async def test_a_lease_is_due_when_it_ends_and_not_before(sessions: AgentSessions) -> None:
+    await sessions.apply("kim", Login("1001", ready=True), 1.0)
+    await reserve(sessions, "kim", 1)
+    assert await sessions.due(14.9) == []
+    assert await sessions.due(15.0) == ["kim"]
+    await sessions.apply("kim", Unreserve("r1"), 6.0)
+    assert await sessions.due(99.0) == []
+
+
+async def test_a_phone_has_one_agent_at_a_time(sessions: AgentSessions) -> None:
+    await sessions.apply("kim", Login("1001"), 1.0)
+    with pytest.raises(DnTaken):
+        await sessions.apply("lee", Login("1001"), 2.0)
+    await sessions.apply("kim", Logout(), 3.0)
+    await sessions.apply("lee", Login("1001"), 4.0)
+    assert await sessions.at_dn("1001") == "lee"
+    assert [one.agent_id for one in await sessions.all() if one.dn] == ["lee"]

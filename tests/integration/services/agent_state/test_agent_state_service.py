@@ -1,0 +1,265 @@
+"""Agent state on a real Valkey: requests, calls, phones, leases."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ringback.contracts.events import (
+    TOPIC_AGENT_REQUESTS,
+    TOPIC_AGENTS,
+    AgentEvent,
+    CallEvent,
+    DnEvent,
+    agents_stream,
+    calls_stream,
+    dns_stream,
+)
+from ringback.contracts.telephony import (
+    RequestAgentLogin,
+    RequestAgentNotReady,
+    RequestAgentReady,
+    RequestReply,
+)
+from ringback.contracts.views import AgentView
+from ringback.domain.agents.session import Reserve
+from ringback.domain.configuration import AgentGroup, Configuration, Extension, Person, Skill, Tenant
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.migrate import migrate
+from ringback.runtime.streams import StreamEntry, StreamTail, append
+from ringback.services.agent_state.service import AgentStateService
+from ringback.services.tenant.configuration import ConfigurationStore
+from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import KafkaForTests
+
+HOST = "127.32.1.2"
+DEMO = Configuration(
+    tenant=Tenant(id="demo", domain="demo.example"),
+    skills=(Skill(id="English"),),
+    dns=(Extension(id="1001"), Extension(id="1002")),
+    persons=(
+        Person(id="kim", skills={"English": 3}, dn="1001", wrap_up=0.3),
+        Person(id="lee", skills={"English": 5}, dn="1002", auto_login=True, login_ids=("5002",)),
+        Person(id="off", enabled=False),
+    ),
+    agent_groups=(AgentGroup(id="Fluent", expression="English>=5"), AgentGroup(id="Team", members=("kim",))),
+)
+
+
+class World:
+    """A running agent_state, and what it says."""
+
+    def __init__(self, harness: ServiceHarness) -> None:
+        self.harness = harness
+        self.ctx: Context = harness.context()
+        self.http = HttpClient(self.ctx, "agent_state")
+        self.heard: asyncio.Queue[AgentEvent] = asyncio.Queue()
+        StreamTail(self.ctx, [agents_stream("demo")], self._hear, from_id="0").start()
+
+    @property
+    def service(self) -> AgentStateService:
+        service = self.harness["agent_state"]
+        assert isinstance(service, AgentStateService)
+        return service
+
+    async def _hear(self, entry: StreamEntry) -> None:
+        await self.heard.put(entry.json(AgentEvent))
+
+    async def until(self, name: str, state: str = "") -> AgentEvent:
+        async with asyncio.timeout(5):
+            while True:
+                event = await self.heard.get()
+                if event.id == name and state in ("", event.state):
+                    return event
+
+    async def login(self, agent: str = "kim", dn: str = "1001") -> None:
+        request = RequestAgentLogin(tenant="demo", agent_id=agent, this_dn=dn, agent_work_mode="AutoIn")
+        await self.http.post("/requests", request, RequestReply)
+
+    async def view(self, agent: str = "kim") -> AgentView:
+        return await self.http.get(f"/agents/demo/{agent}", AgentView)
+
+    async def call(self, name: str, **more: Any) -> None:
+        event = CallEvent(id=name, time=1.0, tenant="demo", conn_id="00aa", agent_id="kim", **more)
+        await append(self.ctx.valkey, calls_stream("demo"), event)
+
+    async def phone(self, name: str, dn: str = "1002") -> None:
+        await append(
+            self.ctx.valkey, dns_stream("demo"), DnEvent(id=name, time=1.0, tenant="demo", this_dn=dn)
+        )
+
+    async def reserve(self, lease: float = 10.0) -> None:
+        happening = Reserve("r1:1", "ixn-1", "Loans", lease)
+        await self.service.sessions["demo"].apply("kim", happening, self.ctx.now())
+
+    async def live(self) -> None:
+        await self.ctx.valkey.call("SET", "{demo}:call:00aa", "{}")
+
+
+async def start(valkey_url: str, postgres_dsn: str, kafka_bootstrap: str = "") -> AsyncIterator[World]:
+    await migrate(postgres_dsn, ["tenant"])
+    env = {"RINGBACK_AGENT_STATE_RECONCILE_S": "0.05", "RINGBACK_AGENT_STATE_SWEEP_S": "0.1"}
+    async with ServiceHarness(
+        "config",
+        "agent_state",
+        valkey_url=valkey_url,
+        postgres_dsn=postgres_dsn,
+        kafka_bootstrap=kafka_bootstrap,
+        host=HOST,
+        env=env,
+    ) as running:
+        await running.process.postgres.start()
+        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
+        async with asyncio.timeout(5):
+            while not running["config"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        yield World(running)
+
+
+@pytest.fixture
+async def world(valkey_url: str, postgres_dsn: str) -> AsyncIterator[World]:
+    async for world in start(valkey_url, postgres_dsn):
+        yield world
+
+
+class TestRequests:
+    async def test_login_brings_skills_and_groups_of_the_configuration(self, world: World) -> None:
+        await world.login()
+        event = await world.until("EventAgentReady")
+        assert (event.this_dn, event.state) == ("1001", "ready")
+        assert (event.extensions["Skills"], event.extensions["Groups"]) == ({"English": 3}, ["Team"])
+
+    async def test_not_ready_with_a_reason_and_ready_again(self, world: World) -> None:
+        await world.login()
+        request = RequestAgentNotReady(tenant="demo", agent_id="kim", reason_code="lunch")
+        await world.http.post("/requests", request, RequestReply)
+        assert ((await world.view()).state, (await world.view()).reason) == ("not_ready", "lunch")
+        await world.http.post("/requests", RequestAgentReady(tenant="demo", agent_id="kim"), RequestReply)
+        assert (await world.view()).state == "ready"
+
+    async def test_a_login_id_names_the_person(self, world: World) -> None:
+        await world.login("5002", "1002")
+        assert (await world.view("lee")).dn == "1002"
+
+    @pytest.mark.parametrize(
+        ("agent", "dn", "status", "slug"),
+        [
+            ("nobody", "1002", 404, "unknown_agent"),
+            ("off", "1002", 404, "unknown_agent"),
+            ("lee", "1001", 409, "dn_taken"),
+        ],
+    )
+    async def test_a_login_that_cannot_be_is_refused(
+        self, world: World, agent: str, dn: str, status: int, slug: str
+    ) -> None:
+        await world.login()
+        with pytest.raises(HttpFailure) as failure:
+            await world.login(agent, dn)
+        assert (failure.value.status, failure.value.slug) == (status, slug)
+
+    async def test_ready_without_login_is_a_conflict(self, world: World) -> None:
+        with pytest.raises(HttpFailure) as failure:
+            await world.http.post("/requests", RequestAgentReady(tenant="demo", agent_id="kim"))
+        assert (failure.value.status, failure.value.slug) == (409, "wrong_state")
+
+    async def test_an_idempotency_key_is_carried_out_once(self, world: World) -> None:
+        await world.login()
+        away = RequestAgentNotReady(tenant="demo", agent_id="kim", idempotency_key="k1")
+        await world.http.post("/requests", away)
+        await world.http.post("/requests", RequestAgentReady(tenant="demo", agent_id="kim"))
+        await world.http.post("/requests", away)
+        assert (await world.view()).state == "ready"
+
+
+class TestCalls:
+    async def test_an_agent_follows_a_call_through_after_call_work_to_ready(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.reserve()
+        await world.call("EventRinging", this_dn="1001")
+        await world.until("EventRinging", "ringing")
+        await world.call("EventEstablished", this_dn="1001")
+        await world.until("EventEstablished", "talking")
+        await world.call("EventReleased", this_dn="1001")
+        acw = await world.until("EventAgentNotReady", "acw")
+        assert acw.agent_work_mode == "AfterCallWork"
+        await world.until("EventReleased", "acw")
+        await world.until("EventAgentReady", "ready")
+
+    async def test_an_agent_who_does_not_answer_is_not_ready(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.reserve()
+        await world.call("EventRinging", this_dn="1001")
+        await world.call("EventReleased", this_dn="1001", call_state=7, reason="no_answer")
+        assert (await world.until("EventAgentNotReady")).reason_code == "no_answer"
+
+    async def test_a_call_is_known_by_the_dn_alone(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        event = CallEvent(id="EventDialing", time=1.0, tenant="demo", conn_id="00aa", this_dn="1001")
+        await append(world.ctx.valkey, calls_stream("demo"), event)
+        await world.until("EventOffHook", "talking")
+
+
+class TestPhones:
+    async def test_a_registered_phone_logs_its_agent_in_and_out(self, world: World) -> None:
+        await world.phone("EventDNBackInService")
+        event = await world.until("EventAgentReady")
+        assert (event.agent_id, event.extensions["Groups"]) == ("lee", ["Fluent"])
+        await world.phone("EventDNOutOfService")
+        assert (await world.until("EventAgentLogout")).agent_id == "lee"
+
+    async def test_a_phone_without_automatic_login_logs_nobody_in(self, world: World) -> None:
+        await world.phone("EventDNBackInService", "1001")
+        await world.phone("EventDNBackInService", "1002")
+        assert (await world.until("EventAgentReady")).agent_id == "lee"
+        with pytest.raises(HttpFailure):
+            await world.view("kim")
+
+
+class TestLeases:
+    async def test_a_reservation_that_nobody_follows_up_ends_by_itself(self, world: World) -> None:
+        await world.login()
+        await world.until("EventAgentReady")
+        await world.reserve(lease=0.2)
+        await world.until("EventAgentReady")
+        repairs = world.service.reconciler.repairs.labels("demo", "reserved")
+        async with asyncio.timeout(5):
+            while repairs._value.get() != 1:
+                await asyncio.sleep(0.01)
+
+    async def test_an_agent_whose_call_is_gone_is_released(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.until("EventAgentReady")
+        await world.call("EventEstablished", this_dn="1001")
+        await world.until("EventEstablished")
+        await world.ctx.valkey.call("DEL", "{demo}:call:00aa")
+        await world.until("EventAgentReady")
+
+
+async def test_kafka_carries_states_out_and_requests_in(
+    valkey_url: str, postgres_dsn: str, kafka: KafkaForTests
+) -> None:
+    await kafka.server.start()
+    seen: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+    async def see(message: Any) -> None:
+        await seen.put((message.key, message.value))
+
+    async for world in start(valkey_url, postgres_dsn, kafka.bootstrap):
+        world.ctx.consume_kafka([TOPIC_AGENTS], f"test-{world.ctx.now()}", see, connection="voice-55")
+        await world.login()
+        request = RequestAgentNotReady(tenant="demo", agent_id="kim", reason_code="by-kafka")
+        await world.ctx.kafka.publish(TOPIC_AGENT_REQUESTS, "demo:kim", request, connection="voice-48")
+        async with asyncio.timeout(60):
+            while True:
+                key, value = await seen.get()
+                if b'"by-kafka"' in value:
+                    break
+        assert key == "demo:kim"
+        assert b'"id":"EventAgentNotReady"' in value
+        assert b'"AgentID":"kim"' in value

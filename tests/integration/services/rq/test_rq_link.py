@@ -1,0 +1,176 @@
+"""The request queue on real sockets and a real Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ringback.contracts.routing import (
+    CallDetails,
+    CancelRequest,
+    ConfirmRequest,
+    ReturnRequest,
+    RouteResult,
+    SubmitRequest,
+)
+from ringback.contracts.rq import PriorityRequest, open_requests
+from ringback.runtime.link import LinkClient, LinkError
+from ringback.testing.platform import ServiceHarness
+
+HOST = "127.32.1.1"
+
+
+@pytest.fixture
+async def harness(valkey_url: str) -> AsyncIterator[ServiceHarness]:
+    async with ServiceHarness("rq", valkey_url=valkey_url, host=HOST) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(harness: ServiceHarness) -> LinkClient:
+    link = LinkClient(harness.context(), "rq", "link", connection="voice-30")
+    await link.start()
+    await link.wait_connected()
+    return link
+
+
+class Listener:
+    """A subscriber of one direction."""
+
+    def __init__(self, harness: ServiceHarness, role: str) -> None:
+        self.role = role
+        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.link = LinkClient(harness.context(), "rq", "link", connection="voice-16")
+        self.link.on("request" if role == "router" else "result", self.heard.put)
+
+    async def start(self, cursor: str = "") -> "Listener":
+        await self.link.start()
+        await self.link.wait_connected()
+        await self.link.call("subscribe", {"tenant": "demo", "role": self.role, "cursor": cursor})
+        return self
+
+    async def next(self) -> dict[str, Any]:
+        async with asyncio.timeout(5):
+            return await self.heard.get()
+
+
+def request(name: str = "r1", **more: Any) -> SubmitRequest:
+    fields: dict[str, Any] = {"vq": "Loans", "target": "?:English>=1", "arrival_time": 100.0, **more}
+    return SubmitRequest(request_id=name, tenant="demo", interaction_id=f"i-{name}", **fields)
+
+
+def result(seq: int, outcome: Any = "reserved", **more: Any) -> RouteResult:
+    return RouteResult(request_id="r1", tenant="demo", seq=seq, outcome=outcome, **more)
+
+
+class TestSubmit:
+    async def test_the_router_hears_of_requests_in_their_order(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        router = await Listener(harness, "router").start()
+        for name in ("r1", "r2", "r3"):
+            await client.call("submit", request(name))
+        heard = [await router.next() for _ in range(3)]
+        assert [(h["type"], h["sequence"], h["request"]["request_id"]) for h in heard] == [
+            ("submit", 1, "r1"),
+            ("submit", 2, "r2"),
+            ("submit", 3, "r3"),
+        ]
+
+    async def test_a_repeated_submit_is_one_request(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        assert await client.call("submit", request()) == {"sequence": 1, "new": True}
+        assert await client.call("submit", request()) == {"sequence": 1, "new": False}
+        assert len(await open_requests(harness.process.valkey, "demo")) == 1
+
+    async def test_a_target_that_cannot_be_read_is_refused_at_once(self, client: LinkClient) -> None:
+        with pytest.raises(LinkError, match="at 11: a skill level"):
+            await client.call("submit", request(target="?:English>="))
+
+    async def test_another_tenant_is_refused(self, client: LinkClient) -> None:
+        with pytest.raises(LinkError, match="no tenant 'other' here"):
+            await client.call("cancel", CancelRequest(request_id="r1", tenant="other"))
+
+
+class TestResults:
+    async def test_a_subscriber_gets_what_came_while_it_was_away(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request())
+        first = await Listener(harness, "orchestration").start()
+        await client.call("decide", result(1, "position", position=3))
+        cursor = (await first.next())["cursor"]
+        await client.call("decide", result(2, agent_id="kim"))
+        second = await Listener(harness, "orchestration").start(cursor)
+        heard = await second.next()
+        assert (heard["seq"], heard["agent_id"]) == (2, "kim")
+
+    async def test_an_older_or_repeated_result_is_told_once(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request())
+        listener = await Listener(harness, "orchestration").start()
+        assert await client.call("decide", result(2, agent_id="kim")) == {"accepted": True}
+        assert await client.call("decide", result(2, agent_id="kim")) == {"accepted": True}
+        assert await client.call("decide", result(2, agent_id="lee")) == {"accepted": False}
+        assert await client.call("decide", result(1, agent_id="lee")) == {"accepted": False}
+        assert await client.call("decide", result(3, "timeout")) == {"accepted": True}
+        assert [(await listener.next())["seq"] for _ in range(2)] == [2, 3]
+
+    async def test_a_final_result_closes_the_request(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request())
+        await client.call("decide", result(1, "timeout"))
+        assert await open_requests(harness.process.valkey, "demo") == []
+        assert await client.call("decide", result(2)) == {"accepted": False}
+        assert await client.call("submit", request()) == {"sequence": 1, "new": False}
+
+    async def test_a_cancel_is_answered_with_cancelled_after_the_last_result(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request())
+        await client.call("decide", result(4, agent_id="kim"))
+        listener = await Listener(harness, "orchestration").start()
+        cancel = CancelRequest(request_id="r1", tenant="demo", reason='a "seq":0 in it')
+        assert await client.call("cancel", cancel) == {"open": True}
+        heard = await listener.next()
+        assert (heard["outcome"], heard["seq"], heard["reason"]) == ("cancelled", 5, 'a "seq":0 in it')
+        assert await client.call("cancel", cancel) == {"open": False}
+
+
+class TestClosing:
+    async def test_confirm_closes_without_a_result(self, harness: ServiceHarness, client: LinkClient) -> None:
+        router = await Listener(harness, "router").start()
+        await client.call("submit", request())
+        await client.call("confirm", ConfirmRequest(request_id="r1", tenant="demo", agent_id="kim"))
+        assert [(await router.next())["type"] for _ in range(2)] == ["submit", "confirm"]
+        assert await open_requests(harness.process.valkey, "demo") == []
+
+    async def test_a_returned_request_is_open_and_no_longer_reserved(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request())
+        await client.call("decide", result(1, agent_id="kim"))
+        returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="no_answer")
+        assert await client.call("return", returned) == {"open": True}
+        (kept,) = await open_requests(harness.process.valkey, "demo")
+        assert (kept.result, kept.seq) == (None, 1)
+
+    async def test_a_call_that_has_gone_takes_its_request_along(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        await client.call("submit", request(conn_id="00aa"))
+        listener = await Listener(harness, "orchestration").start()
+        gone = CallDetails(tenant="demo", conn_id="00aa", state="gone")
+        assert await client.call("call_details", gone) == {"open": True}
+        assert (await listener.next())["reason"] == "caller_gone"
+        assert await client.call("call_details", gone) == {"open": False}
+
+    async def test_a_new_priority_is_kept(self, harness: ServiceHarness, client: LinkClient) -> None:
+        await client.call("submit", request())
+        await client.call("priority", PriorityRequest(request_id="r1", tenant="demo", priority=7))
+        (kept,) = await open_requests(harness.process.valkey, "demo")
+        assert kept.submit.priority == 7

@@ -1,0 +1,478 @@
+"""Routing on real parts: rq, agent_state and config in this process, the tenant service here or in its
+own.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.routing import (
+    CancelRequest,
+    ConfirmRequest,
+    QueueView,
+    ReturnRequest,
+    RouteResult,
+    SubmitRequest,
+    WaitTime,
+)
+from ringback.contracts.rq import OpenRequest
+from ringback.contracts.telephony import RequestAgentLogin, RequestAgentNotReady, RequestReply
+from ringback.contracts.views import AgentView
+from ringback.domain.configuration import Configuration, Extension, Person, Skill, Tenant, VirtualQueue
+from ringback.domain.routing.messages import AgentReady
+from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.link import LinkClient, LinkUnavailable
+from ringback.runtime.migrate import migrate
+from ringback.runtime.streams import append
+from ringback.services.tenant.configuration import ConfigurationStore
+from ringback.services.tenant.router import TenantRouter
+from ringback.services.tenant.service import TenantService
+from ringback.services.tenant.settings import TenantSettings
+from ringback.testing.platform import SECRET, ServiceHarness
+from ringback.testing.servers import ValkeyForTests
+
+HOST = "127.32.1.3"
+DEMO = Configuration(
+    tenant=Tenant(id="demo", domain="demo.example"),
+    skills=(Skill(id="English"), Skill(id="Loans")),
+    dns=(
+        Extension(id="1001"),
+        Extension(id="1002"),
+        VirtualQueue(id="Loans", target="?:Loans>=1"),
+    ),
+    persons=(
+        Person(id="kim", skills={"English": 3, "Loans": 2}, dn="1001", wrap_up=0.2),
+        Person(id="lee", skills={"English": 5, "Loans": 1}, dn="1002", wrap_up=0.2),
+    ),
+)
+RUN = """
+import asyncio, sys
+from ringback.runtime.service import run_services, service_class
+from ringback.runtime.settings import CommonSettings, load_settings
+from ringback.services import REGISTRY
+asyncio.run(run_services([service_class(REGISTRY[sys.argv[1]])], load_settings(CommonSettings, "common")))
+"""
+
+
+class Floor:
+    """What orchestration, agents and phones do, from the test's hand."""
+
+    def __init__(self, harness: ServiceHarness, valkey_url: str, postgres_dsn: str) -> None:
+        self.harness = harness
+        self.ctx = harness.context()
+        self.valkey_url = valkey_url
+        self.postgres_dsn = postgres_dsn
+        self.rq = LinkClient(self.ctx, "rq", "link", connection="voice-30")
+        self.agents = HttpClient(self.ctx, "agent_state")
+        self.routing = HttpClient(self.ctx, "tenant", connection="voice-8")
+        self.ewt = HttpClient(self.ctx, "tenant", "ewt", connection="ges-13")
+        self.results: asyncio.Queue[RouteResult] = asyncio.Queue()
+        self.cursor = "0-0"
+        self._processes: list[asyncio.subprocess.Process] = []
+        self.rq.on("result", self._result)
+
+    async def start(self) -> "Floor":
+        self.rq.on_connect(self._subscribe)
+        await self.rq.start()
+        await self.rq.wait_connected()
+        return self
+
+    async def until_rq(self) -> None:
+        """Wait until the request queue answers."""
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    await self.rq.call("hello", {})
+                    return
+                except LinkUnavailable:
+                    await asyncio.sleep(0.02)
+
+    async def _subscribe(self) -> None:
+        params = {"tenant": "demo", "role": "orchestration", "cursor": self.cursor}
+        await self.rq.call("subscribe", params)
+
+    async def _result(self, params: dict[str, Any]) -> None:
+        self.cursor = params["cursor"]
+        await self.results.put(msgspec.convert(params, RouteResult))
+
+    async def result(self, outcome: str) -> RouteResult:
+        async with asyncio.timeout(15):
+            while True:
+                result = await self.results.get()
+                if result.outcome == outcome:
+                    return result
+
+    async def submit(self, name: str, arrival: float, **more: Any) -> None:
+        fields: dict[str, Any] = {"vq": "Loans", "target": "?:Loans>=1", "conn_id": f"c-{name}", **more}
+        request = SubmitRequest(
+            request_id=name, tenant="demo", interaction_id=f"i-{name}", arrival_time=arrival, **fields
+        )
+        await self.rq.call("submit", request)
+
+    async def login(self, agent: str, dn: str) -> None:
+        request = RequestAgentLogin(tenant="demo", agent_id=agent, this_dn=dn, agent_work_mode="AutoIn")
+        await self.agents.post("/requests", request, RequestReply)
+
+    async def call(self, name: str, conn_id: str, agent: str, **more: Any) -> None:
+        event = CallEvent(
+            id=name, time=self.ctx.now(), tenant="demo", conn_id=conn_id, agent_id=agent, **more
+        )
+        await self.ctx.valkey.call("SET", f"{{demo}}:call:{conn_id}", "{}")
+        await append(self.ctx.valkey, calls_stream("demo"), event)
+
+    async def until_agent(self, agent: str, state: str) -> AgentView:
+        async with asyncio.timeout(15):
+            while True:
+                view = await self.agents.get(f"/agents/demo/{agent}", AgentView)
+                if view.state == state:
+                    return view
+                await asyncio.sleep(0.01)
+
+    async def until_routing(self, waiting: int = 0) -> QueueView:
+        """Wait until somebody routes and the queue holds so many."""
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    for view in await self.routing.get("/queues/demo", list[QueueView]):
+                        if view.queue == "Loans" and view.waiting == waiting:
+                            return view
+                except (HttpFailure, ConnectionError):
+                    pass
+                await asyncio.sleep(0.02)
+
+    async def until_staffed(self, agents: int) -> QueueView:
+        async with asyncio.timeout(15):
+            while True:
+                (view,) = await self.routing.get("/queues/demo", list[QueueView])
+                if view.agents_logged_in == agents:
+                    return view
+                await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def tenant_here(self) -> AsyncIterator[TenantService]:
+        """The tenant service in this process."""
+        async with ServiceHarness(
+            "tenant", valkey_url=self.valkey_url, postgres_dsn=self.postgres_dsn, host=HOST, node="here"
+        ) as running:
+            service = running["tenant"]
+            assert isinstance(service, TenantService)
+            await self.until_routing()
+            yield service
+
+    async def process(self, service: str) -> asyncio.subprocess.Process:
+        """A service as a process that can be killed."""
+        env = {
+            "PATH": os.environ["PATH"],
+            "RINGBACK_HOST": HOST,
+            "RINGBACK_NODE": "apart",
+            "RINGBACK_VALKEY_URL": self.valkey_url,
+            "RINGBACK_POSTGRES_DSN": self.postgres_dsn,
+            "RINGBACK_CLUSTER_SECRET": SECRET,
+            "RINGBACK_LOG_LEVEL": "error",
+        }
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, service, env=env)
+        self._processes.append(process)
+        return process
+
+    async def close(self) -> None:
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+@pytest.fixture
+async def floor(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Floor]:
+    await migrate(postgres_dsn, ["tenant"])
+    env = {"RINGBACK_AGENT_STATE_RECONCILE_S": "0.05"}
+    async with ServiceHarness(
+        "config",
+        "rq",
+        "agent_state",
+        valkey_url=valkey_url,
+        postgres_dsn=postgres_dsn,
+        host=HOST,
+        node="others",
+        env=env,
+    ) as running:
+        await running.process.postgres.start()
+        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
+        async with asyncio.timeout(5):
+            while not running["config"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        floor = await Floor(running, valkey_url, postgres_dsn).start()
+        yield floor
+        await floor.close()
+
+
+class TestJourney:
+    async def test_a_call_waits_is_reserved_rings_talks_and_leaves(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.submit("r1", 100.0)
+            waiting = await floor.result("position")
+            assert (waiting.position, waiting.vq) == (1, "Loans")
+            await floor.login("kim", "1001")
+            reserved = await floor.result("reserved")
+            assert (reserved.agent_id, reserved.dn, reserved.seq) == ("kim", "1001", 2)
+            await floor.call("EventRinging", "c-r1", "kim")
+            await floor.until_agent("kim", "ringing")
+            await floor.call("EventEstablished", "c-r1", "kim")
+            view = await floor.until_agent("kim", "talking")
+            assert view.interaction_id == "i-r1"
+            confirm = ConfirmRequest(request_id="r1", tenant="demo", agent_id="kim")
+            await floor.rq.call("confirm", confirm)
+            await floor.until_routing(waiting=0)
+            await floor.call("EventReleased", "c-r1", "kim")
+            await floor.until_agent("kim", "ready")
+            await floor.submit("r2", 200.0)
+            assert (await floor.result("reserved")).request_id == "r2"
+
+    async def test_an_agent_who_does_not_answer_loses_the_call_to_another(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            assert (await floor.result("reserved")).agent_id == "kim"
+            await floor.login("lee", "1002")
+            await floor.call("EventRinging", "c-r1", "kim")
+            await floor.call("EventReleased", "c-r1", "kim", reason="no_answer", call_state=7)
+            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="no_answer")
+            await floor.rq.call("return", returned)
+            assert (await floor.result("reserved")).agent_id == "lee"
+            assert (await floor.until_agent("kim", "not_ready")).reason == "no_answer"
+
+    async def test_a_caller_who_hangs_up_frees_the_reserved_agent(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            cancel = CancelRequest(request_id="r1", tenant="demo", reason="caller_gone")
+            await floor.rq.call("cancel", cancel)
+            assert (await floor.result("cancelled")).reason == "caller_gone"
+            await floor.until_agent("kim", "ready")
+            await floor.submit("r2", 101.0)
+            assert (await floor.result("reserved")).agent_id == "kim"
+
+    async def test_a_callback_is_served_at_the_place_of_the_customers_request(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.submit("early", 100.0)
+            await floor.submit("late", 300.0)
+            await floor.submit("callback", 200.0, kind="callback", conn_id="")
+            await floor.until_routing(waiting=3)
+            order = []
+            for agent, dn in (("kim", "1001"), ("lee", "1002")):
+                await floor.login(agent, dn)
+                order.append((await floor.result("reserved")).request_id)
+            assert order == ["early", "callback"]
+
+    async def test_a_wait_that_is_too_long_ends(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.submit("r1", 100.0, timeout_s=0.2)
+            assert (await floor.result("timeout")).request_id == "r1"
+            await floor.until_routing(waiting=0)
+
+
+class TestRestart:
+    async def test_kill_9_of_the_request_queue_loses_nothing(self, floor: Floor) -> None:
+        await floor.harness["rq"].stop()
+        process = await floor.process("rq")
+        await floor.until_rq()
+        async with floor.tenant_here():
+            await floor.submit("r1", 100.0)
+            await floor.result("position")
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            await floor.login("kim", "1001")
+            await floor.process("rq")
+            await floor.until_rq()
+            assert (await floor.result("reserved")).agent_id == "kim"
+            await floor.submit("r2", 200.0)
+            assert (await floor.result("position")).request_id == "r2"
+
+    async def test_kill_9_with_requests_waiting_keeps_every_place(self, floor: Floor) -> None:
+        process = await floor.process("tenant")
+        await floor.until_routing()
+        for number, arrival in enumerate((300.0, 100.0, 200.0)):
+            await floor.submit(f"r{number}", arrival)
+        await floor.until_routing(waiting=3)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await floor.submit("r3", 150.0)
+        await floor.rq.call("cancel", CancelRequest(request_id="r2", tenant="demo"))
+        await floor.process("tenant")
+        await floor.until_routing(waiting=3)
+        await floor.login("kim", "1001")
+        first = await floor.result("reserved")
+        await floor.login("lee", "1002")
+        second = await floor.result("reserved")
+        assert (first.request_id, second.request_id) == ("r1", "r3")
+
+    async def test_kill_9_with_an_agent_reserved_goes_on_with_that_agent(self, floor: Floor) -> None:
+        process = await floor.process("tenant")
+        await floor.until_routing()
+        await floor.login("kim", "1001")
+        await floor.submit("r1", 100.0, kind="callback", conn_id="")
+        reserved = await floor.result("reserved")
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        async with floor.tenant_here() as tenant:
+            router = tenant.leaders["demo"].router
+            assert router is not None
+            assert router.core.interactions["r1"].agent == "kim"
+            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="rejected")
+            await floor.rq.call("return", returned)
+            await floor.login("lee", "1002")
+            again = await floor.result("reserved")
+            assert (again.agent_id, again.seq > reserved.seq) == ("lee", True)
+
+    async def test_an_agent_held_for_a_request_that_is_gone_is_let_go(self, floor: Floor) -> None:
+        process = await floor.process("tenant")
+        await floor.until_routing()
+        await floor.login("kim", "1001")
+        await floor.submit("r1", 100.0, kind="callback", conn_id="")
+        await floor.result("reserved")
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await floor.rq.call("cancel", CancelRequest(request_id="r1", tenant="demo"))
+        async with floor.tenant_here():
+            await floor.until_agent("kim", "ready")
+
+
+async def test_valkey_away_for_a_while_loses_no_place(floor: Floor, valkey: ValkeyForTests) -> None:
+    async with floor.tenant_here() as tenant:
+        await floor.submit("r1", 100.0)
+        await floor.submit("r2", 50.0)
+        await floor.until_routing(waiting=2)
+        await valkey.server.stop()
+        async with asyncio.timeout(10):
+            while tenant.leaders["demo"].router is not None:
+                await asyncio.sleep(0.01)
+        await valkey.server.start()
+        await floor.until_routing(waiting=2)
+        await floor.login("kim", "1001")
+        assert (await floor.result("reserved")).request_id == "r2"
+
+
+async def test_two_routers_at_once_never_give_one_agent_twice(floor: Floor) -> None:
+    await floor.login("kim", "1001")
+    await floor.login("lee", "1002")
+    routers = []
+    for number in range(2):
+        sessions = floor.harness["agent_state"].sessions["demo"]  # type: ignore[attr-defined]
+        router = TenantRouter(floor.ctx, "demo", TenantSettings(), floor.rq, sessions, 1 + 1000 * number)
+        for agent in ("kim", "lee"):
+            router.feed(AgentReady(agent, 1, 0.0, {"Loans": 2}))
+        routers.append(router)
+    for number in range(4):
+        await floor.submit(f"r{number}", 100.0 + number)
+    submits = [
+        SubmitRequest(
+            request_id=f"r{n}",
+            tenant="demo",
+            interaction_id=f"i-r{n}",
+            vq="Loans",
+            target="Loans>0",
+            arrival_time=1.0,
+        )
+        for n in range(4)
+    ]
+    for number, submit in enumerate(submits):
+        routers[number % 2].submit(OpenRequest(submit, number))
+    given = {(await floor.result("reserved")).agent_id for _ in range(2)}
+    assert given == {"kim", "lee"}
+    async with asyncio.timeout(5):
+        while _states(routers) != ["reserved", "reserved", "waiting", "waiting"]:
+            await asyncio.sleep(0.01)
+    left = [floor.results.get_nowait().outcome for _ in range(floor.results.qsize())]
+    assert "reserved" not in left
+    for router in routers:
+        router.close()
+
+
+def _states(routers: list[TenantRouter]) -> list[str]:
+    return sorted(one.state for router in routers for one in router.core.interactions.values())
+
+
+class TestFigures:
+    async def test_wait_times_are_those_of_the_field(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            unknown = await floor.ewt.get("/urs/call/max/lvq/Loans?tenant=demo&aqt=urs2", WaitTime)
+            assert (unknown.ewt, unknown.pos, unknown.wpos) == (-1.0, 1, 1)
+            await floor.submit("r1", 100.0)
+            await floor.submit("r2", 200.0)
+            await floor.until_routing(waiting=2)
+            await floor.login("kim", "1001")
+            await floor.result("reserved")
+            await floor.until_staffed(1)
+            mine = await floor.ewt.get("/urs/call/c-r2/lvq/Loans?tenant=demo&aqt=urs2", WaitTime)
+            assert (mine.calls, mine.wcalls, mine.pos, mine.ewt) == (2, 1, 1, 90.0)
+            new = await floor.ewt.get("/urs/call/max/lvq/Loans?aqt=urs2", WaitTime)
+            assert (new.pos, new.wpos, new.ewt) == (3, 2, 180.0)
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("max/lvq/Loans?aqt=mode9", 400),
+            ("max/lvq/Loans?tenant=other", 404),
+            ("max/lvq/Nothing", 404),
+            ("nobody/lvq/Loans", 404),
+        ],
+    )
+    async def test_a_wrong_question_is_refused(self, floor: Floor, path: str, status: int) -> None:
+        async with floor.tenant_here():
+            with pytest.raises(HttpFailure) as failure:
+                await floor.ewt.get(f"/urs/call/{path}")
+            assert failure.value.status == status
+
+    async def test_an_interaction_explains_itself_and_takes_a_priority(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.submit("r1", 100.0)
+            await floor.submit("r2", 200.0)
+            await floor.until_routing(waiting=2)
+            view = await floor.routing.get("/interactions/demo/i-r2")
+            assert (view["position"], view["explanation"]["targets"]) == (2, ["Loans>=1"])
+            assert await floor.routing.post("/interactions/demo/i-r2/priority", {"priority": 5}) == {
+                "open": True
+            }
+            async with asyncio.timeout(5):
+                while (await floor.routing.get("/interactions/demo/r2"))["position"] != 1:
+                    await asyncio.sleep(0.02)
+
+    async def test_statistics_come_as_they_change(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            link = LinkClient(floor.ctx, "tenant", "stats", connection="voice-2")
+            told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+            link.on("statistics", told.put)
+            await link.start()
+            first = await link.call("subscribe", {"tenant": "demo", "interval_s": 1})
+            assert first["agents"]["ready"] == 0
+            await floor.login("kim", "1001")
+            async with asyncio.timeout(5):
+                while (await told.get())["agents"]["ready"] != 1:
+                    pass
+
+    async def test_a_desktop_hears_the_events_of_its_agent(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            link = LinkClient(floor.ctx, "tenant", "telephony", connection="voice-4")
+            told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+            link.on("event", told.put)
+            await link.start()
+            await link.call("subscribe", {"tenant": "demo", "agents": ["kim"]})
+            await floor.login("lee", "1002")
+            await floor.login("kim", "1001")
+            away = RequestAgentNotReady(tenant="demo", agent_id="kim", reason_code="lunch")
+            await floor.agents.post("/requests", away)
+            heard = []
+            async with asyncio.timeout(5):
+                while "EventAgentNotReady" not in heard:
+                    event = await told.get()
+                    assert event["AgentID"] == "kim"
+                    heard.append(event["id"])
+            assert heard == ["EventAgentLogin", "EventAgentReady", "EventAgentNotReady"]
