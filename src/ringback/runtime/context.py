@@ -71,6 +71,8 @@ class Process:
         task = asyncio.create_task(self._guard(coro, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never awaits what it guards.
+        task.add_done_callback(lambda _: coro.close())
         return task
 
     def http_session(self) -> aiohttp.ClientSession:

@@ -260,7 +260,8 @@ class LinkClient:
     async def wait_connected(self, timeout: float = 10.0) -> None:
         """Return when connected; LinkUnavailable after `timeout` seconds."""
         try:
-            await asyncio.wait_for(self._ready.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._ready.wait()
         except TimeoutError:
             raise LinkUnavailable(f"nobody at {self._address[0]}:{self._address[1]}") from None
 
@@ -277,7 +278,8 @@ class LinkClient:
         self._calls[number] = future
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-            return await asyncio.wait_for(future, timeout)
+            async with asyncio.timeout(timeout):
+                return await future
         except TimeoutError:
             raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
         finally:

@@ -134,7 +134,8 @@ class Valkey:
         """Connect; ValkeyUnavailable when the server cannot be reached within `timeout` seconds."""
         self._keeper = asyncio.create_task(self._keep(), name=f"valkey-{self._name}")
         try:
-            await asyncio.wait_for(self._up.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._up.wait()
         except TimeoutError:
             await self.stop()
             raise ValkeyUnavailable(f"no Valkey at {_address(self._url)[:2]}") from None
@@ -190,7 +191,8 @@ class Valkey:
 
     async def _wait_for_wire(self) -> _Wire:
         try:
-            await asyncio.wait_for(self._up.wait(), _WAIT_FOR_CONNECTION_S)
+            async with asyncio.timeout(_WAIT_FOR_CONNECTION_S):
+                await self._up.wait()
         except TimeoutError:
             raise ValkeyUnavailable("not connected to Valkey") from None
         if self._wire is None:
@@ -215,11 +217,11 @@ class Valkey:
         loop = asyncio.get_running_loop()
         self._lost.clear()
         context = ssl.create_default_context() if tls else None
-        _, wire = await asyncio.wait_for(
-            loop.create_connection(lambda: _Wire(self._lost.set), host, port, ssl=context), 3.0
-        )
+        async with asyncio.timeout(3.0):
+            _, wire = await loop.create_connection(lambda: _Wire(self._lost.set), host, port, ssl=context)
         try:
-            await asyncio.wait_for(self._greet(wire, user, password, database), 3.0)
+            async with asyncio.timeout(3.0):
+                await self._greet(wire, user, password, database)
         except BaseException:
             wire.abort()
             raise
@@ -238,7 +240,8 @@ class Valkey:
         """Return when the connection is lost; drop it when the oldest command has had no reply."""
         while not self._lost.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._lost.wait()
             wire = self._wire
             if wire and not self._blocking and wire.stalled(asyncio.get_running_loop().time()):
                 wire.abort()

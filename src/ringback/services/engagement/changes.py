@@ -1,0 +1,199 @@
+"""Every change of a callback: locked, judged by the life cycle, saved with what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
+from ringback.domain.callbacks import (
+    Accepted,
+    AgentLost,
+    AgentReserved,
+    AttemptFailed,
+    AttemptLost,
+    CallbackRefusedError,
+    Cancel,
+    Connected,
+    Dialling,
+    DialResult,
+    Due,
+    Ended,
+    Event,
+    Expire,
+    Finished,
+    Ignored,
+    Outcome,
+    Reason,
+    State,
+    Waiting,
+    WriteBack,
+    advance,
+)
+from ringback.runtime.http import HttpError
+from ringback.services.engagement.catalogue import Catalogue
+from ringback.services.engagement.records import Record
+from ringback.services.engagement.store import Session, Store
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
+
+
+class Changes:
+    """Applies events to callbacks, one transaction each (the scheduler's: one a batch)."""
+
+    def __init__(
+        self, ctx: Context, store: Store, catalogue: Catalogue, on_effects: Callable[[], None]
+    ) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._catalogue = catalogue
+        self._on_effects = on_effects
+
+    async def cancel(self, tenant: str, callback_id: UUID) -> None:
+        """Cancel a callback; doing it twice is no error. HttpError 400 when too late, 404 when unknown."""
+        async with self._store.transaction() as session:
+            record = await self._locked(session, tenant, callback_id)
+            if record.progress.reason in _CANCELLED:
+                return
+            try:
+                await self._apply(session, record, Cancel())
+            except CallbackRefusedError as refused:
+                raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
+        self._on_effects()
+
+    async def step(self, tenant: str, callback_id: UUID, step: CallbackStep) -> CallbackStepReply:
+        """Take a session's step; idempotent by (attempt, step). HttpError 404 or 409."""
+        async with self._store.transaction() as session:
+            record = await self._locked(session, tenant, callback_id)
+            event = _event_of(record, step)
+            try:
+                outcome = await self._apply(session, _with_report(record, step), event)
+            except CallbackRefusedError as refused:
+                self._ctx.log.warning("step_refused", callback_id=str(callback_id), slug=refused.slug)
+                if not isinstance(event, Dialling):
+                    raise HttpError(409, refused.slug, str(refused)) from None
+                outcome = Ignored(proceed=False)
+        return _reply(record, step, outcome)
+
+    async def due(self, limit: int) -> int:
+        """Start the callbacks whose time has come; returns how many there were."""
+        now = self._ctx.now()
+        async with self._store.transaction() as session:
+            records = await session.lock_due(now, limit)
+            await self._apply_all(session, records, Due())
+        return self._woken(len(records))
+
+    async def expire(self, limit: int) -> int:
+        """Give up the queued callbacks whose time to live is over; returns how many there were."""
+        now = self._ctx.now()
+        async with self._store.transaction() as session:
+            records = await session.lock_expired(now, limit)
+            await self._apply_all(session, records, Expire())
+        return self._woken(len(records))
+
+    async def lost(self, record: Record) -> None:
+        """The session of the running attempt is gone."""
+        async with self._store.transaction() as session:
+            current = await self._locked(session, record.tenant, record.id)
+            await self._apply(session, current, AttemptLost(record.progress.attempt))
+        self._on_effects()
+
+    async def start_again(self, record: Record) -> None:
+        """Repeat the start of the running attempt, which its session may never have got."""
+        async with self._store.transaction() as session:
+            current = await self._locked(session, record.tenant, record.id)
+            if current.progress == record.progress:
+                await session.start_again(current, self._ctx.now())
+                await session.touch(current, self._ctx.now())
+        self._on_effects()
+
+    async def _apply_all(self, session: Session, records: list[Record], event: Event) -> None:
+        for record in records:
+            try:
+                await self._apply(session, record, event)
+            except CallbackRefusedError as refused:
+                self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+
+    async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
+        policy = await self._catalogue.policy(record.tenant, record.service, session)
+        now = self._ctx.now()
+        outcome = advance(record.progress, event, policy, now)
+        if isinstance(outcome, Accepted):
+            changed = record.after(outcome.progress, now)
+            await session.save(changed, outcome.effects)
+            self._report(record, changed)
+        return outcome
+
+    def _report(self, before: Record, after: Record) -> None:
+        progress = after.progress
+        if progress.state is before.progress.state and progress.attempt == before.progress.attempt:
+            return
+        self._ctx.log.info(
+            "callback_state",
+            callback_id=str(after.id),
+            state=progress.state.value,
+            reason=progress.reason.value if progress.reason else "",
+            attempt=progress.attempt,
+        )
+
+    def _woken(self, count: int) -> int:
+        if count:
+            self._on_effects()
+        return count
+
+    async def _locked(self, session: Session, tenant: str, callback_id: UUID) -> Record:
+        record = await session.read(tenant, callback_id, lock=True)
+        if record is None:
+            raise HttpError(404, "callback-unknown", "there is no callback with this id")
+        return record
+
+
+def _event_of(record: Record, step: CallbackStep) -> WriteBack:
+    """The event that a session's step stands for, read beside the state that the callback is in."""
+    attempt, number = step.attempt, step.step
+    if step.state == "QUEUED":
+        back = record.progress.state is State.ROUTING
+        return AgentLost(attempt, number) if back else Waiting(attempt, number)
+    if step.state == "ROUTING":
+        return AgentReserved(attempt, number)
+    if step.state == "DIALLING":
+        return Dialling(attempt, number)
+    if step.state == "PROCESSING":
+        return Connected(attempt, number)
+    if step.state == "FAILED":
+        return AttemptFailed(attempt, number, _dial_result(step.dial_result))
+    if record.progress.state is State.PROCESSING:
+        return Finished(attempt, number)
+    return Ended(attempt, number, _reason(step.reason))
+
+
+def _dial_result(text: str) -> DialResult:
+    return DialResult[text] if text in DialResult.__members__ else DialResult.UNKNOWN
+
+
+def _reason(text: str) -> Reason:
+    return Reason[text] if text in Reason.__members__ else Reason.NOT_AVAILABLE
+
+
+def _with_report(record: Record, step: CallbackStep) -> Record:
+    """The record with what the step tells beside its state."""
+    return replace(
+        record,
+        agent_id=step.agent_id or record.agent_id,
+        conn_id=step.conn_id or record.conn_id,
+        position=step.position or record.position,
+        ewt=step.ewt if step.ewt >= 0 else record.ewt,
+    )
+
+
+def _reply(record: Record, step: CallbackStep, outcome: Outcome) -> CallbackStepReply:
+    if isinstance(outcome, Ignored):
+        return CallbackStepReply(state=record.progress.state.value, go_on=outcome.proceed)
+    progress = outcome.progress
+    go_on = progress.live and progress.attempt == step.attempt
+    return CallbackStepReply(state=progress.state.value, go_on=go_on)

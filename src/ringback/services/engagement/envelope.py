@@ -1,0 +1,62 @@
+"""The published envelope of the Engagement API v3: `{"status": {code, message, corrId}, "data": …}`.
+
+Code 0 is success. The other numbers are this service's own: the HTTP status times 100, plus a place in the
+table below; they stay what they are once given.
+"""
+
+from __future__ import annotations
+
+from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, render_error
+
+API = "/engagement/v3/"
+
+CODES: dict[str, int] = {
+    "not_json": 40001,
+    "invalid_body": 40002,
+    "too_large": 40003,
+    "unknown-service": 40004,
+    "desired-time-unreadable": 40005,
+    "desired-time-past": 40006,
+    "desired-time-too-soon": 40007,
+    "desired-time-too-far": 40008,
+    "immediate-disabled": 40009,
+    "scheduled-disabled": 40010,
+    "out-of-office-hours": 40011,
+    "office-closing": 40012,
+    "number-missing": 40013,
+    "number-unreadable": 40014,
+    "number-with-extension": 40015,
+    "number-impossible": 40016,
+    "number-invalid": 40017,
+    "number-premium": 40018,
+    "callback-in-conversation": 40019,
+    "callback-completed": 40020,
+    "idempotency-key": 40021,
+    "invalid_query": 40022,
+    "api-key-missing": 40101,
+    "api-key-wrong": 40102,
+    "callback-unknown": 40401,
+    "path-unknown": 40402,
+    "idempotency-key-reused": 42201,
+    "internal": 50001,
+    "unavailable": 50301,
+}
+
+
+def success(data: object, request: HttpRequest) -> HttpResponse:
+    """An answer with data."""
+    status = {"code": 0, "message": "Successful", "corrId": request.corr_id}
+    return HttpResponse({"status": status, "data": data})
+
+
+def render(error: HttpError, request: HttpRequest) -> HttpResponse:
+    """A refusal: in the envelope on the public API, in the platform's own form elsewhere."""
+    if not request.path.startswith(API):
+        return render_error(error, request)
+    http_status = 400 if error.status == 413 else error.status
+    status = {
+        "code": CODES.get(error.slug, http_status * 100),
+        "message": error.message,
+        "corrId": request.corr_id,
+    }
+    return HttpResponse({"status": status}, status=http_status, headers=error.headers)

@@ -1,0 +1,191 @@
+"""The Engagement API v3 and the paths for the platform's own services."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
+from ringback.domain.callbacks import SettingsError, State
+from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.services.engagement.booking import Booking, CreateCallback, key_use
+from ringback.services.engagement.catalogue import Catalogue
+from ringback.services.engagement.changes import Changes
+from ringback.services.engagement.envelope import API, render, success
+from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.metrics import TENANT, Metrics
+from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.records import Record
+from ringback.services.engagement.settings import EngagementSettings
+from ringback.services.engagement.store import Store
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+Handler = Callable[[str, HttpRequest], Awaitable[object]]
+_PUBLIC = "ges-2,ges-5,ges-7"
+_SETTINGS_BYTES = 4 * 1024 * 1024
+_IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
+
+
+class CallbackId(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of a callback, in the body of a request or in an answer."""
+
+    id: UUID
+
+
+class CallbackView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """One callback as the API shows it; position and wait (seconds) only while it is in the queue."""
+
+    id: UUID
+    desired_time: str
+    callback_state: str
+    phone_number: str
+    callback_reason: str | None = None
+    position_in_queue: int | None = None
+    estimated_wait_time: int | None = None
+
+
+class EngagementHttp:
+    """Handlers of port 3050, but for the status page."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        settings: EngagementSettings,
+        *,
+        store: Store,
+        booking: Booking,
+        changes: Changes,
+        catalogue: Catalogue,
+        desk: QueueDesk,
+        keys: ApiKeys,
+        metrics: Metrics,
+    ) -> None:
+        self._ctx = ctx
+        self._max_bytes = settings.max_body_bytes
+        self._store = store
+        self._booking = booking
+        self._changes = changes
+        self._catalogue = catalogue
+        self._desk = desk
+        self._keys = keys
+        self._metrics = metrics
+        self.server = HttpServer(ctx)
+        self.server.error_renderer = self._render
+        self.server.on_response = metrics.response
+        self.server.metrics_connection = "ges-17"
+        self._add_routes()
+
+    def _add_routes(self) -> None:
+        self._public("POST", "callbacks/create", self._create)
+        self._public("POST", "callbacks/retrieve", self._retrieve)
+        self._public("POST", "callbacks/cancel", self._cancel)
+        self._public("GET", "callbacks/queue-status/{queue}", self._queue_status)
+        self._public("GET", "estimated-wait-time", self._estimated_wait_time)
+        self._public("*", "{rest:.*}", self._unknown)
+        self.server.route("POST", "/internal/callbacks/{tenant}/{id}/steps", self._step, connection="ges-12")
+        self.server.route(
+            "POST",
+            "/internal/settings/{tenant}",
+            self._publish,
+            connection="ges-14",
+            max_bytes=_SETTINGS_BYTES,
+        )
+
+    def _public(self, method: str, path: str, handler: Handler) -> None:
+        async def serve(request: HttpRequest) -> HttpResponse:
+            tenant = await self._keys.tenant_of(request.headers.get("x-api-key"))
+            request.raw[TENANT] = tenant
+            return success(await handler(tenant, request), request)
+
+        self.server.route(
+            method, API + path, serve, public=True, connection=_PUBLIC, max_bytes=self._max_bytes
+        )
+
+    def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
+        if error.status == 413:
+            self._metrics.event("INVALID_CONTENT_LENGTH")
+        return render(error, request)
+
+    async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
+        use = key_use(request.headers.get("Idempotency-Key"), request.body)
+        made = await self._booking.book(tenant, request.decode(CreateCallback), use)
+        if made.new:
+            self._metrics.created()
+        self._ctx.log.info(
+            "callback_created" if made.new else "callback_repeated",
+            callback_id=str(made.id),
+            tenant=tenant,
+            corr_id=request.corr_id,
+        )
+        return CallbackId(id=made.id)
+
+    async def _retrieve(self, tenant: str, request: HttpRequest) -> CallbackView:
+        asked = request.decode(CallbackId)
+        async with self._store.statement() as session:
+            record = await session.read(tenant, asked.id)
+        if record is None:
+            raise HttpError(404, "callback-unknown", "there is no callback with this id")
+        place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
+        return _view(record, *place)
+
+    async def _cancel(self, tenant: str, request: HttpRequest) -> CallbackId:
+        asked = request.decode(CallbackId)
+        await self._changes.cancel(tenant, asked.id)
+        self._ctx.log.info("callback_cancelled", callback_id=str(asked.id), corr_id=request.corr_id)
+        return asked
+
+    async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
+        return await self._desk.status(tenant, request.path_param("queue"))
+
+    async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
+        queues, mode = request.query.get("virtual-queues", ""), request.query.get("mode", "mode2")
+        return await self._desk.estimates(tenant, queues, mode)
+
+    async def _unknown(self, _tenant: str, _request: HttpRequest) -> object:
+        raise HttpError(404, "path-unknown", "the API has no such path")
+
+    async def _step(self, request: HttpRequest) -> CallbackStepReply:
+        step = request.decode(CallbackStep)
+        return await self._changes.step(request.path_param("tenant"), _uuid(request.path_param("id")), step)
+
+    async def _publish(self, request: HttpRequest) -> dict[str, int]:
+        table = request.decode(dict[Annotated[str, Meta(min_length=1, max_length=255)], dict[str, str]])
+        try:
+            await self._catalogue.publish(request.path_param("tenant"), table)
+        except SettingsError as error:
+            raise HttpError(400, "invalid-settings", str(error)) from None
+        self._ctx.log.info("settings_published", services=len(table), corr_id=request.corr_id)
+        return {"services": len(table)}
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise HttpError(404, "callback-unknown", "there is no callback with this id") from None
+
+
+def _view(record: Record, position: int | None, ewt: int | None) -> CallbackView:
+    progress = record.progress
+    wanted = progress.arrived_at if record.desired_at is None else record.desired_at
+    return CallbackView(
+        id=record.id,
+        desired_time=_iso(wanted),
+        callback_state=progress.state.value,
+        callback_reason=progress.reason.value if progress.reason else None,
+        phone_number=record.number,
+        position_in_queue=position,
+        estimated_wait_time=ewt,
+    )
+
+
+def _iso(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

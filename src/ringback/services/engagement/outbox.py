@@ -1,0 +1,121 @@
+"""The outbox: what a committed change has to tell a session, told at least once.
+
+A start is an entry in `NewCallbackStream`, a stop is an event over HTTP; each kind has its own loop, so that
+one side being away does not hold up the other. A row goes when it is told, or when it has become pointless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ringback.domain.callbacks import CallbackSettings
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.engagement.catalogue import Catalogue, Offer
+from ringback.services.engagement.metrics import Metrics
+from ringback.services.engagement.sessions import Sessions
+from ringback.services.engagement.store import Session, Store, Telling
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_IDLE_S = 1.0
+_RETRY_S = 0.5
+_STOP_RETRY_S = 2.0
+_BATCH = 100
+
+
+class Outbox:
+    """Two loops over the outbox's rows; `wake` after a commit that wrote one."""
+
+    def __init__(
+        self, ctx: Context, store: Store, catalogue: Catalogue, sessions: Sessions, metrics: Metrics
+    ) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._catalogue = catalogue
+        self._sessions = sessions
+        self._metrics = metrics
+        self._wakes = (asyncio.Event(), asyncio.Event())
+
+    def start(self) -> None:
+        """Begin; runs until the service stops."""
+        self._ctx.spawn(self._run("start", self._wakes[0]), "outbox-start")
+        self._ctx.spawn(self._run("stop", self._wakes[1]), "outbox-stop")
+
+    def wake(self) -> None:
+        """Look now."""
+        for wake in self._wakes:
+            wake.set()
+
+    async def _run(self, kind: str, wake: asyncio.Event) -> None:
+        tell = self.tell_starts if kind == "start" else self.tell_stops
+        while True:
+            wake.clear()
+            try:
+                if await tell() == _BATCH:
+                    continue
+            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("outbox_waits", kind=kind, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            except Exception:
+                self._ctx.log.exception("outbox_failed", kind=kind)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_S):
+                    await wake.wait()
+
+    async def tell_starts(self) -> int:
+        """Append the entries that are due; returns how many rows were looked at."""
+        async with self._store.transaction() as session:
+            tellings = await session.lock_tellings("start", self._ctx.now(), _BATCH)
+            live = [telling for telling in tellings if _is_current(telling)]
+            offers = [await self._offer(telling, session) for telling in live]
+            try:
+                await asyncio.gather(*map(self._start, live, offers))
+            except (ValkeyUnavailable, ValkeyError):
+                self._metrics.event("CB_SUBMIT_FAILED")
+                raise
+            await session.told([telling.id for telling in tellings])
+        return len(tellings)
+
+    async def _start(self, telling: Telling, offer: Offer) -> None:
+        await self._sessions.start(telling.record, telling.attempt, offer)
+        self._ctx.log.info("attempt_started", callback_id=str(telling.record.id), attempt=telling.attempt)
+
+    async def _offer(self, telling: Telling, session: Session) -> Offer:
+        record = telling.record
+        offer = await self._catalogue.offer(record.tenant, record.service, session)
+        return offer or Offer(CallbackSettings())
+
+    async def tell_stops(self) -> int:
+        """Send the events that are due; returns how many rows were looked at."""
+        async with self._store.transaction() as session:
+            now = self._ctx.now()
+            tellings = await session.lock_tellings("stop", now, _BATCH)
+            told = await asyncio.gather(*[self._stop(telling) for telling in tellings])
+            done = [telling.id for telling, ok in zip(tellings, told, strict=True) if ok]
+            later = [telling.id for telling, ok in zip(tellings, told, strict=True) if not ok]
+            await session.told(done)
+            if later:
+                await session.tell_later(later, now + _STOP_RETRY_S)
+        return len(tellings)
+
+    async def _stop(self, telling: Telling) -> bool:
+        try:
+            await self._sessions.stop(telling.record, telling.attempt, telling.reason)
+        except (HttpFailure, HttpUnavailable) as error:
+            self._ctx.log.warning("stop_not_told", callback_id=str(telling.record.id), error=str(error))
+            return False
+        return True
+
+
+def _is_current(telling: Telling) -> bool:
+    """Whether the attempt to be started still lives: it may have been cancelled in between."""
+    progress = telling.record.progress
+    return progress.live and progress.attempt == telling.attempt

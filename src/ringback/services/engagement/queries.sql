@@ -1,0 +1,105 @@
+-- name: insert_callback
+INSERT INTO engagement.callbacks (
+    id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at, due_at,
+    expires_at, attempt, priority, details
+) VALUES ($1, $2, $3, $4, $5, NULL, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13)
+
+-- name: insert_callback_started
+WITH told AS (
+    INSERT INTO engagement.outbox (kind, callback_id, attempt, next_try_at) VALUES ('start', $1, $11, $6)
+)
+INSERT INTO engagement.callbacks (
+    id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at, due_at,
+    expires_at, attempt, priority, details
+) VALUES ($1, $2, $3, $4, $5, NULL, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13)
+
+-- name: take_idempotency_key
+INSERT INTO engagement.idempotency (tenant, key, body_sha256, callback_id, created_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+RETURNING callback_id
+
+-- name: read_idempotency_key
+SELECT callback_id, body_sha256 FROM engagement.idempotency WHERE tenant = $1 AND key = $2
+
+-- name: forget_idempotency_keys
+DELETE FROM engagement.idempotency WHERE created_at < $1
+
+-- name: read_callback
+SELECT * FROM engagement.callbacks WHERE tenant = $1 AND id = $2
+
+-- name: lock_callback
+SELECT * FROM engagement.callbacks WHERE tenant = $1 AND id = $2 FOR UPDATE
+
+-- name: lock_due
+SELECT * FROM engagement.callbacks
+WHERE state = 'SCHEDULED' AND due_at <= $1
+ORDER BY due_at
+LIMIT $2
+FOR UPDATE SKIP LOCKED
+
+-- name: lock_expired
+SELECT * FROM engagement.callbacks
+WHERE state = 'QUEUED' AND expires_at <= $1
+ORDER BY expires_at
+LIMIT $2
+FOR UPDATE SKIP LOCKED
+
+-- name: next_due
+SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
+
+-- name: update_progress
+UPDATE engagement.callbacks
+SET state = $2, reason = $3, due_at = $4, attempt = $5, step = $6, dialled = $7, dials = $8, last_result = $9,
+    updated_at = $10, heard_at = $10, agent_id = $11, conn_id = $12, position = $13, ewt = $14
+WHERE id = $1
+
+-- name: tell
+INSERT INTO engagement.outbox (kind, callback_id, attempt, reason, next_try_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: lock_outbox
+SELECT o.id AS outbox_id, o.reason AS outbox_reason, o.attempt AS outbox_attempt, c.*
+FROM engagement.outbox o JOIN engagement.callbacks c ON c.id = o.callback_id
+WHERE o.kind = $1 AND o.next_try_at <= $2
+ORDER BY o.next_try_at, o.id
+LIMIT $3
+FOR UPDATE OF o SKIP LOCKED
+
+-- name: delete_outbox
+DELETE FROM engagement.outbox WHERE id = ANY($1::bigint[])
+
+-- name: postpone_outbox
+UPDATE engagement.outbox SET next_try_at = $2 WHERE id = ANY($1::bigint[])
+
+-- name: silent_callbacks
+SELECT * FROM engagement.callbacks
+WHERE state IN ('QUEUED', 'ROUTING', 'PROCESSING') AND heard_at <= $1
+ORDER BY heard_at
+LIMIT $2
+
+-- name: touch_callback
+UPDATE engagement.callbacks SET heard_at = $2 WHERE id = $1 AND heard_at < $2
+
+-- name: live_callbacks
+SELECT * FROM engagement.callbacks
+WHERE state IN ('QUEUED', 'ROUTING', 'PROCESSING') AND tenant = $1
+ORDER BY arrived_at
+LIMIT $2
+
+-- name: latest_callbacks
+SELECT * FROM engagement.callbacks
+WHERE tenant = $1 AND state IN ('SCHEDULED', 'COMPLETED')
+ORDER BY updated_at DESC
+LIMIT $2
+
+-- name: read_settings
+SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 AND service = ANY($2::text[])
+
+-- name: read_service_names
+SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 ORDER BY service
+
+-- name: publish_settings
+INSERT INTO engagement.service_settings (tenant, service, properties, updated_at)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, service) DO UPDATE
+SET properties = excluded.properties, version = service_settings.version + 1, updated_at = excluded.updated_at

@@ -1,0 +1,50 @@
+"""The callback as the service holds it: its request, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ringback.domain.callbacks import Progress
+
+
+class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the request carried beside number, service and time; handed to the session, or only reported."""
+
+    user_data: dict[str, Any] = {}
+    route_point: str = ""
+    offer_type: str = ""
+    offer_timing: str = "<unspecified>"
+    offer_threshold: float | None = None
+    language: str = "en-US"
+    channel: str = ""
+    inbound_vq: str = ""
+    origination_ixn_id: str = "<unspecified>"
+    survey_rp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One callback. Times are seconds since the epoch; `ewt` is seconds, -1 unknown."""
+
+    id: UUID
+    tenant: str
+    service: str
+    number: str
+    created_at: float
+    updated_at: float
+    desired_at: float | None
+    priority: int
+    details: Details
+    progress: Progress
+    agent_id: str = ""
+    conn_id: str = ""
+    position: int | None = None
+    ewt: float | None = None
+
+    def after(self, progress: Progress, now: float) -> Record:
+        """The record with its progress changed at `now`."""
+        return replace(self, progress=progress, updated_at=now)

@@ -1,0 +1,87 @@
+"""Wiring of the engagement service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ringback.runtime.context import Context
+from ringback.runtime.service import Service
+from ringback.services.engagement.access import Access
+from ringback.services.engagement.booking import Booking
+from ringback.services.engagement.catalogue import Catalogue
+from ringback.services.engagement.changes import Changes
+from ringback.services.engagement.http import EngagementHttp
+from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.metrics import Metrics
+from ringback.services.engagement.outbox import Outbox
+from ringback.services.engagement.picture import Painter
+from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.scheduler import Scheduler
+from ringback.services.engagement.sessions import Sessions
+from ringback.services.engagement.settings import EngagementSettings
+from ringback.services.engagement.status import StatusPage
+from ringback.services.engagement.store import Store
+from ringback.services.engagement.waits import WaitTimes
+
+
+class EngagementService(Service):
+    """Listens on HTTP 3050."""
+
+    name = "engagement"
+    settings_type = EngagementSettings
+    needs_postgres = True
+
+    def __init__(self, ctx: Context, settings: EngagementSettings) -> None:
+        super().__init__(ctx, settings)
+        store = Store(ctx)
+        catalogue = Catalogue(ctx, store, settings.settings_cache_s)
+        sessions = Sessions(ctx, settings.applications)
+        self._waits = WaitTimes(ctx)
+        self._keys = ApiKeys(ctx, settings.key_cache_s)
+        self._access = Access(ctx)
+        metrics = Metrics(ctx, self._gauges())
+        self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
+        changes = Changes(ctx, store, catalogue, self._outbox.wake)
+        self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
+        self._http = EngagementHttp(
+            ctx,
+            settings,
+            store=store,
+            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake),
+            changes=changes,
+            catalogue=catalogue,
+            desk=QueueDesk(ctx, catalogue, self._waits),
+            keys=self._keys,
+            metrics=metrics,
+        )
+        self._status = StatusPage(
+            ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
+        )
+        self._status.add_routes(self._http.server)
+
+    async def start(self) -> None:
+        """Listen, then look after what lies in the database."""
+        await self._http.server.start()
+        self._outbox.start()
+        self.scheduler.start()
+
+    async def drain(self) -> None:
+        """Let the streams of the status page end."""
+        self._status.end()
+
+    async def stop(self) -> None:
+        """Close the listener."""
+        self._status.end()
+        await self._http.server.stop()
+
+    def _gauges(self) -> dict[str, Callable[[], bool]]:
+        ctx = self.ctx
+        return {
+            "GES_HEALTH": lambda: ctx.ready and all(ctx.checks().values()),
+            "REDIS_CONNECTION": lambda: ctx.valkey.connected,
+            "ORS_REDIS_STATUS": lambda: ctx.valkey.connected,
+            "GWS_AUTH_STATUS": lambda: self._access.auth_reachable,
+            "GWS_ENV_STATUS": lambda: self._keys.reachable,
+            "GWS_CONFIG_STATUS": lambda: self._access.configuration_reachable,
+            "ALL_URS_DOWN": lambda: self._waits.reachable,
+        }

@@ -1,0 +1,276 @@
+"""Callbacks in PostgreSQL: the truth about each, and the outbox written in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from ringback.domain.callbacks import DialResult, Effect, Progress, Reason, StartAttempt, State
+from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
+from ringback.services.engagement.records import Details, Record
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+QUERIES = load_queries("ringback.services.engagement")
+_ACQUIRE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One row of the outbox with its callback: the session of `attempt` is to be started or stopped."""
+
+    id: int
+    attempt: int
+    reason: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """An Idempotency-Key with the hash of the body that came with it."""
+
+    key: str
+    body_sha256: bytes
+
+
+class KeyReusedError(ValueError):
+    """The key was used before with another body."""
+
+
+class Store:
+    """Named queries over the pool; PostgresUnavailable when the database is away."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """One transaction; committed when the block ends without an exception."""
+        async with self._connection() as connection, connection.transaction():
+            yield Session(connection)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Session]:
+        """A session for a single query, which is a transaction by itself."""
+        async with self._connection() as connection:
+            yield Session(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        self._ctx.connections.count("ges-16", sent=1)
+        try:
+            async with self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection:
+                yield connection
+        except Exception as error:
+            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
+                raise
+            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+
+
+class Session:
+    """One transaction's queries."""
+
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
+        self._connection = connection
+
+    async def insert(self, record: Record, effects: Sequence[Effect]) -> None:
+        """Write a new callback with the start of its first attempt, if there is one."""
+        progress = record.progress
+        query = "insert_callback_started" if effects else "insert_callback"
+        await self._connection.execute(
+            QUERIES[query],
+            record.id,
+            record.tenant,
+            record.service,
+            record.number,
+            progress.state.value,
+            _moment(record.created_at),
+            _maybe_moment(record.desired_at),
+            _moment(progress.arrived_at),
+            _maybe_moment(progress.due_at),
+            _moment(progress.expires_at),
+            progress.attempt,
+            record.priority,
+            msgspec.json.encode(record.details).decode(),
+        )
+
+    async def take_key(self, tenant: str, use: KeyUse, callback_id: UUID, now: float) -> UUID:
+        """The id of the callback that belongs to a key: `callback_id` if the key is new.
+
+        Waits for another transaction that holds the same key. Raises KeyReusedError.
+        """
+        taken = await self._connection.fetchval(
+            QUERIES["take_idempotency_key"], tenant, use.key, use.body_sha256, callback_id, _moment(now)
+        )
+        if taken is not None:
+            return callback_id
+        known = await self.known_key(tenant, use)
+        assert known is not None, "a key that cannot be taken is there"
+        return known
+
+    async def known_key(self, tenant: str, use: KeyUse) -> UUID | None:
+        """The id of the callback that was made with a key; raises KeyReusedError."""
+        row = await self._connection.fetchrow(QUERIES["read_idempotency_key"], tenant, use.key)
+        if row is None:
+            return None
+        if row["body_sha256"] != use.body_sha256:
+            raise KeyReusedError("this Idempotency-Key came with another request before")
+        known: UUID = row["callback_id"]
+        return known
+
+    async def read(self, tenant: str, callback_id: UUID, *, lock: bool = False) -> Record | None:
+        """One callback of a tenant; `lock` keeps it from changing until the transaction ends."""
+        query = QUERIES["lock_callback" if lock else "read_callback"]
+        row = await self._connection.fetchrow(query, tenant, callback_id)
+        return None if row is None else _record(row)
+
+    async def lock_due(self, now: float, limit: int) -> list[Record]:
+        """Scheduled callbacks whose time has come and that no other node holds."""
+        return _records(await self._connection.fetch(QUERIES["lock_due"], _moment(now), limit))
+
+    async def lock_expired(self, now: float, limit: int) -> list[Record]:
+        """Queued callbacks whose time to live is over and that no other node holds."""
+        return _records(await self._connection.fetch(QUERIES["lock_expired"], _moment(now), limit))
+
+    async def next_due(self) -> float | None:
+        """When the next scheduled callback becomes due."""
+        return _maybe_seconds(await self._connection.fetchval(QUERIES["next_due"]))
+
+    async def silent(self, before: float, limit: int) -> list[Record]:
+        """Live callbacks whose sessions have not been heard of since `before`."""
+        return _records(await self._connection.fetch(QUERIES["silent_callbacks"], _moment(before), limit))
+
+    async def touch(self, record: Record, now: float) -> None:
+        """Note that the session of a callback was there at `now`."""
+        await self._connection.execute(QUERIES["touch_callback"], record.id, _moment(now))
+
+    async def shown(self, tenant: str, limit: int) -> list[Record]:
+        """For people who watch: live callbacks in the order of the line, then others that changed last."""
+        live = _records(await self._connection.fetch(QUERIES["live_callbacks"], tenant, limit))
+        return live + _records(await self._connection.fetch(QUERIES["latest_callbacks"], tenant, limit))
+
+    async def save(self, record: Record, effects: Iterable[Effect]) -> None:
+        """Write the changed progress and what its session is to be told."""
+        progress = record.progress
+        await self._connection.execute(
+            QUERIES["update_progress"],
+            record.id,
+            progress.state.value,
+            progress.reason.value if progress.reason else None,
+            _maybe_moment(progress.due_at),
+            progress.attempt,
+            progress.step,
+            progress.dialled,
+            progress.dials,
+            progress.last_result.value if progress.last_result else None,
+            _moment(record.updated_at),
+            record.agent_id,
+            record.conn_id,
+            record.position,
+            record.ewt,
+        )
+        for effect in effects:
+            await self._tell(record, effect)
+
+    async def start_again(self, record: Record, now: float) -> None:
+        """Put the start of the running attempt into the outbox once more."""
+        await self._tell(record.after(record.progress, now), StartAttempt(record.progress.attempt))
+
+    async def _tell(self, record: Record, effect: Effect) -> None:
+        kind, reason = ("start", "") if isinstance(effect, StartAttempt) else ("stop", effect.reason.value)
+        await self._connection.execute(
+            QUERIES["tell"], kind, record.id, effect.attempt, reason, _moment(record.updated_at)
+        )
+
+    async def lock_tellings(self, kind: str, now: float, limit: int) -> list[Telling]:
+        """Rows of the outbox that no other node holds, oldest first."""
+        rows = await self._connection.fetch(QUERIES["lock_outbox"], kind, _moment(now), limit)
+        return [
+            Telling(row["outbox_id"], row["outbox_attempt"], row["outbox_reason"], _record(row))
+            for row in rows
+        ]
+
+    async def told(self, ids: Sequence[int]) -> None:
+        """Remove rows of the outbox."""
+        await self._connection.execute(QUERIES["delete_outbox"], list(ids))
+
+    async def tell_later(self, ids: Sequence[int], at: float) -> None:
+        """Try rows of the outbox again at `at`."""
+        await self._connection.execute(QUERIES["postpone_outbox"], list(ids), _moment(at))
+
+    async def forget_keys(self, before: float) -> None:
+        """Remove Idempotency-Keys older than `before`."""
+        await self._connection.execute(QUERIES["forget_idempotency_keys"], _moment(before))
+
+    async def settings(self, tenant: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Published properties by service name."""
+        rows = await self._connection.fetch(QUERIES["read_settings"], tenant, list(names))
+        return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
+
+    async def all_settings(self, tenant: str) -> dict[str, dict[str, str]]:
+        """Published properties of every service of a tenant."""
+        rows = await self._connection.fetch(QUERIES["read_service_names"], tenant)
+        return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
+
+    async def publish(self, tenant: str, service: str, properties: dict[str, str], now: float) -> None:
+        """Replace the properties of one service."""
+        encoded = msgspec.json.encode(properties).decode()
+        await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _maybe_moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)
+
+
+def _maybe_seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _records(rows: Sequence[Any]) -> list[Record]:
+    return [_record(row) for row in rows]
+
+
+def _record(row: Any) -> Record:
+    return Record(
+        id=row["id"],
+        tenant=row["tenant"],
+        service=row["service"],
+        number=row["number"],
+        created_at=row["created_at"].timestamp(),
+        updated_at=row["updated_at"].timestamp(),
+        desired_at=_maybe_seconds(row["desired_at"]),
+        priority=row["priority"],
+        details=msgspec.json.decode(row["details"], type=Details),
+        progress=_progress(row),
+        agent_id=row["agent_id"],
+        conn_id=row["conn_id"],
+        position=row["position"],
+        ewt=row["ewt"],
+    )
+
+
+def _progress(row: Any) -> Progress:
+    return Progress(
+        state=State(row["state"]),
+        arrived_at=row["arrived_at"].timestamp(),
+        expires_at=row["expires_at"].timestamp(),
+        due_at=_maybe_seconds(row["due_at"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        attempt=row["attempt"],
+        step=row["step"],
+        dialled=row["dialled"],
+        dials=row["dials"],
+        last_result=DialResult(row["last_result"]) if row["last_result"] else None,
+    )

@@ -1,0 +1,75 @@
+"""Estimated wait times, asked of the tenant's router."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from ringback.contracts.routing import QueueView, WaitTime
+from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+Mode = Literal["mode1", "mode2", "mode3"]
+_METHODS: dict[Mode, str] = {"mode1": "urs", "mode2": "urs2", "mode3": "stat"}
+_ANYBODY = "max"
+NO_AGENTS = -2
+_MESSAGES = {0: "Successful", -1: "No interactions yet", NO_AGENTS: "No agents are logged in"}
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One item of `GET /engagement/v3/estimated-wait-time`; `estimated_wait_time` is in seconds."""
+
+    virtual_queue: str
+    estimated_wait_time: int
+    message: str
+    result_code: int
+
+
+class WaitTimes:
+    """Asks the tenant's router."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._waits = HttpClient(ctx, "tenant", "ewt", connection="ges-13", timeout_s=2.0)
+        self._queues = HttpClient(ctx, "tenant", timeout_s=2.0)
+        self.reachable = True
+
+    async def estimate(self, tenant: str, queue: str, mode: Mode = "mode2") -> Estimate:
+        """The wait of somebody who arrives now; HttpError 400 when there is no such queue."""
+        found = await self._ask(tenant, queue, _ANYBODY, mode)
+        if found is None:
+            raise HttpError(400, "unknown-service", "no virtual queue has this name")
+        code = 0 if found.ewt >= 0 else await self._why_unknown(tenant, queue)
+        return Estimate(
+            virtual_queue=queue,
+            estimated_wait_time=max(-1, round(found.ewt)),
+            message=_MESSAGES[code],
+            result_code=code,
+        )
+
+    async def of_session(self, tenant: str, queue: str, session_id: str) -> WaitTime | None:
+        """Position and wait of one interaction; None when the router does not have it."""
+        return await self._ask(tenant, queue, session_id, "mode2")
+
+    async def _ask(self, tenant: str, queue: str, interaction: str, mode: Mode) -> WaitTime | None:
+        query = urlencode({"tenant": tenant, "aqt": _METHODS[mode]})
+        path = f"/urs/call/{quote(interaction, safe='')}/lvq/{quote(queue, safe='')}?{query}"
+        self.reachable = True
+        try:
+            return await self._waits.get(path, WaitTime)
+        except HttpUnavailable:
+            self.reachable = False
+            raise
+        except HttpFailure as failure:
+            if failure.status == 404:
+                return None
+            raise
+
+    async def _why_unknown(self, tenant: str, queue: str) -> int:
+        """-1: nothing has passed through the queue yet; -2: nobody is logged in to serve it."""
+        queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
+        logged_in = any(view.agents_logged_in for view in queues if view.queue == queue)
+        return -1 if logged_in else NO_AGENTS

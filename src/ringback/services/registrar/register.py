@@ -1,0 +1,95 @@
+"""The answer to a REGISTER: whose it is, whether the password is right, what is stored (RFC 3261 10.3)."""
+
+from __future__ import annotations
+
+import os
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.sip import HEADER_TENANT
+from ringback.domain.configuration import Extension
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.registrar.bindings import Refused, contact_lines, read_wish
+from ringback.services.registrar.store import BindingStore, Stored
+from ringback.sip import Request, SipParseError
+from ringback.sip.digest import DigestServer, Verdict
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.registrar.settings import RegistrarSettings
+
+Headers = list[tuple[str, str]]
+Answer = tuple[int, str | None, Headers]
+ALLOW = "OPTIONS, REGISTER"
+
+
+class RegisterHandler:
+    """Handles REGISTER for every tenant."""
+
+    def __init__(self, ctx: Context, settings: RegistrarSettings, secret: bytes) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._secret = secret
+        self._config = ConfigClient(ctx, "voice-32")
+        self._realms: dict[str, DigestServer] = {}
+        self.store = BindingStore(ctx, settings.max_bindings)
+
+    async def answer(self, request: Request) -> Answer:
+        """Status, reason and headers of the response."""
+        try:
+            return await self._register(request)
+        except Refused as refused:
+            return refused.status, refused.reason, list(refused.headers)
+        except SipParseError as error:
+            return error.status, None, []
+        except (HttpUnavailable, HttpFailure, ValkeyUnavailable) as error:
+            self._ctx.log.warning("register_dependency_away", error=repr(error))
+            return 503, None, [("Retry-After", "5")]
+
+    async def _register(self, request: Request) -> Answer:
+        if not request.to.uri.is_sip:
+            raise Refused(400, "To is not a SIP URI")
+        dn = request.to.uri.number
+        tenant = request.get(HEADER_TENANT) or self._ctx.common.tenants[0]
+        found = await self._config.tenant(tenant)
+        if found is None or not dn:
+            raise Refused(404)
+        extension = await self._config.dn(tenant, dn)
+        challenge = self._check(
+            request, found.domain, extension if isinstance(extension, Extension) else None
+        )
+        if challenge is not None:
+            return challenge
+        stored = await self._apply(request, tenant, dn)
+        now = self._ctx.now()
+        headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
+        return 200, None, [*headers, ("Date", formatdate(now, usegmt=True))]
+
+    def _check(self, request: Request, realm: str, extension: Extension | None) -> Answer | None:
+        """A challenge, or None if the credentials are right; unknown numbers are challenged like known."""
+        server = self._realms.get(realm)
+        if server is None:
+            server = self._realms[realm] = DigestServer(realm, self._secret, self._settings.nonce_s)
+        given = request.get_all("Authorization")
+        verdict = Verdict.WRONG
+        if extension is not None:
+            hashes = {"MD5": extension.ha1_md5, "SHA-256": extension.ha1_sha256}
+            known = {name: value for name, value in hashes.items() if value}
+            user = extension.user or extension.id
+            verdict = server.check(given, request.method, user, known, self._ctx.now())
+        if given and verdict is Verdict.WRONG:
+            self._ctx.log.info("register_refused", dn=request.to.uri.number)
+        if verdict is Verdict.OK:
+            return None
+        stale = verdict is Verdict.STALE
+        challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=stale)
+        return 401, None, [("WWW-Authenticate", value) for value in challenges]
+
+    async def _apply(self, request: Request, tenant: str, dn: str) -> Stored:
+        wish = read_wish(request, self._ctx.now(), self._settings)
+        if wish.remove_all:
+            return await self.store.remove_all(tenant, dn, request.call_id, request.cseq.number)
+        reason = "unregistered" if any(not change.expires_at for change in wish.changes) else ""
+        return await self.store.apply(tenant, dn, wish.changes, reason)

@@ -1,0 +1,96 @@
+"""Wiring of the registrar."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from prometheus_client import Counter
+
+from ringback.contracts.telephony import SipNode
+from ringback.runtime.context import Context
+from ringback.runtime.directory import announce, withdraw
+from ringback.runtime.http import HttpServer
+from ringback.runtime.service import Service
+from ringback.runtime.settings import ServiceSettings
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.registrar.register import ALLOW, RegisterHandler
+from ringback.services.registrar.settings import RegistrarSettings
+from ringback.sip import Request
+from ringback.sip.digest import nonce_key
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.exchange import ServerTransaction
+
+_LEASE_S = 6.0
+_ANNOUNCE_S = 2.0
+
+
+class RegistrarService(Service):
+    """Listens on SIP/TCP 5066 behind sip_proxy."""
+
+    name = "registrar"
+    settings_type = RegistrarSettings
+
+    def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
+        super().__init__(ctx, settings)
+        assert isinstance(settings, RegistrarSettings)
+        self._settings = settings
+        self._handler = RegisterHandler(
+            ctx, settings, nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        )
+        self._endpoint = SipEndpoint(self._on_request, user_agent="Ringback registrar")
+        self._http = HttpServer(ctx)
+        self._answers = Counter(
+            "registrar_register_count", "REGISTER requests by answer", ("status",), registry=ctx.metrics
+        )
+        self._ignored = Counter(
+            "registrar_ignored_request", "Requests of other methods", registry=ctx.metrics
+        )
+
+    async def start(self) -> None:
+        """Listen, look for bindings that end, tell the directory."""
+        await self._http.start()
+        bound = await self._endpoint.listen_tcp(*self.ctx.address("registrar", "sip"))
+        self.ctx.bound("sip", bound)
+        await self._announce(bound)
+        self.ctx.spawn(self._keep_announced(bound), "announce")
+        self.ctx.spawn(self._sweep(), "sweep")
+
+    async def stop(self) -> None:
+        """Leave the directory and close."""
+        if self.ctx.valkey.connected:
+            await withdraw(self.ctx.valkey, "registrar", self.ctx.node)
+        await self._endpoint.close()
+        await self._http.stop()
+
+    async def _on_request(self, tx: ServerTransaction, request: Request) -> None:
+        if not tx.can_respond:
+            return
+        if request.method == "REGISTER":
+            status, reason, headers = await self._handler.answer(request)
+            self._answers.labels(str(status)).inc()
+            tx.reply(status, reason, headers=headers)
+            return
+        self._ignored.inc()
+        tx.reply(200 if request.method == "OPTIONS" else 405, headers=[("Allow", ALLOW)])
+
+    async def _announce(self, bound: tuple[str, int]) -> None:
+        entry = SipNode(node=self.ctx.node, sip_host=bound[0], sip_port=bound[1])
+        await announce(self.ctx.valkey, "registrar", self.ctx.node, entry, _LEASE_S)
+
+    async def _keep_announced(self, bound: tuple[str, int]) -> None:
+        while True:
+            await asyncio.sleep(_ANNOUNCE_S)
+            try:
+                await self._announce(bound)
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self.ctx.log.warning("announce_failed", error=str(error))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_s)
+            try:
+                for tenant in self.ctx.common.tenants:
+                    await self._handler.store.sweep(tenant)
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self.ctx.log.warning("sweep_failed", error=str(error))

@@ -1,0 +1,16 @@
+"""Settings of the registrar."""
+
+from typing import Annotated
+
+from ringback.runtime.settings import Doc, ServiceSettings
+
+
+class RegistrarSettings(ServiceSettings, frozen=True, kw_only=True):
+    """What the registrar can be told."""
+
+    default_expires_s: Annotated[int, Doc("seconds a binding lives if the phone does not say")] = 3600
+    min_expires_s: Annotated[int, Doc("seconds; shorter wishes are answered 423")] = 10
+    max_expires_s: Annotated[int, Doc("seconds; longer wishes are cut to this")] = 7200
+    max_bindings: Annotated[int, Doc("bindings that one number may have")] = 10
+    nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
+    sweep_s: Annotated[float, Doc("seconds between looks for bindings that ended by themselves")] = 1.0

@@ -1,0 +1,81 @@
+"""Bindings in Valkey: each change is one script, together with the event that it causes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ringback.contracts.events import TOPIC_REGISTRAR, DnEvent, dns_stream
+from ringback.contracts.sip import Binding, bindings_key, expiries_key
+from ringback.runtime.streams import MAXLEN
+from ringback.runtime.valkey import Script
+from ringback.services.registrar.bindings import Change, Refused
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_SCRIPT = Script(files(__package__).joinpath("bindings.lua").read_text(encoding="utf-8"))
+_SWEEP_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The bindings after a change, and the event that it caused."""
+
+    bindings: list[Binding]
+    event: DnEvent | None
+
+
+class BindingStore:
+    """The bindings of every tenant."""
+
+    def __init__(self, ctx: Context, max_bindings: int) -> None:
+        self._ctx = ctx
+        self._state = ctx.valkey.using("voice-36")
+        self._max = max_bindings
+
+    async def apply(self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str = "") -> Stored:
+        """Set and remove bindings. Raises Refused (500 out of order, 403 too many), ValkeyUnavailable."""
+        now = self._ctx.now()
+        keys = (bindings_key(tenant, dn), expiries_key(tenant), dns_stream(tenant))
+        event = DnEvent(id="", time=now, tenant=tenant, server=self._ctx.node, this_dn=dn, reason=reason)
+        given = msgspec.json.encode(changes).decode()
+        template = msgspec.json.encode(event).decode()
+        args = (int(now * 1000), dn, given, self._max, template, MAXLEN)
+        verdict, _, _, sent, *rows = await self._state.script(_SCRIPT, keys, args)
+        if verdict == b"out_of_order":
+            raise Refused(500, "CSeq out of order")
+        if verdict == b"too_many":
+            raise Refused(403, "Too many bindings")
+        stored = Stored(
+            [msgspec.json.decode(row, type=Binding) for row in rows],
+            msgspec.json.decode(sent, type=DnEvent) if sent else None,
+        )
+        await self._report(stored.event)
+        return stored
+
+    async def remove_all(self, tenant: str, dn: str, call_id: str, cseq: int) -> Stored:
+        """Remove every binding. Raises as `apply`."""
+        flat = await self._state.call("HKEYS", bindings_key(tenant, dn))
+        changes = tuple(Change(field.decode(), call_id, cseq, 0, "") for field in flat)
+        return await self.apply(tenant, dn, changes, "unregistered")
+
+    async def sweep(self, tenant: str) -> int:
+        """Take DNs out of service whose last binding has ended; returns how many."""
+        now = int(self._ctx.now() * 1000)
+        ended = await self._state.call(
+            "ZRANGEBYSCORE", expiries_key(tenant), "-inf", now, "LIMIT", 0, _SWEEP_BATCH
+        )
+        for dn in ended:
+            await self.apply(tenant, dn.decode(), (), "expired")
+        return len(ended)
+
+    async def _report(self, event: DnEvent | None) -> None:
+        if event is None:
+            return
+        self._ctx.connections.count("voice-52", sent=1)
+        self._ctx.log.info("dn_event", event_id=event.id, dn=event.this_dn, reason=event.reason)
+        await self._ctx.kafka.publish(TOPIC_REGISTRAR, event.this_dn, event, connection="voice-53")

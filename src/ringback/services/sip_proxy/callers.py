@@ -1,0 +1,133 @@
+"""Who is calling: a phone that proves it by digest, a trunk by its address, or nobody we know."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.domain.configuration import DN, Extension, Tenant, Trunk
+from ringback.sip import Request
+from ringback.sip.digest import DigestServer, Verdict
+from ringback.sip.transport import Source
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller that is let in; `origin` is `dn=1001` or `trunk=carrier`."""
+
+    tenant: str
+    origin: str
+
+    @property
+    def is_trunk(self) -> bool:
+        """True for a carrier."""
+        return self.origin.startswith("trunk=")
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A caller that is turned away, or asked for credentials."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Numbers:
+    """The extensions and trunks of a tenant, indexed; built anew only when the configuration has changed."""
+
+    def __init__(self, dns: list[DN]) -> None:
+        self.dns = dns
+        self.extensions = {dn.id: dn for dn in dns if isinstance(dn, Extension)}
+        self.trunks = {dn.id: dn for dn in dns if isinstance(dn, Trunk)}
+        self._networks: list[tuple[Network, Trunk]] = [
+            (network, trunk) for trunk in self.trunks.values() for network in _networks(trunk)
+        ]
+
+    def trunk_at(self, host: str, port: int) -> Trunk | None:
+        """The trunk that an address belongs to; one whose gateway is exactly there comes first."""
+        address = ipaddress.ip_address(host)
+        found = [trunk for network, trunk in self._networks if address in network]
+        for trunk in found:
+            if any(gateway.host == host and gateway.port == port for gateway in trunk.gateways):
+                return trunk
+        return found[0] if found else None
+
+
+def _networks(trunk: Trunk) -> list[Network]:
+    networks: list[Network] = []
+    for text in trunk.addresses:
+        try:
+            networks.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            continue
+    return networks
+
+
+class Callers:
+    """Knows the tenants' numbers and checks credentials."""
+
+    def __init__(self, ctx: Context, key: bytes, nonce_s: float) -> None:
+        self._ctx = ctx
+        self._key = key
+        self._nonce_s = nonce_s
+        self._config = ConfigClient(ctx, "voice-23")
+        self._numbers: dict[str, Numbers] = {}
+        self._realms: dict[str, DigestServer] = {}
+
+    async def numbers(self, tenant: str) -> Numbers:
+        """The numbers of a tenant. Raises HttpUnavailable, HttpFailure."""
+        dns = await self._config.dns(tenant)
+        known = self._numbers.get(tenant)
+        if known is None or known.dns is not dns:
+            known = self._numbers[tenant] = Numbers(dns)
+        return known
+
+    async def tenant_of(self, *hosts: str) -> Tenant | None:
+        """The tenant whose domain is one of these hosts; the first one for an address of the platform."""
+        tenants = await self._config.tenants()
+        for host in hosts:
+            for tenant in tenants:
+                if tenant.domain.lower() == host.lower():
+                    return tenant
+        first = self._ctx.common.tenants[0]
+        return next((tenant for tenant in tenants if tenant.id == first), None)
+
+    async def identify(self, request: Request, source: Source) -> Caller | Turned:
+        """Say who sent an INVITE. Raises HttpUnavailable, HttpFailure, SipParseError."""
+        sender = request.from_.uri
+        tenant = await self.tenant_of(sender.host, request.uri.host, request.to.uri.host)
+        if tenant is not None and sender.is_sip:
+            extension = (await self.numbers(tenant.id)).extensions.get(sender.number)
+            if extension is not None:
+                return self._challenge(request, tenant, extension)
+        for name in self._ctx.common.tenants:
+            trunk = (await self.numbers(name)).trunk_at(source.host, source.port)
+            if trunk is not None:
+                return Caller(name, f"trunk={trunk.id}")
+        return Turned(403)
+
+    def _challenge(self, request: Request, tenant: Tenant, extension: Extension) -> Caller | Turned:
+        server = self._realms.get(tenant.domain)
+        if server is None:
+            server = self._realms[tenant.domain] = DigestServer(tenant.domain, self._key, self._nonce_s)
+        verdict = self._verify(request, server, extension)
+        if verdict is Verdict.OK:
+            return Caller(tenant.id, f"dn={extension.id}")
+        challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=verdict is Verdict.STALE)
+        return Turned(407, [("Proxy-Authenticate", value) for value in challenges])
+
+    def _verify(self, request: Request, server: DigestServer, extension: Extension) -> Verdict:
+        hashes = {"MD5": extension.ha1_md5, "SHA-256": extension.ha1_sha256}
+        known = {name: value for name, value in hashes.items() if value}
+        given = request.get_all("Proxy-Authorization")
+        user = extension.user or extension.id
+        return server.check(given, request.method, user, known, self._ctx.now())

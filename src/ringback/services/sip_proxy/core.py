@@ -1,0 +1,182 @@
+"""What both faces of the proxy share: sending, counting, refusing, ending."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ringback.contracts.events import TOPIC_SIP_PROXY
+from ringback.contracts.sip import ProxyReport
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.sip_proxy.admission import Admission, Limits
+from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.metrics import ProxyMetrics
+from ringback.services.sip_proxy.nodes import NodeDirectory
+from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
+from ringback.sip import Request, Response
+from ringback.sip.digest import nonce_key
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.exchange import ClientTransaction, ServerTransaction
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.sip_proxy.settings import SipProxySettings
+
+ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
+"""The row of the connections' table that a message to or from such a peer counts for."""
+ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
+
+
+class ProxyCore:
+    """The parts of the proxy; `Edge` and `Inside` decide with them where a request goes."""
+
+    def __init__(self, ctx: Context, settings: SipProxySettings) -> None:
+        self.ctx = ctx
+        self.settings = settings
+        self.timer_c_s = settings.timer_c_s
+        self.metrics = ProxyMetrics(ctx.metrics)
+        self.directory = NodeDirectory(ctx, settings.directory_s)
+        key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.callers = Callers(ctx, key, settings.nonce_s)
+        self.admission = Admission(
+            Limits(
+                per_second=settings.calls_per_second,
+                burst=settings.call_burst,
+                calls=settings.max_calls,
+                calls_total=settings.max_calls_total,
+                max_call_s=settings.max_call_s,
+            )
+        )
+        self.idle = asyncio.Event()
+        """Set each time the last call that came in from outside has ended."""
+        self.endpoints: dict[str, SipEndpoint] = {}
+        self.edge = Side("edge", "", 0)
+        self.inside = Side("inside", "", 0)
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Both faces."""
+        return (self.edge, self.inside)
+
+    # Lines, as `Forwarding` needs them
+
+    def send(
+        self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
+    ) -> ClientTransaction:
+        """Send on the target's side, with its own Via."""
+        self._count_forwarded(request, target)
+        endpoint = self.endpoints[target.side]
+        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+
+    def random(self) -> str:
+        """Something unique for a branch."""
+        return self.endpoints["edge"].ids.tag()
+
+    def unreachable(self, target: Target) -> None:
+        """A target did not answer: others come first for a while."""
+        self.ctx.log.warning("target_unreachable", target=str(target))
+        if target.role in ("node", "media", "registrar"):
+            self.directory.distrust(target.name, self.ctx.monotonic())
+
+    def answered(self, target: Target, response: Response) -> None:
+        """A response came from a target."""
+        self.metrics.responses.labels(f"{response.status // 100}xx").inc()
+        self.count(target.role, received=1)
+
+    def call_ended(self, call_id: str) -> None:
+        """A call from outside is over, or never came about."""
+        self.admission.ended(call_id)
+        if not self.admission.calls:
+            self.idle.set()
+
+    # Counting
+
+    def count(self, role: str, *, sent: int = 0, received: int = 0) -> None:
+        """Count a message for its row of the connections' table."""
+        row = ROWS.get(role)
+        if row is not None:
+            self.ctx.connections.count(row, sent=sent, received=received)
+
+    def _count_forwarded(self, request: Request, target: Target) -> None:
+        self.count(target.role, sent=1)
+        direction = "to" if target.role == "node" else "from"
+        node = target.name if target.role == "node" else ""
+        self.metrics.forwarded.labels(request.method, direction, node).inc()
+
+    # Doing
+
+    def refused(self, tx: ServerTransaction, request: Request) -> bool:
+        """True if the request is answered already: hops (483), loop (482), extensions (420) (16.3)."""
+        if request.max_forwards == 0:
+            return self._refuse(tx, 483)
+        if loops(request, self.sides):
+            return self._refuse(tx, 482)
+        wanted = request.get("Proxy-Require")
+        if wanted is not None and request.method not in ("ACK", "CANCEL"):
+            return self._refuse(tx, 420, [("Unsupported", wanted)])
+        return False
+
+    def _refuse(
+        self, tx: ServerTransaction, status: int, headers: list[tuple[str, str]] | None = None
+    ) -> bool:
+        if tx.can_respond:
+            self.reply(tx, status, headers)
+        return True
+
+    def reply(self, tx: ServerTransaction, status: int, headers: list[tuple[str, str]] | None = None) -> None:
+        """Answer as the proxy itself."""
+        self.metrics.self_processed.inc()
+        tx.reply(status, headers=headers or [])
+
+    def forward(
+        self,
+        tx: ServerTransaction,
+        request: Request,
+        groups: list[list[Target]],
+        *,
+        role: str,
+        to_edge: bool,
+        done: Callable[[Outcome], None],
+    ) -> None:
+        """Send a request on; `role` is what sent it, `to_edge` says that the responses go outside."""
+        self.count(role, received=1)
+
+        def finished(outcome: Outcome) -> None:
+            self.count(role, sent=1)
+            done(outcome)
+
+        Forwarding(self, tx, request, groups, to_edge=to_edge, done=finished).start()
+
+    def forward_ack(self, request: Request, target: Target) -> None:
+        """Send the ACK of a 2xx on; it has no transaction."""
+        copy = onward(request)
+        if target.side == "edge":
+            strip_private(copy)
+        self._count_forwarded(copy, target)
+        self.endpoints[target.side].send_ack(copy, target.destination)
+
+    def report(self, tenant: str, request: Request, origin: str, outcome: Outcome) -> None:
+        """Tell Kafka how an INVITE ended."""
+        answered = outcome.status < 300
+        turned = outcome.target is None
+        event = ProxyReport(
+            id="InviteAnswered" if answered else "InviteRejected" if turned else "InviteFailed",
+            time=self.ctx.now(),
+            tenant=tenant,
+            server=self.ctx.node,
+            call_id=request.call_id,
+            origin=origin,
+            target=str(outcome.target) if outcome.target else "",
+            status=outcome.status,
+            attempts=outcome.attempts,
+        )
+        self.ctx.spawn(self._publish(event), "report")
+
+    async def _publish(self, event: ProxyReport) -> None:
+        try:
+            await self.ctx.kafka.publish(TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60")
+        except (ValkeyUnavailable, ValkeyError) as error:
+            self.ctx.log.warning("report_lost", error=str(error))

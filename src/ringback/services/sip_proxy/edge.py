@@ -1,0 +1,175 @@
+"""The outer face: phones and trunks come in here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Awaitable
+
+from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.services.sip_proxy.admission import RateLimit
+from ringback.services.sip_proxy.callers import Caller, Turned
+from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.forwarding import Outcome, Target
+from ringback.services.sip_proxy.routes import Mark, Taken, strip_private, take_routes
+from ringback.sip import Request, Response, SipParseError, response_to
+from ringback.sip.exchange import ServerTransaction
+from ringback.sip.transport import Destination, Source
+
+_NO_NODE_RETRY_S = 5
+
+
+class Edge:
+    """Decides about requests from outside: they go to the registrar or to a cluster node, nowhere else."""
+
+    def __init__(self, core: ProxyCore) -> None:
+        self._core = core
+        self._ctx = core.ctx
+        rate = core.settings.registers_per_second
+        self._others = RateLimit(rate, 2 * rate)
+        in_dialogs = core.settings.requests_per_second
+        self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
+
+    def admit(self, request: Request, source: Source) -> Response | None:
+        """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
+        now = self._ctx.monotonic()
+        if request.to_tag is not None:
+            wait = math.ceil(self._in_dialogs.wait(source.host, now))
+        elif request.method == "INVITE":
+            wait = self._core.admission.admit(source.host, request.call_id, now)
+        else:
+            wait = math.ceil(self._others.wait(source.host, now))
+        if not wait:
+            return None
+        self._core.metrics.rejected.inc()
+        # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
+        seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
+        tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
+        return response_to(request, 503, to_tag=tag, headers=[("Retry-After", str(wait))])
+
+    def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """A request from outside; what needs no look-up is done at once."""
+        core = self._core
+        core.metrics.requests.labels(request.method, "edge").inc()
+        if core.refused(tx, request):
+            if request.to_tag is None:
+                core.call_ended(request.call_id)
+            return None
+        work = request.copy()
+        strip_private(work)
+        taken = take_routes(work, core.sides)
+        if request.to_tag is not None:
+            self._in_dialog(tx, work, taken)
+        elif request.method == "INVITE":
+            return self._invite(tx, work)
+        elif request.method == "REGISTER":
+            return self._register(tx, work)
+        elif tx.can_respond:
+            core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
+        return None
+
+    def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
+        core = self._core
+        name = next((item.mark.node for item in taken if item.mark.node), "")
+        order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken else []
+        if not order:
+            if tx.can_respond:
+                core.reply(tx, 503 if taken else 481)
+            return
+        if order[0].node != name:
+            core.metrics.reselected.inc()
+            self._ctx.log.info("node_reselected", gone=name, node=order[0].node)
+        targets = [
+            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
+            for node in order[: core.settings.attempts]
+        ]
+        if not tx.can_respond:
+            core.forward_ack(request, targets[0])
+            return
+
+        role = "phone" if any(item.mark.flow for item in taken) else "trunk"
+
+        def done(outcome: Outcome) -> None:
+            if request.method == "BYE":
+                core.call_ended(request.call_id)
+
+        core.forward(tx, request, [[target] for target in targets], role=role, to_edge=True, done=done)
+
+    async def _invite(self, tx: ServerTransaction, request: Request) -> None:
+        core = self._core
+        try:
+            caller = await core.callers.identify(request, tx.source)
+        except (HttpUnavailable, HttpFailure) as error:
+            self._ctx.log.warning("configuration_away", error=repr(error))
+            caller = Turned(503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+        except SipParseError as error:
+            caller = Turned(error.status)
+        if isinstance(caller, Turned):
+            core.call_ended(request.call_id)
+            core.reply(tx, caller.status, caller.headers)
+            if caller.status == 403:
+                self._ctx.log.info("caller_unknown", source=tx.source.host)
+            return
+        self._to_cluster(tx, request, caller)
+
+    def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
+        core = self._core
+        request.remove("Proxy-Authorization")
+        if not caller.is_trunk:
+            request.remove("P-Asserted-Identity")
+        order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]
+        if not order:
+            core.call_ended(request.call_id)
+            core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+            return
+        groups = [[self._node_target(node.node, node.sip_host, node.sip_port, tx, caller)] for node in order]
+        core.directory.chosen(order[0].node)
+
+        def done(outcome: Outcome) -> None:
+            if outcome.status >= 300:
+                core.call_ended(request.call_id)
+            core.report(caller.tenant, request, caller.origin, outcome)
+
+        role = "trunk" if caller.is_trunk else "phone"
+        core.forward(tx, request, groups, role=role, to_edge=True, done=done)
+
+    def _node_target(self, name: str, host: str, port: int, tx: ServerTransaction, caller: Caller) -> Target:
+        core, source = self._core, tx.source
+        flow = None if caller.is_trunk else Destination(source.transport, source.host, source.port)
+        return Target(
+            "node",
+            name,
+            "inside",
+            Destination("tcp", host, port),
+            record_routes=(
+                core.edge.route(Mark(name, flow), source.transport),
+                core.inside.route(Mark(name), "tcp"),
+            ),
+            headers=((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin)),
+        )
+
+    async def _register(self, tx: ServerTransaction, request: Request) -> None:
+        core, source = self._core, tx.source
+        try:
+            tenant = await core.callers.tenant_of(request.to.uri.host, request.uri.host)
+        except (HttpUnavailable, HttpFailure):
+            core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+            return
+        if tenant is None:
+            core.reply(tx, 404)
+            return
+        headers = (
+            (HEADER_TENANT, tenant.id),
+            (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
+        )
+        groups = [
+            [Target("registrar", name, "inside", place, headers=headers)]
+            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
+        ]
+
+        def done(outcome: Outcome) -> None:
+            if outcome.status >= 400 and outcome.status != 401:
+                core.metrics.register_rejected.inc()
+
+        core.forward(tx, request, groups, role="phone", to_edge=True, done=done)

@@ -1,0 +1,236 @@
+"""The inner face: cluster nodes and media send through here, to phones, to trunks and to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import msgspec
+
+from ringback.contracts.sip import (
+    HEADER_ORIGIN,
+    HEADER_TARGET,
+    HEADER_TENANT,
+    Binding,
+    bindings_key,
+)
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.forwarding import Outcome, Target
+from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
+from ringback.services.sip_proxy.trust import networks_of, trusted
+from ringback.sip import Request, SipParseError, SipUri
+from ringback.sip.dialog import destination_of, next_hop_of
+from ringback.sip.exchange import ServerTransaction
+from ringback.sip.transport import Destination
+from ringback.sip.uri import format_host_port
+
+_MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
+
+
+class Refusal(Exception):
+    """A request of a node that cannot be sent on; `status` is the answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Inside:
+    """Decides about requests from inside."""
+
+    def __init__(self, core: ProxyCore) -> None:
+        self._core = core
+        self._ctx = core.ctx
+        self._networks = networks_of(core.settings.inside_networks)
+
+    def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """A request from a node or from media; what needs no look-up is done at once."""
+        core = self._core
+        core.metrics.requests.labels(request.method, "inside").inc()
+        if not trusted(tx.source.host, core.directory.hosts, self._networks):
+            self._ctx.log.warning("inside_refused", source=tx.source.host)
+            if tx.can_respond:
+                core.reply(tx, 403)
+            return None
+        if core.refused(tx, request):
+            return None
+        work = request.copy()
+        taken = take_routes(work, core.sides)
+        if request.to_tag is not None:
+            self._in_dialog(tx, work, taken)
+        elif not tx.can_respond:
+            return None
+        elif request.has(HEADER_TARGET):
+            return self._outside_dialog(tx, work)
+        else:
+            core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
+        return None
+
+    def _sender(self, request: Request) -> str:
+        """The cluster node that sent a request, or an empty string."""
+        via = request.via
+        return self._core.directory.node_at(via.host, via.port or 5060)
+
+    # Inside a dialog
+
+    def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
+        core = self._core
+        sender = self._sender(request)
+        try:
+            targets = self._dialog_targets(request, taken, sender) if taken else []
+        except SipParseError:
+            targets = []
+        if not targets:
+            if tx.can_respond:
+                core.reply(tx, 481)
+            return
+        if not tx.can_respond:
+            core.forward_ack(request, targets[0])
+            return
+
+        def done(outcome: Outcome) -> None:
+            if request.method == "BYE":
+                core.call_ended(request.call_id)
+
+        role = "node" if sender else "media"
+        core.forward(tx, request, [[target] for target in targets], role=role, to_edge=False, done=done)
+
+    def _dialog_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
+        """Where a request inside a dialog goes, after our own routes were taken off."""
+        core = self._core
+        outer = next((item for item in taken if item.side is core.edge), None)
+        if outer is not None:
+            return [self._outer_target(request, outer.mark)]
+        if sender:
+            return [Target("media", "", "inside", destination_of(next_hop_of(request)))]
+        name = taken[0].mark.node
+        order = core.directory.cluster_order(name, self._ctx.monotonic())[: core.settings.attempts]
+        if order and order[0].node != name:
+            core.metrics.reselected.inc()
+        return [
+            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
+            for node in order
+        ]
+
+    def _outer_target(self, request: Request, mark: Mark) -> Target:
+        """A phone is reached behind its flow, as long as that is there; all others by their Contact."""
+        flow = mark.flow
+        if flow is not None and (flow.transport == "udp" or self._core.endpoints["edge"].is_connected(flow)):
+            return Target("phone", "", "edge", flow)
+        place = destination_of(next_hop_of(request))
+        return Target("phone" if flow else "trunk", "", "edge", place)
+
+    # Outside a dialog
+
+    async def _outside_dialog(self, tx: ServerTransaction, request: Request) -> None:
+        core = self._core
+        tenant = request.get(HEADER_TENANT) or self._ctx.common.tenants[0]
+        wanted = request.get(HEADER_TARGET) or ""
+        sender = self._sender(request)
+        for name in _MINE:
+            request.remove(name)
+        kind, _, value = wanted.partition("=")
+        try:
+            groups = await self._groups(kind, value, tenant, sender, request)
+        except (Refusal, SipParseError) as refusal:
+            core.reply(tx, refusal.status)
+            return
+        except (ValkeyUnavailable, ValkeyError, HttpUnavailable, HttpFailure) as error:
+            self._ctx.log.warning("target_not_found_out", target=wanted, error=repr(error))
+            core.reply(tx, 503, [("Retry-After", "2")])
+            return
+
+        def done(outcome: Outcome) -> None:
+            if request.method == "INVITE":
+                core.report(tenant, request, f"node={sender}", outcome)
+
+        core.forward(tx, request, groups, role="node", to_edge=False, done=done)
+
+    async def _groups(
+        self, kind: str, value: str, tenant: str, sender: str, request: Request
+    ) -> list[list[Target]]:
+        if kind == "dn":
+            return [await self._phones(tenant, value, sender)]
+        if kind == "trunk":
+            return await self._gateways(tenant, value, sender, request)
+        if kind == "media":
+            return self._media(sender)
+        raise Refusal(404)
+
+    async def _phones(self, tenant: str, dn: str, sender: str) -> list[Target]:
+        """All bindings of a DN at once; Refusal(480) if it has none."""
+        rows = await self._ctx.valkey.call("HVALS", bindings_key(tenant, dn))
+        bindings = [msgspec.json.decode(row, type=Binding) for row in rows]
+        now = self._ctx.now()
+        targets = [self._phone(item, sender) for item in bindings if item.expires_at > now]
+        if not targets:
+            raise Refusal(480)
+        return targets
+
+    def _phone(self, binding: Binding, sender: str) -> Target:
+        core = self._core
+        place = destination_of(SipUri.parse(binding.contact))
+        flow = parse_received(binding.received)
+        if flow is not None and (flow.transport == "udp" or core.endpoints["edge"].is_connected(flow)):
+            place = flow
+        return Target(
+            "phone",
+            binding.contact,
+            "edge",
+            place,
+            uri=binding.contact,
+            record_routes=(
+                core.inside.route(Mark(sender), "tcp"),
+                core.edge.route(Mark(sender, place), place.transport),
+            ),
+        )
+
+    async def _gateways(self, tenant: str, name: str, sender: str, request: Request) -> list[list[Target]]:
+        """The gateways of a trunk, one after the other; Refusal(404) for a trunk that there is not."""
+        core = self._core
+        trunk = (await core.callers.numbers(tenant)).trunks.get(name)
+        if trunk is None or not trunk.gateways:
+            raise Refusal(404)
+        user = request.uri.user or ""
+        groups = []
+        for gateway in trunk.gateways[: core.settings.attempts]:
+            suffix = "" if gateway.transport == "udp" else f";transport={gateway.transport}"
+            place = Destination(gateway.transport, gateway.host, gateway.port)
+            routes = (
+                core.inside.route(Mark(sender), "tcp"),
+                core.edge.route(Mark(sender), gateway.transport),
+            )
+            uri = f"sip:{user}@{format_host_port(gateway.host, gateway.port)}{suffix}"
+            groups.append([Target("trunk", name, "edge", place, uri=uri, record_routes=routes)])
+        return groups
+
+    def _media(self, sender: str) -> list[list[Target]]:
+        """Media nodes, those with the most room first; Refusal(503) if there is none."""
+        core = self._core
+        nodes = core.directory.media_order(self._ctx.monotonic())[: core.settings.attempts]
+        if not nodes:
+            raise Refusal(503)
+        core.directory.chosen(nodes[0].node)
+        routes = (core.inside.route(Mark(sender), "tcp"),)
+        return [
+            [
+                Target(
+                    "media",
+                    node.node,
+                    "inside",
+                    Destination("tcp", node.sip_host, node.sip_port),
+                    record_routes=routes,
+                )
+            ]
+            for node in nodes
+        ]
+
+
+def parse_received(text: str) -> Destination | None:
+    """Read `udp:192.0.2.1:5060`; None for anything else."""
+    transport, _, rest = text.partition(":")
+    host, _, port = rest.rpartition(":")
+    if transport not in ("udp", "tcp") or not host or not port.isdigit():
+        return None
+    return Destination(transport, host, int(port))

@@ -1,0 +1,29 @@
+"""What sip_proxy tells Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class ProxyMetrics:
+    """The metrics of one proxy."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"sipproxy_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"sipproxy_{name}", text, registry=registry)
+
+        self.requests = counter("requests", "Requests received", "method", "side")
+        self.forwarded = counter(
+            "requests_forwarded", "Requests sent on", "method", "request_direction", "sip_node_id"
+        )
+        self.responses = counter("responses_forwarded", "Responses received and sent on", "status_class")
+        self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
+        self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.register_rejected = counter("register_rejected", "REGISTER requests refused")
+        self.reselected = counter(
+            "requests_sip_node_reselected", "Requests given to another node than the one that had the dialog"
+        )
+        self.nodes = gauge("sip_nodes_count", "Cluster nodes in the directory")
+        self.active_nodes = gauge("active_sip_nodes_count", "Cluster nodes that take new calls")
+        self.calls = gauge("calls", "Calls under way that came in from outside")

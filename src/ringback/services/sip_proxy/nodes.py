@@ -1,0 +1,112 @@
+"""Which nodes are there: the directory in Valkey, read once a second and remembered while Valkey is away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ringback.contracts.telephony import ClusterNode, SipNode
+from ringback.runtime.directory import list_nodes
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.sip.transport import Destination
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_DISTRUST_S = 3.0
+_GRACE_S = 10.0
+
+
+class NodeDirectory:
+    """Living nodes of the cluster, of media and of the registrar."""
+
+    def __init__(self, ctx: Context, refresh_s: float) -> None:
+        self._ctx = ctx
+        self._refresh_s = refresh_s
+        self.cluster: dict[str, ClusterNode] = {}
+        self.media: dict[str, SipNode] = {}
+        self.registrars: dict[str, SipNode] = {}
+        self._addresses: dict[tuple[str, int], str] = {}
+        self.hosts: set[str] = set()
+        """Where nodes and media are."""
+        self._recent: dict[str, int] = {}
+        self._distrusted: dict[str, float] = {}
+        self._seen_at = 0.0
+
+    async def start(self) -> None:
+        """Read once, then keep reading."""
+        await self.refresh()
+        self._ctx.spawn(self._keep(), "directory")
+
+    async def refresh(self) -> None:
+        """Read the directory now; what was known stays if Valkey is away."""
+        try:
+            self._take(await list_nodes(self._ctx.valkey, "sip_cluster", ClusterNode))
+            self.media = await list_nodes(self._ctx.valkey, "media", SipNode)
+            self.registrars = await list_nodes(self._ctx.valkey, "registrar", SipNode)
+        except (ValkeyUnavailable, ValkeyError, msgspec.MsgspecError) as error:
+            self._ctx.log.warning("directory_not_read", error=str(error))
+            return
+        self._recent.clear()
+        self.hosts = {node.sip_host for node in self.cluster.values()}
+        self.hosts |= {node.sip_host for node in self.media.values()}
+        self._addresses = {(node.sip_host, node.sip_port): name for name, node in self.cluster.items()}
+
+    def _take(self, found: dict[str, ClusterNode]) -> None:
+        """An empty directory is believed only after a while: a Valkey that was restarted fills again soon."""
+        now = self._ctx.monotonic()
+        if found:
+            self._seen_at = now
+        if found or now - self._seen_at > _GRACE_S:
+            self.cluster = found
+
+    def distrust(self, name: str, now: float) -> None:
+        """A node did not answer: others come first for a few seconds."""
+        self._distrusted[name] = now + _DISTRUST_S
+
+    def node_at(self, host: str, port: int) -> str:
+        """The cluster node with this SIP address, or an empty string."""
+        return self._addresses.get((host, port), "")
+
+    def cluster_order(self, first: str, now: float) -> list[ClusterNode]:
+        """Nodes for a request: `first` if it is alive, then those with the most room."""
+        usable = [node for node in self.cluster.values() if self._usable(node, first)]
+        usable.sort(key=lambda node: (self._doubtful(node.node, now), node.node != first, self._load(node)))
+        return usable
+
+    def chosen(self, name: str) -> None:
+        """A call was given to a node: it counts until the node tells its own number."""
+        self._recent[name] = self._recent.get(name, 0) + 1
+
+    def media_order(self, now: float) -> list[SipNode]:
+        """Media nodes, those with the fewest sessions first."""
+        usable = [node for node in self.media.values() if not node.draining]
+        usable.sort(
+            key=lambda node: (self._doubtful(node.node, now), node.sessions + self._recent.get(node.node, 0))
+        )
+        return usable
+
+    def registrar_order(self, now: float) -> list[tuple[str, Destination]]:
+        """Registrars by name; the configured address where the directory knows none."""
+        known = sorted(self.registrars.values(), key=lambda node: self._doubtful(node.node, now))
+        if not known:
+            return [("registrar", Destination("tcp", *self._ctx.address("registrar", "sip")))]
+        return [(node.node, Destination("tcp", node.sip_host, node.sip_port)) for node in known]
+
+    def _usable(self, node: ClusterNode, first: str) -> bool:
+        if node.node == first:
+            return True
+        return not node.draining and node.calls + self._recent.get(node.node, 0) < node.capacity
+
+    def _doubtful(self, name: str, now: float) -> bool:
+        return self._distrusted.get(name, 0.0) > now
+
+    def _load(self, node: ClusterNode) -> float:
+        return (node.calls + self._recent.get(node.node, 0)) / max(1, node.capacity)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            await self.refresh()

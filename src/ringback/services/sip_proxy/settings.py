@@ -1,0 +1,27 @@
+"""Settings of sip_proxy."""
+
+from typing import Annotated
+
+from ringback.runtime.settings import Doc, ServiceSettings
+
+
+class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
+    """What sip_proxy can be told."""
+
+    advertised_host: Annotated[str, Doc("address that phones and trunks see; empty: where it listens")] = ""
+    inside_networks: Annotated[
+        tuple[str, ...], Doc("networks that may send inside, beside this machine and the nodes' hosts")
+    ] = ()
+    calls_per_second: Annotated[float, Doc("new calls per second that one source address may begin")] = 200.0
+    call_burst: Annotated[int, Doc("new calls that one source may begin at once")] = 400
+    max_calls: Annotated[int, Doc("calls that one source may have at a time")] = 5000
+    max_calls_total: Annotated[int, Doc("calls that this proxy carries at a time")] = 20_000
+    registers_per_second: Annotated[float, Doc("REGISTER and OPTIONS per second from one source")] = 200.0
+    requests_per_second: Annotated[float, Doc("requests in dialogs per second from one source")] = 2000.0
+    max_call_s: Annotated[
+        float, Doc("seconds after which a call no longer counts, if its end was not seen")
+    ] = 14_400.0
+    timer_c_s: Annotated[float, Doc("seconds an INVITE may ring without news (RFC 3261 16.6)")] = 180.0
+    attempts: Annotated[int, Doc("nodes or gateways that are tried for one call")] = 3
+    nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
+    directory_s: Annotated[float, Doc("seconds between looks into the directory of nodes")] = 1.0

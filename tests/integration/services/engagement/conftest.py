@@ -1,0 +1,229 @@
+"""Engagement and auth on real stores; the tests play their peers, orchestration and the router."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from ringback.contracts.auth import ApiKeyReply
+from ringback.contracts.callbacks import STREAM, session_id
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
+from ringback.runtime.migrate import migrate
+from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import PostgresForTests, ValkeyForTests
+
+SETTINGS = {
+    "sales": {"_max_dial_attempts": "2", "_dial_retry_timeout": "60"},
+    "closed": {"_business_hours_service": "never"},
+    "never": {"_timezone": "UTC"},
+}
+_hosts = itertools.count(10)
+
+
+class Peers:
+    """The parts of orchestration and of the router that engagement talks to."""
+
+    def __init__(self) -> None:
+        self.sessions: set[str] = set()
+        self.ended: set[str] = set()
+        self.events: list[tuple[str, str]] = []
+        self.waits: dict[str, dict[str, float]] = {}
+        self.logged_in: dict[str, int] = {}
+        self._servers: list[HttpServer] = []
+
+    async def start(self, harness: ServiceHarness) -> None:
+        control = HttpServer(Context(harness.process, "orchestration"), "control")
+        control.route("POST", "/scxml/session/{sid}/event/{name}", self._event)
+        control.route("GET", "/scxml/session/{sid}/query", self._query)
+        ewt = HttpServer(Context(harness.process, "tenant"), "ewt")
+        ewt.route("GET", "/urs/call/{ixn}/lvq/{vq}", self._wait)
+        queues = HttpServer(Context(harness.process, "tenant"))
+        queues.route("GET", "/queues/{tenant}", self._queues)
+        self._servers = [control, ewt, queues]
+        for server in self._servers:
+            await server.start()
+
+    async def stop(self) -> None:
+        for server in self._servers:
+            await server.stop()
+
+    async def _event(self, request: HttpRequest) -> dict[str, str]:
+        self.events.append((request.path_param("sid"), request.path_param("name")))
+        if request.path_param("sid") not in self.sessions:
+            raise HttpError(404, "unknown_session", "no such session")
+        return {}
+
+    async def _query(self, request: HttpRequest) -> dict[str, object]:
+        sid = request.path_param("sid")
+        if sid not in self.sessions or request.query["tenant"] != "demo":
+            raise HttpError(404, "unknown_session", "no such session")
+        return {"session": sid, "ended": sid in self.ended}
+
+    async def _wait(self, request: HttpRequest) -> dict[str, float]:
+        ixn, queue = request.path_param("ixn"), request.path_param("vq")
+        found = self.waits.get(queue if ixn == "max" else f"{ixn}@{queue}")
+        if found is None:
+            raise HttpError(404, "unknown", "no such queue or interaction")
+        whole = {
+            "time": 0,
+            "wt": 0,
+            "calls": 0,
+            "wcalls": 0,
+            "pos": 0,
+            "wpos": 0,
+            "aqt": 0,
+            "ewt": -1,
+            "hit": 0,
+        }
+        return {**whole, **found}
+
+    async def _queues(self, _request: HttpRequest) -> list[dict[str, Any]]:
+        rest = {"waiting": 0, "calls": 0, "callbacks": 0, "ewt": -1, "agents_ready": 0, "longest_wait": 0}
+        return [
+            {"queue": queue, "agents_logged_in": agents, **rest} for queue, agents in self.logged_in.items()
+        ]
+
+
+@dataclass
+class World:
+    """One running engagement service, as a client, a session and an operator see it."""
+
+    harness: ServiceHarness
+    dsn: str
+    peers: Peers
+    postgres: PostgresForTests
+    valkey: ValkeyForTests
+    key: str = ""
+    clock_offset: float = 0.0
+    host: str = ""
+    others: list[ServiceHarness] = field(default_factory=list)
+
+    @property
+    def context(self) -> Context:
+        return self.harness.context()
+
+    @property
+    def base(self) -> str:
+        return self.context.url("engagement")
+
+    def now(self) -> float:
+        return self.context.now()
+
+    def move_clock(self, seconds: float) -> None:
+        before = self.harness.process.now
+        self.harness.process.now = lambda: before() + seconds
+
+    async def api(
+        self, method: str, path: str, body: object = None, *, key: str | None = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if (key := self.key if key is None else key) != "":
+            sent["x-api-key"] = key
+        data = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
+        session = self.context.http_session()
+        url = f"{self.base}/engagement/v3/{path}"
+        async with session.request(method, url, data=data, headers=sent) as reply:
+            return reply.status, msgspec.json.decode(await reply.read())
+
+    async def book(self, **fields: object) -> str:
+        body = {"serviceName": "sales", "phoneNumber": "+12025550123", **fields}
+        status, envelope = await self.api("POST", "callbacks/create", body)
+        assert status == 200, envelope
+        return str(envelope["data"]["id"])
+
+    async def retrieve(self, callback_id: str) -> dict[str, Any]:
+        status, envelope = await self.api("POST", "callbacks/retrieve", {"id": callback_id})
+        assert status == 200, envelope
+        found: dict[str, Any] = envelope["data"]
+        return found
+
+    async def cancel(self, callback_id: str) -> tuple[int, dict[str, Any]]:
+        return await self.api("POST", "callbacks/cancel", {"id": callback_id})
+
+    async def step(
+        self, callback_id: str, step: int, state: str, attempt: int = 1, **more: object
+    ) -> dict[str, Any]:
+        body = {
+            "attempt": attempt,
+            "step": step,
+            "session_id": session_id(callback_id, attempt),
+            "state": state,
+            "time": self.now(),
+            **more,
+        }
+        client = HttpClient(self.context, "engagement", connection="ges-12")
+        reply: dict[str, Any] = await client.post(f"/internal/callbacks/demo/{callback_id}/steps", body)
+        return reply
+
+    async def entries(self) -> list[dict[str, str]]:
+        rows = await self.harness.process.valkey.call("XRANGE", STREAM, "-", "+")
+        return [
+            {name.decode(): value.decode() for name, value in zip(row[1][::2], row[1][1::2], strict=True)}
+            for row in rows
+        ]
+
+    async def entry(self, callback_id: str, attempt: int = 1) -> dict[str, str]:
+        """Wait for the entry that starts an attempt."""
+
+        async def found() -> dict[str, str] | None:
+            for entry in await self.entries():
+                if (entry["callback_id"], entry["attempt"]) == (callback_id, str(attempt)):
+                    return entry
+            return None
+
+        return await until(found)
+
+    async def becomes(self, callback_id: str, state: str) -> dict[str, Any]:
+        async def found() -> dict[str, Any] | None:
+            seen = await self.retrieve(callback_id)
+            return seen if seen["callbackState"] == state else None
+
+        return await until(found)
+
+    async def query(self, sql: str, *args: object) -> list[Any]:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            return list(await connection.fetch(sql, *args))
+        finally:
+            await connection.close()
+
+
+async def until(found: Callable[[], Awaitable[Any]], timeout: float = 10.0) -> Any:
+    """What `found` returns, as soon as it is true."""
+    async with asyncio.timeout(timeout):
+        while not (result := await found()):
+            await asyncio.sleep(0.02)
+        return result
+
+
+@pytest.fixture
+async def world(
+    valkey_url: str, postgres_dsn: str, postgres: PostgresForTests, valkey: ValkeyForTests
+) -> AsyncIterator[World]:
+    """A platform of auth and engagement with an API key and published settings."""
+    await migrate(postgres_dsn, ["auth", "engagement"])
+    host = f"127.50.2.{next(_hosts)}"
+    env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
+    # Every request asks whose key it is, so that nothing rests on what is remembered.
+    env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
+    peers = Peers()
+    async with ServiceHarness(
+        "auth", "engagement", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=host, env=env
+    ) as harness:
+        await peers.start(harness)
+        world = World(harness, postgres_dsn, peers, postgres, valkey, host=host)
+        environment = HttpClient(world.context, "auth", "environment")
+        body = {"tenant": "demo", "name": "test"}
+        world.key = (await environment.post("/environment/v3/api-keys", body, ApiKeyReply)).key
+        designer = HttpClient(world.context, "engagement", connection="ges-14")
+        await designer.post("/internal/settings/demo", SETTINGS)
+        yield world
+        await peers.stop()

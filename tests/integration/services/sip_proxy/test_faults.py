@@ -1,0 +1,248 @@
+"""Bad input at the edge, floods, loops: refused without harm to the calls of others."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from ringback.runtime.counters import read_totals
+from ringback.sip import Dialog, Request, Response, parse_message
+from ringback.sip.transport import Destination
+
+Stage = Any
+HOST = "127.31.6.2"
+CARRIER_HOST = "127.31.6.50"
+LIMIT = 5.0
+BROKEN = (
+    b"INVITE sip:8000@127.31.6.2 SIP/2.0\r\nVia: SIP/2.0/UDP 127.31.6.50;branch=z9hG4bKbad;rport\r\n"
+    b'From: "Unbalanced <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: bad\r\nCSeq: 1 INVITE\r\nl: 0\r\n\r\n'
+)
+GARBAGE = (b"\x00\xff" * 50, b"INVITE\r\n\r\n", b"SIP/2.0 200\r\n\r\n", b"", b"GET / HTTP/1.0\r\n\r\n")
+
+
+async def call(stage: Stage, carrier: Any) -> tuple[Response, Dialog]:
+    invite = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+    response = await carrier.endpoint.send_request(invite, stage.edge).final(LIMIT)
+    return response, Dialog.from_response(invite, response) if response.is_success else Dialog(*[""] * 6)
+
+
+async def hang_up(carrier: Any, dialog: Dialog) -> int:
+    response = await carrier.endpoint.send_request(dialog.request("BYE"), dialog.destination).final(LIMIT)
+    return int(response.status)
+
+
+@pytest.fixture
+async def carrier(stage: Stage) -> Any:
+    await stage.node("n1")
+    return await stage.part("carrier", CARRIER_HOST, 5060)
+
+
+async def test_malformed_sip_over_udp_is_400_or_silence_and_calls_live(stage: Stage, carrier: Any) -> None:
+    _, dialog = await call(stage, carrier)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind((CARRIER_HOST, 0))
+    for data in (*GARBAGE, BROKEN):
+        sock.sendto(data, (HOST, 5060))
+    got = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 65_535), LIMIT)
+    sock.close()
+    assert got.startswith(b"SIP/2.0 400 ")
+    assert await hang_up(carrier, dialog) == 200
+
+
+async def test_malformed_sip_over_tcp_harms_only_its_own_connection(stage: Stage, carrier: Any) -> None:
+    _, dialog = await call(stage, carrier)
+    half_open = [await asyncio.open_connection(HOST, 5060, local_addr=(CARRIER_HOST, 0)) for _ in range(5)]
+    for (_, writer), data in zip(half_open, GARBAGE, strict=True):
+        writer.write(data or b"INVITE sip:8000@x SIP/2.0\r\nVia: SIP/2.0/TCP a")
+    reader, writer = await asyncio.open_connection(HOST, 5060, local_addr=(CARRIER_HOST, 0))
+    writer.write(BROKEN.replace(b"/UDP", b"/TCP"))
+    assert (await asyncio.wait_for(reader.readline(), LIMIT)).startswith(b"SIP/2.0 400 ")
+    assert await hang_up(carrier, dialog) == 200
+    for _, open_writer in (*half_open, (reader, writer)):
+        open_writer.close()
+
+
+class TestLimits:
+    """Admission control."""
+
+    @pytest.fixture
+    def proxy_settings(self) -> dict[str, str]:
+        return {"RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "0.5", "RINGBACK_SIP_PROXY_CALL_BURST": "5"}
+
+    async def test_a_flood_is_503_with_retry_after_and_calls_under_way_are_unharmed(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        response, dialog = await call(stage, carrier)
+        assert response.status == 200
+        flood = [
+            carrier.endpoint.send_request(
+                carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example"), stage.edge
+            )
+            for _ in range(60)
+        ]
+        answers = [await tx.final(LIMIT) for tx in flood]
+        refused = [answer for answer in answers if answer.status == 503]
+        assert len(refused) >= 50
+        assert all(int(answer.get("Retry-After") or 0) >= 1 for answer in refused)
+        assert sum(answer.status == 200 for answer in answers) == 4
+        assert await hang_up(carrier, dialog) == 200
+
+    async def test_the_limit_is_per_source(self, stage: Stage, carrier: Any) -> None:
+        for _ in range(6):
+            last, _ = await call(stage, carrier)
+        assert last.status == 503
+        other = await stage.part("x", "127.31.6.70")
+        invite = other.request("INVITE", f"sip:8000@{HOST}", "sip:+1@else.example")
+        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
+
+    async def test_a_refused_call_leaves_no_transaction(self, stage: Stage, carrier: Any) -> None:
+        for _ in range(6):
+            last, _ = await call(stage, carrier)
+        assert last.status == 503
+        before = stage.proxy._edge.transactions
+        assert (await call(stage, carrier))[0].status == 503
+        assert stage.proxy._edge.transactions == before
+
+
+class TestCallsAtATime:
+    """A source has only so many calls."""
+
+    @pytest.fixture
+    def proxy_settings(self) -> dict[str, str]:
+        return {"RINGBACK_SIP_PROXY_MAX_CALLS": "2"}
+
+    async def test_one_more_is_refused_until_one_has_ended(self, stage: Stage, carrier: Any) -> None:
+        dialogs = [(await call(stage, carrier))[1] for _ in range(2)]
+        assert (await call(stage, carrier))[0].status == 503
+        assert await hang_up(carrier, dialogs[0]) == 200
+        assert (await call(stage, carrier))[0].status == 200
+
+
+class TestRfc3261Section16_3:  # noqa: N801
+    """Request validation."""
+
+    async def test_no_hops_left_is_483(self, stage: Stage, carrier: Any) -> None:
+        request = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+        request.set("Max-Forwards", "0")
+        assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 483
+
+    async def test_an_unknown_proxy_extension_is_420(self, stage: Stage, carrier: Any) -> None:
+        request = carrier.request(
+            "INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example", ("Proxy-Require", "magic")
+        )
+        response = await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)
+        assert (response.status, response.get("Unsupported")) == (420, "magic")
+
+    async def test_a_request_that_comes_back_unchanged_is_482(self, stage: Stage) -> None:
+        node = await stage.node("n1")
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        await carrier.endpoint.send_request(
+            carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example"), stage.edge
+        ).final(LIMIT)
+        _, received = await node.next("INVITE")
+        looped = Request(received.method, received.raw_uri)
+        looped.headers = [pair for pair in received.headers if pair[0] != "Record-Route"]
+        response = await carrier.endpoint.send_request(looped, stage.edge).final(LIMIT)
+        assert response.status == 482
+
+
+async def test_options_is_answered_and_other_methods_are_405(stage: Stage, carrier: Any) -> None:
+    for method, status in (("OPTIONS", 200), ("PUBLISH", 405)):
+        request = carrier.request(method, f"sip:{HOST}", "sip:+1@carrier.example")
+        response = await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)
+        assert response.status == status
+        assert "INVITE" in (response.get("Allow") or "")
+
+
+async def test_every_torture_message_of_a_stranger_is_survived(stage: Stage, carrier: Any) -> None:
+    """A mutated message at each offset, then an ordinary call."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((CARRIER_HOST, 0))
+    good = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+    good.prepend("Via", f"SIP/2.0/UDP {CARRIER_HOST}:{sock.getsockname()[1]};branch=z9hG4bKm;rport")
+    data = good.to_bytes()
+    for at in range(0, len(data), 3):
+        sock.sendto(data[:at] + b'"<\x00' + data[at + 2 :], (HOST, 5060))
+    response, dialog = await call(stage, carrier)
+    assert response.status == 200
+    assert await hang_up(carrier, dialog) == 200
+    sock.close()
+
+
+async def test_the_connections_of_the_proxy_are_counted(stage: Stage, carrier: Any) -> None:
+    _, dialog = await call(stage, carrier)
+    await hang_up(carrier, dialog)
+    process = stage.harness.process
+    await process.connections.flush(process.valkey)
+    totals = await read_totals(process.valkey)
+    assert totals["voice-51"] >= 2
+    assert totals["voice-59"] >= 2
+    assert totals["voice-23"] >= 1
+
+
+async def test_without_valkey_calls_go_on_and_begin_and_phones_are_503(
+    stage: Stage, carrier: Any, valkey: Any
+) -> None:
+    _, dialog = await call(stage, carrier)
+    await valkey.server.stop()
+    try:
+        await stage.look()
+        response, other = await call(stage, carrier)
+        assert response.status == 200
+        assert [await hang_up(carrier, item) for item in (dialog, other)] == [200, 200]
+        node = stage.parts[0]
+        target = ("X-Ringback-Target", "dn=1001")
+        invite = node.request("INVITE", "sip:1001@demo.example", "sip:8000@demo.example", target)
+        response = await node.endpoint.send_request(invite, stage.inside).final(LIMIT)
+        assert (response.status, response.get("Retry-After")) == (503, "2")
+    finally:
+        await valkey.server.start()
+    async with asyncio.timeout(10):
+        while not stage.harness.process.valkey.connected:
+            await asyncio.sleep(0.02)
+    await stage.look()
+    assert (await call(stage, carrier))[0].status == 200
+
+
+class TestReporting:
+    """What Kafka is told."""
+
+    @pytest.fixture
+    def broker(self, kafka: Any) -> str:
+        return str(kafka.bootstrap)
+
+    async def test_each_invite_is_reported_and_the_broker_gets_it(self, stage: Stage, carrier: Any) -> None:
+        _, dialog = await call(stage, carrier)
+        await hang_up(carrier, dialog)
+        connections, valkey = stage.harness.process.connections, stage.harness.process.valkey
+        async with asyncio.timeout(LIMIT):
+            while "voice-60" not in await read_totals(valkey):
+                await connections.flush(valkey)
+                await asyncio.sleep(0.02)
+
+
+async def test_a_draining_proxy_takes_no_new_call_and_waits_for_the_old(stage: Stage, carrier: Any) -> None:
+    _, dialog = await call(stage, carrier)
+    drained = asyncio.create_task(stage.proxy.drain())
+    await asyncio.sleep(0)
+    response, _ = await call(stage, carrier)
+    assert response.status == 503
+    assert not drained.done()
+    assert await hang_up(carrier, dialog) == 200
+    await asyncio.wait_for(drained, LIMIT)
+
+
+async def test_a_reply_that_nobody_waits_for_is_dropped(stage: Stage, carrier: Any) -> None:
+    """RFC 6026 8.9: a proxy does not forward stray responses."""
+    stray = Response(200)
+    stray.headers = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example").headers
+    stray.prepend("Via", f"SIP/2.0/UDP {CARRIER_HOST}:5060;branch=z9hG4bKstray")
+    stray.prepend("Via", f"SIP/2.0/UDP {HOST}:5060;branch=z9hG4bKnone")
+    assert isinstance(parse_message(stray.to_bytes()), Response)
+    carrier.endpoint.send(stray, Destination("udp", HOST, 5060))
+    response, dialog = await call(stage, carrier)
+    assert response.status == 200
+    assert stage.proxy._edge._layer.stray == 1
+    assert await hang_up(carrier, dialog) == 200

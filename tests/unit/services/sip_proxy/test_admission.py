@@ -1,0 +1,63 @@
+"""Admission control on a movable clock."""
+
+from ringback.services.sip_proxy.admission import Admission, Limits, RateLimit
+
+LIMITS = Limits(per_second=2.0, burst=3, calls=4, calls_total=6, max_call_s=100.0)
+
+
+def admitted(admission: Admission, source: str, numbers: range, now: float) -> int:
+    return sum(admission.admit(source, f"{source}-{number}", now) == 0 for number in numbers)
+
+
+def test_a_burst_is_let_in_and_then_the_rate() -> None:
+    admission = Admission(LIMITS)
+    assert admitted(admission, "a", range(10), 0.0) == 3
+    assert admission.admit("a", "later", 0.1) == 1
+    assert admission.admit("a", "later", 0.5) == 0
+
+
+def test_one_source_does_not_use_up_what_another_may() -> None:
+    admission = Admission(LIMITS)
+    assert admitted(admission, "a", range(10), 0.0) == 3
+    assert admitted(admission, "b", range(10), 0.0) == 3
+    assert admitted(admission, "c", range(10), 0.0) == 0
+
+
+def test_calls_at_a_time_are_limited_until_they_end() -> None:
+    admission = Admission(LIMITS)
+    assert admitted(admission, "a", range(3), 0.0) == 3
+    assert admitted(admission, "a", range(3, 6), 10.0) == 1
+    assert admission.admit("a", "more", 20.0) == 5
+    admission.ended("a-0")
+    assert admission.admit("a", "more", 20.0) == 0
+
+
+def test_the_same_call_counts_once() -> None:
+    admission = Admission(LIMITS)
+    assert {admission.admit("a", "one", 0.0) for _ in range(20)} == {0}
+    assert admission.calls == 1
+    admission.ended("one")
+    admission.ended("one")
+    assert admission.calls == 0
+
+
+def test_a_call_whose_end_was_never_seen_is_forgotten() -> None:
+    admission = Admission(LIMITS)
+    assert admitted(admission, "a", range(3), 0.0) == 3
+    assert admission.admit("a", "new", 101.0) == 0
+    assert admission.calls == 1
+
+
+def test_a_draining_proxy_admits_nobody_new() -> None:
+    admission = Admission(LIMITS)
+    assert admission.admit("a", "old", 0.0) == 0
+    admission.closed = True
+    assert admission.admit("a", "new", 1.0) == 10
+    assert admission.admit("a", "old", 1.0) == 0
+
+
+def test_many_sources_do_not_fill_the_memory() -> None:
+    limit = RateLimit(1.0, 2.0)
+    for number in range(25_000):
+        limit.wait(str(number), number * 0.001)
+    assert len(limit._buckets) <= 10_001

@@ -1,0 +1,92 @@
+"""The headers of routing (RFC 3261 16, RFC 5658)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.services.sip_proxy.routes import (
+    Mark,
+    Side,
+    branch_for,
+    loops,
+    onward,
+    strip_private,
+    take_routes,
+)
+from ringback.sip import NameAddr, Request, SipUri
+from ringback.sip.transport import Destination
+
+EDGE = Side("edge", "192.0.2.1", 5060)
+INSIDE = Side("inside", "10.0.0.1", 5080)
+SIDES = (EDGE, INSIDE)
+
+
+def request() -> Request:
+    return Request(
+        "INVITE",
+        "sip:8000@192.0.2.1",
+        [
+            ("Via", "SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK1"),
+            ("From", "<sip:a@b>;tag=1"),
+            ("To", "<sip:8000@192.0.2.1>"),
+            ("Call-ID", "c"),
+            ("CSeq", "1 INVITE"),
+        ],
+    )
+
+
+@given(
+    st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable()),
+    st.sampled_from(["udp", "tcp"]),
+    st.ip_addresses(),
+    st.integers(1, 65535),
+)
+def test_a_mark_survives_the_trip_through_a_route(node: str, transport: str, host: object, port: int) -> None:
+    mark = Mark(node, Destination(transport, str(host), port))
+    uri = NameAddr.parse(EDGE.route(mark, transport)).uri
+    assert EDGE.owns(uri)
+    assert Mark.decode(uri.user) == mark
+
+
+@pytest.mark.parametrize("user", [None, "", "alice", "a~b", "n~xyz~h~1", "n~udp~h~x", "~~~"])
+def test_a_foreign_user_part_gives_no_flow(user: str | None) -> None:
+    assert Mark.decode(user).flow is None
+
+
+def test_both_routes_of_ours_are_taken_and_the_rest_stays() -> None:
+    made = request()
+    routes = (EDGE.route(Mark("n1"), "udp"), INSIDE.route(Mark("n1"), "tcp"), "<sip:next;lr>")
+    made.add("Route", ", ".join(routes))
+    assert [taken.side.name for taken in take_routes(made, SIDES)] == ["edge", "inside"]
+    assert made.values("Route") == ["<sip:next;lr>"]
+
+
+def test_a_foreign_route_is_not_taken() -> None:
+    made = request()
+    made.add("Route", "<sip:192.0.2.1:5070;lr>")
+    assert take_routes(made, SIDES) == []
+
+
+def test_hops_are_counted_down_in_the_copy_alone() -> None:
+    made = request()
+    assert onward(made).max_forwards == 70
+    made.set("Max-Forwards", "5")
+    assert (onward(made).max_forwards, made.max_forwards) == (4, 5)
+
+
+def test_an_unchanged_request_loops_and_a_spiral_does_not() -> None:
+    """RFC 3261 16.3 step 4."""
+    made = request()
+    made.prepend("Via", f"SIP/2.0/TCP 10.0.0.1:5080;branch={branch_for(made, 'r')}")
+    assert loops(made, SIDES)
+    made.uri = SipUri.parse("sip:8001@192.0.2.1")
+    assert not loops(made, SIDES)
+
+
+def test_private_headers_are_taken_off() -> None:
+    made = request()
+    made.add("x-ringback-tenant", "demo")
+    made.add("X-Other", "1")
+    strip_private(made)
+    assert [name for name, _ in made.headers if name.startswith("X-")] == []
+    assert made.call_id == "c"
