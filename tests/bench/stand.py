@@ -20,6 +20,7 @@ from rich.table import Table
 
 from ringback.runtime.context import Context, Process
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
+from ringback.runtime.logs import configure_logs
 from ringback.runtime.migrate import migrate
 from ringback.runtime.settings import CommonSettings
 from ringback.services import REGISTRY
@@ -61,6 +62,7 @@ class Stand:
         await self._stop()
 
     async def _start(self) -> None:
+        configure_logs("warning")
         await asyncio.gather(self.valkey.start(), self.postgres.start(), self.kafka.start())
         await migrate(self.postgres.dsn, REGISTRY)
         for group in self._groups:

@@ -1,10 +1,11 @@
 """`ringback run`: services in this process, until a signal."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import uvloop
 
 from ringback.commands.joining import joined_settings
 from ringback.runtime.service import Service, run_services, service_class
@@ -17,7 +18,7 @@ def run(names: Sequence[str], data: Path | None) -> None:
     """Run the named services (or `all`); raises `SettingsError` for a name that is none."""
     kinds = chosen(names)
     common = joined_settings(data)
-    asyncio.run(run_services(kinds, common, on_ready=say_ready))
+    uvloop.run(run_services(kinds, common, on_ready=say_ready))
 
 
 def chosen(names: Sequence[str]) -> list[type[Service]]:

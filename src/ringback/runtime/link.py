@@ -298,8 +298,11 @@ class LinkClient:
 
     async def _keep(self) -> None:
         while True:
-            with suppress(OSError, ValueError, LinkError, LinkUnavailable):
-                await self._session()
+            try:
+                with suppress(OSError, ValueError, LinkError, ValkeyUnavailable):
+                    await self._session()
+            except Exception:
+                self._ctx.log.exception("link_subscriber_failed", port=self._address[1])
             self._lost()
             await asyncio.sleep(_RECONNECT_S)
 

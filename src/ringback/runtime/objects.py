@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ringback.runtime.logs import Log
 
-_KEY = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9]+)?(/[A-Za-z0-9_\-]+(\.[A-Za-z0-9]+)?)*").fullmatch
+_KEY = re.compile(r"[A-Za-z0-9_+\-]+(\.[A-Za-z0-9]+)?(/[A-Za-z0-9_+\-]+(\.[A-Za-z0-9]+)?)*").fullmatch
 _PROBE = ".ready-probe"  # no key can begin with a dot, so it meets none
 _PROBE_AWAY_S = 1.0
 _BACKOFF_S = (0.1, 1.0)
@@ -120,7 +120,7 @@ class ObjectStorage:
 
     def _begin(self, key: str) -> None:
         if not _KEY(key):
-            raise ValueError("a key is made of names of letters, digits, - and _, with / between")
+            raise ValueError("a key is made of names of letters, digits, -, + and _, with / between")
         self._count()
 
     async def _write(self, key: str, data: bytes) -> None:

@@ -71,6 +71,7 @@ class SipEndpoint:
         self._sockets = Sockets(self._received, self, advertised_host)
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._closed = False
 
     # Life
@@ -345,13 +346,13 @@ class SipEndpoint:
 
     def _arm(self) -> None:
         due = self._layer.next_timer()
-        timer = self._timer
         if due is None or self._closed:
             return
-        if timer is not None and not timer.cancelled():
-            if timer.when() <= due:
+        if self._timer is not None:
+            if self._timer_due <= due:
                 return
-            timer.cancel()
+            self._timer.cancel()
+        self._timer_due = due
         self._timer = asyncio.get_running_loop().call_at(due, self._timer_fired)
 
     def _timer_fired(self) -> None:

@@ -228,7 +228,7 @@ def retry_offer(m: Machine, name: str) -> None:
     """The wait after a 491 is over; a join is found again by `settle`."""
     _, leg_id, why = name.split(":")
     leg = m.leg(leg_id)
-    if leg is not None and leg.local_sdp and Reoffer(why) is not Reoffer.JOIN and not _busy(m, leg):
+    if leg is not None and leg.local_sdp and Reoffer(why) is not Reoffer.JOIN and not _busy(leg):
         m.offer(leg, leg.local_sdp, Reoffer(why))
 
 
@@ -275,7 +275,7 @@ FAILED = {
 def hold(m: Machine, request: RequestHoldCall) -> None:
     """RequestHoldCall: the DN's phone is silenced by us, the other side hears music."""
     target = m.at(Slot.TARGET)
-    if target is None or target.held or _busy(m, target):
+    if target is None or target.held or _busy(target):
         error(m, request.reference, "invalid_state")
     else:
         m.offer(target, sdp_text.with_direction(target.local_sdp or "", "inactive"), Reoffer.HOLD)
@@ -284,12 +284,12 @@ def hold(m: Machine, request: RequestHoldCall) -> None:
 def retrieve(m: Machine, request: RequestRetrieveCall) -> None:
     """RequestRetrieveCall: the phone is offered the first party's stream again."""
     target = m.at(Slot.TARGET)
-    if target is None or not target.held or _busy(m, target):
+    if target is None or not target.held or _busy(target):
         error(m, request.reference, "invalid_state")
     else:
         sdp = sdp_text.with_direction(m.origin.remote_sdp or "", "sendrecv")
         m.offer(target, sdp, Reoffer.RETRIEVE)
 
 
-def _busy(m: Machine, leg: Leg) -> bool:
-    return bool(leg.state is not LegState.UP or leg.reoffer or leg.offering or m.data.joining)
+def _busy(leg: Leg) -> bool:
+    return bool(leg.state is not LegState.UP or leg.reoffer or leg.offering)

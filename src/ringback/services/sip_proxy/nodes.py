@@ -108,5 +108,6 @@ class NodeDirectory:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(self._refresh_s)
+            # Nobody there: every call is refused until the first node is seen.
+            await asyncio.sleep(self._refresh_s if self.cluster else self._refresh_s / 10)
             await self.refresh()

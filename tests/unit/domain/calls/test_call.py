@@ -396,6 +396,21 @@ class TestHold:
         bench.do(i.ReofferAnswered("in1", describe("caller")))
         assert bench.call.data.talking_to == agent
 
+    def test_a_retrieve_while_the_music_is_being_joined_is_carried_out(
+        self, bench, describe: Describe
+    ) -> None:
+        _, agent = bench.talk()
+        bench.do(i.RequestHoldCall("h1", "1001"))
+        bench.do(i.ReofferAnswered(agent, describe("agent", direction="inactive")))
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("media2")))
+        bench.do(i.RequestRetrieveCall("h2", "1001"))
+        assert bench.names() == []
+        bench.do(i.ReofferAnswered(agent, describe("agent")))
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert "c=IN IP4 agent" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.call.data.talking_to == agent
+
     def test_offers_from_both_sides_at_once_are_answered_491(self, bench, describe: Describe) -> None:
         """RFC 3261 14.2"""
         _, agent = bench.talk()

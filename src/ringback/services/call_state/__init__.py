@@ -1,0 +1,1 @@
+"""Call state: the legs and calls that belong together, and those that were forgotten."""

@@ -1,0 +1,1 @@
+"""Config: the cached read API over the configuration of all tenants."""

@@ -1,0 +1,1 @@
+"""Serves SCXML applications and data tables, and fetches from outside for applications."""

@@ -1,0 +1,69 @@
+"""Requests of applications to the outside: only to hosts on the allow-list, bounded in time and size."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ringback.contracts.applications import FetchReply, FetchRequest
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpError
+from ringback.services.designer.settings import DesignerSettings
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"})
+_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an HTTP URL, or None when it is not one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.password:
+        return None
+    return parts.scheme, parts.hostname.lower(), port or _PORTS[parts.scheme]
+
+
+class Fetcher:
+    """Carries out `FetchRequest`; never follows a redirect, which could lead past the list."""
+
+    def __init__(self, ctx: Context, settings: DesignerSettings) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._allowed = {origin_of(entry) for entry in settings.fetch_allow} - {None}
+
+    async def fetch(self, request: FetchRequest) -> FetchReply:
+        """Raises HttpError: 403 not allowed, 502 no answer, 400 not a request."""
+        if request.method.upper() not in METHODS:
+            raise HttpError(400, "bad_method", f"the methods are {', '.join(sorted(METHODS))}")
+        if origin_of(request.url) not in self._allowed:
+            raise HttpError(403, "not_allowed", "this host is not on the list RINGBACK_DESIGNER_FETCH_ALLOW")
+        self._ctx.connections.count("voice-44", sent=1)
+        try:
+            return await self._send(request)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise HttpError(
+                502, "no_answer", f"the outside did not answer: {type(error).__name__}"
+            ) from error
+
+    async def _send(self, request: FetchRequest) -> FetchReply:
+        timeout = aiohttp.ClientTimeout(total=min(request.timeout_s, self._settings.fetch_max_s))
+        async with self._ctx.http_session().request(
+            request.method.upper(),
+            request.url,
+            headers=request.headers,
+            data=request.body.encode() or None,
+            timeout=timeout,
+            allow_redirects=False,
+        ) as response:
+            limit = self._settings.fetch_max_bytes
+            body = await response.content.read(limit + 1)
+            while len(body) <= limit and (more := await response.content.read(limit + 1 - len(body))):
+                body += more
+            if len(body) > limit:
+                raise HttpError(502, "too_large", f"the answer has more than {limit} bytes")
+            text = body.decode(response.charset or "utf-8", "replace")
+            return FetchReply(status=response.status, content_type=response.content_type, body=text)

@@ -1,0 +1,107 @@
+"""The HTTP API of the designer."""
+
+from __future__ import annotations
+
+import re
+
+from ringback.contracts.applications import FetchReply, FetchRequest
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.scxml import DocumentError, Limits, compile_document, external_sources
+from ringback.services.designer.fetcher import Fetcher
+from ringback.services.designer.publisher import Publisher
+from ringback.services.designer.settings import DesignerSettings
+from ringback.services.designer.store import Rows, Store, etag
+
+SCXML_TYPE = "application/scxml+xml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class DesignerHttp:
+    """Routes of the designer."""
+
+    def __init__(self, ctx: Context, settings: DesignerSettings, store: Store, publisher: Publisher) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+        self._fetcher = Fetcher(ctx, settings)
+
+    def add_routes(self, server: HttpServer) -> None:
+        """Serve everything on `server`."""
+        biggest_app = self._settings.max_application_bytes
+        biggest_table = self._settings.max_table_bytes
+        server.route("GET", "/apps/{tenant}", self._list)
+        server.route("GET", "/apps/{tenant}/{name}.scxml", self._read, connection="voice-43")
+        server.route("PUT", "/apps/{tenant}/{name}.scxml", self._write, max_bytes=biggest_app)
+        server.route("DELETE", "/apps/{tenant}/{name}.scxml", self._remove)
+        server.route("GET", "/tables/{tenant}/{table}", self._read_table)
+        server.route("PUT", "/tables/{tenant}/{table}", self._write_table, max_bytes=biggest_table)
+        server.route("POST", "/tables/{tenant}/{table}/publish", self._publish)
+        server.route("POST", "/fetch", self._fetch, connection="voice-43", max_bytes=biggest_table)
+
+    async def _list(self, request: HttpRequest) -> dict[str, str]:
+        return await self._store.applications(self._tenant(request))
+
+    async def _read(self, request: HttpRequest) -> HttpResponse:
+        name = _named(request, "name")
+        document = await self._store.application(self._tenant(request), name)
+        if document is None:
+            raise HttpError(404, "no_application", f"there is no application {name}")
+        headers = {"ETag": etag(document), "Cache-Control": "no-cache"}
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return HttpResponse(status=304, headers=headers)
+        return HttpResponse(document, content_type=SCXML_TYPE, headers=headers)
+
+    async def _write(self, request: HttpRequest) -> HttpResponse:
+        """Keep an application, if it compiles."""
+        tenant, name = self._tenant(request), _named(request, "name")
+        limits = Limits(document_bytes=self._settings.max_application_bytes)
+        try:
+            document = request.body.decode("utf-8-sig")
+            # Scripts and data from elsewhere are not there yet; the shape of the document is checked.
+            compile_document(document, dict.fromkeys(external_sources(document, limits), ""), limits)
+        except UnicodeDecodeError:
+            raise HttpError(400, "not_utf8", "an application is UTF-8 text") from None
+        except DocumentError as error:
+            raise HttpError(400, "not_scxml", str(error)) from None
+        await self._store.write_application(tenant, name, document)
+        return HttpResponse({"name": name}, headers={"ETag": etag(document)})
+
+    async def _remove(self, request: HttpRequest) -> HttpResponse:
+        if not await self._store.remove_application(self._tenant(request), _named(request, "name")):
+            raise HttpError(404, "no_application", "the tenant has no application of its own by this name")
+        return HttpResponse(status=204)
+
+    async def _read_table(self, request: HttpRequest) -> HttpResponse:
+        table = await self._store.table(self._tenant(request), _named(request, "table"))
+        if table is None:
+            raise HttpError(404, "no_table", "there is no such data table")
+        headers = {"ETag": f'"{table.version}"'}
+        return HttpResponse(table.rows, headers=headers)
+
+    async def _write_table(self, request: HttpRequest) -> dict[str, int]:
+        tenant, name, rows = self._tenant(request), _named(request, "table"), request.decode(Rows)
+        return {"version": await self._store.write_table(tenant, name, rows)}
+
+    async def _publish(self, request: HttpRequest) -> HttpResponse:
+        """200 when the receiver has it, 202 when it gets it later."""
+        tenant, name = self._tenant(request), _named(request, "table")
+        version, delivered = await self._publisher.publish(tenant, name)
+        return HttpResponse({"version": version, "delivered": delivered}, status=200 if delivered else 202)
+
+    async def _fetch(self, request: HttpRequest) -> FetchReply:
+        return await self._fetcher.fetch(request.decode(FetchRequest))
+
+    def _tenant(self, request: HttpRequest) -> str:
+        tenant = request.path_param("tenant")
+        if tenant not in self._ctx.common.tenants:
+            raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
+        return tenant
+
+
+def _named(request: HttpRequest, part: str) -> str:
+    name = request.path_param(part)
+    if not _NAME.fullmatch(name):
+        raise HttpError(400, "bad_name", "a name has up to 64 letters, digits, dots, dashes and underscores")
+    return name

@@ -1,0 +1,1 @@
+"""Dialplan: where a dialled number goes."""

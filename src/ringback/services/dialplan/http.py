@@ -1,0 +1,91 @@
+"""The HTTP interface of the dialplan service."""
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from ringback.contracts.dialplan import ResolveReply, ResolveRequest, dn_states_key
+from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, resolve
+from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.services.dialplan.plans import Plans
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_KINDS: dict[DestinationKind, Literal["dn", "route_point", "trunk", "mailbox", "unknown"]] = {
+    "extension": "dn",
+    "route_point": "route_point",
+    "mailbox": "mailbox",
+    "trunk": "trunk",
+    "none": "unknown",
+}
+_RINGS_S = 15.0
+
+
+class DialplanHttp:
+    """Serves ``POST /resolve``."""
+
+    def __init__(self, ctx: "Context", plans: Plans) -> None:
+        self._valkey = ctx.valkey.using("voice-12")
+        self._plans = plans
+        self._requests = Counter("dialplan_total_request", "requests", ("tenant",), registry=ctx.metrics)
+        self._results = Counter("dialplan_result", "results", ("tenant", "kind"), registry=ctx.metrics)
+        self._seconds = Histogram("dialplan_response_time_seconds", "time to resolve", registry=ctx.metrics)
+        self.server = HttpServer(ctx)
+        self.server.route("POST", "/resolve", self._resolve, connection="voice-27")
+
+    async def _resolve(self, request: HttpRequest) -> ResolveReply:
+        started = time.perf_counter()
+        wanted = request.decode(ResolveRequest)
+        plan = await self._plans.get(wanted.tenant)
+        if plan is None:
+            raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
+        found = await self._follow(plan, wanted.to_number, wanted.origin)
+        self._requests.labels(wanted.tenant).inc()
+        self._results.labels(wanted.tenant, found.kind).inc()
+        self._seconds.observe(time.perf_counter() - started)
+        return reply(found)
+
+    async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> Destination:
+        steps = resolve(plan, dialled, origin)
+        try:
+            wanted = next(steps)
+            while True:
+                wanted = steps.send(await self._state(plan.tenant.id, wanted))
+        except StopIteration as end:
+            found: Destination = end.value
+            return found
+
+    async def _state(self, tenant: str, dn: str) -> DnState:
+        kept = await self._valkey.call("HGET", dn_states_key(tenant), dn)
+        registered = await self._valkey.call("EXISTS", f"{{{tenant}}}:sip:bindings:{dn}")
+        state = msgspec.json.decode(kept, type=DnState) if kept else DnState()
+        return msgspec.structs.replace(state, registered=bool(registered))
+
+
+def reply(found: Destination) -> ResolveReply:
+    """The destination as it is told to other services."""
+    internal = found.kind in ("extension", "route_point", "mailbox")
+    return ResolveReply(
+        kind=_KINDS[found.kind],
+        dn=found.number if internal else "",
+        number=found.number,
+        trunk=found.trunks[0] if found.trunks else "",
+        trunks=found.trunks,
+        default_dn=found.default_dn,
+        script=found.script,
+        mailbox=found.number if found.kind == "mailbox" else found.on_no_answer,
+        no_answer_timeout=found.no_answer or _RINGS_S,
+        status=0 if found.status == 200 else found.status,
+        reason=found.reason,
+        on_no_answer=found.on_no_answer,
+        on_busy=found.on_busy,
+        caller_id=found.caller_id,
+        hide_caller=found.hide_caller,
+        dnis=found.dnis,
+        dnis_over=found.dnis_over,
+        call_type=found.call_type,
+        diverted_from=found.diverted_from,
+    )

@@ -1,0 +1,1 @@
+"""FrontEnd: telephony requests, forwarded to the node that owns the call."""

@@ -1,0 +1,1 @@
+"""Runs a SCXML session for every call on a route point and for every callback."""

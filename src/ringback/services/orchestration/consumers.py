@@ -1,0 +1,180 @@
+"""What starts sessions and what reaches them: call events, new callbacks, decisions of the router."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ringback.contracts.callbacks import STREAM, CallbackEntry
+from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.routing import RouteResult
+from ringback.runtime.link import LinkUnavailable
+from ringback.runtime.streams import StreamConsumer, StreamEntry
+from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.orchestration.node import Node
+from ringback.services.orchestration.records import Input, Record
+from ringback.services.orchestration.translation import session_of
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+GROUP = "orchestration"
+_VISITS = 10
+_AGAIN_S = 0.3
+_MAKES_OURS = frozenset({"EventDialing", "EventNetworkReached", "EventEstablished", "EventError"})
+
+
+class Consumers:
+    """Every entry is in a session's inbox, or of no interest, before it is acknowledged."""
+
+    def __init__(self, ctx: Context, node: Node) -> None:
+        self._ctx = ctx
+        self._node = node
+        rq = node.clients.rq
+        rq.on("result", self._result)
+        rq.on_connect(self._subscribe)
+
+    async def start(self) -> None:
+        """Begin to read."""
+        calls = [calls_stream(tenant) for tenant in self._ctx.common.tenants]
+        await self._node.clients.rq.start()
+        StreamConsumer(self._ctx, calls, GROUP, self._call, connection="voice-46").start()
+        StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
+
+    # Calls
+
+    async def _call(self, entry: StreamEntry) -> None:
+        event = entry.json(CallEvent)
+        if event.tenant not in self._node.stores:
+            return
+        self._node.metrics.call_events.inc()
+        if event.id == "EventRouteRequest" and await self._begin(event, entry.id):
+            return
+        store, asker = self._node.stores[event.tenant], session_of(event.reference_id)
+        sid = asker or await store.session_of_call(event.conn_id)
+        if not sid or not await self._node.deliver(event.tenant, sid, Input(call=event), f"call:{entry.id}"):
+            return
+        if asker and event.id in _MAKES_OURS:
+            await store.own_call(event.conn_id, sid)
+
+    async def _begin(self, event: CallEvent, entry_id: str) -> bool:
+        """Start a session for a call on a route point; False when the call has one already."""
+        for visit in range(1, _VISITS + 1):
+            record = inbound_record(event, visit, entry_id)
+            found = await self._node.begin(record)
+            if found != "over":
+                return found != "lives"
+        return True
+
+    # Callbacks
+
+    async def _callback(self, entry: StreamEntry) -> None:
+        fields = {name: value.decode() for name, value in entry.fields.items()}
+        try:
+            wanted = msgspec.convert(fields, CallbackEntry)
+            record = callback_record(wanted, self._ctx.now())
+        except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+            self._ctx.log.error("callback_entry_invalid", entry=entry.id, error=str(error))
+            return
+        if record.tenant not in self._node.stores:
+            self._ctx.log.warning("callback_of_unknown_tenant", entry=entry.id)
+            return
+        self._ctx.connections.count("ges-11", received=1)
+        if not record.app:
+            record.app = self._node.applications.url(record.tenant, "callback")
+        await self._node.begin(record)
+
+    # The router
+
+    async def _subscribe(self) -> None:
+        try:
+            for tenant, store in self._node.stores.items():
+                cursor = await store.rq_cursor()
+                params = {"tenant": tenant, "role": "orchestration", "cursor": cursor}
+                reply = await self._node.clients.rq.call("subscribe", params)
+                if not cursor:
+                    await store.set_rq_cursor(reply["cursor"])
+        except ValkeyUnavailable as error:
+            raise LinkUnavailable(str(error)) from error
+
+    async def _result(self, params: dict[str, Any]) -> None:
+        result = msgspec.convert(params, RouteResult)
+        store = self._node.stores.get(result.tenant)
+        if store is None:
+            return
+        # The cursor stays in front of what is not delivered: nothing is passed over while Valkey is away.
+        while True:
+            try:
+                await self._deliver_result(result)
+                await store.set_rq_cursor(str(params.get("cursor", "")))
+                return
+            except ValkeyUnavailable:
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _deliver_result(self, result: RouteResult) -> None:
+        sid = session_of(result.request_id)
+        if sid:
+            key = f"rq:{result.request_id}:{result.seq}"
+            await self._node.deliver(result.tenant, sid, Input(result=result), key)
+
+
+def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
+    """The session of a call that has come to a route point, for the n-th time."""
+    name = event.call_uuid or event.conn_id
+    interaction = {
+        "id": name,
+        "connid": event.conn_id,
+        "ani": event.ani or event.other_dn,
+        "dnis": event.dnis or event.this_dn,
+        "routepoint": event.this_dn,
+        "arrivaltime": event.time,
+        "udata": event.user_data,
+    }
+    sid = f"ixn-{name}" if visit == 1 else f"ixn-{name}-{visit}"
+    return Record(
+        id=sid,
+        tenant=event.tenant,
+        kind="inbound",
+        route_point=event.this_dn,
+        conn_id=event.conn_id,
+        conns=[event.conn_id],
+        ani=event.ani or event.other_dn,
+        dnis=event.dnis or event.this_dn,
+        call_uuid=event.call_uuid,
+        request=entry_id,
+        started=event.time,
+        data={"tenant": event.tenant, "session": sid, "interaction": interaction, "parameters": {}},
+    )
+
+
+def callback_record(entry: CallbackEntry, now: float) -> Record:
+    """The session of one attempt of a callback. Raises ValueError, msgspec.DecodeError."""
+    udata = msgspec.json.decode(entry.user_data or "{}", type=dict[str, Any])
+    callback = {
+        "id": entry.callback_id,
+        "attempt": int(entry.attempt),
+        "service": entry.service,
+        "number": entry.number,
+        "arrivaltime": float(entry.arrival_time),
+        "desiredtime": float(entry.desired_time or 0),
+        "priority": int(entry.priority or 0),
+        "target": entry.target,
+        "routepoint": entry.route_point,
+        "callerid": entry.caller_id,
+        "expiresat": float(entry.expires_at or 0),
+        "udata": udata,
+    }
+    sid = entry.session_id
+    return Record(
+        id=sid,
+        tenant=entry.tenant,
+        kind="callback",
+        app=entry.app,
+        route_point=entry.route_point,
+        callback_id=entry.callback_id,
+        attempt=int(entry.attempt),
+        started=now,
+        data={"tenant": entry.tenant, "session": sid, "callback": callback, "parameters": {}},
+    )

@@ -1,0 +1,322 @@
+"""A session that this node runs: takes its inbox, turns, stores, carries out, waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ringback.contracts.applications import FetchReply, FetchRequest
+from ringback.runtime.http import HttpFailure
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
+from ringback.services.orchestration import turn
+from ringback.services.orchestration.applications import ApplicationError
+from ringback.services.orchestration.modules import ACTIONS
+from ringback.services.orchestration.performer import ActionFailed
+from ringback.services.orchestration.records import Input, Pending, Record
+from ringback.services.orchestration.translation import done_event, error_event
+
+if TYPE_CHECKING:
+    from ringback.services.orchestration.node import Node
+    from ringback.services.orchestration.store import SessionStore
+
+_AGAIN_S = 0.3
+_LONGEST_S = 3.0
+_FAULTS = 5
+UNKNOWN_CALL = "unknown_call"
+CALL_MODULES = ("dialog", "interaction")
+
+
+class NotOurs(Exception):
+    """Another node has taken the session over."""
+
+
+class LiveSession:
+    """One task while the session lives, and one more while actions are carried out.
+
+    The interpreter, which is by far the largest part, is there while the session is awake; a session that
+    only waits can do without, since what is stored is all there is to it.
+    """
+
+    def __init__(self, node: Node, store: SessionStore, record: Record) -> None:
+        self._node = node
+        self._store = store
+        self.record = record
+        self._interpreter: Interpreter | None = None
+        self._turning = False
+        self._faults = 0
+        self._wake = asyncio.Event()
+        self._local: deque[tuple[Fetch, str | None]] = deque()
+        self._todo: deque[Pending] = deque(record.pending)
+        self._working = False
+
+    def wake(self) -> None:
+        """Something is in the inbox."""
+        self._wake.set()
+
+    def sleep(self) -> None:
+        """Let the interpreter go, unless it is at work."""
+        if not self._turning:
+            self._interpreter = None
+
+    async def run(self) -> None:
+        """Live until the end, or until another node has the session."""
+        try:
+            wait, over = _AGAIN_S, await self._attempt()
+            while not over:
+                await asyncio.sleep(wait)
+                wait, over = min(wait * 1.5, _LONGEST_S), await self._attempt()
+        except NotOurs:
+            self._node.log.warning("session_taken", session=self.record.id)
+        finally:
+            self._node.left(self.record)
+
+    async def _attempt(self) -> bool:
+        """Run until the end; False when a store was away and it must be tried again."""
+        try:
+            await self._live()
+        except (ValkeyUnavailable, ValkeyError, ConnectionError, TimeoutError) as error:
+            self._node.log.warning("session_waits", session=self.record.id, error=str(error))
+            return False
+        except NotOurs:
+            raise
+        except Exception:
+            # A fault of ours: the call must not hang on it.
+            self._node.log.exception("session_broken", session=self.record.id)
+            self._faults += 1
+            self.record.failed, self.record.ended = "internal", True
+            return self._faults >= _FAULTS
+        return True
+
+    async def _live(self) -> None:
+        if not self.record.ended:
+            await self._open()
+        self._work()
+        while not self.record.ended:
+            await self._turn()
+            if not self.record.ended:
+                await self._rest()
+        await self._end()
+
+    async def _rest(self) -> None:
+        """Wait for the inbox, for a timer, or a long while."""
+        due = turn.next_timer(self.record)
+        wait = self._node.settings.idle_s
+        if due is not None:
+            wait = max(0.0, min(wait, due - self._node.ctx.now()))
+        await self._woken(wait)
+
+    async def _woken(self, limit_s: float) -> None:
+        """Wait until somebody wakes the session, for at most `limit_s` seconds."""
+        with suppress(TimeoutError):
+            # Not wait_for: Python 3.11's forgets a cancellation that comes together with the event.
+            async with asyncio.timeout(limit_s):
+                await self._wake.wait()
+
+    # The application
+
+    async def _open(self) -> None:
+        """Start the application, or restore it where it asked for a document that never came."""
+        if self.record.snapshot is None or self.record.snapshot["awaited"]:
+            interpreter = await self._woken_up()
+            if interpreter is not None:
+                await self._commit(turn.collect(self.record, interpreter))
+
+    async def _woken_up(self) -> Interpreter | None:
+        """The interpreter; None when the application cannot be run, which is the end of the session."""
+        self._turning = True
+        self._node.used(self)
+        if self._interpreter is not None:
+            return self._interpreter
+        try:
+            if self.record.snapshot is not None:
+                self._interpreter = await self._restored()
+                self._node.metrics.ha_reads.inc()
+            else:
+                self._interpreter = await self._fresh()
+                self._interpreter.start(self._node.ctx.now())
+        except (ApplicationError, ScxmlError) as error:
+            self._node.log.warning("application_failed", session=self.record.id, error=str(error))
+            self._node.metrics.load_errors.inc()
+            self.record.failed, self.record.ended = getattr(error, "slug", "broken_application"), True
+        except (ConnectionError, HttpFailure) as error:
+            if self.record.kind == "callback":
+                raise ConnectionError(str(error)) from error
+            self._node.log.warning("application_away", session=self.record.id, error=str(error))
+            self._node.metrics.fetch_errors.inc()
+            self.record.failed, self.record.ended = "application_unavailable", True
+        return self._interpreter
+
+    async def _fresh(self) -> Interpreter:
+        record = self.record
+        await self._node.prepare(record)
+        text = await self._node.applications.text(record.app)
+        record.document = await self._store.keep_document(text)
+        document = await self._node.applications.compile(record.document, text, record.app)
+        self._node.metrics.strategies.inc()
+        return Interpreter(
+            document,
+            record.id,
+            actions=ACTIONS,
+            bindings={"_genesys": record.data},
+            data=record.data if record.kind == "started" else None,
+            http_location=self._node.http_location,
+            limits=self._node.limits,
+        )
+
+    async def _restored(self) -> Interpreter:
+        record = self.record
+        text = await self._store.document(record.document)
+        if text is None:
+            raise ApplicationError("lost_application", "the text of the application is gone")
+        document = await self._node.applications.compile(record.document, text, record.app)
+        return Interpreter.restore(
+            document,
+            record.snapshot,
+            actions=ACTIONS,
+            http_location=self._node.http_location,
+            limits=self._node.limits,
+        )
+
+    # Turning
+
+    async def _turn(self) -> None:
+        """Take what has come and what is due; store; then do what the application wants."""
+        self._wake.clear()
+        entries = await self._store.inbox(self.record.id, self.record.inbox_id)
+        now, due = self._node.ctx.now(), turn.next_timer(self.record)
+        is_due = due is not None and due <= now
+        if not (entries or self._local or is_due):
+            return
+        interpreter = await self._woken_up()
+        if interpreter is None:
+            return
+        for entry_id, entry in entries:
+            turn.feed(self.record, interpreter, entry, now)
+            self.record.inbox_id = entry_id
+        while self._local:
+            fetch, text = self._local.popleft()
+            interpreter.fetched(fetch.session, fetch.invokeid, text, now)
+        if is_due:
+            interpreter.handle_timer(now)
+        await self._commit(turn.collect(self.record, interpreter))
+
+    async def _commit(self, effects: turn.Effects) -> None:
+        """The record is stored before anything is done: a crash in between repeats, it loses nothing."""
+        known = {action.number for action in self._todo}
+        fresh = [action for action in self.record.pending if action.number not in known]
+        self._turning = False
+        await self._save()
+        for log in effects.logs:
+            self._node.log.info("application_log", session=log.session, label=log.label)
+        for fetch in effects.fetches:
+            self._node.spawn(self._fetch(fetch), f"fetch-{self.record.id}")
+        for post in effects.posts:
+            self._node.spawn(self._post(post), f"post-{self.record.id}")
+        self._todo.extend(fresh)
+        self._work()
+
+    async def _save(self) -> None:
+        while True:
+            try:
+                if not await self._store.save(self.record):
+                    raise NotOurs
+                self._node.metrics.ha_writes.inc()
+                return
+            except (ValkeyUnavailable, ValkeyError):
+                # What was taken from the inbox is in the record only: keep it, and wait for the store.
+                await asyncio.sleep(_AGAIN_S)
+
+    # Doing
+
+    def _work(self) -> None:
+        if self._todo and not self._working:
+            self._working = True
+            self._node.spawn(self._perform_all(), f"actions-{self.record.id}")
+
+    async def _perform_all(self) -> None:
+        """Actions of one session are carried out one after another, in their order."""
+        try:
+            while self._todo:
+                action = self._todo[0]
+                await self._perform(action)
+                self._todo.popleft()
+                if action in self.record.pending:
+                    self.record.pending.remove(action)
+        finally:
+            self._working = False
+            self._wake.set()
+
+    async def _perform(self, action: Pending) -> None:
+        record = self.record
+        asked = turn.asked_by(action)
+        request_id = record.reference(action.number)
+        try:
+            reply = await self._node.performer.perform(record, action, self._store)
+        except Exception as error:
+            failure = self._failure(error)
+            self._node.metrics.invoke_errors.inc()
+            event = error_event(asked, failure.reason, request_id)
+            if failure.reason == UNKNOWN_CALL and asked.module in CALL_MODULES:
+                # The call ended while nobody listened: its end is all there is to tell.
+                record.gone, event = True, Event("interaction.deleted", data={"reason": UNKNOWN_CALL})
+        else:
+            if reply is None:
+                return
+            event = done_event(asked, reply, request_id)
+            record.asked.pop(str(action.number), None)
+        entry = Input(event=event.to_json(), session=action.session)
+        await self._deliver(entry, f"action:{action.number}")
+
+    def _failure(self, error: Exception) -> ActionFailed:
+        """A failed action, or a fault of ours, which must not keep the session from going on."""
+        if isinstance(error, ActionFailed):
+            return error
+        self._node.log.exception("action_broken", session=self.record.id)
+        return ActionFailed("internal")
+
+    async def _deliver(self, entry: Input, key: str) -> None:
+        while True:
+            with suppress(ValkeyUnavailable):
+                await self._store.deliver(self.record.id, entry, key)
+                self._wake.set()
+                return
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        """The document of an `<invoke>`: from the designer only."""
+        try:
+            text: str | None = await self._node.applications.text(fetch.url)
+        except (ApplicationError, ConnectionError, HttpFailure) as error:
+            self._node.log.warning("invoke_failed", session=self.record.id, error=str(error))
+            text = None
+        self._local.append((fetch, text))
+        self._wake.set()
+
+    async def _post(self, post: HttpPost) -> None:
+        """SCXML's own HTTP events go out through the designer, like every request to the outside."""
+        headers = {"Content-Type": post.content_type}
+        request = FetchRequest(url=post.url, method="POST", headers=headers, body=post.body)
+        try:
+            reply = await self._node.clients.designer.post("/fetch", request, FetchReply)
+            failed = reply.status >= 400
+        except (HttpFailure, ConnectionError):
+            failed = True
+        if failed:
+            event = Event("error.communication", "platform", sendid=post.sendid)
+            await self._deliver(Input(event=event.to_json(), session=post.session), f"post:{post.sendid}")
+
+    # The end
+
+    async def _end(self) -> None:
+        """Let the last actions be done, save the call from an application that left it, forget."""
+        await self._save()
+        while self._todo or self._working:
+            self._wake.clear()
+            self._work()
+            await self._woken(1.0)
+        await self._node.after(self.record)
+        if not await self._store.finish(self.record):
+            raise NotOurs

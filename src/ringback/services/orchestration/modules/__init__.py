@@ -1,0 +1,15 @@
+"""The executable elements that applications may use beside SCXML's own.
+
+Each module is a namespace. An element becomes an `Action`; what comes of it arrives as an event.
+"""
+
+from ringback.scxml import Actions
+from ringback.services.orchestration.modules import callback, dialog, interaction, queue, session
+
+ACTIONS: Actions = {
+    **callback.ELEMENTS,
+    **dialog.ELEMENTS,
+    **interaction.ELEMENTS,
+    **queue.ELEMENTS,
+    **session.ELEMENTS,
+}

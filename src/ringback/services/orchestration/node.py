@@ -1,0 +1,182 @@
+"""The sessions of this node: begun here, or taken over from a node that died."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ringback.domain.configuration import RoutePoint
+from ringback.runtime import directory
+from ringback.runtime.streams import StreamEntry, StreamTail, append
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.scxml import Limits
+from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.clients import Clients
+from ringback.services.orchestration.ending import Ending
+from ringback.services.orchestration.live import LiveSession
+from ringback.services.orchestration.metrics import Metrics
+from ringback.services.orchestration.performer import Performer
+from ringback.services.orchestration.records import Input, OrchestrationNode, Record
+from ringback.services.orchestration.store import SessionStore
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.orchestration.settings import OrchestrationSettings
+
+KIND = "orchestration"
+
+
+def wake_stream(node: str) -> str:
+    """Ids of sessions of a node that have something in their inbox."""
+    return f"orch:wake:{node}"
+
+
+class Node:
+    """Starts, finds, wakes and adopts sessions."""
+
+    def __init__(self, ctx: Context, settings: OrchestrationSettings) -> None:
+        self.ctx = ctx
+        self.log = ctx.log
+        self.settings = settings
+        self.limits = Limits(script_seconds=settings.script_s, memory_bytes=settings.memory_bytes)
+        self.metrics = Metrics(ctx.metrics)
+        self.metrics.redis_state.set_function(lambda: 2.0 if ctx.valkey.connected else 0.0)
+        self.clients = Clients(ctx)
+        self.metrics.rq_state.set_function(lambda: float(self.clients.rq.connected))
+        self.applications = Applications(ctx, self.limits)
+        self.performer = Performer(ctx, settings, self.clients)
+        self.stores = {
+            tenant: SessionStore(ctx, tenant, settings.tombstone_s) for tenant in ctx.common.tenants
+        }
+        self.http_location = f"{ctx.url('orchestration', 'control')}/scxml/basichttp"
+        self._ending = Ending(self)
+        self._live: dict[str, LiveSession] = {}
+        self._awake: OrderedDict[str, LiveSession] = OrderedDict()
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions this node runs."""
+        return len(self._live)
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a task of a session."""
+        self.ctx.spawn(coro, name)
+
+    async def start(self) -> None:
+        """Take up the sessions that this node had, and watch the other nodes."""
+        await self._announce()
+        for tenant, store in self.stores.items():
+            for sid in await store.owned(self.ctx.node):
+                await self._adopt(tenant, sid)
+        StreamTail(self.ctx, [wake_stream(self.ctx.node)], self._woken).start()
+        self.ctx.spawn(self._watch(), "watch-nodes")
+
+    async def stop(self) -> None:
+        """Let other nodes take the sessions at once."""
+        if self.ctx.valkey.connected:
+            await directory.withdraw(self.ctx.valkey, KIND, self.ctx.node)
+
+    async def begin(self, record: Record) -> str:
+        """Store a new session and run it; what `SessionStore.create` says."""
+        found = await self.stores[record.tenant].create(record)
+        if found == "new":
+            self.metrics.total_interactions.inc()
+            self._run(record)
+        return found
+
+    async def deliver(self, tenant: str, sid: str, entry: Input, key: str = "") -> bool:
+        """Put an input into a session's inbox and wake its owner; False when there is no such session."""
+        owner = await self.stores[tenant].deliver(sid, entry, key)
+        if owner == self.ctx.node:
+            live = self._live.get(sid)
+            if live is not None:
+                live.wake()
+        elif owner:
+            await append(self.ctx.valkey, wake_stream(owner), sid.encode(), maxlen=1000)
+        return bool(owner)
+
+    async def prepare(self, record: Record) -> None:
+        """Find out what a session is to run: the script and the parameters of its route point.
+
+        Raises ApplicationError when the route point has none.
+        """
+        if record.kind == "started":
+            return
+        point = await self.clients.config.dn(record.tenant, record.route_point)
+        if isinstance(point, RoutePoint):
+            record.default_dn = point.default_dn
+            record.data["parameters"] = dict(point.parameters)
+        if record.app:
+            return
+        if not isinstance(point, RoutePoint) or not point.script:
+            raise ApplicationError("no_script", f"route point {record.route_point} has no script")
+        is_url = "://" in point.script
+        record.app = point.script if is_url else self.applications.url(record.tenant, point.script)
+
+    async def after(self, record: Record) -> None:
+        """A session has come to its end: nothing it had begun is left behind."""
+        self.metrics.cleared_interactions.inc()
+        if record.failed:
+            self.metrics.error_events.inc()
+        await self._ending.settle(record)
+
+    def used(self, live: LiveSession) -> None:
+        """A session is at work: of those awake, the ones that were so longest ago go to sleep."""
+        self._awake[live.record.id] = live
+        self._awake.move_to_end(live.record.id)
+        while len(self._awake) > self.settings.awake:
+            self._awake.popitem(last=False)[1].sleep()
+
+    def left(self, record: Record) -> None:
+        """A session is over, or another node's."""
+        self._awake.pop(record.id, None)
+        if self._live.pop(record.id, None) is not None:
+            self.metrics.interactions.labels(record.kind, record.tenant).dec()
+
+    def _run(self, record: Record) -> None:
+        live = LiveSession(self, self.stores[record.tenant], record)
+        self._live[record.id] = live
+        self.metrics.interactions.labels(record.kind, record.tenant).inc()
+        self.ctx.spawn(live.run(), f"session-{record.id}")
+
+    async def _adopt(self, tenant: str, sid: str) -> None:
+        if sid in self._live:
+            return
+        record = await self.stores[tenant].load(sid)
+        if record is not None:
+            self.log.info("session_resumed", session=sid)
+            self._run(record)
+
+    async def _woken(self, entry: StreamEntry) -> None:
+        live = self._live.get(entry.fields["e"].decode())
+        if live is not None:
+            live.wake()
+
+    # Other nodes
+
+    async def _announce(self) -> None:
+        entry = OrchestrationNode(node=self.ctx.node, sessions=self.sessions)
+        await directory.announce(self.ctx.valkey, KIND, self.ctx.node, entry, self.settings.lease_s)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self.settings.lease_s / 4))
+            try:
+                await self._announce()
+                living = await directory.list_nodes(self.ctx.valkey, KIND, OrchestrationNode)
+                for tenant, store in self.stores.items():
+                    await self._inherit(tenant, store, set(living))
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self.log.info("watch_waits", error=str(error))
+
+    async def _inherit(self, tenant: str, store: SessionStore, living: set[str]) -> None:
+        for node in await store.nodes():
+            if node in living or node == self.ctx.node:
+                continue
+            for sid in await store.owned(node):
+                if await store.take_over(sid, node):
+                    await self._adopt(tenant, sid)
+            await store.forget_node(node)
+            self.log.warning("node_inherited", dead=node)

@@ -1,0 +1,341 @@
+"""Carries out the actions of sessions at the services that do the work.
+
+Every request carries the action's id as its key, so that an action repeated after a crash does nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from ringback.contracts.applications import FetchReply, FetchRequest
+from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
+from ringback.contracts.routing import (
+    CancelRequest,
+    ConfirmRequest,
+    QueueView,
+    ReturnRequest,
+    SubmitRequest,
+)
+from ringback.contracts.telephony import (
+    CallRequest,
+    RequestApplyTreatment,
+    RequestAttachUserData,
+    RequestClearCall,
+    RequestMakeCall,
+    RequestReply,
+    RequestRouteCall,
+)
+from ringback.runtime.http import HttpFailure
+from ringback.runtime.link import LinkError
+from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.orchestration.clients import Clients
+from ringback.services.orchestration.records import Json, Pending, Record
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.orchestration.settings import OrchestrationSettings
+    from ringback.services.orchestration.store import SessionStore
+
+Reply = dict[str, Json] | None
+"""Data of the event that the action is done; None when its result comes later, or is of no interest."""
+
+_QUEUES_FRESH_S = 0.5
+_FIRST_WAIT_S, _LAST_WAIT_S = 0.2, 2.0
+
+
+class ActionFailed(Exception):
+    """The action cannot be carried out; `reason` is a stable slug."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Performer:
+    """One for all sessions of the node; knows nothing between two actions."""
+
+    def __init__(self, ctx: Context, settings: OrchestrationSettings, clients: Clients) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._clients = clients
+        self._known_queues: dict[str, tuple[float, list[QueueView]]] = {}
+        self._elements: dict[str, Callable[[Record, Pending, SessionStore], Awaitable[Reply]]] = {
+            "queue.submit": self._submit,
+            "queue.cancel": self._cancel,
+            "queue.confirm": self._confirm,
+            "queue.return": self._return,
+            "queue.query": self._query,
+            "dialog.play": self._treatment,
+            "dialog.playsound": self._treatment,
+            "dialog.collect": self._treatment,
+            "dialog.playandcollect": self._treatment,
+            "dialog.stop": self._treatment,
+            "interaction.redirect": self._redirect,
+            "interaction.createcall": self._make_call,
+            "interaction.terminate": self._terminate,
+            "interaction.attach": self._attach,
+            "session.fetch": self._fetch,
+            "session.response": self._response,
+            "callback.report": self._report,
+        }
+
+    async def perform(self, record: Record, action: Pending, store: SessionStore) -> Reply:
+        """Carry out one action, again and again while a service is away. Raises ActionFailed."""
+        name = f"{module_of(action.namespace)}.{action.name}"
+        patience = self._settings.report_retry_s if name == "callback.report" else self._settings.retry_s
+        deadline, wait = self._ctx.monotonic() + patience, _FIRST_WAIT_S
+        while True:
+            try:
+                return await self._elements[name](record, action, store)
+            except HttpFailure as failure:
+                if failure.status < 500:
+                    raise ActionFailed(failure.slug) from None
+                reason = failure.slug
+            except LinkError as error:
+                self._ctx.log.warning("action_refused", session=record.id, action=name, error=error.message)
+                raise ActionFailed("refused") from None
+            except msgspec.ValidationError as error:
+                self._ctx.log.warning("action_invalid", session=record.id, action=name, error=str(error))
+                raise ActionFailed("invalid") from None
+            except (ConnectionError, ValkeyUnavailable) as error:
+                reason = "unavailable"
+                self._ctx.log.info("action_waits", session=record.id, action=name, error=str(error))
+            if self._ctx.monotonic() + wait > deadline:
+                raise ActionFailed(reason)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LAST_WAIT_S)
+
+    async def clear_call(self, record: Record, reason: str) -> None:
+        """Release every party of the session's call. Raises ActionFailed."""
+        await self._perform_call(
+            RequestClearCall(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=f"{record.id}:clear",
+                idempotency_key=f"{record.id}:clear",
+                reason=reason,
+            )
+        )
+
+    async def default_route(self, record: Record, default_dn: str) -> None:
+        """Give the call to the default number of its route point. Raises ActionFailed."""
+        await self._perform_call(
+            RequestRouteCall(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=f"{record.id}:default",
+                idempotency_key=f"{record.id}:default",
+                other_dn=default_dn,
+            )
+        )
+
+    async def _perform_call(self, request: CallRequest) -> None:
+        try:
+            await self._request(request)
+        except HttpFailure as failure:
+            raise ActionFailed(failure.slug) from None
+        except ConnectionError as error:
+            raise ActionFailed("unavailable") from error
+
+    async def _request(self, request: CallRequest) -> RequestReply:
+        return await self._clients.frontend.post("/requests", request, RequestReply, retry=True)
+
+    # Queue
+
+    async def _submit(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        found = action.payload
+        is_callback = record.kind == "callback"
+        request = SubmitRequest(
+            request_id=record.reference(action.number),
+            tenant=record.tenant,
+            interaction_id=found["interaction_id"]
+            or record.callback_id
+            or record.call_uuid
+            or record.conn_id,
+            kind="callback" if is_callback else "call",
+            conn_id=record.conn_id,
+            session_id=record.id,
+            vq=found["vq"],
+            target=found["target"] or await self._target_of(record.tenant, found["vq"]),
+            priority=found["priority"],
+            arrival_time=found["arrival_time"] or record.started,
+            timeout_s=found["timeout_s"],
+        )
+        await self._clients.rq.call("submit", request)
+        return None
+
+    async def _target_of(self, tenant: str, queue: str) -> str:
+        """The target that the configuration gives a virtual queue."""
+        for virtual_queue in await self._clients.config.virtual_queues(tenant):
+            if virtual_queue.id == queue:
+                return virtual_queue.target
+        raise ActionFailed("unknown_queue")
+
+    async def _cancel(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        await self._clients.rq.call("cancel", CancelRequest(tenant=record.tenant, **action.payload))
+        return None
+
+    async def _confirm(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        await self._clients.rq.call("confirm", ConfirmRequest(tenant=record.tenant, **action.payload))
+        return None
+
+    async def _return(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        await self._clients.rq.call("return", ReturnRequest(tenant=record.tenant, **action.payload))
+        return None
+
+    async def _query(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        for queue in await self._queues(record.tenant):
+            if queue.queue == action.payload["vq"]:
+                return {
+                    "queue": queue.queue,
+                    "waiting": queue.waiting,
+                    "ewt": queue.ewt,
+                    "agentsloggedin": queue.agents_logged_in,
+                    "agentsready": queue.agents_ready,
+                }
+        raise ActionFailed("unknown_queue")
+
+    async def _queues(self, tenant: str) -> list[QueueView]:
+        """How the queues stand; calls that come together share one answer."""
+        fresh_until, queues = self._known_queues.get(tenant, (0.0, []))
+        if self._ctx.monotonic() >= fresh_until:
+            queues = await self._clients.tenant.get(f"/queues/{quote(tenant)}", list[QueueView])
+            self._known_queues[tenant] = (self._ctx.monotonic() + _QUEUES_FRESH_S, queues)
+        return queues
+
+    # The call
+
+    async def _treatment(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        found, key = action.payload, record.reference(action.number)
+        await self._request(
+            RequestApplyTreatment(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=key,
+                idempotency_key=key,
+                treatment_type=found["treatment"],
+                prompts=found.get("prompts", []),
+                max_digits=found.get("max_digits", 0),
+                terminators=found.get("terminators", "#"),
+                timeout=found.get("timeout", 5.0),
+                then_music=found.get("then_music", True),
+            )
+        )
+        return None
+
+    async def _redirect(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        found, key = action.payload, record.reference(action.number)
+        await self._request(
+            RequestRouteCall(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=key,
+                idempotency_key=key,
+                other_dn=found["to"],
+                agent_id=found["agent_id"],
+                reservation_id=found["reservation_id"],
+                timeout=found["timeout"],
+                route_type=found["route_type"],
+            )
+        )
+        return None
+
+    async def _make_call(self, record: Record, action: Pending, store: SessionStore) -> Reply:
+        found, key = action.payload, record.reference(action.number)
+        reply = await self._request(
+            RequestMakeCall(
+                tenant=record.tenant,
+                reference_id=key,
+                idempotency_key=key,
+                this_dn=found["from"],
+                other_dn=found["to"],
+                ani=found["ani"],
+                timeout=found["timeout"],
+                prompts=found["prompts"],
+                user_data=found["user_data"],
+            )
+        )
+        if reply.conn_id:
+            await store.own_call(reply.conn_id, record.id)
+            # The next action, which may be to release the call, comes before the call's first event.
+            record.conn_id = reply.conn_id
+        return None
+
+    async def _terminate(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        key = record.reference(action.number)
+        await self._request(
+            RequestClearCall(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=key,
+                idempotency_key=key,
+                reason=action.payload["reason"],
+            )
+        )
+        return {}
+
+    async def _attach(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        key = record.reference(action.number)
+        await self._request(
+            RequestAttachUserData(
+                tenant=record.tenant,
+                conn_id=record.conn_id,
+                reference_id=key,
+                idempotency_key=key,
+                user_data=action.payload["user_data"],
+            )
+        )
+        return {}
+
+    # The world outside, and engagement
+
+    async def _fetch(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        found = action.payload
+        headers = {"Idempotency-Key": record.reference(action.number)}
+        if found["content_type"]:
+            headers["Content-Type"] = found["content_type"]
+        request = FetchRequest(
+            url=found["url"],
+            method=found["method"],
+            headers=headers,
+            body=found["body"],
+            timeout_s=found["timeout_s"],
+        )
+        reply = await self._clients.designer.post("/fetch", request, FetchReply)
+        return {"status": reply.status, "type": reply.content_type, "content": _content(reply)}
+
+    async def _response(self, record: Record, action: Pending, store: SessionStore) -> Reply:
+        await store.answer(action.payload["request_id"], msgspec.json.encode(action.payload["data"]))
+        return None
+
+    async def _report(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        step = CallbackStep(
+            attempt=record.attempt,
+            step=action.step,
+            session_id=record.id,
+            time=self._ctx.now(),
+            **action.payload,
+        )
+        path = f"/internal/callbacks/{quote(record.tenant)}/{quote(record.callback_id)}/steps"
+        reply = await self._clients.engagement.post(path, step, CallbackStepReply, retry=True)
+        return {"state": action.payload["state"], "go_on": reply.go_on, "callback": reply.state}
+
+
+def module_of(namespace: str) -> str:
+    """`queue` of `www.genesyslab.com/modules/queue`, `callback` of `urn:ringback:callback`."""
+    return namespace.replace(":", "/").rpartition("/")[2]
+
+
+def _content(reply: FetchReply) -> Json:
+    """JSON as a value, anything else as text."""
+    if reply.content_type.endswith("json"):
+        try:
+            return msgspec.json.decode(reply.body)
+        except msgspec.DecodeError:
+            return reply.body
+    return reply.body

@@ -1,0 +1,95 @@
+"""What is kept of a session, and what comes into its inbox."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from ringback.contracts.events import CallEvent
+from ringback.contracts.routing import RouteResult
+
+Json = Any
+Kind = Literal["inbound", "callback", "started"]
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of a session's inbox: one of the four is set."""
+
+    call: CallEvent | None = None
+    result: RouteResult | None = None
+    event: dict[str, Json] | None = None
+    """An event of the application itself."""
+    session: str = ""
+    """The session of the tree that `event` is for; empty: the root."""
+    terminate: bool = False
+    """End the session."""
+
+
+class Pending(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An action that is not done yet; done twice it does no harm, by its key."""
+
+    number: int
+    session: str
+    namespace: str
+    name: str
+    payload: dict[str, Json]
+    step: int = 0
+    """Of a callback's report: counts from 1."""
+
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An action whose result comes later: the session of the tree and the element that asked."""
+
+    session: str
+    module: str
+    element: str
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A session as it is stored at every stable configuration."""
+
+    id: str
+    tenant: str
+    kind: Kind
+    app: str = ""
+    """Address of the application; empty: as the route point says."""
+    route_point: str = ""
+    conn_id: str = ""
+    ani: str = ""
+    dnis: str = ""
+    call_uuid: str = ""
+    request: str = ""
+    """Id of the stream entry that started it: the same entry read again starts nothing."""
+    started: float = 0.0
+    """Seconds since the epoch."""
+    data: dict[str, Json] = {}
+    """What the application sees as `_genesys`, or first values of its data."""
+    callback_id: str = ""
+    attempt: int = 0
+    document: str = ""
+    """Hash of the application's text, once it runs."""
+    snapshot: Json = None
+    inbox_id: str = "0-0"
+    pending: list[Pending] = []
+    asked: dict[str, Asked] = {}
+    """By the number of the action."""
+    steps: int = 0
+    conns: list[str] = []
+    routed: bool = False
+    gone: bool = False
+    ended: bool = False
+    default_dn: str = ""
+    failed: str = ""
+    """Why the application could not run; empty when it could."""
+
+    def reference(self, number: int) -> str:
+        """The id of one action for ever: also its idempotency key."""
+        return f"{self.id}:{number}"
+
+
+class OrchestrationNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A living node, in the directory (`kind` orchestration)."""
+
+    node: str
+    sessions: int

@@ -1,0 +1,223 @@
+"""Sessions in Valkey: who owns them, what comes in, what they are.
+
+Keys, all under the tenant's hash tag: `orch:session:<sid>` (hash: owner, state, request, `in:<key>` for
+every input seen; an ended one has no owner), `orch:inbox:<sid>` (stream of Input), `orch:owned:<node>` and
+`orch:nodes` (sets), `orch:conns` (hash ConnID to session), `orch:doc:<hash>` (text of an application).
+
+Every write of the owner is refused when another node has taken the session over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ringback.runtime.valkey import Argument, Script
+from ringback.services.orchestration.records import Input, Record
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_DOCUMENT_S = 7 * 86_400
+
+# KEYS: session, owned, nodes, conns. ARGV: node, state, sid, ConnID, request.
+_CREATE = Script(
+    """
+local found = redis.call('HMGET', KEYS[1], 'owner', 'request')
+if found[1] then
+  if ARGV[5] ~= '' and found[2] == ARGV[5] then return 'same' end
+  return found[1] == '' and 'over' or 'lives'
+end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'state', ARGV[2], 'request', ARGV[5])
+redis.call('SADD', KEYS[2], ARGV[3])
+redis.call('SADD', KEYS[3], ARGV[1])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], ARGV[4], ARGV[3]) end
+return 'new'
+"""
+)
+
+# KEYS: session, inbox. ARGV: key of the input, input. The owner, or nothing for a session that is over.
+_DELIVER = Script(
+    """
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if not owner or owner == '' then return '' end
+if ARGV[1] ~= '' and redis.call('HSETNX', KEYS[1], 'in:' .. ARGV[1], '1') == 0 then return owner end
+redis.call('XADD', KEYS[2], '*', 'e', ARGV[2])
+return owner
+"""
+)
+
+# KEYS: session, inbox. ARGV: node, state, id of the last input in it.
+_SAVE = Script(
+    """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[2])
+redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3])
+return 1
+"""
+)
+
+# KEYS: session, inbox, owned, conns. ARGV: node, sid, seconds to remember, ConnIDs.
+_FINISH = Script(
+    """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+local request = redis.call('HGET', KEYS[1], 'request')
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'owner', '', 'request', request)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('SREM', KEYS[3], ARGV[2])
+for i = 4, #ARGV do
+  if redis.call('HGET', KEYS[4], ARGV[i]) == ARGV[2] then redis.call('HDEL', KEYS[4], ARGV[i]) end
+end
+return 1
+"""
+)
+
+# KEYS: session, owned by the dead, owned by us, nodes. ARGV: sid, dead node, our node.
+_TAKE_OVER = Script(
+    """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then
+  redis.call('SREM', KEYS[2], ARGV[1])
+  return 0
+end
+redis.call('HSET', KEYS[1], 'owner', ARGV[3])
+redis.call('SMOVE', KEYS[2], KEYS[3], ARGV[1])
+redis.call('SADD', KEYS[4], ARGV[3])
+return 1
+"""
+)
+
+
+class SessionStore:
+    """What the orchestration nodes share of one tenant."""
+
+    def __init__(self, ctx: Context, tenant: str, tombstone_s: int) -> None:
+        self._node = ctx.node
+        self._tenant = tenant
+        self._tombstone_s = tombstone_s
+        self._state = ctx.valkey.using("voice-47")
+        self._stream = ctx.valkey.using("voice-45")
+
+    def _key(self, *parts: str) -> str:
+        return f"{{{self._tenant}}}:orch:{':'.join(parts)}"
+
+    def _session(self, sid: str) -> str:
+        return self._key("session", sid)
+
+    def _inbox(self, sid: str) -> str:
+        return self._key("inbox", sid)
+
+    def _owned(self, node: str) -> str:
+        return self._key("owned", node)
+
+    async def create(self, record: Record) -> str:
+        """Store a new session as ours.
+
+        The answer is `new`; `same`: this request has started one before; `lives` or `over`: another has.
+        """
+        keys = [
+            self._session(record.id),
+            self._owned(self._node),
+            self._key("nodes"),
+            self._key("conns"),
+        ]
+        args: list[Argument] = [
+            self._node,
+            msgspec.json.encode(record),
+            record.id,
+            record.conn_id,
+            record.request,
+        ]
+        found: bytes = await self._state.script(_CREATE, keys, args)
+        return found.decode()
+
+    async def deliver(self, sid: str, entry: Input, key: str = "") -> str:
+        """Put an input into a session's inbox, once per `key`; the owner, or empty when it is over."""
+        keys = [self._session(sid), self._inbox(sid)]
+        owner: bytes = await self._stream.script(_DELIVER, keys, [key, msgspec.json.encode(entry)])
+        return owner.decode()
+
+    async def inbox(self, sid: str, after: str) -> list[tuple[str, Input]]:
+        """The inputs behind the id `after`, at most 100."""
+        rows = await self._stream.call("XRANGE", self._inbox(sid), f"({after}", "+", "COUNT", 100)
+        return [(row[0].decode(), msgspec.json.decode(row[1][1], type=Input)) for row in rows]
+
+    async def save(self, record: Record) -> bool:
+        """Store a session; False when it is no longer ours."""
+        keys = [self._session(record.id), self._inbox(record.id)]
+        args: list[Argument] = [self._node, msgspec.json.encode(record), record.inbox_id]
+        return bool(await self._state.script(_SAVE, keys, args))
+
+    async def finish(self, record: Record) -> bool:
+        """Forget a session but for its id; False when it is no longer ours."""
+        keys = [
+            self._session(record.id),
+            self._inbox(record.id),
+            self._owned(self._node),
+            self._key("conns"),
+        ]
+        args: list[Argument] = [self._node, record.id, self._tombstone_s, *record.conns, record.conn_id]
+        return bool(await self._state.script(_FINISH, keys, args))
+
+    async def load(self, sid: str) -> Record | None:
+        """A session as it is stored, or None when it is over."""
+        state = await self._state.call("HGET", self._session(sid), "state")
+        return msgspec.json.decode(state, type=Record) if state else None
+
+    async def owned(self, node: str) -> list[str]:
+        """The sessions of a node."""
+        return [sid.decode() for sid in await self._state.call("SMEMBERS", self._owned(node))]
+
+    async def nodes(self) -> list[str]:
+        """Every node that owns, or owned, sessions."""
+        return [node.decode() for node in await self._state.call("SMEMBERS", self._key("nodes"))]
+
+    async def take_over(self, sid: str, dead: str) -> bool:
+        """Make a dead node's session ours; False when somebody was quicker."""
+        keys = [self._session(sid), self._owned(dead), self._owned(self._node), self._key("nodes")]
+        return bool(await self._state.script(_TAKE_OVER, keys, [sid, dead, self._node]))
+
+    async def forget_node(self, node: str) -> None:
+        """A dead node owns nothing any more."""
+        await self._state.call("SREM", self._key("nodes"), node)
+
+    async def session_of_call(self, conn_id: str) -> str:
+        """The session that has this call, or empty."""
+        found = await self._state.call("HGET", self._key("conns"), conn_id)
+        return found.decode() if found else ""
+
+    async def own_call(self, conn_id: str, sid: str) -> None:
+        """From now on this call's events are for this session."""
+        await self._state.call("HSET", self._key("conns"), conn_id, sid)
+
+    async def keep_document(self, text: str) -> str:
+        """Keep the text of an application for the sessions that run it; its hash."""
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        await self._state.call("SET", self._key("doc", name), text, "EX", _DOCUMENT_S)
+        return name
+
+    async def document(self, name: str) -> str | None:
+        """The text of an application."""
+        found = await self._state.call("GET", self._key("doc", name))
+        return found.decode() if found else None
+
+    async def answer(self, request_id: str, body: bytes) -> None:
+        """The response to a request over HTTP, for whichever node holds it open."""
+        key = self._key("response", request_id)
+        await self._state.call("SET", key, body, "EX", 60)
+
+    async def take_answer(self, request_id: str) -> bytes | None:
+        """The response, once."""
+        found: bytes | None = await self._state.call("GETDEL", self._key("response", request_id))
+        return found
+
+    async def rq_cursor(self) -> str:
+        """The last result of the router that was delivered."""
+        found = await self._state.call("GET", self._key("rq-cursor"))
+        return found.decode() if found else ""
+
+    async def set_rq_cursor(self, cursor: str) -> None:
+        """Remember the last result that was delivered."""
+        await self._state.call("SET", self._key("rq-cursor"), cursor)

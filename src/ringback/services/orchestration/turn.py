@@ -1,0 +1,117 @@
+"""One step of a session, pure: inputs and `now` in, the next record and what to do out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ringback.contracts.events import CallEvent
+from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log
+from ringback.services.orchestration.performer import module_of
+from ringback.services.orchestration.records import Asked, Input, Pending, Record
+from ringback.services.orchestration.translation import from_call, from_result
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a turn leaves to do beside the actions, which are in the record."""
+
+    fetches: list[Fetch] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    posts: list[HttpPost] = field(default_factory=list)
+    error: str = ""
+
+
+def next_timer(record: Record) -> float | None:
+    """When the session's next delayed event is due, seconds since the epoch; from what is stored."""
+    delayed = record.snapshot["delayed"] if record.snapshot else ()
+    return float(delayed[0]["due"]) if delayed else None
+
+
+def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> None:
+    """Give one input to the application, and note in the record what it says of the call."""
+    if entry.call is not None:
+        _feed_call(record, interpreter, entry.call, now)
+    elif entry.result is not None:
+        asked = record.asked.get(entry.result.request_id.rpartition(":")[2])
+        event = from_result(entry.result)
+        _forget_failed(record, event)
+        interpreter.feed(event, now, asked.session if asked is not None else None)
+    elif entry.event is not None:
+        event = Event.from_json(entry.event)
+        _forget_failed(record, event)
+        interpreter.feed(event, now, entry.session or None)
+    elif entry.terminate:
+        interpreter.terminate(now)
+
+
+def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: float) -> None:
+    asked = record.asked.get(event.reference_id.rpartition(":")[2]) if event.reference_id else None
+    _own(record, event, asked)
+    if event.conn_id == record.conn_id:
+        record.routed = record.routed or event.id == "EventRouteUsed"
+        record.gone = record.gone or _is_end(event, asked)
+    found = from_call(event, asked)
+    _forget_failed(record, found)
+    answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
+    interpreter.feed(found, now, asked.session if answers and asked is not None else None)
+
+
+def _is_end(event: CallEvent, asked: Asked | None) -> bool:
+    """Nobody is there any more to be routed: the call is over, was never answered, or the caller has left."""
+    if event.id == "EventError":
+        return asked is not None and asked.element == "createcall"
+    return event.id == "EventCallDeleted" or (event.id == "EventAbandoned" and not event.agent_id)
+
+
+def _forget_failed(record: Record, event: Event) -> None:
+    """An action that failed is asked for no longer."""
+    if event.name.startswith("error.") and isinstance(event.data, dict):
+        record.asked.pop(str(event.data.get("requestid", "")).rpartition(":")[2], None)
+
+
+def _own(record: Record, event: CallEvent, asked: Asked | None) -> None:
+    """A call that the session made is its call from now on."""
+    if event.conn_id and event.conn_id not in record.conns:
+        record.conns.append(event.conn_id)
+    if asked is not None and asked.element == "createcall" and event.conn_id != record.conn_id:
+        record.conn_id, record.routed, record.gone = event.conn_id, False, False
+
+
+def collect(record: Record, interpreter: Interpreter) -> Effects:
+    """Move the interpreter's outputs into the record and the effects; take the snapshot."""
+    effects = Effects()
+    for output in interpreter.outputs():
+        if isinstance(output, Action):
+            record.pending.append(_pending(record, output))
+        elif isinstance(output, Fetch):
+            effects.fetches.append(output)
+        elif isinstance(output, Log):
+            effects.logs.append(output)
+        elif isinstance(output, HttpPost):
+            effects.posts.append(output)
+        elif isinstance(output, Ended):
+            record.ended = True
+            record.failed = record.failed or output.error or ""
+    record.snapshot = None if record.ended else interpreter.snapshot()
+    return effects
+
+
+def asked_by(action: Action | Pending) -> Asked:
+    """Who asked for an action, for the event that answers it."""
+    return Asked(action.session, module_of(action.namespace), action.name)
+
+
+def _pending(record: Record, action: Action) -> Pending:
+    record.asked[str(action.number)] = asked_by(action)
+    step = 0
+    if action.name == "report":
+        record.steps += 1
+        step = record.steps
+    return Pending(
+        number=action.number,
+        session=action.session,
+        namespace=action.namespace,
+        name=action.name,
+        payload=dict(action.payload),
+        step=step,
+    )

@@ -1,0 +1,186 @@
+"""Drives the calls of this node: a word in, a step stored, its messages out.
+
+One call's steps are carried out one after another; different calls do not wait for each other.
+"""
+
+import asyncio
+import secrets
+import string
+from collections.abc import Callable
+
+from ringback.contracts.dialplan import ResolveReply, ResolveRequest
+from ringback.contracts.events import TOPIC_SIP, CallEvent
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls.call import Call
+from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
+from ringback.domain.calls.state import CallData
+from ringback.domain.calls.types import DestinationKind
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.details import CallDetailsLink
+from ringback.services.sip_cluster.live import LiveCall
+from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.store import CallStore
+
+_UUID = string.ascii_uppercase + string.digits
+_NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
+
+
+def new_call(tenant: str) -> LiveCall:
+    """A call with fresh identifiers."""
+    uuid, thread = ("".join(secrets.choice(_UUID) for _ in range(32)) for _ in range(2))
+    return LiveCall(Call(CallData(secrets.token_hex(8), uuid, thread, tenant)))
+
+
+class Driver:
+    """The calls of this node by ConnID."""
+
+    def __init__(
+        self, ctx: Context, store: CallStore, metrics: ClusterMetrics, details: CallDetailsLink
+    ) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._metrics = metrics
+        self._details = details
+        self._dialplan = HttpClient(ctx, "dialplan", connection="voice-27", timeout_s=4.0)
+        self.calls: dict[str, LiveCall] = {}
+        self.perform: Callable[[LiveCall, LegCommand], None]
+        """Set by the SIP side: carries out a command for a leg."""
+        self.forget: Callable[[LiveCall], None] = lambda live: None
+        """Set by the SIP side: the call is over."""
+        self.opened: Callable[[LiveCall], None] = lambda live: None
+        """Set by the audit: a call is in this node's care."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # In
+
+    def open(self, live: LiveCall) -> None:
+        """Take a call into this node's care."""
+        self.calls[live.conn_id] = live
+        self._idle.clear()
+        self.opened(live)
+
+    def feed(self, live: LiveCall, word: i.Input) -> list[Output]:
+        """Tell the call; what it wants done follows by itself. The outputs are for whoever must answer."""
+        if live.lost:
+            return []
+        outputs = live.call.handle(word, self._ctx.now())
+        self.carry_on(live, outputs)
+        return outputs
+
+    def carry_on(self, live: LiveCall, outputs: list[Output]) -> None:
+        """Store the call's state and carry out what it wants done."""
+        live.outbox += outputs
+        live.changed = True
+        if not live.flushing:
+            live.flushing = True
+            self._ctx.spawn(self._flush(live), f"call-{live.conn_id}")
+        self._arm(live)
+
+    def abandon(self, live: LiveCall) -> None:
+        """The call is another node's now: not a word about it any more."""
+        self._drop(live)
+
+    def let_go(self) -> None:
+        """The node stops: its calls are left as they are for whoever takes them over."""
+        for live in list(self.calls.values()):
+            self._drop(live)
+
+    async def idle(self) -> None:
+        """Return when there are no calls."""
+        await self._idle.wait()
+
+    # Out
+
+    async def _flush(self, live: LiveCall) -> None:
+        try:
+            while live.changed:
+                batch, live.outbox, live.changed = live.outbox, [], False
+                await self._step(live, batch)
+        finally:
+            live.flushing = False
+        if live.call.over and not live.lost:
+            self._drop(live)
+
+    async def _step(self, live: LiveCall, batch: list[Output]) -> None:
+        said = [output for output in batch if isinstance(output, Event)]
+        events = [translate.event(output, self._ctx.node) for output in said]
+        first = any(event.id == "EventCallCreated" for event in events)
+        try:
+            await self._store.save(live, events, first=first, over=live.call.over)
+        except Exception:
+            # The parties wait for the messages of this step: they leave even if it cannot be written down.
+            self._ctx.log.exception("step_not_stored", conn_id=live.conn_id)
+        if live.lost:
+            return
+        for output in batch:
+            if isinstance(output, AskDialplan):
+                self._ctx.spawn(self._resolve(live, output), "resolve")
+            elif not isinstance(output, Event):
+                self._carry_out(live, output)
+        for event in events:
+            await self._tell(event)
+
+    def _carry_out(self, live: LiveCall, command: LegCommand) -> None:
+        try:
+            self.perform(live, command)
+        except Exception:
+            self._ctx.log.exception(
+                "leg_command_failed", conn_id=live.conn_id, command=type(command).__name__
+            )
+            self.feed(live, i.Failed(command.leg, 500))
+
+    async def _tell(self, event: CallEvent) -> None:
+        """Metrics, the request queue, and the record of a finished call."""
+        self._metrics.event(event)
+        self._details.event(event)
+        if event.id == "EventCallDeleted":
+            key = f"{event.tenant}:{event.call_uuid}"
+            try:
+                await self._ctx.kafka.publish(TOPIC_SIP, key, event, connection="voice-50")
+            except (ValkeyUnavailable, ValkeyError):
+                self._ctx.log.warning("call_not_reported", conn_id=event.conn_id)
+
+    async def _resolve(self, live: LiveCall, ask: AskDialplan) -> None:
+        origin = ask.origin if ask.origin in ("trunk", "dn") else "route_point"
+        wanted = ResolveRequest(
+            tenant=live.tenant,
+            origin=origin,  # type: ignore[arg-type]
+            from_number=ask.from_number,
+            to_number=ask.number,
+            conn_id=live.conn_id,
+        )
+        try:
+            reply = await self._dialplan.post("/resolve", wanted, ResolveReply, retry=True)
+            found = translate.destination(reply)
+        except (HttpFailure, HttpUnavailable) as error:
+            self._ctx.log.warning("dialplan_away", conn_id=live.conn_id, error=str(error))
+            found = _NOBODY
+        self.feed(live, i.Resolved(ask.ask, found))
+
+    # Time
+
+    def _arm(self, live: LiveCall) -> None:
+        if live.timer is not None:
+            live.timer.cancel()
+            live.timer = None
+        due = live.call.next_timer()
+        if due is not None:
+            delay = max(0.0, due - self._ctx.now())
+            live.timer = asyncio.get_running_loop().call_later(delay, self._due, live)
+
+    def _due(self, live: LiveCall) -> None:
+        self.feed(live, i.TimersDue())
+
+    def _drop(self, live: LiveCall) -> None:
+        live.lost = True
+        for timer in (live.timer, live.audit):
+            if timer is not None:
+                timer.cancel()
+        self.forget(live)
+        self.calls.pop(live.conn_id, None)
+        if not self.calls:
+            self._idle.set()

@@ -1,0 +1,116 @@
+"""A call that this node owns: the core, and the SIP side of each of its legs."""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from ringback.domain.calls.call import Call
+from ringback.domain.calls.outputs import Output
+from ringback.domain.calls.state import CallData
+from ringback.sip.dialog import Dialog
+from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.message import Response
+
+CSEQ_GAP = 16
+"""How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
+
+
+class SipLeg:
+    """Transactions and dialog of one leg."""
+
+    __slots__ = ("ack_cseq", "call_id", "dialog", "id", "invite", "offer", "server", "unacked", "waiting")
+
+    def __init__(self, leg_id: str, call_id: str) -> None:
+        self.id = leg_id
+        self.call_id = call_id
+        self.dialog: Dialog | None = None
+        self.invite: ClientTransaction | None = None
+        """Our first INVITE."""
+        self.ack_cseq = 0
+        self.server: ServerTransaction | None = None
+        """Their first INVITE."""
+        self.offer: ServerTransaction | None = None
+        """Their re-INVITE that waits for our answer."""
+        self.unacked: asyncio.Future[object] | None = None
+        """A 2xx of ours whose ACK has not come."""
+        self.waiting: list[Callable[[], None]] = []
+        """What must not be sent before that ACK (RFC 3261 14.1, 15)."""
+
+    def after_ack(self, send: Callable[[], None]) -> None:
+        """Run `send` now, or when the 2xx that is under way has been acknowledged."""
+        if self.unacked is None or self.unacked.done():
+            send()
+        else:
+            self.waiting.append(send)
+
+    def acknowledged(self) -> None:
+        """The ACK has come, or will not come any more."""
+        waiting, self.waiting = self.waiting, []
+        for send in waiting:
+            send()
+
+
+class LiveCall:
+    """The shell's view of one call."""
+
+    __slots__ = (
+        "audit",
+        "call",
+        "changed",
+        "conn_id",
+        "flushing",
+        "legs",
+        "lost",
+        "outbox",
+        "taken_over",
+        "tenant",
+        "timer",
+    )
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.conn_id = call.data.conn_id
+        self.tenant = call.data.tenant
+        self.legs: dict[str, SipLeg] = {}
+        self.outbox: list[Output] = []
+        self.taken_over = False
+        """Another node began it."""
+        self.flushing = False
+        self.changed = False
+        """There is a step that has not been stored."""
+        self.lost = False
+        """The call is over, or another node's: words for it are not heard any more."""
+        self.timer: asyncio.TimerHandle | None = None
+        self.audit: asyncio.TimerHandle | None = None
+
+    def snapshot(self, node: str) -> "Snapshot":
+        """What another node needs to go on."""
+        dialogs = {leg.id: leg.dialog.to_dict() for leg in self.legs.values() if leg.dialog is not None}
+        return Snapshot(node=node, call=self.call.data, dialogs=dialogs)
+
+
+class Snapshot(Struct):
+    """A call in the store: its owner, its state, the dialog of each leg."""
+
+    node: str
+    call: CallData
+    dialogs: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
+def restore(snapshot: Snapshot) -> LiveCall:
+    """The call of a snapshot, without the transactions that were under way."""
+    live = LiveCall(Call(snapshot.call))
+    live.taken_over = True
+    for leg_id, kept in snapshot.dialogs.items():
+        dialog = Dialog.from_dict(kept)
+        dialog.local_cseq += CSEQ_GAP
+        leg = SipLeg(leg_id, dialog.call_id)
+        leg.dialog = dialog
+        live.legs[leg_id] = leg
+    return live
+
+
+def body_of(response: Response) -> str:
+    """The SDP of a message."""
+    return response.body.decode("utf-8", "replace")

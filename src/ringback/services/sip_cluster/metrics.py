@@ -1,0 +1,30 @@
+"""What a cluster node counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from ringback.contracts.events import CallEvent
+
+
+class ClusterMetrics:
+    """Names as the original's dashboards have them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.calls = Gauge("sips_calls", "Calls of this node", registry=registry)
+        self.requests = Counter(
+            "sipnode_requests", "Telephony requests", ("request", "tenant"), registry=registry
+        )
+        self.events = Counter("sipnode_events", "Telephony events", ("event", "tenant"), registry=registry)
+        self.created = Counter("sips_calls_created", "Calls begun", registry=registry)
+        self.abandoned = Counter("sips_abandoned_calls", "Calls abandoned", registry=registry)
+        self.restored = Counter(
+            "sipnode_redis_restored_calls", "Calls taken over from another node", registry=registry
+        )
+        self.rejected = Counter("sipnode_rejected_calls", "Calls refused with 503", registry=registry)
+
+    def event(self, event: CallEvent) -> None:
+        """Count one event of a call."""
+        self.events.labels(event.id, event.tenant).inc()
+        if event.id == "EventCallCreated":
+            self.created.inc()
+        elif event.id == "EventAbandoned" and not event.agent_id:
+            self.abandoned.inc()

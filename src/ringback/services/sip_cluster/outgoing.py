@@ -1,0 +1,249 @@
+"""Commands of a call as SIP messages: one function for each kind of command."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ringback.contracts import treatment
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls import outputs as o
+from ringback.domain.calls.types import LegRole
+from ringback.runtime.context import Context
+from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
+from ringback.sip.build import response_to
+from ringback.sip.dialog import Dialog
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.errors import DialogError, SipParseError
+from ringback.sip.exchange import ServerTransaction
+from ringback.sip.message import Response
+from ringback.sip.transport import Destination
+from ringback.sip.uri import NameAddr, SipUri
+
+ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
+ANONYMOUS = "anonymous"
+
+
+class Outgoing:
+    """The sending side of all legs of this node."""
+
+    def __init__(self, ctx: Context, endpoint: SipEndpoint, driver: Driver, index: "Index") -> None:
+        self._ctx = ctx
+        self._endpoint = endpoint
+        self._driver = driver
+        self._index = index
+        host, port = ctx.address("sip_proxy", "inside")
+        self.proxy = Destination("tcp", host, port)
+        self._commands: dict[type, Callable[..., None]] = {
+            o.Provisional: self._provisional,
+            o.Answer: self._answer,
+            o.AnswerOffer: self._answer_offer,
+            o.SendOffer: self._send_offer,
+            o.Ack: self._ack,
+            o.Cancel: self._cancel,
+            o.Bye: self._bye,
+            o.Play: self._play,
+        }
+
+    def perform(self, live: LiveCall, command: o.LegCommand) -> None:
+        """Carry out one command."""
+        if isinstance(command, o.Invite):
+            self._invite(live, command)
+        elif command.leg in live.legs:
+            self._commands[type(command)](live, live.legs[command.leg], command)
+
+    # INVITE
+
+    def _invite(self, live: LiveCall, command: o.Invite) -> None:
+        domain = self._index.domain(live.tenant)
+        user = live.call.data.legs[command.leg].dn or (
+            "media" if command.role is LegRole.MEDIA else "unknown"
+        )
+        headers = [
+            ("Contact", str(self._contact())),
+            ("Allow", ALLOW),
+            ("X-Genesys-CallUUID", live.call.data.call_uuid),
+            ("X-Ringback-Tenant", live.tenant),
+            ("X-Ringback-Target", command.target),
+            ("X-Ringback-Conn-Id", live.conn_id),
+        ]
+        uri = SipUri("sip", user, domain)
+        request = self._endpoint.new_request(
+            "INVITE",
+            uri,
+            from_=NameAddr(SipUri("sip", command.caller or ANONYMOUS, domain)),
+            to=NameAddr(uri),
+            headers=headers,
+        )
+        if command.sdp is not None:
+            request.set_body(command.sdp.encode())
+        leg = live.legs[command.leg] = SipLeg(command.leg, request.call_id)
+        self._index.add(live, leg)
+        leg.invite = self._endpoint.send_request(
+            request, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
+        )
+
+    def _contact(self) -> NameAddr:
+        return self._endpoint.contact(self.proxy)
+
+    def _invite_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
+        if response.is_provisional:
+            if response.status > 100:
+                self._driver.feed(live, i.Progress(leg.id, response.status))
+        elif response.is_success:
+            self._accepted(live, leg, response)
+        else:
+            self._driver.feed(live, i.Failed(leg.id, response.status))
+
+    def _accepted(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
+        assert leg.invite is not None
+        try:
+            dialog = Dialog.from_response(leg.invite.request, response)
+        except (DialogError, SipParseError):
+            self._driver.feed(live, i.Failed(leg.id, 500))
+            return
+        if leg.dialog is not None:
+            if leg.dialog.remote_tag != dialog.remote_tag:
+                self._refuse_fork(leg, dialog)
+            return
+        leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
+        self._driver.feed(live, i.Answered(leg.id, body_of(response)))
+
+    def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
+        """A second phone answered the same INVITE: it gets ACK and BYE (RFC 3261 13.2.2.4)."""
+        assert leg.invite is not None
+        self._endpoint.send_ack(dialog.ack(leg.invite.request.cseq.number), dialog.destination)
+        self._endpoint.send_request(dialog.request("BYE"), dialog.destination)
+
+    def _ack(self, live: LiveCall, leg: SipLeg, command: o.Ack) -> None:
+        if leg.dialog is not None and leg.invite is not None:
+            body = command.sdp.encode() if command.sdp is not None else b""
+            leg.invite.send_ack(leg.dialog.ack(leg.ack_cseq, body=body), leg.dialog.destination)
+
+    def _cancel(self, live: LiveCall, leg: SipLeg, command: o.Cancel) -> None:
+        if leg.invite is not None:
+            leg.invite.cancel()
+
+    # Answers to the first INVITE and to re-INVITEs
+
+    def _provisional(self, live: LiveCall, leg: SipLeg, command: o.Provisional) -> None:
+        if leg.server is not None:
+            leg.server.reply(command.status, headers=[("Contact", str(self._contact()))])
+
+    def _answer(self, live: LiveCall, leg: SipLeg, command: o.Answer) -> None:
+        server, leg.server = leg.server, None
+        if server is None:
+            return
+        if command.status != 200 or command.sdp is None:
+            server.reply(command.status)
+            return
+        self._accept(live, leg, server, command.sdp)
+
+    def _answer_offer(self, live: LiveCall, leg: SipLeg, command: o.AnswerOffer) -> None:
+        server, leg.offer = leg.offer, None
+        if server is None:
+            return
+        if command.status == 200 and command.sdp is not None:
+            self._accept(live, leg, server, command.sdp)
+        else:
+            server.reply(command.status)
+
+    def _accept(self, live: LiveCall, leg: SipLeg, server: ServerTransaction, sdp: str) -> None:
+        headers = [("Contact", str(self._contact())), ("Allow", ALLOW)]
+        response = response_to(server.request, 200, to_tag=server.to_tag, headers=headers, body=sdp.encode())
+        if leg.dialog is not None:
+            leg.dialog.confirmed = True
+        acked = server.accept(response)
+        leg.unacked = acked  # type: ignore[assignment]
+        acked.add_done_callback(lambda done: self._acknowledged(live, leg, done.result()))
+
+    def _acknowledged(self, live: LiveCall, leg: SipLeg, ack: object) -> None:
+        if ack is None:
+            # 13.3.1.4: no ACK came, so the session is ended; nothing else is said on it.
+            leg.waiting.clear()
+            self._say_bye(leg, 0)
+            self._driver.feed(live, i.HungUp(leg.id))
+            return
+        leg.acknowledged()
+        body: bytes = ack.body  # type: ignore[attr-defined]
+        self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))
+
+    # Inside the dialog
+
+    def _send_offer(self, live: LiveCall, leg: SipLeg, command: o.SendOffer) -> None:
+        leg.after_ack(lambda: self._reinvite(live, leg, command.sdp))
+
+    def _reinvite(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
+        if leg.dialog is None:
+            return
+        request = leg.dialog.request("INVITE", body=sdp.encode(), contact=self._contact())
+        request.add("Allow", ALLOW)
+        dialog, cseq = leg.dialog, request.cseq.number
+
+        def answered(response: Response) -> None:
+            if response.is_success:
+                dialog.refresh(response)
+                transaction.send_ack(dialog.ack(cseq), dialog.destination)
+                self._driver.feed(live, i.ReofferAnswered(leg.id, body_of(response)))
+            elif not response.is_provisional:
+                self._driver.feed(live, i.ReofferFailed(leg.id, response.status))
+
+        transaction = self._endpoint.send_request(request, dialog.destination, on_response=answered)
+
+    def _bye(self, live: LiveCall, leg: SipLeg, command: o.Bye) -> None:
+        leg.after_ack(lambda: self._say_bye(leg, command.cause))
+
+    def _say_bye(self, leg: SipLeg, cause: int) -> None:
+        if leg.dialog is not None:
+            headers = [("Reason", f"SIP;cause={cause}")] if cause else []
+            request = leg.dialog.request("BYE", headers=headers)
+            self._endpoint.send_request(request, leg.dialog.destination)
+
+    def ask_for_life(self, leg: SipLeg, on_status: Callable[[int], None]) -> None:
+        """OPTIONS inside the dialog; `on_status` gets the final status."""
+        if leg.dialog is None:
+            return
+
+        def answered(response: Response) -> None:
+            if not response.is_provisional:
+                on_status(response.status)
+
+        request = leg.dialog.request("OPTIONS")
+        self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+    def _play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
+        if leg.dialog is None:
+            return
+        body = msgspec.json.encode(translate.command(command))
+        request = leg.dialog.request("INFO", body=body, content_type=treatment.CONTENT_TYPE)
+
+        def answered(response: Response) -> None:
+            if response.is_success:
+                self._driver.feed(live, i.MediaStarted(leg.id, command.reference))
+            elif not response.is_provisional:
+                self._driver.feed(live, i.MediaRefused(leg.id, command.reference))
+
+        self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+
+class Index:
+    """Legs by Call-ID, and the SIP domain of each tenant."""
+
+    def __init__(self) -> None:
+        self.legs: dict[str, tuple[LiveCall, SipLeg]] = {}
+        self.domains: dict[str, str] = {}
+        self.on_new: Callable[[LiveCall, SipLeg], None] = lambda live, leg: None
+
+    def add(self, live: LiveCall, leg: SipLeg) -> None:
+        self.legs[leg.call_id] = (live, leg)
+        self.on_new(live, leg)
+
+    def forget(self, live: LiveCall) -> None:
+        for leg in live.legs.values():
+            if self.legs.get(leg.call_id) == (live, leg):
+                del self.legs[leg.call_id]
+
+    def domain(self, tenant: str) -> str:
+        """The domain that stands in our URIs; the tenant's name until the configuration was read."""
+        return self.domains.get(tenant, f"{tenant}.invalid")

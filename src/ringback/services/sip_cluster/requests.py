@@ -1,0 +1,101 @@
+"""Telephony requests from frontend: each is carried out once, however often it comes."""
+
+from ringback.contracts.telephony import CallRequest, RequestMakeCall, RequestReply
+from ringback.domain.calls.inputs import Request
+from ringback.domain.calls.outputs import Event, Output
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.driver import Driver, new_call
+from ringback.services.sip_cluster.live import LiveCall
+from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.store import CallStore
+from ringback.services.sip_cluster.takeover import Takeover
+
+DONE = "done"
+
+
+class Requests:
+    """Serves `POST /requests`."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        settings: SipClusterSettings,
+        driver: Driver,
+        store: CallStore,
+        takeover: Takeover,
+        metrics: ClusterMetrics,
+    ) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._driver = driver
+        self._store = store
+        self._takeover = takeover
+        self._metrics = metrics
+        self.draining = False
+        self.server = HttpServer(ctx)
+        self.server.route("POST", "/requests", self._serve, connection="voice-39")
+
+    async def _serve(self, request: HttpRequest) -> RequestReply:
+        asked: CallRequest = request.decode(CallRequest)  # type: ignore[arg-type]
+        self._metrics.requests.labels(type(asked).__name__, asked.tenant).inc()
+        reference = asked.reference_id or asked.idempotency_key or request.corr_id
+        try:
+            word = translate.request(asked, reference)
+        except translate.UnknownTreatmentError as error:
+            raise HttpError(400, "unknown_treatment", f"no treatment is called {error}") from None
+        if isinstance(asked, RequestMakeCall):
+            return await self._make_call(asked, word, reference)
+        return await self._on_call(asked, asked.conn_id, word, reference)
+
+    async def _make_call(self, asked: RequestMakeCall, word: Request, reference: str) -> RequestReply:
+        if asked.tenant not in self._ctx.common.tenants:
+            raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
+        if self.draining or len(self._driver.calls) >= self._settings.capacity:
+            raise HttpError(503, "no_capacity", "this node takes no more calls", {"Retry-After": "1"})
+        live = new_call(asked.tenant)
+        outputs = live.call.handle(word, self._ctx.now())
+        earlier = await self._store.create(live, asked.idempotency_key or reference)
+        conn_id = earlier or live.conn_id
+        if earlier is None:
+            self._driver.open(live)
+            self._driver.carry_on(live, outputs)
+        return self._reply(reference, conn_id)
+
+    async def _on_call(self, asked: CallRequest, conn_id: str, word: Request, reference: str) -> RequestReply:
+        live = await self._call(asked.tenant, conn_id)
+        key = asked.idempotency_key
+        earlier = await self._store.seen(asked.tenant, key, DONE) if key else None
+        if earlier is not None:
+            self._check(earlier)
+            return self._reply(reference, conn_id)
+        refused = _refusal(self._driver.feed(live, word), reference)
+        if refused:
+            if key:
+                await self._store.note(asked.tenant, key, refused)
+            self._check(refused)
+        return self._reply(reference, conn_id)
+
+    async def _call(self, tenant: str, conn_id: str) -> LiveCall:
+        live = self._driver.calls.get(conn_id) or await self._takeover.take_if_orphan(tenant, conn_id)
+        if live is None or live.tenant != tenant:
+            raise HttpError(404, "unknown_call", "this node has no such call")
+        return live
+
+    @staticmethod
+    def _check(result: str) -> None:
+        if result != DONE:
+            raise HttpError(409, result, "the call is not in a state that allows this")
+
+    def _reply(self, reference: str, conn_id: str) -> RequestReply:
+        return RequestReply(reference_id=reference, conn_id=conn_id, node=self._ctx.node)
+
+
+def _refusal(outputs: list[Output], reference: str) -> str:
+    """The reason when the call refused the request at once."""
+    for output in outputs:
+        if isinstance(output, Event) and output.name == "EventError" and output.reference == reference:
+            return output.reason
+    return ""

@@ -1,0 +1,156 @@
+"""Wiring of a cluster node."""
+
+import asyncio
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.telephony import ClusterNode
+from ringback.runtime.context import Context
+from ringback.runtime.directory import announce, withdraw
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.runtime.service import Service
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.sip_cluster.audit import Audit
+from ringback.services.sip_cluster.details import CallDetailsLink
+from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.incoming import Incoming
+from ringback.services.sip_cluster.live import LiveCall, SipLeg
+from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.outgoing import Index, Outgoing
+from ringback.services.sip_cluster.requests import Requests
+from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.store import CallStore
+from ringback.services.sip_cluster.takeover import Takeover
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.transport import Destination
+
+KIND = "sip_cluster"
+_DOMAINS_S = 10.0
+
+
+class SipClusterService(Service):
+    """SIP/TCP behind sip_proxy, and HTTP 11300 for requests."""
+
+    name = "sip_cluster"
+    settings_type = SipClusterSettings
+
+    def __init__(self, ctx: Context, settings: SipClusterSettings) -> None:
+        super().__init__(ctx, settings)
+        self._settings = settings
+        self._config = ConfigClient(ctx, "voice-28")
+        self._metrics = ClusterMetrics(ctx.metrics)
+        self._index = Index()
+        self._index.on_new = self._index_dialog
+        self._store = CallStore(
+            ctx, ttl_s=settings.snapshot_ttl_s, idempotency_ttl_s=settings.idempotency_ttl_s
+        )
+        self._details = CallDetailsLink(ctx)
+        self._driver = Driver(ctx, self._store, self._metrics, self._details)
+        self._takeover = Takeover(ctx, self._store, self._driver, self._index, self._metrics)
+        self._incoming = Incoming(
+            ctx, settings, self._driver, self._index, self._metrics, self._takeover.find
+        )
+        self._endpoint = SipEndpoint(
+            self._incoming.request, user_agent="Ringback sip_cluster", trace=self._count
+        )
+        self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index)
+        self._driver.perform = self._outgoing.perform
+        self._driver.forget = self._index.forget
+        self._audit = Audit(
+            self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
+        )
+        self._driver.opened = self._audit.watch
+        self._requests = Requests(ctx, settings, self._driver, self._store, self._takeover, self._metrics)
+        self._metrics.calls.set_function(lambda: len(self._driver.calls))
+        self._sip: tuple[str, int] = ("", 0)
+
+    async def start(self) -> None:
+        """Listen, then stand in the directory."""
+        host, port = self.ctx.address(self.name, "sip")
+        self._sip = await self._endpoint.listen_tcp(host, port)
+        self.ctx.bound("sip", self._sip)
+        await self._requests.server.start()
+        await self._details.start()
+        self._store.start()
+        await self._read_domains()
+        await self._takeover.adopt_own()
+        await self._announce()
+        self.ctx.spawn(self._keep_announcing(), "directory")
+        self.ctx.spawn(self._keep_domains(), "domains")
+        self.ctx.spawn(self._takeover.watch(self._settings.lease_s / 2), "takeover")
+
+    async def drain(self) -> None:
+        """No new calls; return when the last one has ended."""
+        self._incoming.draining = self._requests.draining = True
+        await self._announce()
+        await self._driver.idle()
+
+    async def stop(self) -> None:
+        """Leave the directory: what calls are left are taken over by another node."""
+        await self._requests.server.stop()
+        self._driver.let_go()
+        try:
+            await withdraw(self.ctx.valkey, KIND, self.ctx.node)
+        except (ValkeyUnavailable, ValkeyError):
+            self.ctx.log.info("directory_away")
+        await self._endpoint.close()
+
+    def checks(self) -> dict[str, bool]:
+        """The tenants' domains are known; events do not pile up here."""
+        known = len(self._index.domains) == len(self.ctx.common.tenants)
+        return {"configuration": known, "events": self._store.backlog < 1000}
+
+    # Directory
+
+    async def _announce(self) -> None:
+        host, port = self._sip
+        node = ClusterNode(
+            node=self.ctx.node,
+            http=f"http://{self._requests.server.address[0]}:{self._requests.server.address[1]}",
+            sip_host=host,
+            sip_port=port,
+            calls=len(self._driver.calls),
+            capacity=self._settings.capacity,
+            draining=self._incoming.draining,
+        )
+        await announce(self.ctx.valkey.using("voice-41"), KIND, self.ctx.node, node, self._settings.lease_s)
+
+    async def _keep_announcing(self) -> None:
+        """A node that was away may find that its calls are another's now."""
+        away = False
+        while True:
+            await asyncio.sleep(self._settings.lease_s / 4)
+            try:
+                if away:
+                    await self._takeover.check_ownership()
+                await self._announce()
+                away = False
+            except (ValkeyUnavailable, ValkeyError):
+                away = True
+
+    # Domains
+
+    async def _keep_domains(self) -> None:
+        while True:
+            known = len(self._index.domains) == len(self.ctx.common.tenants)
+            await asyncio.sleep(_DOMAINS_S if known else 0.2)
+            await self._read_domains()
+
+    async def _read_domains(self) -> None:
+        for name in self.ctx.common.tenants:
+            try:
+                tenant = await self._config.tenant(name)
+            except (HttpFailure, HttpUnavailable):
+                continue
+            if tenant is not None:
+                self._index.domains[name] = tenant.domain
+
+    # SIP
+
+    def _index_dialog(self, live: LiveCall, leg: SipLeg) -> None:
+        self.ctx.spawn(self._store.index_dialog(live.tenant, leg.call_id, live.conn_id), "index-dialog")
+
+    def _count(self, direction: str, data: bytes, peer: Destination) -> None:
+        if direction == "out":
+            self.ctx.connections.count("voice-51", sent=1)
+        else:
+            self.ctx.connections.count("voice-51", received=1)

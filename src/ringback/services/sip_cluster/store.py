@@ -1,0 +1,246 @@
+"""Calls in Valkey: snapshots, who owns them, the index from dialogs, idempotency keys, and the event stream.
+
+What belongs to one step of a call is awaited together: the connection sends all commands of a loop turn in
+one pipeline. When Valkey is away the calls go on: snapshots catch up with the next step, events wait here in
+order.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import msgspec
+
+from ringback.contracts.calls import call_key, calls_key, owner_key
+from ringback.contracts.events import CallEvent, calls_stream
+from ringback.runtime.context import Context
+from ringback.runtime.streams import append
+from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
+from ringback.services.sip_cluster.live import LiveCall, Snapshot
+
+NEW_CALL = {"EventCallCreated", "EventRouteRequest"}
+PATIENCE_S = 1.0
+"""How long a step of a call waits for Valkey before it goes on without."""
+OWNERS = "ringback:sip_cluster:owners"
+
+_CREATE = Script(
+    "local seen = redis.call('GET', KEYS[1]) "
+    "if seen then return seen end "
+    "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4]) "
+    "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[5]) "
+    "redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[5]) "
+    "return false"
+)
+_TAKE = Script(
+    "local owner = redis.call('GET', KEYS[1]) "
+    "if owner ~= ARGV[1] then return 0 end "
+    "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) return 1"
+)
+
+
+def dialog_key(tenant: str, call_id: str) -> str:
+    """From a SIP Call-ID to the ConnID of the call."""
+    return f"{{{tenant}}}:sip:dialog:{call_id}"
+
+
+def idempotency_key(tenant: str, key: str) -> str:
+    return f"{{{tenant}}}:sip_cluster:request:{key}"
+
+
+def owned_key(node: str) -> str:
+    """The calls of a node, `tenant ConnID` each."""
+    return f"ringback:sip_cluster:owned:{node}"
+
+
+class CallStore:
+    """Writes what this node promises."""
+
+    def __init__(self, ctx: Context, *, ttl_s: int, idempotency_ttl_s: int) -> None:
+        self._ctx = ctx
+        self._ttl_s = ttl_s
+        self._idempotency_ttl_s = idempotency_ttl_s
+        self._calls = ctx.valkey.using("voice-41")
+        self._events = ctx.valkey.using("voice-40")
+        self._new_calls = ctx.valkey.using("voice-49")
+        self._backlog: deque[CallEvent] = deque()
+        self._ended: deque[LiveCall] = deque()
+
+    def start(self) -> None:
+        self._ctx.spawn(self._catch_up(), "event-backlog")
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait for Valkey."""
+        return len(self._backlog)
+
+    # One step of a call
+
+    async def save(self, live: LiveCall, events: list[CallEvent], *, first: bool, over: bool) -> None:
+        """Store a step before its messages leave; without Valkey the step goes on all the same."""
+        if self._backlog or not self._ctx.valkey.connected:
+            self._backlog.extend(events)
+            events = []
+        if not self._ctx.valkey.connected:
+            self._later(live, over)
+            return
+        work = [self._append(event) for event in events]
+        work += self._forget(live) if over else self._keep(live, first)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(*work)
+        except (ValkeyUnavailable, ValkeyError, TimeoutError) as error:
+            # What was stored is not known: an event may come twice, its sequence number tells.
+            self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
+            self._backlog.extend(events)
+            self._later(live, over)
+
+    def _later(self, live: LiveCall, over: bool) -> None:
+        if over:
+            self._ended.append(live)
+
+    async def keep_again(self, live: LiveCall) -> None:
+        """Store a call whole after Valkey was away."""
+        await asyncio.gather(*self._keep(live, first=True))
+
+    async def _append(self, event: CallEvent) -> None:
+        valkey = self._new_calls if event.id in NEW_CALL else self._events
+        await append(valkey, calls_stream(event.tenant), event)
+
+    def _keep(self, live: LiveCall, first: bool) -> list[Coroutine[Any, Any, Any]]:
+        data = msgspec.json.encode(live.snapshot(self._ctx.node))
+        call = self._calls.call
+        work = [call("SET", call_key(live.tenant, live.conn_id), data, "EX", self._ttl_s)]
+        if first:
+            work += [
+                call("SET", owner_key(live.tenant, live.conn_id), self._ctx.node, "EX", self._ttl_s),
+                call("SADD", calls_key(live.tenant), live.conn_id),
+                call("SADD", owned_key(self._ctx.node), f"{live.tenant} {live.conn_id}"),
+                call("SADD", OWNERS, self._ctx.node),
+            ]
+        return work
+
+    def _forget(self, live: LiveCall) -> list[Coroutine[Any, Any, Any]]:
+        call, tenant = self._calls.call, live.tenant
+        dialogs = [dialog_key(tenant, leg.call_id) for leg in live.legs.values()]
+        keys = [call_key(tenant, live.conn_id), owner_key(tenant, live.conn_id), *dialogs]
+        return [
+            call("DEL", *keys),
+            call("SREM", calls_key(tenant), live.conn_id),
+            call("SREM", owned_key(self._ctx.node), f"{tenant} {live.conn_id}"),
+        ]
+
+    async def index_dialog(self, tenant: str, call_id: str, conn_id: str) -> None:
+        """Let any node find the call of a dialog."""
+        try:
+            await self._calls.call("SET", dialog_key(tenant, call_id), conn_id, "EX", self._ttl_s)
+        except (ValkeyUnavailable, ValkeyError) as error:
+            self._ctx.log.warning("dialog_not_indexed", conn_id=conn_id, error=str(error))
+
+    async def _catch_up(self) -> None:
+        """Append what waits, in order; an event may come twice, its sequence number tells."""
+        while True:
+            await asyncio.sleep(0.2)
+            try:
+                while self._backlog:
+                    await self._append(self._backlog[0])
+                    self._backlog.popleft()
+                while self._ended:
+                    await asyncio.gather(*self._forget(self._ended[0]))
+                    self._ended.popleft()
+            except (ValkeyUnavailable, ValkeyError):
+                continue
+
+    # Requests
+
+    async def seen(self, tenant: str, key: str, value: str) -> str | None:
+        """Remember a request; what was remembered under its key before, or None when it is new."""
+        name = idempotency_key(tenant, key)
+        new = await self._calls.call("SET", name, value, "NX", "EX", self._idempotency_ttl_s)
+        if new is not None:
+            return None
+        kept = await self._calls.call("GET", name)
+        return kept.decode() if kept else None
+
+    async def note(self, tenant: str, key: str, value: str) -> None:
+        """What a request has come to."""
+        name = idempotency_key(tenant, key)
+        await self._calls.call("SET", name, value, "XX", "EX", self._idempotency_ttl_s)
+
+    async def create(self, live: LiveCall, key: str) -> str | None:
+        """Store a call that is asked for, once per key; the ConnID of the earlier one if there was one."""
+        tenant, conn_id = live.tenant, live.conn_id
+        await asyncio.gather(
+            self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
+            self._calls.call("SADD", OWNERS, self._ctx.node),
+        )
+        keys = [idempotency_key(tenant, key), call_key(tenant, conn_id), owner_key(tenant, conn_id)]
+        snapshot = msgspec.json.encode(live.snapshot(self._ctx.node))
+        arguments: list[str | bytes | int] = [
+            conn_id,
+            snapshot,
+            self._ctx.node,
+            self._idempotency_ttl_s,
+            self._ttl_s,
+        ]
+        seen = await self._calls.script(_CREATE, keys, arguments)
+        if seen is None:
+            return None
+        await self.release(self._ctx.node, tenant, conn_id)
+        return str(seen.decode())
+
+    async def release(self, node: str, tenant: str, conn_id: str) -> None:
+        """The node has no such call (any more)."""
+        await self._calls.call("SREM", owned_key(node), f"{tenant} {conn_id}")
+
+    # Taking over
+
+    async def find(self, tenants: Iterable[str], call_id: str) -> tuple[str, str] | None:
+        """Tenant and ConnID of a dialog that this node does not know."""
+        for tenant in tenants:
+            conn_id = await self._calls.call("GET", dialog_key(tenant, call_id))
+            if conn_id is not None:
+                return tenant, conn_id.decode()
+        return None
+
+    async def read(self, tenant: str, conn_id: str) -> Snapshot | None:
+        """What is kept of a call."""
+        data = await self._calls.call("GET", call_key(tenant, conn_id))
+        return None if data is None else msgspec.json.decode(data, type=Snapshot)
+
+    async def take(self, tenant: str, conn_id: str) -> Snapshot | None:
+        """Make the call ours; None when it is gone or somebody else was faster."""
+        snapshot = await self.read(tenant, conn_id)
+        if snapshot is None:
+            return None
+        keys, node = [owner_key(tenant, conn_id)], self._ctx.node
+        if not await self._calls.script(_TAKE, keys, [snapshot.node, node, self._ttl_s]):
+            return None
+        await asyncio.gather(
+            self._calls.call("SREM", owned_key(snapshot.node), f"{tenant} {conn_id}"),
+            self._calls.call("SADD", owned_key(node), f"{tenant} {conn_id}"),
+            self._calls.call("SADD", OWNERS, node),
+        )
+        snapshot.node = node
+        await self._calls.call(
+            "SET", call_key(tenant, conn_id), msgspec.json.encode(snapshot), "EX", self._ttl_s
+        )
+        return snapshot
+
+    async def owners(self) -> list[str]:
+        """Every node that may own calls."""
+        return [node.decode() for node in await self._calls.call("SMEMBERS", OWNERS)]
+
+    async def owned(self, node: str) -> list[tuple[str, str]]:
+        """Tenant and ConnID of each call of a node."""
+        rows = [row.decode().split(" ", 1) for row in await self._calls.call("SMEMBERS", owned_key(node))]
+        return [(tenant, conn_id) for tenant, conn_id in rows]
+
+    async def is_owner(self, tenant: str, conn_id: str) -> bool:
+        """Whether the call is still ours."""
+        owner = await self._calls.call("GET", owner_key(tenant, conn_id))
+        return bool(owner is None or owner.decode() == self._ctx.node)
+
+    async def disown(self, node: str) -> None:
+        """A node that is gone and owns nothing is no longer looked at."""
+        await self._calls.call("SREM", OWNERS, node)

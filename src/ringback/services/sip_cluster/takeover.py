@@ -1,0 +1,142 @@
+"""Calls of a node that is gone: taken over when one of their dialogs asks for it, or when the lease ends.
+
+A node owns its calls as long as it announces itself in the directory. What was under way in a transaction is
+lost with the node: a leg that was being set up has failed, a caller who had no answer yet has gone. Dialogs
+that stand go on.
+"""
+
+import asyncio
+
+from ringback.contracts.telephony import ClusterNode
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls.types import LegState
+from ringback.runtime.context import Context
+from ringback.runtime.directory import list_nodes
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
+from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.outgoing import Index
+from ringback.services.sip_cluster.store import CallStore
+from ringback.sip.message import Request
+
+SETTING_UP = (LegState.INVITING, LegState.RINGING, LegState.CANCELLING)
+
+
+class Takeover:
+    """Finds the calls of others, and gives up what others have taken."""
+
+    def __init__(
+        self, ctx: Context, store: CallStore, driver: Driver, index: Index, metrics: ClusterMetrics
+    ) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._driver = driver
+        self._index = index
+        self._metrics = metrics
+        self._missed: set[str] = set()
+        self._taking: dict[str, asyncio.Task[LiveCall | None]] = {}
+
+    async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | None:
+        """The leg of a request for a dialog that this node does not know."""
+        try:
+            found = await self._store.find(self._ctx.common.tenants, request.call_id)
+            if found is None:
+                return None
+            live = await self.take(*found)
+        except (ValkeyUnavailable, ValkeyError):
+            return None
+        leg = (
+            next((leg for leg in live.legs.values() if leg.call_id == request.call_id), None)
+            if live
+            else None
+        )
+        return None if live is None or leg is None else (live, leg)
+
+    async def take(self, tenant: str, conn_id: str) -> LiveCall | None:
+        """Make a call ours and let it go on; who asks while that is under way gets the same answer."""
+        if conn_id in self._driver.calls:
+            return self._driver.calls[conn_id]
+        task = self._taking.get(conn_id)
+        if task is None:
+            task = self._taking[conn_id] = asyncio.create_task(self._take(tenant, conn_id))
+            task.add_done_callback(lambda _: self._taking.pop(conn_id, None))
+        return await asyncio.shield(task)
+
+    async def _take(self, tenant: str, conn_id: str) -> LiveCall | None:
+        snapshot = await self._store.take(tenant, conn_id)
+        if snapshot is None:
+            return None
+        live = restore(snapshot)
+        self._driver.open(live)
+        for leg in live.legs.values():
+            self._index.add(live, leg)
+        self._metrics.restored.inc()
+        self._ctx.log.info("call_taken_over", conn_id=conn_id)
+        self._mourn(live)
+        return live
+
+    async def take_if_orphan(self, tenant: str, conn_id: str) -> LiveCall | None:
+        """The call when its node is gone; None when it is gone too, or well cared for."""
+        snapshot = await self._store.read(tenant, conn_id)
+        if snapshot is None:
+            return None
+        living = await list_nodes(self._ctx.valkey.using("voice-41"), "sip_cluster", ClusterNode)
+        elsewhere = snapshot.node in living and snapshot.node != self._ctx.node
+        return None if elsewhere else await self.take(tenant, conn_id)
+
+    def _mourn(self, live: LiveCall) -> None:
+        """Tell the call what died with its node."""
+        for leg in list(live.call.data.legs.values()):
+            if leg.offering:
+                leg.offering = False
+            if leg.reoffer is not None:
+                self._driver.feed(live, i.ReofferFailed(leg.id, 491))
+            if leg.state in SETTING_UP:
+                self._driver.feed(live, i.Failed(leg.id, 503))
+            elif leg.state is LegState.OFFERED:
+                self._driver.feed(live, i.HungUp(leg.id))
+        self._driver.feed(live, i.TimersDue())
+
+    async def watch(self, every_s: float) -> None:
+        """Look for nodes that are gone, forever; one counts as gone when it was missed twice.
+
+        When Valkey comes back from an outage all entries have expired: the living need a moment to return.
+        """
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                missing = await self._missing()
+                for node in missing & self._missed:
+                    await self._take_all(node)
+                self._missed = missing
+            except (ValkeyUnavailable, ValkeyError):
+                self._missed = set()
+
+    async def _missing(self) -> set[str]:
+        """Nodes that may own calls and are not in the directory."""
+        living = await list_nodes(self._ctx.valkey.using("voice-41"), "sip_cluster", ClusterNode)
+        return set(await self._store.owners()) - living.keys() - {self._ctx.node}
+
+    async def _take_all(self, node: str) -> None:
+        calls = await self._store.owned(node)
+        for tenant, conn_id in calls:
+            if await self.take(tenant, conn_id) is None:
+                await self._store.release(node, tenant, conn_id)
+        if not calls:
+            await self._store.disown(node)
+
+    async def adopt_own(self) -> None:
+        """After a restart under the same name: the calls of this node's former life."""
+        for tenant, conn_id in await self._store.owned(self._ctx.node):
+            if await self.take(tenant, conn_id) is None:
+                await self._store.release(self._ctx.node, tenant, conn_id)
+
+    async def check_ownership(self) -> None:
+        """After Valkey was away: store our calls again; those that another node has taken are not ours."""
+        for live in list(self._driver.calls.values()):
+            if not await self._store.is_owner(live.tenant, live.conn_id):
+                self._ctx.log.warning("call_lost_to_another_node", conn_id=live.conn_id)
+                self._driver.abandon(live)
+            else:
+                await self._store.keep_again(live)

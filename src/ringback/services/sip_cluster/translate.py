@@ -1,0 +1,177 @@
+"""Between the words of the call core and those of the contracts."""
+
+from typing import Any
+
+from ringback.contracts import telephony as t
+from ringback.contracts import treatment as media
+from ringback.contracts.dialplan import ResolveReply
+from ringback.contracts.events import CallEvent
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls.outputs import Event, Play
+from ringback.domain.calls.treatment import THEN_MUSIC
+from ringback.domain.calls.types import DestinationKind, ResultClass, RouteType, TreatmentType
+
+_RESULTS = {
+    ResultClass.COMPLETED: "success",
+    ResultClass.CANCELLED: "success",
+    ResultClass.ABANDONED: "client_error",
+    ResultClass.BUSY: "upstream_error",
+    ResultClass.NO_ANSWER: "upstream_error",
+    ResultClass.REJECTED: "upstream_error",
+    ResultClass.UNREACHABLE: "upstream_error",
+}
+_FAILURES = {
+    "media_unavailable": "server_error",
+    "routing_timeout": "server_error",
+    "network": "upstream_error",
+    "dialog_lost": "upstream_error",
+}
+_TREATMENTS = {kind.name.replace("_", "").lower(): kind for kind in TreatmentType}
+_NAMES = {kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in TreatmentType}
+_ROUTE_TYPES = {"reject": RouteType.REJECT, "disconnect": RouteType.CALL_DISCONNECT}
+
+
+class UnknownTreatmentError(ValueError):
+    """The request names a treatment that does not exist."""
+
+
+def event(said: Event, node: str) -> CallEvent:
+    """The event as it goes to the stream and to Kafka."""
+    return CallEvent(
+        id=said.name,
+        time=said.time,
+        tenant=said.tenant,
+        server=node,
+        conn_id=said.conn_id,
+        call_uuid=said.call_uuid,
+        call_thread_id=said.thread_id,
+        call_type=said.call_type,
+        call_state=said.call_state,
+        this_dn=said.this_dn,
+        this_dn_role=said.this_role,
+        this_queue=said.this_queue,
+        other_dn=said.other_dn,
+        third_party_dn=said.third_party_dn,
+        agent_id=said.agent_id,
+        ani=said.ani,
+        dnis=said.dnis,
+        reference_id=said.reference,
+        treatment_type=_NAMES[TreatmentType(said.treatment_type)] if said.treatment_type else "",
+        digits=said.digits,
+        result_class=result_class(said.result, said.reason),
+        reason=said.reason,
+        dial_result=said.dial_result,
+        sequence=said.sequence,
+        user_data=said.user_data,
+        extensions={"SipStatus": said.error_code} if said.error_code else {},
+    )
+
+
+def result_class(result: str, reason: str) -> str:
+    """Whose doing the end was; empty for what is no end."""
+    if not result:
+        return ""
+    if result == ResultClass.FAILED:
+        return _FAILURES.get(reason, "client_error")
+    return _RESULTS[ResultClass(result)]
+
+
+def destination(reply: ResolveReply) -> i.Destination:
+    """What the dial plan found, as the call core knows it."""
+    caller_id = "anonymous" if reply.hide_caller else reply.caller_id
+    if reply.kind == "dn":
+        return i.Destination(
+            DestinationKind.DN,
+            dn=reply.dn,
+            target=f"dn={reply.dn}",
+            on_no_answer=reply.on_no_answer,
+            on_busy=reply.on_busy,
+            caller_id=caller_id,
+            ring_timeout_s=reply.no_answer_timeout,
+        )
+    if reply.kind == "route_point":
+        return i.Destination(DestinationKind.ROUTE_POINT, dn=reply.dn, default_dn=reply.default_dn)
+    if reply.kind == "trunk":
+        target = f"trunk={reply.trunk}"
+        kind = DestinationKind.EXTERNAL
+        return i.Destination(kind, dn=reply.number, target=target, caller_id=caller_id)
+    if reply.kind == "mailbox":
+        return i.Destination(DestinationKind.MAILBOX, mailbox=reply.mailbox)
+    return i.Destination(DestinationKind.REJECT, status=reply.status or 404, reason=reply.reason)
+
+
+def request(asked: t.CallRequest, reference: str) -> i.Request:
+    """A telephony request as an input of the call. Raises UnknownTreatmentError."""
+    match asked:
+        case t.RequestApplyTreatment():
+            return i.RequestApplyTreatment(reference, treatment_type(asked), _parameters(asked))
+        case t.RequestRouteCall():
+            kind = _ROUTE_TYPES.get(asked.route_type, RouteType.UNKNOWN)
+            return i.RequestRouteCall(reference, asked.other_dn, kind, asked.timeout, asked.agent_id)
+        case t.RequestMakeCall():
+            greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
+            return i.RequestMakeCall(
+                reference, asked.this_dn, asked.other_dn, asked.ani, asked.timeout, asked.user_data, greeting
+            )
+        case t.RequestReleaseCall():
+            return i.RequestReleaseCall(reference, asked.this_dn)
+        case t.RequestClearCall():
+            return i.RequestClearCall(reference)
+        case t.RequestHoldCall():
+            return i.RequestHoldCall(reference, asked.this_dn)
+        case t.RequestRetrieveCall():
+            return i.RequestRetrieveCall(reference, asked.this_dn)
+        case t.RequestAttachUserData():
+            return i.RequestAttachUserData(reference, asked.user_data)
+
+
+def treatment_type(asked: t.RequestApplyTreatment) -> TreatmentType:
+    """Raises UnknownTreatmentError."""
+    try:
+        return _TREATMENTS[asked.treatment_type.replace("_", "").lower()]
+    except KeyError:
+        raise UnknownTreatmentError(asked.treatment_type) from None
+
+
+def _parameters(asked: t.RequestApplyTreatment) -> dict[str, object]:
+    return {
+        "prompts": asked.prompts,
+        "max_digits": asked.max_digits,
+        "terminators": asked.terminators,
+        "timeout_s": asked.timeout,
+        "mailbox": asked.mailbox,
+        "max_s": asked.max_duration,
+        THEN_MUSIC: asked.then_music,
+    }
+
+
+def command(play: Play) -> media.Command:
+    """What the media server is told."""
+    parameters: dict[str, Any] = play.parameters
+    prompts = tuple(parameters.get("prompts", ()))
+    then: Any = "music" if parameters.get(THEN_MUSIC) else ""
+    match play.type:
+        case TreatmentType.MUSIC:
+            return media.Music(reference=play.reference)
+        case TreatmentType.SILENCE:
+            return media.Stop(reference=play.reference)
+        case TreatmentType.RINGBACK:
+            return media.Play(reference=play.reference, prompts=("ringback",), loop=True)
+        case TreatmentType.BUSY | TreatmentType.FAST_BUSY:
+            return media.Play(reference=play.reference, prompts=("busy",), loop=True)
+        case TreatmentType.COLLECT_DIGITS | TreatmentType.PLAY_ANNOUNCEMENT_AND_DIGITS:
+            return media.Collect(
+                reference=play.reference,
+                prompts=prompts,
+                max_digits=parameters.get("max_digits") or 1,
+                timeout_s=parameters.get("timeout_s", 5.0),
+                terminators=parameters.get("terminators", "#"),
+                then=then,
+            )
+        case TreatmentType.RECORD_USER_ANNOUNCEMENT:
+            longest = parameters.get("max_s", 0.0)
+            return media.Record(
+                reference=play.reference, mailbox=parameters.get("mailbox", ""), max_s=longest
+            )
+        case _:
+            return media.Play(reference=play.reference, prompts=prompts, then=then)

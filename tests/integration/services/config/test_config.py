@@ -1,0 +1,136 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.domain.configuration import (
+    Configuration,
+    DialRule,
+    Extension,
+    Gateway,
+    Mailbox,
+    Person,
+    Skill,
+    Tenant,
+    Trunk,
+    VirtualQueue,
+)
+from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.migrate import migrate
+from ringback.services.tenant.configuration import ConfigurationStore
+from ringback.testing.platform import ServiceHarness
+
+HOST = "127.31.1.2"
+TENANT = Configuration(
+    tenant=Tenant(id="demo", domain="demo.example"),
+    skills=(Skill(id="English"),),
+    dns=(
+        Extension(id="1001"),
+        VirtualQueue(id="VQ", target="English>0"),
+        Mailbox(id="8500"),
+        Trunk(id="carrier", gateways=(Gateway("192.0.2.1"),), numbers=("+!",)),
+    ),
+    persons=(Person(id="kim", skills={"English": 3}, dn="1001"),),
+    dial_plan=(DialRule(id="out", rule="9.=>${DIGITS:1}"),),
+)
+
+
+@pytest.fixture
+async def harness(valkey_url: str, postgres_dsn: str) -> AsyncIterator[ServiceHarness]:
+    await migrate(postgres_dsn, ["tenant"])
+    env = {"RINGBACK_CONFIG_REFRESH_S": "0.1"}
+    async with ServiceHarness(
+        "config", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=HOST, env=env
+    ) as running:
+        await running.process.postgres.start()
+        yield running
+
+
+@pytest.fixture
+async def store(harness: ServiceHarness) -> ConfigurationStore:
+    store = ConfigurationStore(harness.context("tenant"), "demo")
+    await store.import_(TENANT)
+    http = HttpClient(harness.context(), "config")
+    async with asyncio.timeout(5):
+        while not (await harness["config"].ctx.process.valkey.call("PING") and await _ready(http)):
+            await asyncio.sleep(0.02)
+    return store
+
+
+async def _ready(http: HttpClient) -> bool:
+    try:
+        return bool((await http.get("/ready"))["ready"])
+    except HttpFailure:
+        return False
+
+
+async def test_it_is_not_ready_before_there_is_configuration(harness: ServiceHarness) -> None:
+    http = HttpClient(harness.context(), "config")
+    assert not await _ready(http)
+    with pytest.raises(HttpFailure) as refused:
+        await http.get("/tenants/demo/dns")
+    assert (refused.value.status, refused.value.slug) == (503, "not_loaded")
+
+
+async def test_every_kind_and_view_is_served(harness: ServiceHarness, store: ConfigurationStore) -> None:
+    client = ConfigClient(harness.context(), "voice-28")
+    assert await client.tenants() == [TENANT.tenant]
+    assert await client.tenant("demo") == TENANT.tenant
+    assert await client.dns("demo") == sorted(TENANT.dns, key=lambda dn: dn.id)
+    assert await client.dn("demo", "8500") == Mailbox(id="8500")
+    assert await client.dn("demo", "1") is None
+    assert await client.persons("demo") == [*TENANT.persons]
+    assert await client.person("demo", "kim") == TENANT.persons[0]
+    assert await client.skills("demo") == [Skill(id="English")]
+    assert await client.virtual_queues("demo") == [TENANT.dns[1]]
+    assert await client.trunks("demo") == [TENANT.dns[3]]
+    assert await client.dial_plan("demo") == [*TENANT.dial_plan]
+    assert await client.agent_groups("demo") == await client.callback_services("demo") == []
+
+
+async def test_an_unchanged_answer_is_304_and_a_changed_one_is_not(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    http = HttpClient(harness.context(), "config")
+    first = await http.request("GET", "/tenants/demo/skills")
+    same = {"If-None-Match": first.headers["ETag"]}
+    assert (await http.request("GET", "/tenants/demo/skills", headers=same)).status == 304
+    await store.save([("skills", Skill(id="Sales"))])
+    async with asyncio.timeout(5):
+        while (await http.request("GET", "/tenants/demo/skills", headers=same)).status == 304:
+            await asyncio.sleep(0.01)
+    assert len(await http.get("/tenants/demo/skills")) == 2
+
+
+async def test_a_removed_object_is_404(harness: ServiceHarness, store: ConfigurationStore) -> None:
+    await store.remove("dns", "VQ")
+    http = HttpClient(harness.context(), "config")
+    async with asyncio.timeout(5):
+        while await _status(http, "/tenants/demo/dns/VQ") != 404:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "path", ["/tenants/nobody", "/tenants/demo/toys", "/tenants/demo/toys/1", "/tenants/demo/mailboxes/1001"]
+)
+async def test_what_is_not_there_is_404(
+    harness: ServiceHarness, store: ConfigurationStore, path: str
+) -> None:
+    assert await _status(HttpClient(harness.context(), "config"), path) == 404
+
+
+async def _status(http: HttpClient, path: str) -> int:
+    try:
+        return (await http.request("GET", path)).status
+    except HttpFailure as failure:
+        return failure.status
+
+
+async def test_the_client_lives_on_its_last_answer_while_the_service_is_away(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    client = ConfigClient(harness.context(), "voice-28", ttl_s=0)
+    assert await client.skills("demo") == [Skill(id="English")]
+    await harness["config"].stop()
+    assert await client.skills("demo") == [Skill(id="English")]

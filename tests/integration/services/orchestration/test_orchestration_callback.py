@@ -1,0 +1,182 @@
+"""The shipped application for callbacks, on real services."""
+
+import asyncio
+
+import pytest
+
+from ringback.contracts.telephony import RequestClearCall, RequestMakeCall, RequestRouteCall
+
+from .conftest import CONN, Stage
+
+SID = "cb-c1-1"
+
+
+async def to_the_reservation(stage: Stage) -> dict:
+    """The customer waits in line and an agent is found; the request for the agent."""
+    await stage.request_callback()
+    queued = await stage.engagement.next()
+    assert (queued.state, queued.attempt, queued.step, queued.session_id) == ("QUEUED", 1, 1, SID)
+    request = await stage.router.next("submit")
+    assert (request["kind"], request["arrival_time"]) == ("callback", 1000.5)
+    assert (request["interaction_id"], request["session_id"]) == ("c1", SID)
+    await stage.router.reserve(request, "ann")
+    routing, dialling = await stage.engagement.next(), await stage.engagement.next()
+    assert (routing.state, routing.step, routing.agent_id) == ("ROUTING", 2, "ann")
+    assert (dialling.state, dialling.step) == ("DIALLING", 3)
+    return request
+
+
+async def dial(stage: Stage) -> RequestMakeCall:
+    call = await stage.calls.next()
+    assert isinstance(call, RequestMakeCall)
+    assert (call.other_dn, call.this_dn, call.user_data) == ("+14155550100", "8000", {"name": "value"})
+    return call
+
+
+async def answer(stage: Stage, call: RequestMakeCall, result: str = "PERSON") -> None:
+    await stage.calls.tell("EventDialing", this_dn="8000", reference_id=call.reference_id)
+    await stage.calls.tell(
+        "EventEstablished", this_dn="8000", reference_id=call.reference_id, dial_result=result
+    )
+
+
+async def test_a_customer_is_dialled_and_talks_to_the_reserved_agent(stage: Stage) -> None:
+    request = await to_the_reservation(stage)
+    call = await dial(stage)
+    await answer(stage, call)
+    offer = await stage.calls.next()
+    assert isinstance(offer, RequestRouteCall)
+    assert (offer.conn_id, offer.other_dn, offer.agent_id) == (CONN, "1ann", "ann")
+    await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
+    assert (await stage.router.next("confirm"))["request_id"] == request["request_id"]
+    talking = await stage.engagement.next()
+    assert (talking.state, talking.step, talking.conn_id) == ("PROCESSING", 4, CONN)
+    await stage.calls.tell("EventCallDeleted", reason="target_hung_up")
+    done = await stage.engagement.next()
+    assert (done.state, done.reason, done.step) == ("COMPLETED", "AGENT_CONNECTED", 5)
+    await stage.until(lambda: stage.over(SID))
+
+
+@pytest.mark.parametrize("result", ["BUSY", "NO_ANSWER", "ERROR_TONE"])
+async def test_a_customer_who_is_not_reached_fails_the_attempt_and_frees_the_agent(
+    stage: Stage, result: str
+) -> None:
+    request = await to_the_reservation(stage)
+    call = await dial(stage)
+    await stage.calls.tell("EventError", reference_id=call.reference_id, reason="x", dial_result=result)
+    await stage.calls.tell("EventCallDeleted")
+    assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.dial_result) == ("FAILED", result)
+    await stage.until(lambda: stage.over(SID))
+    assert stage.calls.requests == [call]
+
+
+async def test_a_machine_is_let_go(stage: Stage) -> None:
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage), "ANSWERING_MACHINE")
+    assert isinstance(await stage.calls.next(), RequestClearCall)
+    assert (await stage.engagement.next()).dial_result == "ANSWERING_MACHINE"
+
+
+async def test_without_leave_nobody_is_dialled(stage: Stage) -> None:
+    stage.engagement.go_on = lambda step: step.state != "DIALLING"
+    request = await to_the_reservation(stage)
+    assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
+    await stage.until(lambda: stage.over(SID))
+    assert stage.calls.requests == []
+
+
+async def test_a_callback_cancelled_in_line_leaves_it(stage: Stage) -> None:
+    await stage.request_callback()
+    await stage.engagement.next()
+    request = await stage.router.next("submit")
+    await stage.control.post(f"/scxml/session/{SID}/event/callback.cancel", {})
+    assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
+    await stage.until(lambda: stage.over(SID))
+    assert [step.state for step in stage.engagement.steps] == ["QUEUED"]
+
+
+async def test_a_callback_cancelled_while_the_phone_rings_is_let_go(stage: Stage) -> None:
+    await to_the_reservation(stage)
+    await dial(stage)
+    await stage.control.post(f"/scxml/session/{SID}/event/callback.cancel", {})
+    cleared = await stage.calls.next()
+    assert isinstance(cleared, RequestClearCall) and cleared.conn_id == CONN
+    await stage.until(lambda: stage.over(SID))
+
+
+async def test_a_customer_whose_agent_does_not_answer_waits_for_the_next_one(stage: Stage) -> None:
+    request = await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    offer = await stage.calls.next()
+    await stage.calls.tell("EventError", reference_id=offer.reference_id, reason="no_answer")
+    assert (await stage.router.next("return"))["agent_id"] == "ann"
+    await stage.router.reserve(request, "bob")
+    assert (await stage.calls.next()).agent_id == "bob"
+    assert sum(isinstance(found, RequestMakeCall) for found in stage.calls.requests) == 1
+
+
+async def test_a_customer_who_hangs_up_before_the_agent_is_there_fails_the_attempt(stage: Stage) -> None:
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    await stage.calls.next()
+    await stage.calls.tell("EventAbandoned", this_dn="8000")
+    await stage.calls.tell("EventCallDeleted", reason="caller_hung_up")
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.reason, failed.dial_result) == ("FAILED", "customer_gone", "PERSON")
+
+
+async def test_an_agent_found_anew_while_the_phone_rings_takes_the_place_of_the_first(stage: Stage) -> None:
+    request = await to_the_reservation(stage)
+    call = await dial(stage)
+    await stage.router.reserve(request, "bob")
+    state = await stage.until(lambda: queried(stage, "bob"))
+    assert state
+    await answer(stage, call)
+    assert (await stage.calls.next()).agent_id == "bob"
+
+
+async def queried(stage: Stage, agent: str) -> bool:
+    """Whether the stored data of the session name this agent."""
+    state = await stage.ctx.valkey.call("HGET", f"{{demo}}:orch:session:{SID}", "state")
+    return agent.encode() in state
+
+
+async def test_the_same_entry_twice_makes_one_attempt(stage: Stage) -> None:
+    await to_the_reservation(stage)
+    await stage.request_callback()
+    call = await dial(stage)
+    await stage.calls.tell("EventError", reference_id=call.reference_id, dial_result="BUSY")
+    await stage.until(lambda: stage.over(SID))
+    await stage.request_callback()
+    await stage.request_callback(callback_id="c2")
+    await stage.until(lambda: stage.over(SID))
+    assert [found.session_id for found in stage.engagement.steps].count(SID) == 4
+    assert stage.calls.requests == [call]
+
+
+async def test_steps_wait_for_an_engagement_that_is_away(stage: Stage) -> None:
+    stage.engagement.down = True
+    await stage.request_callback()
+    await asyncio.wait_for(stage.engagement.refused.wait(), 10)
+    stage.engagement.down = False
+    assert (await stage.engagement.next()).state == "QUEUED"
+
+
+async def test_a_broken_application_reports_a_failed_attempt(stage: Stage) -> None:
+    broken = (
+        b'<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="nosuch"><state/></scxml>'
+    )
+    await stage.designer.request("PUT", "/apps/demo/broken.scxml", broken)
+    await stage.request_callback(app=f"{stage.ctx.url('designer')}/apps/demo/broken.scxml")
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.dial_result) == ("FAILED", "CREATE_CALL_ERROR")
+    await stage.until(lambda: stage.over(SID))
+
+
+async def test_an_entry_that_is_no_callback_is_passed_over(stage: Stage) -> None:
+    await stage.request_callback(attempt="often")
+    await stage.request_callback(tenant="nobody", callback_id="c9")
+    await stage.request_callback(callback_id="c3")
+    assert (await stage.engagement.next()).session_id == "cb-c3-1"

@@ -1,0 +1,160 @@
+"""Sessions outlive the process that runs them."""
+
+from ringback.contracts.telephony import RequestMakeCall
+from ringback.runtime.http import HttpError
+from ringback.services.orchestration.records import Record
+from ringback.services.orchestration.service import OrchestrationService
+
+from .conftest import Stage
+from .test_orchestration_callback import SID, answer, dial, to_the_reservation
+
+
+async def kill(service: OrchestrationService) -> None:
+    """End all tasks where they are and say nothing to anybody, as a killed process does."""
+    await service.ctx.cancel_tasks()
+    await service._control.stop()
+    await service._data.stop()
+
+
+def orchestration(harness) -> OrchestrationService:
+    service = harness["orchestration"]
+    assert isinstance(service, OrchestrationService)
+    return service
+
+
+async def test_another_node_goes_on_with_the_sessions_of_a_dead_one(stage: Stage) -> None:
+    await to_the_reservation(stage)
+    call = await dial(stage)
+    second = await stage.other_node("two")
+    try:
+        await kill(orchestration(stage.harness))
+        await answer(stage, call)
+        offer = await stage.calls.next()
+        assert offer.agent_id == "ann"
+        await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
+        assert (await stage.engagement.next()).state == "PROCESSING"
+        assert sum(isinstance(found, RequestMakeCall) for found in stage.calls.requests) == 1
+    finally:
+        await second.__aexit__(None, None, None)
+
+
+async def test_a_node_that_starts_again_goes_on_with_its_sessions(stage: Stage) -> None:
+    await stage.request_callback()
+    await stage.engagement.next()
+    request = await stage.router.next("submit")
+    await kill(orchestration(stage.harness))
+    await stage.router.reserve(request, "ann")
+    again = await stage.other_node("one")
+    try:
+        await dial(stage)
+        assert [step.state for step in stage.engagement.steps] == ["QUEUED", "ROUTING", "DIALLING"]
+    finally:
+        await again.__aexit__(None, None, None)
+
+
+async def test_two_nodes_share_the_callbacks_and_each_is_dialled_once(stage: Stage) -> None:
+    """Whichever node reads an entry or a result, it reaches the session's owner."""
+    second = await stage.other_node("two")
+    names = [f"c{number}" for number in range(10, 30)]
+    try:
+        for name in names:
+            await stage.request_callback(callback_id=name)
+        for _ in names:
+            await stage.router.reserve(await stage.router.next("submit"), "ann")
+        dialled = [(await stage.calls.next()).reference_id for _ in names]
+        assert sorted(reference.split("-")[1] for reference in dialled) == names
+        owners = {node["orchestration"]._node.sessions for node in (stage.harness, second)}
+        assert 0 not in owners
+    finally:
+        await second.__aexit__(None, None, None)
+
+
+async def test_a_node_that_was_passed_over_stops_without_a_word(stage: Stage) -> None:
+    """Fencing: whoever lost the session can no longer store it, so it does nothing either."""
+    await stage.request_callback()
+    await stage.engagement.next()
+    await stage.router.next("submit")
+    first = orchestration(stage.harness)
+    await stage.ctx.valkey.call("HSET", f"{{demo}}:orch:session:{SID}", "owner", "two")
+    live = first._node._live[SID]
+    live.wake()
+    await stage.control.post(f"/scxml/session/{SID}/event/callback.cancel", {})
+    live.wake()
+    await stage.until(lambda: _gone(first))
+    assert not await stage.over(SID)
+
+
+async def _gone(service: OrchestrationService) -> bool:
+    return SID not in service._node._live
+
+
+async def test_sessions_that_only_wait_are_not_held_in_memory(stage: Stage) -> None:
+    """And each goes on when its turn comes."""
+    names = [f"c{number}" for number in range(10, 20)]
+    requests = {}
+    for name in names:
+        await stage.request_callback(callback_id=name)
+        await stage.engagement.next()
+        request = await stage.router.next("submit")
+        requests[request["interaction_id"]] = request
+    node = orchestration(stage.harness)._node
+    awake = [live for live in node._live.values() if live._interpreter is not None]
+    assert (node.sessions, len(awake)) == (10, 3)
+    for name in names:
+        await stage.router.reserve(requests[name], "ann")
+        assert (await stage.calls.next()).reference_id.startswith(f"cb-{name}-1:")
+
+
+async def test_a_fault_of_ours_does_not_leave_the_call_hanging(stage: Stage, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("a fault")
+
+    await stage.calls.tell("EventRouteRequest", this_dn="8000", time=1000.0)
+    await stage.calls.next()
+    monkeypatch.setattr("ringback.services.orchestration.turn.feed", broken)
+    await stage.calls.tell("EventNetworkReached")
+    assert (await stage.calls.next()).other_dn == "1900"
+    await stage.until(lambda: stage.over("ixn-U1"))
+
+
+async def test_what_happens_while_valkey_is_away_is_made_up_for(stage: Stage, valkey) -> None:
+    request = await to_the_reservation(stage)
+    call = await dial(stage)
+    await valkey.server.stop()
+    await stage.until(lambda: connected(stage, False))
+    await valkey.server.start()
+    await stage.until(lambda: connected(stage, True))
+    await answer(stage, call)
+    offer = await stage.calls.next()
+    await stage.calls.tell("EventError", reference_id=offer.reference_id, reason="no_answer")
+    assert (await stage.router.next("return"))["request_id"] == request["request_id"]
+    await stage.router.reserve(request, "bob")
+    assert (await stage.calls.next()).agent_id == "bob"
+
+
+async def connected(stage: Stage, wanted: bool) -> bool:
+    return stage.ctx.valkey.connected is wanted
+
+
+async def test_what_was_stored_but_not_done_is_done_by_the_next_node(stage: Stage) -> None:
+    stage.calls.refuse["RequestMakeCall"] = HttpError(503, "node_away", "later")
+    await to_the_reservation(stage)
+    record = await stage.until(lambda: dialling(stage))
+    await kill(orchestration(stage.harness))
+    del stage.calls.refuse["RequestMakeCall"]
+    second = await stage.other_node("two")
+    try:
+        call = await dial(stage)
+        assert call.idempotency_key == record.reference(record.pending[-1].number)
+        await answer(stage, call)
+        await stage.calls.next()
+        assert sum(isinstance(found, RequestMakeCall) for found in stage.calls.requests) == 1
+    finally:
+        await second.__aexit__(None, None, None)
+
+
+async def dialling(stage: Stage) -> Record | None:
+    """The stored session, once it wants to dial."""
+    record = await orchestration(stage.harness)._node.stores["demo"].load(SID)
+    wants = record is not None and any(action.name == "createcall" for action in record.pending)
+    return record if wants else None

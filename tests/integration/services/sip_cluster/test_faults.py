@@ -1,0 +1,184 @@
+"""What happens to calls when a node, Valkey or a peer does not do its part."""
+
+import asyncio
+from typing import Any
+
+from ringback.contracts import telephony as t
+from ringback.contracts.calls import call_key, owner_key
+from ringback.runtime.service import Service
+from ringback.sip.transport import Destination
+from ringback.testing.servers import ValkeyForTests
+
+AUDIT = {"RINGBACK_SIP_CLUSTER_AUDIT_S": "0.2", "RINGBACK_SIP_CLUSTER_MEDIA_AUDIT_S": "0.1"}
+
+
+def sdp(name: str) -> str:
+    head = f"v=0\r\no={name} 1 1 IN IP4 192.0.2.7\r\ns={name}\r\nc=IN IP4 192.0.2.7\r\n"
+    return f"{head}m=audio 6000 RTP/AVP 0\r\n"
+
+
+async def talk(world: Any) -> tuple[Any, Any, str]:
+    """Caller and agent 1001 talk; (caller, agent, ConnID)."""
+    caller = world.near.call("8000")
+    conn_id = (await world.event("EventRouteRequest")).conn_id
+    request = t.RequestRouteCall(tenant="demo", conn_id=conn_id, reference_id="r", other_dn="1001")
+    await world.ask(request)
+    agent = await world.far.leg("dn=1001")
+    agent.answer(sdp("agent"))
+    await world.near.answered(caller)
+    await world.event("EventEstablished", this_dn="1001")
+    return caller, agent, conn_id
+
+
+async def die(service: Service) -> None:
+    """The node is gone without a word to its calls."""
+    await service.ctx.cancel_tasks()
+    await service.stop()
+
+
+def toward(service: Service) -> Destination:
+    return Destination("tcp", *service.ctx.listeners["sip"])
+
+
+async def test_a_talk_goes_on_at_another_node_when_its_node_is_gone(world: Any) -> None:
+    caller, agent, conn_id = await talk(world)
+    async with world.start_node("two") as second:
+        await die(world.harness["sip_cluster"])
+        world.near.toward = toward(second["sip_cluster"])
+        assert await caller.bye() == 200
+        await asyncio.wait_for(agent.gone.wait(), 5)
+        assert (await world.event("EventCallDeleted", conn_id=conn_id)).server == "two"
+
+
+async def test_calls_of_a_dead_node_are_taken_over_when_its_lease_has_ended(world: Any) -> None:
+    _, agent, conn_id = await talk(world)
+    valkey = world.harness.process.valkey
+    async with world.start_node("two"):
+        await die(world.harness["sip_cluster"])
+        async with asyncio.timeout(10):
+            while await valkey.call("GET", owner_key("demo", conn_id)) != b"two":
+                await asyncio.sleep(0.02)
+        await world.ask(t.RequestClearCall(tenant="demo", conn_id=conn_id))
+        await asyncio.wait_for(agent.gone.wait(), 5)
+        assert (await world.event("EventCallDeleted", conn_id=conn_id)).reason == "cleared"
+
+
+async def test_a_caller_who_was_not_answered_is_given_up_with_its_node(world: Any) -> None:
+    world.near.call("8000")
+    conn_id = (await world.event("EventRouteRequest")).conn_id
+    async with world.start_node("two"):
+        await die(world.harness["sip_cluster"])
+        deleted = await world.event("EventCallDeleted", conn_id=conn_id)
+        assert deleted.reason == "caller_hung_up"
+
+
+async def test_a_draining_node_takes_no_calls_and_waits_for_those_it_has(world: Any) -> None:
+    caller, _, _ = await talk(world)
+    drain = asyncio.create_task(world.harness["sip_cluster"].drain())
+    await asyncio.sleep(0)
+    refused = await world.near.answered(world.near.call("8000"))
+    assert (refused.status, refused.get("Retry-After")) == (503, "5")
+    assert not drain.done()
+    await caller.bye()
+    await asyncio.wait_for(drain, 5)
+
+
+async def test_beyond_its_capacity_a_node_refuses_and_its_calls_go_on(world: Any) -> None:
+    async with world.start_node("small", RINGBACK_SIP_CLUSTER_CAPACITY="1") as small:
+        async with asyncio.timeout(5):
+            while not small["sip_cluster"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        world.near.toward = toward(small["sip_cluster"])
+        caller, agent, _ = await talk(world)
+        refused = await world.near.answered(world.near.call("8000"))
+        assert (refused.status, refused.get("Retry-After")) == (503, "5")
+        await caller.bye()
+        await asyncio.wait_for(agent.gone.wait(), 5)
+
+
+async def test_without_valkey_calls_go_on_and_their_events_come_later(
+    world: Any, valkey: ValkeyForTests
+) -> None:
+    caller, agent, conn_id = await talk(world)
+    await valkey.server.stop()
+    async with asyncio.timeout(5):
+        while world.harness.process.valkey.connected:
+            await asyncio.sleep(0.01)
+    assert await caller.bye() == 200
+    await asyncio.wait_for(agent.gone.wait(), 5)
+    await valkey.server.start()
+    async with asyncio.timeout(10):
+        while not world.harness.process.valkey.connected:
+            await asyncio.sleep(0.01)
+    await world.event("EventReleased", conn_id=conn_id)
+    await world.event("EventCallDeleted", conn_id=conn_id)
+    async with asyncio.timeout(5):
+        while await world.harness.process.valkey.call("EXISTS", call_key("demo", conn_id)):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_request_for_a_dialog_that_nobody_knows_is_481(world: Any) -> None:
+    """RFC 3261 12.2.2"""
+    caller, _, _ = await talk(world)
+    caller.dialog.call_id = "nobody-knows-this"
+    assert await caller.bye() == 481
+
+
+async def test_an_info_that_is_no_treatment_is_415_and_nonsense_400(world: Any) -> None:
+    caller, _, _ = await talk(world)
+    assert (await caller.request("INFO", b"x", "text/plain").final(5)).status == 415
+    kind = "application/vnd.ringback.treatment+json"
+    assert (await caller.request("INFO", b"{", kind).final(5)).status == 400
+
+
+async def test_what_the_node_cannot_do_is_refused(world: Any) -> None:
+    """RFC 3261 8.2.1: 405 with Allow."""
+    caller, _, _ = await talk(world)
+    refused = await caller.request("REFER").final(5)
+    assert refused.status == 405
+    assert "INVITE" in (refused.get("Allow") or "")
+
+
+async def test_a_party_that_is_gone_without_bye_is_found_out(world: Any) -> None:
+    """RFC 3261 12.2.1.2: 481 to the question inside the dialog."""
+    async with world.start_node("curious", **AUDIT) as curious:
+        async with asyncio.timeout(5):
+            while not curious["sip_cluster"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        world.near.toward = toward(curious["sip_cluster"])
+        caller, agent, conn_id = await talk(world)
+        agent.lost = True
+        await asyncio.wait_for(caller.gone.wait(), 5)
+        await world.event("EventReleased", this_dn="1001")
+        await world.event("EventCallDeleted", conn_id=conn_id)
+
+
+async def test_a_node_that_starts_again_under_its_name_goes_on_with_its_calls(world: Any) -> None:
+    caller, agent, conn_id = await talk(world)
+    await die(world.harness["sip_cluster"])
+    async with world.start_node("one") as again:
+        world.near.toward = toward(again["sip_cluster"])
+        await world.ask(t.RequestHoldCall(tenant="demo", conn_id=conn_id, this_dn="1001"))
+        await world.event("EventHeld", conn_id=conn_id)
+        assert await caller.bye() == 200
+        await asyncio.wait_for(agent.gone.wait(), 5)
+
+
+async def test_a_waiting_caller_whose_media_is_lost_hears_music_from_another(world: Any) -> None:
+    async with world.start_node("curious", **AUDIT) as curious:
+        async with asyncio.timeout(5):
+            while not curious["sip_cluster"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        world.near.toward = toward(curious["sip_cluster"])
+        caller = world.near.call("8000")
+        conn_id = (await world.event("EventRouteRequest")).conn_id
+        music = t.RequestApplyTreatment(tenant="demo", conn_id=conn_id, treatment_type="Music")
+        await world.ask(music)
+        first = await world.far.leg("media")
+        await world.near.answered(caller)
+        await first.commands.get()
+        first.lost = True
+        second = await world.far.leg("media")
+        assert "s=media" in await asyncio.wait_for(caller.offers.get(), 5)
+        await asyncio.wait_for(second.commands.get(), 5)
+        assert not caller.gone.is_set()
