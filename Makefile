@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench conformance lock clean
+.PHONY: help setup run test check format bench conformance docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +40,9 @@ bench-%: $(STAMP) ## Run the benchmark tests/bench/bench_NAME.py
 
 conformance: $(STAMP) ## Run the conformance suites; the figures go to var/conformance.json
 	@$(BIN)/pytest tests/conformance --conformance-report var/conformance.json $(PYTEST_ARGS)
+
+docs: $(STAMP) ## Write docs/reference anew from the code
+	@$(BIN)/python tools/make_diagrams.py
 
 lock: $(STAMP) ## Choose the newest versions of all dependencies anew (constraints.txt)
 	$(BIN)/python tools/lock.py

@@ -1,9 +1,9 @@
 """What a routed call costs over all services, with 10, 300 and 3,000 agents logged in.
 
-`make bench-journey`. A call comes in from a trunk, hears the announcement, waits in the virtual queue, is given
-to an agent, is answered and hung up. CPU is the operating system's figure for every process of the platform,
-less what the same platform uses when nothing happens. A cost that grows with the agents who are merely there is
-a defect.
+`make bench-journey`. A call comes in from a trunk, hears the announcement, waits in the virtual queue, is
+given to an agent, is answered and hung up. CPU is the operating system's figure for every process of the
+platform, less what the same platform uses when nothing happens. A cost that grows with the agents who are
+merely there is a defect.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 `python tests/bench/sipload.py uas PORT` answers every INVITE (180, 200) and BYE.
 `python tests/bench/sipload.py uac HOST:PORT USER CALLS RATE [routed]` makes CALLS whole calls (INVITE, 180,
-200, ACK, BYE, 200) at RATE a second; with `routed` a caller hangs up only after an agent has answered, which it
-sees by a re-INVITE. It prints one line of JSON: `{"calls", "failed", "first_failure", "seconds",
+200, ACK, BYE, 200) at RATE a second; with `routed` a caller hangs up only after an agent has answered, which
+it sees by a re-INVITE. It prints one line of JSON: `{"calls", "failed", "first_failure", "seconds",
 "setup_p50_ms", "setup_p99_ms"}`. UDP on loopback only; it ends by itself.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from typing import TYPE_CHECKING
@@ -21,9 +22,9 @@ from ringback.contracts.voicemail import (
 from ringback.domain.configuration import Mailbox
 from ringback.media.recording import read_wav
 from ringback.runtime.http import HttpError
+from ringback.runtime.objects import ObjectStorage, ObjectsUnavailable
 from ringback.runtime.streams import append
 from ringback.services.voicemail.settings import VoicemailSettings
-from ringback.services.voicemail.storage import ObjectStorage
 from ringback.services.voicemail.store import MailboxFullError, MessageStore, PinGuard
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ class Mailboxes:
             return before
         path = _path(tenant, mailbox, message.id)
         await self._storage.put(path, wav)
-        self._ctx.connections.count("voice-24", sent=1)
         try:
             await self._messages.add(tenant, mailbox.id, message, mailbox.max_messages)
         except MailboxFullError:
-            await self._storage.delete(path)
+            with contextlib.suppress(ObjectsUnavailable):  # the refusal stands, whatever is left behind
+                await self._storage.delete(path)
             raise HttpError(409, "mailbox_full", "the mailbox holds as many messages as it may") from None
         self._ctx.log.info("message_deposited", tenant=tenant, mailbox=mailbox.id, conn_id=conn_id)
         await self._announce(tenant, mailbox)
@@ -120,7 +121,6 @@ class Mailboxes:
         if await self._messages.get(tenant, mailbox.id, message_id) is None:
             raise _no_message()
         data = await self._storage.get(_path(tenant, mailbox, message_id))
-        self._ctx.connections.count("voice-24", sent=1)
         if data is None:
             raise _no_message()
         return data
@@ -134,10 +134,11 @@ class Mailboxes:
         return message
 
     async def delete(self, tenant: str, mailbox: Mailbox, message_id: str) -> None:
-        """Remove a message for good."""
-        if not await self._messages.delete(tenant, mailbox.id, message_id):
+        """Remove a message for good: the recording first, so that none outlives its entry unseen."""
+        if await self._messages.get(tenant, mailbox.id, message_id) is None:
             raise _no_message()
         await self._storage.delete(_path(tenant, mailbox, message_id))
+        await self._messages.delete(tenant, mailbox.id, message_id)
         await self._announce(tenant, mailbox)
 
     async def check_pin(self, tenant: str, mailbox: Mailbox, pin: str) -> None:

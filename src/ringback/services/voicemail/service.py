@@ -1,9 +1,9 @@
-"""The voicemail service: mailboxes from configuration, recordings in storage, HTTP at 8081."""
+"""The voicemail service: mailboxes from configuration, recordings in object storage, HTTP at 8081."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import contextlib
 
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpServer
@@ -12,7 +12,9 @@ from ringback.services.voicemail.access import Access
 from ringback.services.voicemail.http import VoicemailHttp
 from ringback.services.voicemail.mailboxes import Mailboxes
 from ringback.services.voicemail.settings import VoicemailSettings
-from ringback.services.voicemail.storage import DirectoryStorage
+from ringback.services.voicemail.storage import open_storage
+
+_FIRST_PROBE_S = 1.0  # a start does not wait longer for a storage that is away
 
 
 class VoicemailService(Service):
@@ -23,14 +25,17 @@ class VoicemailService(Service):
 
     def __init__(self, ctx: Context, settings: VoicemailSettings) -> None:
         super().__init__(ctx, settings)
-        self._folder = Path(settings.storage) if settings.storage else Path(ctx.common.data) / "voicemail"
+        self._storage = open_storage(ctx, settings)
+        self._probe_s = settings.storage_probe_s
         self._server = HttpServer(ctx)
-        mailboxes = Mailboxes(ctx, settings, DirectoryStorage(self._folder))
+        mailboxes = Mailboxes(ctx, settings, self._storage)
         VoicemailHttp(mailboxes, Access(ctx, mailboxes)).add_routes(self._server, settings.max_bytes)
 
     async def start(self) -> None:
-        """Begin to serve. Raises OSError when the folder of the recordings cannot be made."""
-        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        """Begin to serve. A storage that is away makes the service not ready; it does not stop it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._storage.probe(), _FIRST_PROBE_S)
+        self.ctx.spawn(self._storage.watch(self.ctx.log, self._probe_s), "storage")
         await self._server.start()
 
     async def stop(self) -> None:
@@ -39,4 +44,4 @@ class VoicemailService(Service):
 
     def checks(self) -> dict[str, bool]:
         """Whether what the service needs is there."""
-        return {"valkey": self.ctx.valkey.connected}
+        return {"valkey": self.ctx.valkey.connected, "storage": self._storage.available}

@@ -1,0 +1,148 @@
+"""What a platform in several processes keeps when one of them is killed, or a store is away."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ringback.runtime.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey
+from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.testing.check_report import CheckFailed
+from ringback.testing.check_world import World, until
+from ringback.testing.demo_tenant import CHECK_CUSTOMERS, CHECK_PHONES
+from ringback.testing.phone import Behaviour, Phone, PhoneCarrier
+from ringback.testing.up import Up
+
+pytestmark = [pytest.mark.timeout(150), pytest.mark.slow]
+PROCESSES = 4
+OUTAGE_S = float(os.environ.get("RINGBACK_TEST_OUTAGE_S", "2"))
+NODES = [f"node-{number}" for number in range(1, PROCESSES + 1)]
+
+
+@pytest.fixture(scope="module")
+async def spread(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
+    """The platform in four processes."""
+    async with Up(tmp_path_factory.mktemp("spread"), "127.42.1.1", processes=PROCESSES) as running:
+        yield running
+
+
+@pytest.fixture
+async def agent(spread: Up) -> AsyncIterator[Phone]:
+    await spread.whole()
+    async with spread.world.phone(CHECK_PHONES[0]) as phone:
+        phone.auto_answer = 0.1
+        await phone.register()
+        await spread.world.agent_becomes("check-1", "ready")
+        yield phone
+    await spread.whole()
+    await spread.world.agent_becomes("check-1", "logged_out", timeout=30.0)
+
+
+@pytest.fixture
+async def carrier(spread: Up) -> AsyncIterator[PhoneCarrier]:
+    async with spread.world.carrier() as carrier:
+        carrier.default = Behaviour(answer_after=0.1, hang_up_after=1.0)
+        yield carrier
+
+
+async def is_dialled_once(world: World, carrier: PhoneCarrier, callback: str, number: str) -> None:
+    """The callback ends well, and the customer's phone has rung once."""
+    seen = await world.callback_becomes(callback, "COMPLETED", timeout=60.0)
+    assert seen["callbackReason"] == "AGENT_CONNECTED"
+    assert [call.number for call in carrier.received_calls] == [number]
+
+
+class TestKill:
+    """`kill -9` of each process in turn."""
+
+    @pytest.mark.parametrize("node", NODES)
+    async def test_a_scheduled_callback_is_dialled_exactly_once(
+        self, spread: Up, agent: Phone, carrier: PhoneCarrier, node: str
+    ) -> None:
+        desired = datetime.now(UTC) + timedelta(seconds=3)
+        number = CHECK_CUSTOMERS[1]
+        text = desired.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        callback = await spread.world.book(number, desiredTime=text)
+        assert (await spread.world.callback(callback))["callbackState"] == "SCHEDULED"
+        await spread.kill(node)
+        await is_dialled_once(spread.world, carrier, callback, number)
+
+    @pytest.mark.parametrize("node", NODES)
+    async def test_a_queued_callback_is_dialled_exactly_once(
+        self, spread: Up, agent: Phone, carrier: PhoneCarrier, node: str
+    ) -> None:
+        world, number = spread.world, CHECK_CUSTOMERS[2]
+        await world.not_ready("check-1")
+        await world.agent_becomes("check-1", "not_ready")
+        callback = await world.book(number)
+        await world.callback_becomes(callback, "QUEUED")
+        await spread.kill(node)
+        await spread.whole()
+        assert not carrier.received_calls
+        await world.ready("check-1")
+        await is_dialled_once(world, carrier, callback, number)
+
+
+@pytest.fixture(scope="module")
+async def stores(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Up, dict[str, EmbeddedServer]]]:
+    folder = tmp_path_factory.mktemp("stores")
+    valkey, postgres = EmbeddedValkey(folder / "valkey"), EmbeddedPostgres(folder / "postgres")
+    await asyncio.gather(valkey.start(), postgres.start())
+    env = {"RINGBACK_VALKEY_URL": valkey.url, "RINGBACK_POSTGRES_DSN": postgres.dsn}
+    try:
+        async with Up(folder / "data", "127.42.1.2", env=env) as running:
+            yield running, {"valkey": valkey, "postgres": postgres}
+    finally:
+        await asyncio.gather(valkey.stop(), postgres.stop())
+
+
+class TestStores:
+    """Valkey or PostgreSQL is stopped for seconds and started again."""
+
+    @pytest.mark.parametrize("store", ["valkey", "postgres"])
+    async def test_services_say_so_recover_and_lose_nothing_that_was_acknowledged(
+        self, stores: tuple[Up, dict[str, EmbeddedServer]], store: str
+    ) -> None:
+        running, servers = stores
+        world = running.world
+        async with world.carrier() as carrier, world.phone(CHECK_PHONES[0]) as phone:
+            carrier.default = Behaviour(answer_after=0.1, hang_up_after=0.5)
+            phone.auto_answer = 0.1
+            await phone.register()
+            await world.agent_becomes("check-1", "ready")
+            kept = {number: await world.book(number, desiredTime=_soon()) for number in CHECK_CUSTOMERS[:2]}
+            await servers[store].stop()
+            engagement = HttpClient(world.ctx, "engagement")
+            await until(lambda: _ready(engagement), lambda ready: not ready, 10.0)
+            kept |= await _book_while_away(world, CHECK_CUSTOMERS[2])
+            await asyncio.sleep(OUTAGE_S)  # the length of the outage, not a wait
+            await servers[store].start()
+            await until(lambda: _ready(engagement), lambda ready: ready, 30.0)
+            for callback in kept.values():
+                await world.callback_becomes(callback, "COMPLETED", timeout=60.0)
+            assert sorted(call.number for call in carrier.received_calls) == sorted(kept)
+        await world.agent_becomes("check-1", "logged_out", timeout=20.0)
+
+
+def _soon() -> str:
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _ready(service: HttpClient) -> bool:
+    try:
+        return bool((await service.get("/ready"))["ready"])
+    except (HttpFailure, ConnectionError):
+        return False
+
+
+async def _book_while_away(world: World, number: str) -> dict[str, str]:
+    """What is acknowledged while the store is away counts; a refusal is honest."""
+    try:
+        return {number: await world.book(number)}
+    except (CheckFailed, OSError, TimeoutError):
+        return {}

@@ -1,0 +1,115 @@
+"""The documents say what is so: pages made from the code match it, links lead somewhere, settings exist."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ringback import topology
+from ringback.commands.settings import group_settings
+from ringback.domain.callbacks import CallbackSettings, Reason, State
+from ringback.services import REGISTRY
+from ringback.services.designer.store import SHIPPED
+from ringback.services.engagement.envelope import CODES
+from ringback.services.orchestration.modules import ACTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_VARIABLE = re.compile(r"RINGBACK_[A-Z0-9_]*[A-Z0-9]\b")
+_ELEMENT = re.compile(r"<(?:queue|dialog|ixn|session|callback):([a-z]+)")
+
+
+def load_tool() -> ModuleType:
+    """Tools are scripts, not a package."""
+    spec = importlib.util.spec_from_file_location("make_diagrams", ROOT / "tools" / "make_diagrams.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def known_variables() -> set[str]:
+    groups = ("common", *REGISTRY)
+    settings = {setting.env for group in groups for setting in group_settings(group, {})}
+    hosts = {f"RINGBACK_{service.upper()}_HOST" for service in topology.SERVICES}
+    return settings | hosts | {f"{name}_FILE" for name in settings} | {"RINGBACK_CONFIG"}
+
+
+@pytest.mark.parametrize("name", ["states.md", "settings.md", "ports.md", "connections.md"])
+def test_a_page_made_from_the_code_is_what_the_code_says(name: str) -> None:
+    made = load_tool().pages()[name]
+    assert read(f"reference/{name}") == made, "run `make docs`"
+
+
+def test_every_page_of_the_reference_is_made_from_the_code() -> None:
+    found = {page.name for page in (DOCS / "reference").iterdir()}
+    assert found == set(load_tool().pages())
+
+
+def test_a_diagram_has_no_character_that_ends_a_label() -> None:
+    """Mermaid ends the text of an arrow at a colon or a semicolon."""
+    arrows = [line for line in read("reference/states.md").splitlines() if " --> " in line]
+    assert arrows
+    for arrow in arrows:
+        _, _, label = arrow.partition(" : ")
+        assert not set(label) & set(":;{}"), arrow
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    targets = [link.partition("#")[0] for link in _LINK.findall(page.read_text(encoding="utf-8"))]
+    inner = [target for target in targets if target and "://" not in target]
+    assert [target for target in inner if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_setting_that_is_named_exists(page: Path) -> None:
+    named = set(_VARIABLE.findall(page.read_text(encoding="utf-8")))
+    assert sorted(named - known_variables() - {"RINGBACK_SUITES"}) == []
+
+
+def test_operations_says_how_many_nodes_each_service_may_have() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| ", read("operations.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(REGISTRY)
+
+
+def test_every_code_of_the_api_is_explained_once() -> None:
+    found = re.findall(r"^\| (\d{5}) \| `([a-z_-]+)` \|", read("callbacks.md"), re.MULTILINE)
+    assert {slug: int(code) for code, slug in found} == CODES
+    assert len(found) == len(CODES)
+
+
+def test_every_state_and_reason_of_a_callback_is_explained() -> None:
+    page = read("callbacks.md")
+    assert [word.value for word in (*State, *Reason) if f"`{word.value}`" not in page] == []
+
+
+def test_every_property_of_a_callback_service_is_there_with_its_default() -> None:
+    found = dict(re.findall(r"^\| `(_[a-z_]+)` \| `?([^|`]*?)`? \|", read("callbacks.md"), re.MULTILINE))
+    defaults = {
+        f"_{name}": str(value).lower() if isinstance(value, bool) else str(value) or "empty"
+        for name in CallbackSettings.__struct_fields__
+        for value in [getattr(CallbackSettings(), name)]
+    }
+    assert found == defaults
+
+
+def test_every_element_of_the_modules_is_explained_and_no_other() -> None:
+    assert set(_ELEMENT.findall(read("applications.md"))) == {element for _, element in ACTIONS}
+
+
+def test_every_state_of_the_shipped_applications_is_explained() -> None:
+    page = read("applications.md")
+    for name, document in SHIPPED.items():
+        states = re.findall(r'<(?:state|final) id="([a-z]+)"', document)
+        assert states
+        assert [state for state in states if f"`{state}`" not in page] == [], name
