@@ -17,9 +17,9 @@ from ringback.testing.scene import Scene
 HOST = "127.41.1.1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceHarness]:
-    """All services with the demo tenant, started once."""
+    """All services with the demo tenant, started once for the tests of a file."""
     folder = tmp_path_factory.mktemp("platform")
     valkey, postgres = EmbeddedValkey(folder / "valkey"), EmbeddedPostgres(folder / "pg", durable=False)
     kafka = EmbeddedKafka(folder / "kafka")

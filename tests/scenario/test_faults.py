@@ -61,7 +61,7 @@ class TestKill:
     async def test_a_scheduled_callback_is_dialled_exactly_once(
         self, spread: Up, agent: Phone, carrier: PhoneCarrier, node: str
     ) -> None:
-        desired = datetime.now(UTC) + timedelta(seconds=3)
+        desired = datetime.now(UTC) + timedelta(seconds=5)
         number = CHECK_CUSTOMERS[1]
         text = desired.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         callback = await spread.world.book(number, desiredTime=text)
