@@ -13,8 +13,9 @@ from ringback.testing.demo_load import load_demo
 from ringback.testing.demo_tenant import CHECK_PHONES, CHECK_WEB_PORT
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
+from ringback.testing.servers import run_host
 
-HOST = "127.41.1.1"
+HOST = run_host(41)
 
 
 @pytest.fixture(scope="module")
