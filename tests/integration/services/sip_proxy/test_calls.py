@@ -79,6 +79,23 @@ class TestFromOutside:
         assert not received.has("X-Other")
         assert received.has("P-Asserted-Identity")
 
+    async def test_a_user_agent_without_route_sets_is_known_by_its_call(self, stage: Stage) -> None:
+        """Against RFC 3261 12.1.2, but such agents are about: sipp's own scenario is one."""
+        await stage.node("other")
+        node = await stage.node("n1", calls=-1)
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        invite = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+        response = await carrier.endpoint.send_request(invite, stage.edge).final(LIMIT)
+        ours = Dialog.from_response(response_request(invite, response), response)
+        bye, strange = ours.request("BYE"), ours.request("BYE")
+        for request in (bye, strange):
+            request.remove("Route")
+            request.raw_uri = f"sip:8000@{HOST}"
+        strange.set("Call-ID", "nobody-knows-this")
+        assert (await carrier.endpoint.send_request(strange, stage.edge).final(LIMIT)).status == 481
+        assert (await carrier.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 200
+        assert (await node.next("BYE"))[1].call_id == invite.call_id
+
     async def test_a_stranger_is_403_and_a_wrong_password_407(self, stage: Stage) -> None:
         await stage.node("n1")
         stranger = await stage.part("x", run_host(70))
