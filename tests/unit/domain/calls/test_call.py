@@ -197,8 +197,11 @@ class TestRouting:
             ((180, 486), "rejected"),
             ((486,), "busy"),
             ((480,), "unreachable"),
-            ((408,), "no_answer"),
-            ((503,), "unreachable"),
+            ((408,), "unreachable"),
+            ((180, 408), "no_answer"),
+            ((500,), "network"),
+            ((180, 503), "network"),
+            ((503,), "network"),
             ((488,), "unreachable"),
         ],
     )
