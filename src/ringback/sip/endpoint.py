@@ -152,12 +152,17 @@ class SipEndpoint:
         destination: Destination,
         *,
         branch: str | None = None,
+        sent_by: tuple[str, int] | None = None,
         on_response: Callable[[Response], None] | None = None,
     ) -> ClientTransaction:
-        """Start a client transaction: a Via with a new branch is put on top of `request`."""
+        """Start a client transaction: a Via with a new branch is put on top of `request`.
+
+        `branch` and `sent_by` of an earlier INVITE take its transaction up again: the server takes it for a
+        retransmission (17.2.3).
+        """
         if not request.has("Max-Forwards"):
             request.add("Max-Forwards", "70")
-        self._push_via(request, destination, branch)
+        self._push_via(request, destination, branch, sent_by)
         client = ClientTransaction(self, request, destination, on_response)
         now = self._now()
         transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
@@ -192,8 +197,14 @@ class SipEndpoint:
         """Send a message as it is, without a transaction."""
         self._send(message.to_bytes(), destination, _nothing)
 
-    def _push_via(self, request: Request, destination: Destination, branch: str | None) -> None:
-        host, port = self.local_address(destination.transport, destination.host)
+    def _push_via(
+        self,
+        request: Request,
+        destination: Destination,
+        branch: str | None,
+        sent_by: tuple[str, int] | None = None,
+    ) -> None:
+        host, port = sent_by or self.local_address(destination.transport, destination.host)
         params = {"branch": branch or self.ids.branch()}
         via = Via(destination.transport.upper(), host, port, params)
         text = f"{via};rport" if destination.transport == "udp" else str(via)

@@ -141,6 +141,16 @@ def _failed(m: Machine, word: i.Failed) -> None:
         FAILED[leg.slot](m, leg, word.status)
 
 
+def _lost(m: Machine, word: i.Lost) -> None:
+    leg = _hear(m, word.leg, legs.Word.FAILED)
+    if leg is None:
+        return
+    if leg.slot is Slot.ORIGIN:
+        dialing.origin_lost(m, leg)
+    else:
+        FAILED[leg.slot](m, leg, 503)
+
+
 def _hung_up(m: Machine, word: i.HungUp) -> None:
     leg = _hear(m, word.leg, legs.Word.GONE)
     if leg is not None:
@@ -272,6 +282,7 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Progress: _progress,
     i.Answered: _answered,
     i.Failed: _failed,
+    i.Lost: _lost,
     i.HungUp: _hung_up,
     i.AckReceived: _on_leg(bridge.ack_received),
     i.OfferReceived: _on_leg(bridge.offer_received),

@@ -61,6 +61,12 @@ class Failed(Struct, frozen=True):
     status: int
 
 
+class Lost(Struct, frozen=True):
+    """Our INVITE was under way when its node died, and nobody knows it any more: it may have rung."""
+
+    leg: str
+
+
 class AckReceived(Struct, frozen=True):
     """ACK to our 200; it carries SDP when our 200 carried the offer."""
 
@@ -181,6 +187,7 @@ LegInput = (
     Progress
     | Answered
     | Failed
+    | Lost
     | AckReceived
     | HungUp
     | OfferReceived

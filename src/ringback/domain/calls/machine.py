@@ -121,7 +121,7 @@ class Machine:
         return leg.local_sdp
 
     def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
-        text = None if sdp is None else self.describe(leg, sdp)
+        text, leg.caller = None if sdp is None else self.describe(leg, sdp), caller
         self.out.append(Invite(leg.id, leg.role, target, text, caller))
 
     def ring(self, leg: Leg) -> None:

@@ -23,6 +23,8 @@ class Leg(Struct):
     role: LegRole
     state: LegState
     dn: str = ""
+    caller: str = ""
+    """The number in our INVITE."""
     incoming: bool = False
     remote_sdp: str | None = None
     local_sdp: str | None = None

@@ -5,19 +5,22 @@ from collections.abc import Callable
 import msgspec
 
 from ringback.contracts import treatment
+from ringback.contracts.sip import HEADER_CONN_ID, HEADER_RESUME, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
-from ringback.domain.calls.types import LegRole
+from ringback.domain.calls.state import Leg
+from ringback.domain.calls.types import LegRole, LegState
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
+from ringback.services.sip_cluster.names import Names, names_of
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.message import Response
+from ringback.sip.message import Request, Response
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri
 
@@ -56,33 +59,65 @@ class Outgoing:
     # INVITE
 
     def _invite(self, live: LiveCall, command: o.Invite) -> None:
-        domain = self._index.domain(live.tenant)
-        user = live.call.data.legs[command.leg].dn or (
-            "media" if command.role is LegRole.MEDIA else "unknown"
-        )
-        headers = [
-            ("Contact", str(self._contact())),
-            ("Allow", ALLOW),
-            ("X-Genesys-CallUUID", live.call.data.call_uuid),
-            ("X-Ringback-Tenant", live.tenant),
-            ("X-Ringback-Target", command.target),
-            ("X-Ringback-Conn-Id", live.conn_id),
-        ]
-        uri = SipUri("sip", user, domain)
-        request = self._endpoint.new_request(
-            "INVITE",
-            uri,
-            from_=NameAddr(SipUri("sip", command.caller or ANONYMOUS, domain)),
-            to=NameAddr(uri),
-            headers=headers,
-        )
+        names = self._names(live, command.leg)
+        request = self._invitation(live, live.call.data.legs[command.leg], names)
+        request.add(HEADER_TARGET, command.target)
         if command.sdp is not None:
             request.set_body(command.sdp.encode())
         leg = live.legs[command.leg] = SipLeg(command.leg, request.call_id)
         self._index.add(live, leg)
         leg.invite = self._endpoint.send_request(
-            request, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
+            request,
+            self.proxy,
+            branch=names.branch,
+            on_response=lambda response: self._invite_answered(live, leg, response),
         )
+
+    def resume(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int]) -> None:
+        """Go on with the INVITE that a node at `sent_by` sent before it died."""
+        names, data = self._names(live, leg_id), live.call.data.legs[leg_id]
+        request = self._invitation(live, data, names)
+        request.add(HEADER_RESUME, "yes")
+        leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        self._index.add(live, leg)
+        leg.invite = self._endpoint.send_request(
+            request,
+            self.proxy,
+            branch=names.branch,
+            sent_by=sent_by,
+            on_response=lambda response: self._resumed_answered(live, leg, response),
+        )
+        if data.state is LegState.CANCELLING:
+            leg.invite.cancel()
+
+    def _names(self, live: LiveCall, leg_id: str) -> Names:
+        return names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
+
+    def _invitation(self, live: LiveCall, leg: Leg, names: Names) -> Request:
+        domain = self._index.domain(live.tenant)
+        uri = SipUri("sip", leg.dn or ("media" if leg.role is LegRole.MEDIA else "unknown"), domain)
+        headers = [
+            ("Contact", str(self._contact())),
+            ("Allow", ALLOW),
+            ("X-Genesys-CallUUID", live.call.data.call_uuid),
+            (HEADER_TENANT, live.tenant),
+            (HEADER_CONN_ID, live.conn_id),
+        ]
+        return self._endpoint.new_request(
+            "INVITE",
+            uri,
+            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain)).with_tag(names.tag),
+            to=NameAddr(uri),
+            headers=headers,
+            call_id=names.call_id,
+        )
+
+    def _resumed_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
+        """A word of our own, or 481: nobody knows the INVITE any more."""
+        if response.local or response.status == 481:
+            self._driver.feed(live, i.Lost(leg.id))
+        else:
+            self._invite_answered(live, leg, response)
 
     def _contact(self) -> NameAddr:
         return self._endpoint.contact(self.proxy)
@@ -117,9 +152,15 @@ class Outgoing:
         self._endpoint.send_request(dialog.request("BYE"), dialog.destination)
 
     def _ack(self, live: LiveCall, leg: SipLeg, command: o.Ack) -> None:
-        if leg.dialog is not None and leg.invite is not None:
-            body = command.sdp.encode() if command.sdp is not None else b""
-            leg.invite.send_ack(leg.dialog.ack(leg.ack_cseq, body=body), leg.dialog.destination)
+        if leg.dialog is None:
+            return
+        body = command.sdp.encode() if command.sdp is not None else b""
+        ack = leg.dialog.ack(leg.ack_cseq, body=body)
+        if leg.invite is not None:
+            leg.invite.send_ack(ack, leg.dialog.destination)
+        else:
+            # The 200 came to a node that is dead; it was written down before it was acknowledged.
+            self._endpoint.send_ack(ack, leg.dialog.destination)
 
     def _cancel(self, live: LiveCall, leg: SipLeg, command: o.Cancel) -> None:
         if leg.invite is not None:

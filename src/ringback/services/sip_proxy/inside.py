@@ -8,6 +8,7 @@ import msgspec
 
 from ringback.contracts.sip import (
     HEADER_ORIGIN,
+    HEADER_RESUME,
     HEADER_TARGET,
     HEADER_TENANT,
     Binding,
@@ -61,6 +62,8 @@ class Inside:
             self._in_dialog(tx, work, taken)
         elif not tx.can_respond:
             return None
+        elif request.has(HEADER_RESUME):
+            core.reply(tx, 481)
         elif request.has(HEADER_TARGET):
             return self._outside_dialog(tx, work)
         else:

@@ -119,6 +119,12 @@ class Side:
         self.legs: dict[str, Leg] = {}
         self.arrived: dict[str, asyncio.Queue[Leg]] = {}
         self.contact = NameAddr(SipUri("sip", "x", "127.0.0.1", 5060))
+        self.silent_media = False
+        """Media does not answer by itself."""
+
+    def forget(self) -> None:
+        """As after a restart: nobody knows what was under way."""
+        self.endpoint._layer._server.clear()
 
     async def listen(self, port: int) -> None:
         host, bound = await self.endpoint.listen_tcp(HOST, port)
@@ -156,6 +162,9 @@ class Side:
         tx.reply(200)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
+        if request.has("X-Ringback-Resume"):
+            tx.reply(481)
+            return
         target = request.get("X-Ringback-Target") or ""
         leg = self.legs[request.call_id] = Leg(self, target)
         leg.server, leg.invite = tx, request
@@ -166,7 +175,7 @@ class Side:
             tx.reply(487)
 
         tx.on_cancel = cancelled
-        if target == "media":
+        if target == "media" and not self.silent_media:
             leg.answer(sdp("media"))
         self.queue(target).put_nowait(leg)
 

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import call_key, owner_key
 from ringback.runtime.service import Service
@@ -70,6 +72,67 @@ async def test_a_caller_who_was_not_answered_is_given_up_with_its_node(world: An
         await die(world.harness["sip_cluster"])
         deleted = await world.event("EventCallDeleted", conn_id=conn_id)
         assert deleted.reason == "caller_hung_up"
+
+
+async def dial(world: Any) -> tuple[Any, str]:
+    """A customer's phone rings; (customer, ConnID)."""
+    made = t.RequestMakeCall(
+        tenant="demo", reference_id="m", idempotency_key="m", this_dn="8000", other_dn="+15550009"
+    )
+    conn_id = (await world.ask(made)).conn_id
+    customer = await world.far.leg("trunk=carrier")
+    customer.reply(180)
+    await world.event("EventNetworkReached", conn_id=conn_id)
+    return customer, conn_id
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+async def test_a_customer_who_is_being_dialled_is_taken_over_and_rings_on(world: Any, name: str) -> None:
+    """RFC 3261 17.2.3: the INVITE comes again, and is no second one."""
+    customer, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    async with world.start_node(name):
+        async with asyncio.timeout(10):
+            while await world.harness.process.valkey.call("GET", owner_key("demo", conn_id)) != name.encode():
+                await asyncio.sleep(0.02)
+        customer.answer(sdp("customer"))
+        established = await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
+        assert (established.reference_id, established.server) == ("m", name)
+        assert await asyncio.wait_for(customer.acked, 5) is not None
+        assert world.far.queue("trunk=carrier").empty()
+        await world.ask(t.RequestClearCall(tenant="demo", conn_id=conn_id))
+        await asyncio.wait_for(customer.gone.wait(), 5)
+
+
+async def test_a_customer_who_answers_while_nobody_is_there_is_connected_all_the_same(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    customer.answer(sdp("customer"))
+    async with world.start_node("two"):
+        assert (await world.event("EventEstablished", conn_id=conn_id)).server == "two"
+        assert await asyncio.wait_for(customer.acked, 10) is not None
+
+
+async def test_a_customer_whose_phone_nobody_knows_any_more_counts_as_dialled(world: Any) -> None:
+    _, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    world.far.forget()
+    async with world.start_node("two"):
+        error = await world.event("EventError", conn_id=conn_id)
+        assert (error.reference_id, error.dial_result) == ("m", "UNKNOWN")
+        await world.event("EventCallDeleted", conn_id=conn_id)
+
+
+async def test_a_customer_who_answered_before_the_node_died_is_acknowledged_by_the_next(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    world.far.silent_media = True
+    customer.answer(sdp("customer"))
+    await world.event("EventEstablished", conn_id=conn_id)
+    media = await world.far.leg("media")
+    await die(world.harness["sip_cluster"])
+    async with world.start_node("two"):
+        media.answer(sdp("media"))
+        assert await asyncio.wait_for(customer.acked, 10) is not None
 
 
 async def test_a_draining_node_takes_no_calls_and_waits_for_those_it_has(world: Any) -> None:
