@@ -271,3 +271,47 @@ SDP = (
     b"v=0\r\no=- 1 1 IN IP4 127.31.6.2\r\ns=-\r\nc=IN IP4 127.31.6.2\r\nt=0 0\r\n"
     b"m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
+
+
+class TestResume:
+    """A node that takes over the calls of a dead one sends its INVITE again (RFC 3261 17.2.3)."""
+
+    async def test_an_invite_that_comes_again_on_another_connection_is_answered_there(
+        self, stage: Stage
+    ) -> None:
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        ringing: list[ServerTransaction] = []
+
+        def ring(tx: ServerTransaction, request: Request) -> None:
+            if tx.can_respond:
+                tx.reply(180)
+                ringing.append(tx)
+
+        carrier.behaviour = ring
+        dead, alive = await stage.node("dead"), await stage.node("alive")
+        names = {"branch": "z9hG4bKthe-same", "sent_by": dead.address}
+        target = (("X-Ringback-Tenant", "demo"), ("X-Ringback-Target", "trunk=carrier"))
+        first = dead.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", *target)
+        first.set("Call-ID", "the-same")
+        sent = dead.endpoint.send_request(first, stage.inside, **names)
+        async for response in sent:
+            if response.status == 180:
+                break
+        await dead.endpoint.close()
+        again = first.copy()
+        again.remove("Via")
+        again.add("X-Ringback-Resume", "yes")
+        taken = alive.endpoint.send_request(again, stage.inside, **names)
+        async for response in taken:
+            if response.status == 180:
+                ringing[0].reply(200, headers=[("Contact", f"<sip:c@{CARRIER_HOST}:5060>")])
+        assert response.status == 200
+        assert len(ringing) == 1
+
+    async def test_an_invite_that_is_not_known_any_more_is_481_and_goes_nowhere(self, stage: Stage) -> None:
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        node = await stage.node("n1")
+        headers = (("X-Ringback-Target", "trunk=carrier"), ("X-Ringback-Resume", "yes"))
+        invite = node.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", *headers)
+        assert (await node.endpoint.send_request(invite, stage.inside).final(LIMIT)).status == 481
+        assert carrier.got.empty()
