@@ -73,6 +73,8 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._closed = False
+        self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
+        """Told of a TCP connection that is gone: an INVITE that has been taken on it may be sent again."""
 
     # Life
 
@@ -231,6 +233,7 @@ class SipEndpoint:
         if not self._closed:
             self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
             self._run()
+            self.on_connection_lost(connection.remote)
 
     def _received(self, data: bytes, source: Source) -> None:
         if data.strip(b"\r\n\x00") == b"":

@@ -62,7 +62,9 @@ class Failed(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """Our INVITE was under way when its node died, and nobody knows it any more: it may have rung."""
+    """Our INVITE was under way when this node or sip_proxy died, and nobody knows it any more: the phone may
+    have rung.
+    """
 
     leg: str
 

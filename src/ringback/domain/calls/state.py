@@ -24,7 +24,8 @@ class Leg(Struct):
     state: LegState
     dn: str = ""
     caller: str = ""
-    """The number in our INVITE."""
+    target: str = ""
+    """The number in our INVITE, and whom it is for."""
     incoming: bool = False
     remote_sdp: str | None = None
     local_sdp: str | None = None

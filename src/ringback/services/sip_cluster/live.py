@@ -19,7 +19,18 @@ CSEQ_GAP = 16
 class SipLeg:
     """Transactions and dialog of one leg."""
 
-    __slots__ = ("ack_cseq", "call_id", "dialog", "id", "invite", "offer", "server", "unacked", "waiting")
+    __slots__ = (
+        "ack_cseq",
+        "call_id",
+        "dialog",
+        "id",
+        "invite",
+        "offer",
+        "server",
+        "taken",
+        "unacked",
+        "waiting",
+    )
 
     def __init__(self, leg_id: str, call_id: str) -> None:
         self.id = leg_id
@@ -27,6 +38,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.taken = False
+        """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0
         self.server: ServerTransaction | None = None
         """Their first INVITE."""

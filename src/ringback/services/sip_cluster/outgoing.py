@@ -1,11 +1,12 @@
 """Commands of a call as SIP messages: one function for each kind of command."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 
 from ringback.contracts import treatment
-from ringback.contracts.sip import HEADER_CONN_ID, HEADER_RESUME, HEADER_TARGET, HEADER_TENANT
+from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
@@ -26,6 +27,12 @@ from ringback.sip.uri import NameAddr, SipUri
 
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
 ANONYMOUS = "anonymous"
+RESUME_S = 1.0
+RESUMES = 10
+"""An INVITE that was under way is sent again so often, so many seconds apart, while sip_proxy is away."""
+_NOT_KNOWN = (481, 482)
+SETTING_UP = (LegState.INVITING, LegState.RINGING, LegState.CANCELLING)
+OnAnswer = Callable[[LiveCall, SipLeg, Response], None]
 
 
 class Outgoing:
@@ -59,25 +66,45 @@ class Outgoing:
     # INVITE
 
     def _invite(self, live: LiveCall, command: o.Invite) -> None:
-        names = self._names(live, command.leg)
-        request = self._invitation(live, live.call.data.legs[command.leg], names)
-        request.add(HEADER_TARGET, command.target)
-        if command.sdp is not None:
-            request.set_body(command.sdp.encode())
-        leg = live.legs[command.leg] = SipLeg(command.leg, request.call_id)
-        self._index.add(live, leg)
-        leg.invite = self._endpoint.send_request(
-            request,
-            self.proxy,
-            branch=names.branch,
-            on_response=lambda response: self._invite_answered(live, leg, response),
-        )
+        self._send_invite(live, command.leg, None, self._invite_answered)
 
-    def resume(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int]) -> None:
-        """Go on with the INVITE that a node at `sent_by` sent before it died."""
-        names, data = self._names(live, leg_id), live.call.data.legs[leg_id]
+    def resume(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int = RESUMES) -> None:
+        """Go on with the INVITE that was sent from `sent_by` before that node or sip_proxy died."""
+
+        def answered(live: LiveCall, leg: SipLeg, response: Response) -> None:
+            if response.local and tries > 1:
+                self._resume_later(live, leg_id, sent_by, tries - 1)
+            elif response.local or response.status in _NOT_KNOWN:
+                self._driver.feed(live, i.Lost(leg_id))
+            else:
+                self._invite_answered(live, leg, response)
+
+        leg = self._send_invite(live, leg_id, sent_by, answered)
+        if live.call.data.legs[leg_id].state is LegState.CANCELLING and leg.invite is not None:
+            leg.invite.cancel()
+
+    def connection_lost(self, remote: tuple[str, int]) -> None:
+        """sip_proxy may have been restarted: what it had taken of us is told to it again."""
+        if remote != (self.proxy.host, self.proxy.port):
+            return
+        for live, leg in list(self._index.legs.values()):
+            if leg.taken and leg.invite is not None and leg.invite.response is None:
+                own = self._endpoint.local_address("tcp", self.proxy.host)
+                self._resume_later(live, leg.id, own, RESUMES)
+
+    def _resume_later(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int) -> None:
+        def again() -> None:
+            if not live.lost and live.call.data.legs[leg_id].state in SETTING_UP:
+                self.resume(live, leg_id, sent_by, tries)
+
+        asyncio.get_running_loop().call_later(RESUME_S, again)
+
+    def _send_invite(
+        self, live: LiveCall, leg_id: str, sent_by: tuple[str, int] | None, answered: OnAnswer
+    ) -> SipLeg:
+        data = live.call.data.legs[leg_id]
+        names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
         request = self._invitation(live, data, names)
-        request.add(HEADER_RESUME, "yes")
         leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
         self._index.add(live, leg)
         leg.invite = self._endpoint.send_request(
@@ -85,13 +112,9 @@ class Outgoing:
             self.proxy,
             branch=names.branch,
             sent_by=sent_by,
-            on_response=lambda response: self._resumed_answered(live, leg, response),
+            on_response=lambda response: answered(live, leg, response),
         )
-        if data.state is LegState.CANCELLING:
-            leg.invite.cancel()
-
-    def _names(self, live: LiveCall, leg_id: str) -> Names:
-        return names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
+        return leg
 
     def _invitation(self, live: LiveCall, leg: Leg, names: Names) -> Request:
         domain = self._index.domain(live.tenant)
@@ -101,9 +124,10 @@ class Outgoing:
             ("Allow", ALLOW),
             ("X-Genesys-CallUUID", live.call.data.call_uuid),
             (HEADER_TENANT, live.tenant),
+            (HEADER_TARGET, leg.target),
             (HEADER_CONN_ID, live.conn_id),
         ]
-        return self._endpoint.new_request(
+        request = self._endpoint.new_request(
             "INVITE",
             uri,
             from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain)).with_tag(names.tag),
@@ -111,23 +135,22 @@ class Outgoing:
             headers=headers,
             call_id=names.call_id,
         )
-
-    def _resumed_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
-        """A word of our own, or 481: nobody knows the INVITE any more."""
-        if response.local or response.status == 481:
-            self._driver.feed(live, i.Lost(leg.id))
-        else:
-            self._invite_answered(live, leg, response)
+        if leg.local_sdp is not None:
+            request.set_body(leg.local_sdp.encode())
+        return request
 
     def _contact(self) -> NameAddr:
         return self._endpoint.contact(self.proxy)
 
     def _invite_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         if response.is_provisional:
+            leg.taken = True
             if response.status > 100:
                 self._driver.feed(live, i.Progress(leg.id, response.status))
         elif response.is_success:
             self._accepted(live, leg, response)
+        elif response.local and leg.taken:
+            self._driver.feed(live, i.Lost(leg.id))
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status))
 

@@ -56,6 +56,7 @@ class SipClusterService(Service):
         self._driver.perform = self._outgoing.perform
         self._driver.forget = self._index.forget
         self._takeover.resume = self._outgoing.resume
+        self._endpoint.on_connection_lost = self._outgoing.connection_lost
         self._audit = Audit(
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )

@@ -18,11 +18,9 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import Index
+from ringback.services.sip_cluster.outgoing import SETTING_UP, Index
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
-
-SETTING_UP = (LegState.INVITING, LegState.RINGING, LegState.CANCELLING)
 
 
 class Takeover:

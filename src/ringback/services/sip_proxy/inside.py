@@ -8,7 +8,6 @@ import msgspec
 
 from ringback.contracts.sip import (
     HEADER_ORIGIN,
-    HEADER_RESUME,
     HEADER_TARGET,
     HEADER_TENANT,
     Binding,
@@ -62,8 +61,6 @@ class Inside:
             self._in_dialog(tx, work, taken)
         elif not tx.can_respond:
             return None
-        elif request.has(HEADER_RESUME):
-            core.reply(tx, 481)
         elif request.has(HEADER_TARGET):
             return self._outside_dialog(tx, work)
         else:
@@ -148,7 +145,8 @@ class Inside:
             if request.method == "INVITE":
                 core.report(tenant, request, f"node={sender}", outcome)
 
-        core.forward(tx, request, groups, role="node", to_edge=False, done=done)
+        seed = request.via.branch if request.method == "INVITE" else ""
+        core.forward(tx, request, groups, role="node", to_edge=False, seed=seed, done=done)
 
     async def _groups(
         self, kind: str, value: str, tenant: str, sender: str, request: Request

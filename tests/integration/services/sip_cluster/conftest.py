@@ -119,12 +119,14 @@ class Side:
         self.legs: dict[str, Leg] = {}
         self.arrived: dict[str, asyncio.Queue[Leg]] = {}
         self.contact = NameAddr(SipUri("sip", "x", "127.0.0.1", 5060))
+        self.forgetful = False
         self.silent_media = False
         """Media does not answer by itself."""
 
     def forget(self) -> None:
-        """As after a restart: nobody knows what was under way."""
+        """The INVITE that was under way is not known as such any more (RFC 3261 8.2.2.2)."""
         self.endpoint._layer._server.clear()
+        self.forgetful = True
 
     async def listen(self, port: int) -> None:
         host, bound = await self.endpoint.listen_tcp(HOST, port)
@@ -162,8 +164,8 @@ class Side:
         tx.reply(200)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
-        if request.has("X-Ringback-Resume"):
-            tx.reply(481)
+        if self.forgetful:
+            tx.reply(482)
             return
         target = request.get("X-Ringback-Target") or ""
         leg = self.legs[request.call_id] = Leg(self, target)

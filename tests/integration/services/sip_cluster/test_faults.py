@@ -11,6 +11,8 @@ from ringback.runtime.service import Service
 from ringback.sip.transport import Destination
 from ringback.testing.servers import ValkeyForTests
 
+from .conftest import Side
+
 AUDIT = {"RINGBACK_SIP_CLUSTER_AUDIT_S": "0.2", "RINGBACK_SIP_CLUSTER_MEDIA_AUDIT_S": "0.1"}
 
 
@@ -121,6 +123,45 @@ async def test_a_customer_whose_phone_nobody_knows_any_more_counts_as_dialled(wo
         error = await world.event("EventError", conn_id=conn_id)
         assert (error.reference_id, error.dial_result) == ("m", "UNKNOWN")
         await world.event("EventCallDeleted", conn_id=conn_id)
+
+
+async def test_a_dial_that_is_lost_with_the_proxy_counts_as_one(world: Any) -> None:
+    _, conn_id = await dial(world)
+    again = Side(world.far.toward)
+    again.forgetful = True
+    await restart(world, again)
+    error = await world.event("EventError", conn_id=conn_id)
+    assert (error.reason, error.dial_result) == ("node_lost", "UNKNOWN")
+    await again.endpoint.close()
+
+
+async def restart(world: Any, again: Side) -> None:
+    """What stands at the place of sip_proxy dies, and something else begins there."""
+    port = world.far.contact.uri.port
+    await world.far.endpoint.close()
+    await again.listen(port)
+
+
+async def test_a_dial_goes_on_when_the_proxy_has_been_restarted(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    again = Side(world.far.toward)
+    await restart(world, again)
+    resumed = await again.leg("trunk=carrier")
+    assert resumed.invite.via.branch == customer.invite.via.branch
+    assert (resumed.invite.call_id, resumed.invite.body) == (customer.invite.call_id, customer.invite.body)
+    assert resumed.invite.raw_uri == customer.invite.raw_uri
+    resumed.answer(sdp("customer"))
+    await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
+    assert await asyncio.wait_for(resumed.acked, 5) is not None
+    await again.endpoint.close()
+
+
+async def test_a_dial_that_the_proxy_never_took_is_none(world: Any) -> None:
+    await world.far.endpoint.close()
+    made = t.RequestMakeCall(tenant="demo", reference_id="m", this_dn="8000", other_dn="+15550009")
+    conn_id = (await world.ask(made)).conn_id
+    error = await world.event("EventError", conn_id=conn_id)
+    assert (error.reason, error.dial_result) == ("network", "CREATE_CALL_ERROR")
 
 
 async def test_a_customer_who_answered_before_the_node_died_is_acknowledged_by_the_next(world: Any) -> None:

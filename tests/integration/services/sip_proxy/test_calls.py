@@ -300,7 +300,6 @@ class TestResume:
         await dead.endpoint.close()
         again = first.copy()
         again.remove("Via")
-        again.add("X-Ringback-Resume", "yes")
         taken = alive.endpoint.send_request(again, stage.inside, **names)
         async for response in taken:
             if response.status == 180:
@@ -308,10 +307,19 @@ class TestResume:
         assert response.status == 200
         assert len(ringing) == 1
 
-    async def test_an_invite_that_is_not_known_any_more_is_481_and_goes_nowhere(self, stage: Stage) -> None:
+    async def test_after_a_restart_the_invite_is_a_retransmission_to_the_carrier(self, stage: Stage) -> None:
         carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        carrier.behaviour = lambda tx, request: tx.reply(486)
         node = await stage.node("n1")
-        headers = (("X-Ringback-Target", "trunk=carrier"), ("X-Ringback-Resume", "yes"))
-        invite = node.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", *headers)
-        assert (await node.endpoint.send_request(invite, stage.inside).final(LIMIT)).status == 481
-        assert carrier.got.empty()
+        seen = []
+        for _ in range(2):
+            target = ("X-Ringback-Target", "trunk=carrier")
+            invite = node.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", target)
+            invite.set("Call-ID", "the-same")
+            invite.set("From", "<sip:+1@demo.example>;tag=same")
+            node.endpoint.send_request(invite, stage.inside, branch="z9hG4bKthe-same")
+            seen.append((await carrier.next("INVITE"))[1].via)
+            # The transactions are forgotten, as in a restart.
+            stage.proxy._inside._layer._server.clear()
+            carrier.endpoint._layer._server.clear()
+        assert (seen[0].branch, seen[0].sent_by) == (seen[1].branch, seen[1].sent_by)
