@@ -101,7 +101,15 @@ def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
     return leg if told is said and not m.ended else None
 
 
+def _interrupted(m: Machine, word: i.Interrupted) -> None:
+    leg = m.leg(word.leg)
+    if leg is not None:
+        leg.unheard = True
+
+
 def _progress(m: Machine, word: i.Progress) -> None:
+    if word.leg in m.data.legs:
+        m.data.legs[word.leg].unheard = False
     leg = _hear(m, word.leg, legs.Word.PROGRESS)
     if leg is not None:
         PROGRESS[leg.slot](m, leg, word.status)
@@ -283,6 +291,7 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Answered: _answered,
     i.Failed: _failed,
     i.Lost: _lost,
+    i.Interrupted: _interrupted,
     i.HungUp: _hung_up,
     i.AckReceived: _on_leg(bridge.ack_received),
     i.OfferReceived: _on_leg(bridge.offer_received),

@@ -69,6 +69,12 @@ class Lost(Struct, frozen=True):
     leg: str
 
 
+class Interrupted(Struct, frozen=True):
+    """Our INVITE goes on, but for a while nobody hears what becomes of it."""
+
+    leg: str
+
+
 class AckReceived(Struct, frozen=True):
     """ACK to our 200; it carries SDP when our 200 carried the offer."""
 
@@ -190,6 +196,7 @@ LegInput = (
     | Answered
     | Failed
     | Lost
+    | Interrupted
     | AckReceived
     | HungUp
     | OfferReceived

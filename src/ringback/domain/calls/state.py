@@ -36,6 +36,8 @@ class Leg(Struct):
     offering: bool = False
     """The other end sent a re-INVITE that we have not answered."""
     held: bool = False
+    unheard: bool = False
+    """Whether it rings is not known: the way there is interrupted."""
     engaged: bool = False
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
 

@@ -89,6 +89,7 @@ class Outgoing:
             return
         for live, leg in list(self._index.legs.values()):
             if leg.taken and leg.invite is not None and leg.invite.response is None:
+                self._driver.feed(live, i.Interrupted(leg.id))
                 own = self._endpoint.local_address("tcp", self.proxy.host)
                 self._resume_later(live, leg.id, own, RESUMES)
 

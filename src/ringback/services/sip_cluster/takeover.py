@@ -102,6 +102,7 @@ class Takeover:
 
     def _go_on(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int]) -> None:
         if sent_by[0]:
+            self._driver.feed(live, i.Interrupted(leg_id))
             self.resume(live, leg_id, sent_by)
         else:
             self._driver.feed(live, i.Lost(leg_id))

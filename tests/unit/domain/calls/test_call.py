@@ -220,6 +220,20 @@ class TestRouting:
         bench.do(i.Lost(bench.route()))
         assert bench.event("EventReleased").reason == bench.event("EventError").reason == "network"
 
+    @pytest.mark.parametrize(("heard_again", "reason"), [(False, "network"), (True, "no_answer")])
+    def test_an_agent_who_could_not_be_heard_while_it_rang_is_not_to_blame(
+        self, bench, heard_again: bool, reason: str
+    ) -> None:
+        bench.arrive().treat()
+        agent = bench.route(timeout_s=15)
+        bench.do(i.Progress(agent, 180))
+        bench.do(i.Interrupted(agent))
+        if heard_again:
+            bench.do(i.Progress(agent, 180))
+        bench.pass_time(15)
+        assert bench.event("EventReleased").reason == reason
+        assert bench.sent(o.Cancel).leg == agent
+
     def test_after_a_failure_another_agent_may_be_tried(self, bench, describe: Describe) -> None:
         bench.arrive().treat()
         bench.do(i.Failed(bench.route("r1"), 486))
@@ -588,6 +602,11 @@ class TestMakeCall:
         error = bench.event("EventError")
         assert (error.reference, error.reason, error.dial_result) == ("m1", "node_lost", "UNKNOWN")
         assert bench.names()[-1] == "EventCallDeleted"
+
+    def test_a_customer_who_could_not_be_heard_may_have_answered(self, bench) -> None:
+        bench.do(i.Interrupted(self.dial(bench)))
+        bench.pass_time(25)
+        assert bench.event("EventError").dial_result == "UNKNOWN"
 
     def test_a_dial_plan_that_is_away_is_no_result_of_a_dial(self, bench) -> None:
         bench.do(i.RequestMakeCall("m1", "5000", "+15550009", "", 25.0))

@@ -135,7 +135,7 @@ class World:
             if end.incoming:
                 return [i.HungUp(leg)]
             answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
-            answers += [i.Failed(leg, 503), i.Lost(leg)]
+            answers += [i.Failed(leg, 503), i.Lost(leg), i.Interrupted(leg)]
             return answers if end.cancelled else [i.Progress(leg, 180), *answers]
         words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
         if end.reinvited:
