@@ -200,7 +200,7 @@ async def test_a_callback_that_cannot_be_dialled_for_want_of_a_route_point_fails
     await stage.until(lambda: stage.over(SID))
 
 
-@pytest.mark.parametrize(("result", "dial_result"), [("failed", "UNKNOWN"), ("abandoned", "PERSON")])
+@pytest.mark.parametrize(("result", "dial_result"), [("server_error", "UNKNOWN"), ("client_error", "PERSON")])
 async def test_a_customer_whom_the_platform_lost_is_dialled_again_one_who_hung_up_is_not(
     stage: Stage, result: str, dial_result: str
 ) -> None:
