@@ -23,6 +23,9 @@ from ringback.domain.calls.results import CLEARED, REJECTED, RELEASED, TARGET_HU
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
 
+UNHEARD_S = 10.0
+"""How long a party may still ring, at least, when the way there is interrupted: it may have answered."""
+
 
 class Call:
     """One call. `handle` never raises for what the network or a client may send."""
@@ -103,8 +106,11 @@ def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
 
 def _interrupted(m: Machine, word: i.Interrupted) -> None:
     leg = m.leg(word.leg)
-    if leg is not None:
-        leg.unheard = True
+    if leg is None:
+        return
+    leg.unheard = True
+    if "ring" in m.data.timers:
+        m.data.timers["ring"] = max(m.data.timers["ring"], m.now + UNHEARD_S)
 
 
 def _progress(m: Machine, word: i.Progress) -> None:

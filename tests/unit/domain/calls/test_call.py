@@ -608,6 +608,17 @@ class TestMakeCall:
         bench.pass_time(25)
         assert bench.event("EventError").dial_result == "UNKNOWN"
 
+    def test_a_customer_who_could_not_be_heard_has_time_to_be_heard_again(
+        self, bench, describe: Describe
+    ) -> None:
+        leg = self.dial(bench)
+        bench.now += 30
+        bench.do(i.Interrupted(leg))
+        bench.pass_time(9)
+        assert bench.names() == []
+        bench.do(i.Answered(leg, describe("customer")))
+        assert bench.event("EventEstablished").dial_result == "PERSON"
+
     def test_a_dial_plan_that_is_away_is_no_result_of_a_dial(self, bench) -> None:
         bench.do(i.RequestMakeCall("m1", "5000", "+15550009", "", 25.0))
         bench.resolve(DestinationKind.REJECT, status=503)
