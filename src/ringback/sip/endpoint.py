@@ -73,6 +73,8 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._closed = False
+        self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
+        """Told of a TCP connection that is gone: an INVITE that has been taken on it may be sent again."""
 
     # Life
 
@@ -152,12 +154,17 @@ class SipEndpoint:
         destination: Destination,
         *,
         branch: str | None = None,
+        sent_by: tuple[str, int] | None = None,
         on_response: Callable[[Response], None] | None = None,
     ) -> ClientTransaction:
-        """Start a client transaction: a Via with a new branch is put on top of `request`."""
+        """Start a client transaction: a Via with a new branch is put on top of `request`.
+
+        `branch` and `sent_by` of an earlier INVITE take its transaction up again: the server takes it for a
+        retransmission (17.2.3).
+        """
         if not request.has("Max-Forwards"):
             request.add("Max-Forwards", "70")
-        self._push_via(request, destination, branch)
+        self._push_via(request, destination, branch, sent_by)
         client = ClientTransaction(self, request, destination, on_response)
         now = self._now()
         transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
@@ -192,8 +199,14 @@ class SipEndpoint:
         """Send a message as it is, without a transaction."""
         self._send(message.to_bytes(), destination, _nothing)
 
-    def _push_via(self, request: Request, destination: Destination, branch: str | None) -> None:
-        host, port = self.local_address(destination.transport, destination.host)
+    def _push_via(
+        self,
+        request: Request,
+        destination: Destination,
+        branch: str | None,
+        sent_by: tuple[str, int] | None = None,
+    ) -> None:
+        host, port = sent_by or self.local_address(destination.transport, destination.host)
         params = {"branch": branch or self.ids.branch()}
         via = Via(destination.transport.upper(), host, port, params)
         text = f"{via};rport" if destination.transport == "udp" else str(via)
@@ -220,6 +233,7 @@ class SipEndpoint:
         if not self._closed:
             self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
             self._run()
+            self.on_connection_lost(connection.remote)
 
     def _received(self, data: bytes, source: Source) -> None:
         if data.strip(b"\r\n\x00") == b"":

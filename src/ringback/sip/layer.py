@@ -279,6 +279,9 @@ class TransactionLayer:
     def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any) -> None:
         known = self._server.get(_server_key(request, request.method))
         if known is not None:
+            if reliable:
+                # A client whose connection broke asks again on a new one: the responses go there (18.2.2).
+                known.peer = peer
             self._step(known, Input.REQUEST, now)
             return
         kind = KINDS["server", request.method == "INVITE"]

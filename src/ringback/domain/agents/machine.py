@@ -51,6 +51,7 @@ from .session import (
 )
 
 OUT_OF_SERVICE = "dn_out_of_service"
+UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +360,8 @@ def _aside(session: AgentSession, event: SetDnd | ProfileChanged | DnBackInServi
         if changed == session or session.state is State.LOGGED_OUT:
             return Step(session)
         return Step(replace(changed, version=session.version + 1), (Emitted("EventAgentChanged"),))
-    if session.dn != event.dn or (session.state, session.reason) != (State.NOT_READY, OUT_OF_SERVICE):
+    reasons = (OUT_OF_SERVICE, UNREACHABLE) if session.policy.auto_login else (OUT_OF_SERVICE,)
+    if session.dn != event.dn or session.state is not State.NOT_READY or session.reason not in reasons:
         return Step(session)
     back = replace(
         session, version=session.version + 1, state=State.READY, reason="", since=now, ready_since=now

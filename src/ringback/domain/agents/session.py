@@ -32,12 +32,15 @@ Action = Literal["none", "not_ready", "logout"]
 
 
 class Policy(Struct, frozen=True, omit_defaults=True):
-    """How the platform treats an agent. `wrap_up`: seconds of after-call work, 0 for none."""
+    """How the platform treats an agent. `wrap_up`: seconds of after-call work, 0 for none. `auto_login`: a
+    phone that is back in service makes an agent ready whom it could not reach.
+    """
 
     wrap_up: float = 5.0
     on_no_answer: Action = "not_ready"
     on_reject: Action = "none"
     on_out_of_service: Action = "not_ready"
+    auto_login: bool = False
 
 
 class AgentSession(Struct, frozen=True, omit_defaults=True):

@@ -18,6 +18,7 @@ from ringback.domain.callbacks.events import (
     Event,
     Expire,
     Finished,
+    Stalled,
     Waiting,
     WriteBack,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Reason",
     "RetryPolicy",
     "SettingsError",
+    "Stalled",
     "StartAttempt",
     "State",
     "StopAttempt",

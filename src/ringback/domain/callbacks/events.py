@@ -41,6 +41,13 @@ class AttemptLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled(Event):
+    """The session of this attempt is there, and gets nowhere."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class WriteBack(Event):
     """A step that the session of an attempt reports; steps count from 1."""
 

@@ -4,7 +4,9 @@
         ^                 ^------------AgentLost--------------'                       |
         '------ AttemptFailed, another dial allowed ----------'           Finished --> COMPLETED
 
-    Cancel, Expire and Ended complete a callback from the states that the table names.
+    Cancel, Expire and Ended complete a callback from the states that the table names. An attempt that the
+    platform could not begin (CREATE_CALL_ERROR) is repeated with a growing pause until the time to live is
+    over; one that is Stalled in ROUTING is stopped, and followed by what follows a lost one.
 
 Invariants, each checked by the state machine in the tests:
 
@@ -126,12 +128,16 @@ def advance(progress: Progress, event: ev.Event, policy: Policy, now: float) -> 
         if verdict is not None:
             return verdict
         progress = replace(progress, step=event.step)
-    elif isinstance(event, ev.AttemptLost) and (event.attempt != progress.attempt or not progress.live):
+    elif isinstance(event, ev.AttemptLost | ev.Stalled) and not _runs(progress, event.attempt):
         return Ignored(proceed=False)
     rule = TABLE.get((progress.state, type(event)))
     if rule is None:
         raise _refusal(progress, event)
     return rule(progress, event, policy, now)
+
+
+def _runs(progress: Progress, attempt: int) -> bool:
+    return progress.live and attempt == progress.attempt
 
 
 def _judge(progress: Progress, event: ev.WriteBack) -> Ignored | None:
@@ -218,9 +224,13 @@ def _failed(progress: Progress, event: ev.Event, policy: Policy, now: float) -> 
 
 
 def _after_dial(progress: Progress, result: DialResult, policy: Policy, now: float) -> Accepted:
-    dials = progress.dials - (progress.dialled and not counts_as_dial(result))
+    counts = counts_as_dial(result)
+    dials = progress.dials - (progress.dialled and not counts)
     failed = replace(progress, dials=dials, last_result=result)
-    again = policy.next_dial(result, dials, now)
+    if counts:
+        again = policy.next_dial(result, dials, now)
+    else:
+        again = policy.after_fault(progress.attempt - dials, now)
     if again is None:
         return Accepted(_complete(failed, Reason.FAIL_CALL_TO_CUSTOMER))
     if again >= progress.expires_at:
@@ -235,6 +245,13 @@ def _lost(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> A
     if now >= progress.expires_at:
         return Accepted(_complete(progress, Reason.FAIL_TIMEOUT_TTL))
     return _start(progress)
+
+
+def _stalled(progress: Progress, event: ev.Event, policy: Policy, now: float) -> Accepted:
+    """What follows is what follows a lost session; this one is told to stop."""
+    follows = _lost(progress, event, policy, now)
+    stop = StopAttempt(progress.attempt, Reason.FAIL_ERROR)
+    return Accepted(follows.progress, (stop, *follows.effects))
 
 
 def _ended(progress: Progress, event: ev.Event, _policy: Policy, _now: float) -> Accepted:
@@ -268,6 +285,7 @@ TABLE: dict[tuple[State, type[ev.Event]], Rule] = {
     (State.ROUTING, ev.Connected): _connected,
     (State.ROUTING, ev.AttemptFailed): _failed,
     (State.ROUTING, ev.AttemptLost): _lost,
+    (State.ROUTING, ev.Stalled): _stalled,
     (State.ROUTING, ev.Ended): _ended,
     (State.ROUTING, ev.Cancel): _cancel,
     (State.PROCESSING, ev.Finished): _finished,

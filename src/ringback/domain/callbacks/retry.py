@@ -30,6 +30,9 @@ REACTIONS: dict[DialResult, Reaction] = {
     DialResult.CONNECTED: Reaction(retry=False),
 }
 
+FAULT_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+"""Seconds until an attempt that the platform could not begin is repeated; the last one again and again."""
+
 _BY_SIP_STATUS: dict[int, DialResult] = {
     404: DialResult.ERROR_TONE,
     408: DialResult.NO_ANSWER,
@@ -56,7 +59,13 @@ class RetryPolicy:
         """When to dial again after `dials` counted ones, the one just failed included; None: not again."""
         if not REACTIONS[result].retry or dials >= self.max_dials:
             return None
-        at = now + self.delay
+        return self._open(now + self.delay)
+
+    def after_fault(self, faults: int, now: float) -> float | None:
+        """When to begin again after `faults` attempts (from 1) that never came to a dial; None: not again."""
+        return self._open(now + FAULT_BACKOFF_S[min(faults, len(FAULT_BACKOFF_S)) - 1])
+
+    def _open(self, at: float) -> float | None:
         return at if self.hours is None else self.hours.next_opening(at)
 
 

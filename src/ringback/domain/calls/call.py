@@ -23,6 +23,9 @@ from ringback.domain.calls.results import CLEARED, REJECTED, RELEASED, TARGET_HU
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
 
+UNHEARD_S = 10.0
+"""How long a party may still ring, at least, when the way there is interrupted: it may have answered."""
+
 
 class Call:
     """One call. `handle` never raises for what the network or a client may send."""
@@ -101,7 +104,18 @@ def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
     return leg if told is said and not m.ended else None
 
 
+def _interrupted(m: Machine, word: i.Interrupted) -> None:
+    leg = m.leg(word.leg)
+    if leg is None:
+        return
+    leg.unheard = True
+    if "ring" in m.data.timers:
+        m.data.timers["ring"] = max(m.data.timers["ring"], m.now + UNHEARD_S)
+
+
 def _progress(m: Machine, word: i.Progress) -> None:
+    if word.leg in m.data.legs:
+        m.data.legs[word.leg].unheard = False
     leg = _hear(m, word.leg, legs.Word.PROGRESS)
     if leg is not None:
         PROGRESS[leg.slot](m, leg, word.status)
@@ -139,6 +153,16 @@ def _failed(m: Machine, word: i.Failed) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
     if leg is not None:
         FAILED[leg.slot](m, leg, word.status)
+
+
+def _lost(m: Machine, word: i.Lost) -> None:
+    leg = _hear(m, word.leg, legs.Word.FAILED)
+    if leg is None:
+        return
+    if leg.slot is Slot.ORIGIN:
+        dialing.origin_lost(m, leg)
+    else:
+        FAILED[leg.slot](m, leg, 503)
 
 
 def _hung_up(m: Machine, word: i.HungUp) -> None:
@@ -272,6 +296,8 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Progress: _progress,
     i.Answered: _answered,
     i.Failed: _failed,
+    i.Lost: _lost,
+    i.Interrupted: _interrupted,
     i.HungUp: _hung_up,
     i.AckReceived: _on_leg(bridge.ack_received),
     i.OfferReceived: _on_leg(bridge.offer_received),

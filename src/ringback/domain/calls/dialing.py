@@ -9,7 +9,7 @@ from ringback.domain.calls import routing, treatment
 from ringback.domain.calls.ending import error, finish
 from ringback.domain.calls.inputs import Destination, RequestMakeCall
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.results import NO_ANSWER, UNKNOWN_NUMBER, Outcome, of_status
+from ringback.domain.calls.results import NETWORK, NO_ANSWER, NODE_LOST, Outcome, of_status
 from ringback.domain.calls.state import Attempt, Leg, Treatment
 from ringback.domain.calls.types import (
     AttemptSource,
@@ -51,7 +51,7 @@ def requester_resolved(m: Machine, destination: Destination) -> None:
         parties.origin_dn = destination.dn
         _dial(m, LegRole.AGENT, destination)
     else:
-        _failed(m, UNKNOWN_NUMBER)
+        _failed(m, of_status(destination.status or 404))
 
 
 def dial_resolved(m: Machine, destination: Destination) -> None:
@@ -112,12 +112,21 @@ def origin_failed(m: Machine, _leg: Leg, status: int) -> None:
     _failed(m, of_status(status))
 
 
+def origin_lost(m: Machine, _leg: Leg) -> None:
+    """The customer has been dialled, and may have heard it ring."""
+    _failed(m, NODE_LOST)
+
+
 def ring_timeout(m: Machine, _name: str) -> None:
-    """The party that we dial did not answer: the first one, or the destination of an attempt."""
+    """The party that we dial did not answer: the first one, or the destination of an attempt.
+
+    It is not to blame when we could not hear it.
+    """
+    target = m.at(Slot.TARGET)
     if m.data.phase is Phase.DIALING:
-        _failed(m, NO_ANSWER)
+        _failed(m, NODE_LOST if m.origin.unheard else NO_ANSWER)
     else:
-        routing.attempt_failed(m, NO_ANSWER)
+        routing.attempt_failed(m, NETWORK if target is not None and target.unheard else NO_ANSWER)
 
 
 def _failed(m: Machine, outcome: Outcome) -> None:

@@ -61,6 +61,20 @@ class Failed(Struct, frozen=True):
     status: int
 
 
+class Lost(Struct, frozen=True):
+    """Our INVITE was under way when this node or sip_proxy died, and nobody knows it any more: the phone may
+    have rung.
+    """
+
+    leg: str
+
+
+class Interrupted(Struct, frozen=True):
+    """Our INVITE goes on, but for a while nobody hears what becomes of it."""
+
+    leg: str
+
+
 class AckReceived(Struct, frozen=True):
     """ACK to our 200; it carries SDP when our 200 carried the offer."""
 
@@ -181,6 +195,8 @@ LegInput = (
     Progress
     | Answered
     | Failed
+    | Lost
+    | Interrupted
     | AckReceived
     | HungUp
     | OfferReceived

@@ -122,6 +122,7 @@ class Machine:
 
     def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
         text = None if sdp is None else self.describe(leg, sdp)
+        leg.caller, leg.target = caller, target
         self.out.append(Invite(leg.id, leg.role, target, text, caller))
 
     def ring(self, leg: Leg) -> None:

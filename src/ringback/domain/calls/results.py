@@ -29,6 +29,7 @@ MEDIA_REFUSED = Outcome(
     ResultClass.FAILED, "media_refused", CallState.GENERAL_ERROR, DialResult.ERROR_TONE, 488
 )
 NETWORK = Outcome(ResultClass.FAILED, "network", CallState.GENERAL_ERROR, DialResult.CREATE_CALL_ERROR, 503)
+NODE_LOST = Outcome(ResultClass.FAILED, "node_lost", CallState.GENERAL_ERROR, DialResult.UNKNOWN, 503)
 MEDIA_UNAVAILABLE = Outcome(
     ResultClass.FAILED, "media_unavailable", CallState.GENERAL_ERROR, DialResult.CREATE_CALL_ERROR, 503
 )

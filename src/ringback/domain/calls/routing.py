@@ -8,6 +8,7 @@ from ringback.domain.calls.inputs import Destination, Incoming, RequestRouteCall
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.results import (
     CLEARED,
+    NETWORK,
     NO_ANSWER,
     REFUSED,
     ROUTING_TIMEOUT,
@@ -40,7 +41,7 @@ PERSONAL = {
     ResultClass.REJECTED,
     ResultClass.UNREACHABLE,
 }
-"""What a person or a phone may do about a call. What else goes wrong on the way is `unreachable`."""
+"""What a person or a phone may do about a call. What else a phone answers is `unreachable`."""
 
 
 def incoming(m: Machine, word: Incoming) -> None:
@@ -247,7 +248,9 @@ def target_failed(m: Machine, leg: Leg, status: int) -> None:
     agent = leg.role is LegRole.AGENT
     rang = m.data.attempt is not None and m.data.attempt.state is AttemptState.RINGING
     outcome = of_status(status, rang=rang and agent)
-    if agent and outcome.result not in PERSONAL:
+    # A failure of the platform (5xx) is not the agent's; a phone that is silent (408) has not rung.
+    silent = status == 408 and not rang
+    if agent and outcome is not NETWORK and (silent or outcome.result not in PERSONAL):
         outcome = structs.replace(UNREACHABLE, status=status)
     attempt_failed(m, outcome)
 

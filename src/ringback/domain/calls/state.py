@@ -23,6 +23,9 @@ class Leg(Struct):
     role: LegRole
     state: LegState
     dn: str = ""
+    caller: str = ""
+    target: str = ""
+    """The number in our INVITE, and whom it is for."""
     incoming: bool = False
     remote_sdp: str | None = None
     local_sdp: str | None = None
@@ -33,6 +36,8 @@ class Leg(Struct):
     offering: bool = False
     """The other end sent a re-INVITE that we have not answered."""
     held: bool = False
+    unheard: bool = False
+    """Whether it rings is not known: the way there is interrupted."""
     engaged: bool = False
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
 

@@ -16,6 +16,8 @@ SILENCE_S = 60.0
 MAX_MEDIA_LOSSES = 5
 """How often lost media is asked for again in one call."""
 MEDIA_RETRY_S = 2.0
+FIRST_MEDIA_RETRY_S = 1.0
+"""The pause for somebody who has answered our call and hears nothing yet."""
 THEN_MUSIC = "then_music"
 """Parameter of a treatment after whose end the media server plays music by itself."""
 HOLD_REFERENCE = "hold"
@@ -122,12 +124,15 @@ def expect_instructions(m: Machine) -> None:
         m.set_timer("routing", SILENCE_S if data.instructed else ROUTING_S)
 
 
-def media_failed(m: Machine, leg: Leg, _status: int) -> None:
-    """The media leg could not be had; lost media is asked for again a little later."""
+def media_failed(m: Machine, leg: Leg, status: int) -> None:
+    """The media leg could not be had. What was lost is asked for again a little later; so is what somebody
+    needs who has answered our call.
+    """
     m.vacate(leg.slot)
-    if m.data.media_losses and _may_begin_again(m):
+    waits = status >= 500 and m.origin.state is LegState.ANSWERED
+    if (m.data.media_losses or waits) and _may_begin_again(m):
         m.data.media_losses += 1
-        m.set_timer("media", MEDIA_RETRY_S)
+        m.set_timer("media", FIRST_MEDIA_RETRY_S if waits else MEDIA_RETRY_S)
     else:
         _without_media(m, "media_unavailable")
 
@@ -152,14 +157,18 @@ def media_gone(m: Machine, leg: Leg) -> None:
 
 def media_again(m: Machine, _name: str) -> None:
     """The wait for a media server is over."""
-    if _may_begin_again(m):
+    if _is_needed(m):
         ensure_media(m)
 
 
 def _may_begin_again(m: Machine) -> bool:
+    return m.data.media_losses < MAX_MEDIA_LOSSES and _is_needed(m)
+
+
+def _is_needed(m: Machine) -> bool:
     target = m.at(Slot.TARGET)
     holds = m.data.phase is Phase.CONNECTED and target is not None and target.held
-    return m.data.media_losses < MAX_MEDIA_LOSSES and (holds or m.data.treatment is not None)
+    return holds or m.data.treatment is not None
 
 
 def _without_media(m: Machine, reason: str) -> None:

@@ -91,6 +91,7 @@ class DialResult(StrEnum):
     NO_ANSWER = "NO_ANSWER"
     ERROR_TONE = "ERROR_TONE"  # the network refused the number
     CREATE_CALL_ERROR = "CREATE_CALL_ERROR"  # the call never reached the network
+    UNKNOWN = "UNKNOWN"  # the network was reached; what it said was lost
 
 
 class DestinationKind(StrEnum):

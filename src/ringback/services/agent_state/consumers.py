@@ -59,7 +59,7 @@ REPORTED = frozenset(
 
 
 def released(event: CallEvent) -> Happening:
-    """A call has left the agent: the reason says whose doing it was."""
+    """A call has left the agent: the reason says whose doing it was; `network` is the platform's own."""
     if event.reason in ("no_answer", "unreachable"):
         return NoAnswer(event.conn_id, event.reason)
     if event.reason in ("rejected", "busy"):

@@ -65,6 +65,7 @@ class People:
             on_no_answer=self._settings.on_no_answer,
             on_reject=self._settings.on_reject,
             on_out_of_service="logout" if person.auto_login else "not_ready",
+            auto_login=person.auto_login,
         )
 
     async def _groups(self, tenant: str, person: Person) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ class Booking:
 
     def _judge(self, tenant: str, asked: CreateCallback, offer: Offer) -> tuple[Record, Accepted]:
         now, settings = self._ctx.now(), offer.settings
+        if not (asked.route_point or settings.route_point):
+            raise HttpError(400, "no-route-point", "this service has no route point that dials out")
         try:
             number = normalise(asked.phone_number, settings.number_rules())
         except NumberRefusedError as refused:

@@ -71,7 +71,7 @@ class Catalogue:
             if "\0" in service:
                 raise SettingsError("the name of a service has no U+0000")
             try:
-                (read_hours if are_hours(properties) else read_settings)(properties)
+                _check(properties)
             except SettingsError as error:
                 raise SettingsError(f"{service}: {error}") from error
         async with self._store.transaction() as session:
@@ -95,6 +95,14 @@ class Catalogue:
             self._known.clear()
         self._known[(tenant, service)] = (self._ctx.monotonic() + self._remember_s, offer)
         return offer
+
+
+def _check(properties: Properties) -> None:
+    """Raises SettingsError for what could never be carried out."""
+    if are_hours(properties):
+        read_hours(properties)
+    elif not read_settings(properties).route_point:
+        raise SettingsError("_route_point is empty: the customer is dialled from a route point")
 
 
 async def _hours(session: Session, tenant: str, name: str) -> BusinessHours | None:

@@ -27,6 +27,7 @@ from ringback.domain.callbacks import (
     Ignored,
     Outcome,
     Reason,
+    Stalled,
     State,
     Waiting,
     WriteBack,
@@ -85,7 +86,8 @@ class Changes:
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_due(now, limit)
-            await self._apply_all(session, records, Due())
+            for record in records:
+                await self._apply_or_leave(session, record, Due())
         return self._woken(len(records))
 
     async def expire(self, limit: int) -> int:
@@ -93,7 +95,18 @@ class Changes:
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_expired(now, limit)
-            await self._apply_all(session, records, Expire())
+            for record in records:
+                await self._apply_or_leave(session, record, Expire())
+        return self._woken(len(records))
+
+    async def stalled(self, before: float, limit: int) -> int:
+        """Stop the attempts in ROUTING that reported nothing since `before`; returns how many there were."""
+        async with self._store.transaction() as session:
+            records = await session.lock_stalled(before, limit)
+            for record in records:
+                attempt = record.progress.attempt
+                self._ctx.log.warning("attempt_stalled", callback_id=str(record.id), attempt=attempt)
+                await self._apply_or_leave(session, record, Stalled(attempt))
         return self._woken(len(records))
 
     async def lost(self, record: Record) -> None:
@@ -112,12 +125,11 @@ class Changes:
                 await session.touch(current, self._ctx.now())
         self._on_effects()
 
-    async def _apply_all(self, session: Session, records: list[Record], event: Event) -> None:
-        for record in records:
-            try:
-                await self._apply(session, record, event)
-            except CallbackRefusedError as refused:
-                self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+    async def _apply_or_leave(self, session: Session, record: Record, event: Event) -> None:
+        try:
+            await self._apply(session, record, event)
+        except CallbackRefusedError as refused:
+            self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
 
     async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
         policy = await self._catalogue.policy(record.tenant, record.service, session)

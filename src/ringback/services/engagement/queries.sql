@@ -45,6 +45,13 @@ ORDER BY expires_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
+-- name: lock_stalled
+SELECT * FROM engagement.callbacks
+WHERE state = 'ROUTING' AND updated_at <= $1
+ORDER BY updated_at
+LIMIT $2
+FOR UPDATE SKIP LOCKED
+
 -- name: next_due
 SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
 

@@ -54,8 +54,9 @@ class Scheduler:
             pass
 
     async def ask_for_silent(self) -> None:
-        """Ask for the sessions of live callbacks that have not been heard of for a while."""
+        """Stop attempts that get nowhere; ask for sessions that have not been heard of for a while."""
         now = self._ctx.now()
+        await self._changes.stalled(now - self._settings.routing_s, _SILENT_BATCH)
         async with self._store.transaction() as session:
             records = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
         self._missing = {record.id: self._missing.get(record.id, 0) for record in records}

@@ -12,6 +12,9 @@ class EngagementSettings(ServiceSettings, frozen=True, kw_only=True):
     scheduler_s: Annotated[float, Doc("seconds between looks for due callbacks when nothing wakes it")] = 0.5
     batch: Annotated[int, Doc("callbacks taken from the database at a time")] = 100
     silence_s: Annotated[float, Doc("seconds without a word from a session before it is asked for")] = 15.0
+    routing_s: Annotated[float, Doc("seconds in ROUTING without a step after which an attempt is ended")] = (
+        300.0
+    )
     max_ahead_days: Annotated[int, Doc("days that a desired time may lie ahead")] = 90
     past_s: Annotated[float, Doc("seconds that a desired time may lie back and still count as now")] = 60.0
     key_cache_s: Annotated[float, Doc("seconds for which a resolved API key is remembered")] = 10.0

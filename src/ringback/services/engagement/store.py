@@ -140,6 +140,10 @@ class Session:
         """Queued callbacks whose time to live is over and that no other node holds."""
         return _records(await self._connection.fetch(QUERIES["lock_expired"], _moment(now), limit))
 
+    async def lock_stalled(self, before: float, limit: int) -> list[Record]:
+        """Callbacks in ROUTING without a step since `before` and that no other node holds."""
+        return _records(await self._connection.fetch(QUERIES["lock_stalled"], _moment(before), limit))
+
     async def next_due(self) -> float | None:
         """When the next scheduled callback becomes due."""
         return _maybe_seconds(await self._connection.fetchval(QUERIES["next_due"]))

@@ -63,7 +63,9 @@ class Ending:
 
     async def _report_failure(self, record: Record) -> None:
         record.steps += 1
-        payload = {"state": "FAILED", "reason": record.failed, "dial_result": "CREATE_CALL_ERROR"}
+        dialled = any(asked.element == "createcall" for asked in record.asked.values())
+        result = "UNKNOWN" if dialled else "CREATE_CALL_ERROR"
+        payload = {"state": "FAILED", "reason": record.failed, "dial_result": result}
         action = Pending(
             number=0,
             session=record.id,

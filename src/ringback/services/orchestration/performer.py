@@ -45,6 +45,8 @@ Reply = dict[str, Json] | None
 """Data of the event that the action is done; None when its result comes later, or is of no interest."""
 
 _QUEUES_FRESH_S = 0.5
+_QUEUES_KNOWN_S = 30.0
+"""How old an answer about the queues may be that stands in for one that does not come."""
 _FIRST_WAIT_S, _LAST_WAIT_S = 0.2, 2.0
 
 
@@ -64,6 +66,7 @@ class Performer:
         self._settings = settings
         self._clients = clients
         self._known_queues: dict[str, tuple[float, list[QueueView]]] = {}
+        """When they were asked for, and the answer, by tenant."""
         self._elements: dict[str, Callable[[Record, Pending, SessionStore], Awaitable[Reply]]] = {
             "queue.submit": self._submit,
             "queue.cancel": self._cancel,
@@ -201,11 +204,23 @@ class Performer:
         raise ActionFailed("unknown_queue")
 
     async def _queues(self, tenant: str) -> list[QueueView]:
-        """How the queues stand; calls that come together share one answer."""
-        fresh_until, queues = self._known_queues.get(tenant, (0.0, []))
-        if self._ctx.monotonic() >= fresh_until:
-            queues = await self._clients.tenant.get(f"/queues/{quote(tenant)}", list[QueueView])
-            self._known_queues[tenant] = (self._ctx.monotonic() + _QUEUES_FRESH_S, queues)
+        """How the queues stand; calls that come together share one answer.
+
+        A caller hears nothing meanwhile: without an answer in a second, the last one will do, or none.
+        """
+        asked_at, known = self._known_queues.get(tenant, (-_QUEUES_KNOWN_S, []))
+        age = self._ctx.monotonic() - asked_at
+        if known and age < _QUEUES_FRESH_S:
+            return known
+        try:
+            async with asyncio.timeout(self._settings.query_s):
+                queues = await self._clients.tenant.get(f"/queues/{quote(tenant)}", list[QueueView])
+        except (HttpFailure, ConnectionError, TimeoutError) as error:
+            self._ctx.log.info("queues_not_known", tenant=tenant, age_s=age, error=repr(error))
+            if known and age < _QUEUES_KNOWN_S:
+                return known
+            raise ActionFailed("unavailable") from None
+        self._known_queues[tenant] = (self._ctx.monotonic(), queues)
         return queues
 
     # The call

@@ -12,6 +12,9 @@ class OrchestrationSettings(ServiceSettings, frozen=True, kw_only=True):
     retry_s: Annotated[float, Doc("seconds for which a request to a service that is away is tried again")] = (
         15.0
     )
+    query_s: Annotated[
+        float, Doc("seconds that a caller waits for the answer to a question about a queue")
+    ] = 1.0
     report_retry_s: Annotated[float, Doc("seconds for which a callback's step is reported again")] = 600.0
     request_s: Annotated[float, Doc("seconds that a request to a session waits for its response")] = 10.0
     idle_s: Annotated[float, Doc("seconds after which a quiet session looks into its inbox unasked")] = 30.0

@@ -19,7 +19,18 @@ CSEQ_GAP = 16
 class SipLeg:
     """Transactions and dialog of one leg."""
 
-    __slots__ = ("ack_cseq", "call_id", "dialog", "id", "invite", "offer", "server", "unacked", "waiting")
+    __slots__ = (
+        "ack_cseq",
+        "call_id",
+        "dialog",
+        "id",
+        "invite",
+        "offer",
+        "server",
+        "taken",
+        "unacked",
+        "waiting",
+    )
 
     def __init__(self, leg_id: str, call_id: str) -> None:
         self.id = leg_id
@@ -27,6 +38,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.taken = False
+        """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0
         self.server: ServerTransaction | None = None
         """Their first INVITE."""
@@ -84,10 +97,10 @@ class LiveCall:
         self.timer: asyncio.TimerHandle | None = None
         self.audit: asyncio.TimerHandle | None = None
 
-    def snapshot(self, node: str) -> "Snapshot":
+    def snapshot(self, node: str, sent_by: tuple[str, int] = ("", 0)) -> "Snapshot":
         """What another node needs to go on."""
         dialogs = {leg.id: leg.dialog.to_dict() for leg in self.legs.values() if leg.dialog is not None}
-        return Snapshot(node=node, call=self.call.data, dialogs=dialogs)
+        return Snapshot(node=node, call=self.call.data, dialogs=dialogs, sent_by=sent_by)
 
 
 class Snapshot(Struct):
@@ -96,6 +109,8 @@ class Snapshot(Struct):
     node: str
     call: CallData
     dialogs: dict[str, dict[str, object]] = field(default_factory=dict)
+    sent_by: tuple[str, int] = ("", 0)
+    """Host and port in the Via of the owner's requests."""
 
 
 def restore(snapshot: Snapshot) -> LiveCall:
@@ -104,9 +119,9 @@ def restore(snapshot: Snapshot) -> LiveCall:
     live.taken_over = True
     for leg_id, kept in snapshot.dialogs.items():
         dialog = Dialog.from_dict(kept)
-        dialog.local_cseq += CSEQ_GAP
         leg = SipLeg(leg_id, dialog.call_id)
-        leg.dialog = dialog
+        leg.dialog, leg.ack_cseq = dialog, dialog.local_cseq
+        dialog.local_cseq += CSEQ_GAP
         live.legs[leg_id] = leg
     return live
 

@@ -1,28 +1,38 @@
 """Commands of a call as SIP messages: one function for each kind of command."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 
 from ringback.contracts import treatment
+from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
-from ringback.domain.calls.types import LegRole
+from ringback.domain.calls.state import Leg
+from ringback.domain.calls.types import LegRole, LegState
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
+from ringback.services.sip_cluster.names import Names, names_of
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.message import Response
+from ringback.sip.message import Request, Response
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri
 
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
 ANONYMOUS = "anonymous"
+RESUME_S = 1.0
+RESUMES = 10
+"""An INVITE that was under way is sent again so often, so many seconds apart, while sip_proxy is away."""
+_NOT_KNOWN = (481, 482)
+SETTING_UP = (LegState.INVITING, LegState.RINGING, LegState.CANCELLING)
+OnAnswer = Callable[[LiveCall, SipLeg, Response], None]
 
 
 class Outgoing:
@@ -56,43 +66,92 @@ class Outgoing:
     # INVITE
 
     def _invite(self, live: LiveCall, command: o.Invite) -> None:
-        domain = self._index.domain(live.tenant)
-        user = live.call.data.legs[command.leg].dn or (
-            "media" if command.role is LegRole.MEDIA else "unknown"
+        self._send_invite(live, command.leg, None, self._invite_answered)
+
+    def resume(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int = RESUMES) -> None:
+        """Go on with the INVITE that was sent from `sent_by` before that node or sip_proxy died."""
+
+        def answered(live: LiveCall, leg: SipLeg, response: Response) -> None:
+            if response.local and tries > 1:
+                self._resume_later(live, leg_id, sent_by, tries - 1)
+            elif response.local or response.status in _NOT_KNOWN:
+                self._driver.feed(live, i.Lost(leg_id))
+            else:
+                self._invite_answered(live, leg, response)
+
+        leg = self._send_invite(live, leg_id, sent_by, answered)
+        if live.call.data.legs[leg_id].state is LegState.CANCELLING and leg.invite is not None:
+            leg.invite.cancel()
+
+    def connection_lost(self, remote: tuple[str, int]) -> None:
+        """sip_proxy may have been restarted: what it had taken of us is told to it again."""
+        if remote != (self.proxy.host, self.proxy.port):
+            return
+        for live, leg in list(self._index.legs.values()):
+            if leg.taken and leg.invite is not None and leg.invite.response is None:
+                self._driver.feed(live, i.Interrupted(leg.id))
+                own = self._endpoint.local_address("tcp", self.proxy.host)
+                self._resume_later(live, leg.id, own, RESUMES)
+
+    def _resume_later(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int) -> None:
+        def again() -> None:
+            if not live.lost and live.call.data.legs[leg_id].state in SETTING_UP:
+                self.resume(live, leg_id, sent_by, tries)
+
+        asyncio.get_running_loop().call_later(RESUME_S, again)
+
+    def _send_invite(
+        self, live: LiveCall, leg_id: str, sent_by: tuple[str, int] | None, answered: OnAnswer
+    ) -> SipLeg:
+        data = live.call.data.legs[leg_id]
+        names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
+        request = self._invitation(live, data, names)
+        leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        self._index.add(live, leg)
+        leg.invite = self._endpoint.send_request(
+            request,
+            self.proxy,
+            branch=names.branch,
+            sent_by=sent_by,
+            on_response=lambda response: answered(live, leg, response),
         )
+        return leg
+
+    def _invitation(self, live: LiveCall, leg: Leg, names: Names) -> Request:
+        domain = self._index.domain(live.tenant)
+        uri = SipUri("sip", leg.dn or ("media" if leg.role is LegRole.MEDIA else "unknown"), domain)
         headers = [
             ("Contact", str(self._contact())),
             ("Allow", ALLOW),
             ("X-Genesys-CallUUID", live.call.data.call_uuid),
-            ("X-Ringback-Tenant", live.tenant),
-            ("X-Ringback-Target", command.target),
-            ("X-Ringback-Conn-Id", live.conn_id),
+            (HEADER_TENANT, live.tenant),
+            (HEADER_TARGET, leg.target),
+            (HEADER_CONN_ID, live.conn_id),
         ]
-        uri = SipUri("sip", user, domain)
         request = self._endpoint.new_request(
             "INVITE",
             uri,
-            from_=NameAddr(SipUri("sip", command.caller or ANONYMOUS, domain)),
+            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain)).with_tag(names.tag),
             to=NameAddr(uri),
             headers=headers,
+            call_id=names.call_id,
         )
-        if command.sdp is not None:
-            request.set_body(command.sdp.encode())
-        leg = live.legs[command.leg] = SipLeg(command.leg, request.call_id)
-        self._index.add(live, leg)
-        leg.invite = self._endpoint.send_request(
-            request, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
-        )
+        if leg.local_sdp is not None:
+            request.set_body(leg.local_sdp.encode())
+        return request
 
     def _contact(self) -> NameAddr:
         return self._endpoint.contact(self.proxy)
 
     def _invite_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         if response.is_provisional:
+            leg.taken = True
             if response.status > 100:
                 self._driver.feed(live, i.Progress(leg.id, response.status))
         elif response.is_success:
             self._accepted(live, leg, response)
+        elif response.local and leg.taken:
+            self._driver.feed(live, i.Lost(leg.id))
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status))
 
@@ -117,9 +176,15 @@ class Outgoing:
         self._endpoint.send_request(dialog.request("BYE"), dialog.destination)
 
     def _ack(self, live: LiveCall, leg: SipLeg, command: o.Ack) -> None:
-        if leg.dialog is not None and leg.invite is not None:
-            body = command.sdp.encode() if command.sdp is not None else b""
-            leg.invite.send_ack(leg.dialog.ack(leg.ack_cseq, body=body), leg.dialog.destination)
+        if leg.dialog is None:
+            return
+        body = command.sdp.encode() if command.sdp is not None else b""
+        ack = leg.dialog.ack(leg.ack_cseq, body=body)
+        if leg.invite is not None:
+            leg.invite.send_ack(ack, leg.dialog.destination)
+        else:
+            # The 200 came to a node that is dead; it was written down before it was acknowledged.
+            self._endpoint.send_ack(ack, leg.dialog.destination)
 
     def _cancel(self, live: LiveCall, leg: SipLeg, command: o.Cancel) -> None:
         if leg.invite is not None:

@@ -55,6 +55,8 @@ class SipClusterService(Service):
         self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index)
         self._driver.perform = self._outgoing.perform
         self._driver.forget = self._index.forget
+        self._takeover.resume = self._outgoing.resume
+        self._endpoint.on_connection_lost = self._outgoing.connection_lost
         self._audit = Audit(
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )
@@ -68,6 +70,7 @@ class SipClusterService(Service):
         host, port = self.ctx.address(self.name, "sip")
         self._sip = await self._endpoint.listen_tcp(host, port)
         self.ctx.bound("sip", self._sip)
+        self._store.sent_by = self._endpoint.local_address("tcp", self._outgoing.proxy.host)
         await self._requests.server.start()
         await self._details.start()
         self._store.start()

@@ -65,6 +65,8 @@ class CallStore:
         self._new_calls = ctx.valkey.using("voice-49")
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
+        self.sent_by: tuple[str, int] = ("", 0)
+        """Host and port in the Via of this node's requests; set by the SIP side."""
 
     def start(self) -> None:
         self._ctx.spawn(self._catch_up(), "event-backlog")
@@ -108,7 +110,7 @@ class CallStore:
         await append(valkey, calls_stream(event.tenant), event)
 
     def _keep(self, live: LiveCall, first: bool) -> list[Coroutine[Any, Any, Any]]:
-        data = msgspec.json.encode(live.snapshot(self._ctx.node))
+        data = msgspec.json.encode(live.snapshot(self._ctx.node, self.sent_by))
         call = self._calls.call
         work = [call("SET", call_key(live.tenant, live.conn_id), data, "EX", self._ttl_s)]
         if first:
@@ -175,7 +177,7 @@ class CallStore:
             self._calls.call("SADD", OWNERS, self._ctx.node),
         )
         keys = [idempotency_key(tenant, key), call_key(tenant, conn_id), owner_key(tenant, conn_id)]
-        snapshot = msgspec.json.encode(live.snapshot(self._ctx.node))
+        snapshot = msgspec.json.encode(live.snapshot(self._ctx.node, self.sent_by))
         arguments: list[str | bytes | int] = [
             conn_id,
             snapshot,

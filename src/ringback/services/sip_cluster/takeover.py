@@ -1,11 +1,13 @@
 """Calls of a node that is gone: taken over when one of their dialogs asks for it, or when the lease ends.
 
-A node owns its calls as long as it announces itself in the directory. What was under way in a transaction is
-lost with the node: a leg that was being set up has failed, a caller who had no answer yet has gone. Dialogs
-that stand go on.
+A node owns its calls as long as it announces itself in the directory. Dialogs that stand go on. An INVITE of
+ours that was under way is sent again under its names: sip_proxy takes it for a retransmission and says what
+has become of it, or that it does not know it. What else was under way in a transaction is lost with the node;
+a caller who had no answer yet has gone.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from ringback.contracts.telephony import ClusterNode
 from ringback.domain.calls import inputs as i
@@ -16,11 +18,9 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import Index
+from ringback.services.sip_cluster.outgoing import SETTING_UP, Index
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
-
-SETTING_UP = (LegState.INVITING, LegState.RINGING, LegState.CANCELLING)
 
 
 class Takeover:
@@ -36,6 +36,8 @@ class Takeover:
         self._metrics = metrics
         self._missed: set[str] = set()
         self._taking: dict[str, asyncio.Task[LiveCall | None]] = {}
+        self.resume: Callable[[LiveCall, str, tuple[str, int]], None]
+        """Set by the SIP side: goes on with an INVITE of the node that was at an address."""
 
     async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | None:
         """The leg of a request for a dialog that this node does not know."""
@@ -73,7 +75,7 @@ class Takeover:
             self._index.add(live, leg)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
-        self._mourn(live)
+        self._mourn(live, snapshot.sent_by)
         return live
 
     async def take_if_orphan(self, tenant: str, conn_id: str) -> LiveCall | None:
@@ -85,18 +87,25 @@ class Takeover:
         elsewhere = snapshot.node in living and snapshot.node != self._ctx.node
         return None if elsewhere else await self.take(tenant, conn_id)
 
-    def _mourn(self, live: LiveCall) -> None:
-        """Tell the call what died with its node."""
+    def _mourn(self, live: LiveCall, sent_by: tuple[str, int]) -> None:
+        """Tell the call what died with its node, and go on with what did not."""
         for leg in list(live.call.data.legs.values()):
             if leg.offering:
                 leg.offering = False
             if leg.reoffer is not None:
                 self._driver.feed(live, i.ReofferFailed(leg.id, 491))
             if leg.state in SETTING_UP:
-                self._driver.feed(live, i.Failed(leg.id, 503))
+                self._go_on(live, leg.id, sent_by)
             elif leg.state is LegState.OFFERED:
                 self._driver.feed(live, i.HungUp(leg.id))
         self._driver.feed(live, i.TimersDue())
+
+    def _go_on(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int]) -> None:
+        if sent_by[0]:
+            self._driver.feed(live, i.Interrupted(leg_id))
+            self.resume(live, leg_id, sent_by)
+        else:
+            self._driver.feed(live, i.Lost(leg_id))
 
     async def watch(self, every_s: float) -> None:
         """Look for nodes that are gone, forever; one counts as gone when it was missed twice.

@@ -25,6 +25,7 @@ _FAILURES = {
     "routing_timeout": "server_error",
     "network": "upstream_error",
     "dialog_lost": "upstream_error",
+    "node_lost": "server_error",
 }
 _TREATMENTS = {kind.name.replace("_", "").lower(): kind for kind in TreatmentType}
 _NAMES = {kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in TreatmentType}

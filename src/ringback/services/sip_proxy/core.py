@@ -139,16 +139,20 @@ class ProxyCore:
         *,
         role: str,
         to_edge: bool,
+        seed: str = "",
         done: Callable[[Outcome], None],
     ) -> None:
-        """Send a request on; `role` is what sent it, `to_edge` says that the responses go outside."""
+        """Send a request on; `role` is what sent it, `to_edge` says that the responses go outside.
+
+        `seed`: as in `Forwarding`.
+        """
         self.count(role, received=1)
 
         def finished(outcome: Outcome) -> None:
             self.count(role, sent=1)
             done(outcome)
 
-        Forwarding(self, tx, request, groups, to_edge=to_edge, done=finished).start()
+        Forwarding(self, tx, request, groups, to_edge=to_edge, seed=seed, done=finished).start()
 
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""

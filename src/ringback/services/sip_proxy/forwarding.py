@@ -7,6 +7,7 @@ after the other (cluster nodes, gateways) as long as nobody can be reached.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +79,11 @@ class _Branch:
 
 
 class Forwarding:
-    """The response context of one request."""
+    """The response context of one request.
+
+    With a `seed` the branches follow from it. So an INVITE that its sender repeats after this proxy was
+    restarted is a retransmission to whoever has it already (17.2.3), and nobody is rung a second time.
+    """
 
     def __init__(
         self,
@@ -88,9 +93,11 @@ class Forwarding:
         groups: list[list[Target]],
         *,
         to_edge: bool,
+        seed: str = "",
         done: Callable[[Outcome], None],
     ) -> None:
         self._lines = lines
+        self._seed = seed
         self._tx = tx
         self._request = request
         self._groups = [group for group in groups if group]
@@ -133,8 +140,14 @@ class Forwarding:
                 copy.set(name, value)
             if target.side == "edge":
                 strip_private(copy)
-            token = branch_for(self._request, self._lines.random())
+            token = branch_for(self._request, self._salt(target))
             branch.client = self._lines.send(copy, target, token, partial(self._response, branch))
+
+    def _salt(self, target: Target) -> str:
+        if not self._seed:
+            return self._lines.random()
+        text = f"{self._seed} {target.role} {target.name} {target.uri}"
+        return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:

@@ -145,7 +145,8 @@ class Inside:
             if request.method == "INVITE":
                 core.report(tenant, request, f"node={sender}", outcome)
 
-        core.forward(tx, request, groups, role="node", to_edge=False, done=done)
+        seed = request.via.branch if request.method == "INVITE" else ""
+        core.forward(tx, request, groups, role="node", to_edge=False, seed=seed, done=done)
 
     async def _groups(
         self, kind: str, value: str, tenant: str, sender: str, request: Request

@@ -108,6 +108,10 @@ class NodeDirectory:
 
     async def _keep(self) -> None:
         while True:
-            # Nobody there: every call is refused until the first node is seen.
-            await asyncio.sleep(self._refresh_s if self.cluster else self._refresh_s / 10)
+            await asyncio.sleep(self.pause_s)
             await self.refresh()
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds until the next look: short while calls are refused for want of a node or of media."""
+        return self._refresh_s if self.cluster and self.media else self._refresh_s / 10

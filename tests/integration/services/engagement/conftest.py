@@ -21,8 +21,8 @@ from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import PostgresForTests, ValkeyForTests
 
 SETTINGS = {
-    "sales": {"_max_dial_attempts": "2", "_dial_retry_timeout": "60"},
-    "closed": {"_business_hours_service": "never"},
+    "sales": {"_max_dial_attempts": "2", "_dial_retry_timeout": "60", "_route_point": "8010"},
+    "closed": {"_business_hours_service": "never", "_route_point": "8010"},
     "never": {"_timezone": "UTC"},
 }
 _hosts = itertools.count(10)

@@ -167,6 +167,35 @@ async def test_a_session_that_is_there_is_left_alone(world: Any) -> None:
     assert [row["attempt"] for row in rows] == [1]
 
 
+async def test_an_attempt_that_gets_nowhere_is_stopped_and_another_one_begins(world: Any) -> None:
+    callback = await world.book()
+    world.peers.sessions.add(f"cb-{callback}-1")
+    await world.step(callback, 1, "ROUTING")
+    scheduler = world.harness["engagement"].scheduler
+    world.move_clock(290)
+    await scheduler.ask_for_silent()
+    assert (await world.query("SELECT attempt FROM engagement.callbacks"))[0]["attempt"] == 1
+    world.move_clock(20)
+    await scheduler.ask_for_silent()
+    assert (await world.entry(callback, attempt=2))["attempt"] == "2"
+    async with asyncio.timeout(10):
+        while not world.peers.events:
+            await asyncio.sleep(0.02)
+    assert world.peers.events == [(f"cb-{callback}-1", "callback.cancel")]
+
+
+async def test_an_attempt_that_the_platform_cannot_begin_is_repeated_and_uses_up_no_dial(world: Any) -> None:
+    callback = await world.book()
+    for attempt, pause in enumerate((1, 2, 5), start=1):
+        await world.entry(callback, attempt=attempt)
+        await world.step(callback, 1, "DIALLING", attempt=attempt)
+        failed = {"attempt": attempt, "dial_result": "CREATE_CALL_ERROR"}
+        assert (await world.step(callback, 2, "FAILED", **failed))["state"] == "SCHEDULED"
+        [row] = await world.query("SELECT dials, due_at - updated_at AS pause FROM engagement.callbacks")
+        assert (row["dials"], row["pause"].total_seconds()) == (0, pause)
+        world.move_clock(pause + 0.1)
+
+
 async def test_two_nodes_start_each_due_callback_once(world: Any, valkey_url: str) -> None:
     await world.query(SCHEDULED_ROWS, 500)
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_BATCH": "20"}

@@ -29,14 +29,30 @@ async def test_a_published_service_takes_callbacks_by_its_settings(world: Any) -
 
 async def test_a_table_with_one_wrong_cell_changes_nothing_and_names_the_cell(world: Any) -> None:
     with pytest.raises(HttpFailure, match=r"sales.*_max_dial_attempts") as refused:
-        await publish(world, {"fine": {}, "sales": {"_max_dial_attempts": "none"}})
+        await publish(world, {"fine": {"_route_point": "8010"}, "sales": {"_max_dial_attempts": "none"}})
     assert refused.value.status == 400
     rows = await world.query("SELECT service FROM engagement.service_settings ORDER BY service")
     assert [row["service"] for row in rows] == ["closed", "never", "sales"]
 
 
+async def test_a_service_without_a_route_point_is_refused_by_the_name_of_the_cell(world: Any) -> None:
+    with pytest.raises(HttpFailure, match=r"new.*_route_point") as refused:
+        await publish(world, {"new": {"_ttl": "60"}})
+    assert refused.value.status == 400
+
+
+async def test_a_service_kept_without_a_route_point_takes_callbacks_that_name_one(world: Any) -> None:
+    await world.query("UPDATE engagement.service_settings SET properties = '{}' WHERE service = 'sales'")
+    await publish(world, {})  # forgets what is remembered
+    body = {"serviceName": "sales", "phoneNumber": "+12025550123"}
+    status, envelope = await world.api("POST", "callbacks/create", body)
+    assert (status, envelope["status"]["message"]) == (400, "this service has no route point that dials out")
+    entry = await world.entry(await world.book(serviceName="sales", routePoint="8011"))
+    assert entry["route_point"] == "8011"
+
+
 async def test_publishing_again_counts_the_version_up(world: Any) -> None:
-    await publish(world, {"sales": {"_ttl": "60"}})
+    await publish(world, {"sales": {"_ttl": "60", "_route_point": "8010"}})
     [row] = await world.query("SELECT version FROM engagement.service_settings WHERE service = 'sales'")
     assert row["version"] == 2
 

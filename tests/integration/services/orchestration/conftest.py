@@ -102,6 +102,8 @@ class Router:
         self._fresh: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._numbers = itertools.count(1)
         self.agents_logged_in = 2
+        self.away = False
+        self.asked = 0
         self.server = HttpServer(ctx)
         self.server.route("GET", "/queues/{tenant}", self._queues)
 
@@ -114,6 +116,9 @@ class Router:
         self._fresh.put_nowait({"type": params["type"], **params["request"]})
 
     async def _queues(self, _request: HttpRequest) -> list[QueueView]:
+        self.asked += 1
+        if self.away:
+            raise HttpError(503, "not_routing", "nobody routes now")
         staff = self.agents_logged_in
         view = QueueView(
             queue="sales",

@@ -180,3 +180,44 @@ async def test_an_entry_that_is_no_callback_is_passed_over(stage: Stage) -> None
     await stage.request_callback(tenant="nobody", callback_id="c9")
     await stage.request_callback(callback_id="c3")
     assert (await stage.engagement.next()).session_id == "cb-c3-1"
+
+
+async def test_a_callback_that_cannot_be_dialled_for_want_of_a_route_point_fails_and_frees_the_agent(
+    stage: Stage,
+) -> None:
+    await stage.request_callback(route_point="")
+    assert (await stage.engagement.next()).state == "QUEUED"
+    request = await stage.router.next("submit")
+    await stage.router.reserve(request, "ann")
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["ROUTING", "DIALLING"]
+    assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.reason, failed.dial_result) == (
+        "FAILED",
+        "application_error",
+        "CREATE_CALL_ERROR",
+    )
+    await stage.until(lambda: stage.over(SID))
+
+
+@pytest.mark.parametrize(("result", "dial_result"), [("server_error", "UNKNOWN"), ("client_error", "PERSON")])
+async def test_a_customer_whom_the_platform_lost_is_dialled_again_one_who_hung_up_is_not(
+    stage: Stage, result: str, dial_result: str
+) -> None:
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    assert isinstance(await stage.calls.next(), RequestRouteCall)
+    await stage.calls.tell("EventCallDeleted", reason="x", result_class=result)
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.dial_result) == ("FAILED", dial_result)
+
+
+async def test_an_error_while_the_customer_is_there_ends_the_call_and_counts(stage: Stage) -> None:
+    request = await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    assert isinstance(await stage.calls.next(), RequestRouteCall)
+    await stage.control.post(f"/scxml/session/{SID}/event/error.anything", {})
+    assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
+    assert isinstance(await stage.calls.next(), RequestClearCall)
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.dial_result) == ("FAILED", "UNKNOWN")

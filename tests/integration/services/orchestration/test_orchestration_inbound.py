@@ -1,11 +1,13 @@
 """The shipped application for inbound calls, on real services."""
 
+import asyncio
+
 import pytest
 
 from ringback.contracts.telephony import RequestApplyTreatment, RequestClearCall, RequestRouteCall
-from ringback.runtime.http import HttpError, HttpFailure
+from ringback.runtime.http import HttpClient, HttpError, HttpFailure
 
-from .conftest import CONN, Stage
+from .conftest import CONN, Stage, configure
 
 SID = "ixn-U1"
 
@@ -181,3 +183,43 @@ async def test_a_refused_offer_gives_the_agent_back(stage: Stage) -> None:
     stage.calls.refuse["RequestRouteCall"] = HttpError(409, "invalid_state", "not now")
     await stage.router.reserve(request, "ann")
     assert (await stage.router.next("return"))["reason"] == "invalid_state"
+
+
+async def test_a_caller_is_greeted_at_once_when_routing_is_away(stage: Stage) -> None:
+    stage.router.away = True
+    await arrive(stage)
+    assert isinstance(await stage.calls.next(), RequestApplyTreatment)
+    assert stage.router.asked == 1
+
+
+async def test_what_was_known_of_the_queues_stands_in_while_routing_is_away(stage: Stage) -> None:
+    stage.router.agents_logged_in = 0
+    await arrive(stage)
+    assert (await stage.calls.next()).prompts == ["no-agents"]
+    stage.router.away = True
+    await asyncio.sleep(0.6)  # what is known is no longer fresh
+    await stage.calls.tell("EventRouteRequest", conn_id="A2", call_uuid="U2", this_dn="8000", time=1000.0)
+    assert (await stage.calls.next()).prompts == ["no-agents"]
+
+
+async def test_a_route_point_without_a_queue_leads_to_the_default(stage: Stage) -> None:
+    await configure(stage.harness.process.valkey, queue="")
+    await stage.until(lambda: has_no_queue(stage))
+    await arrive(stage)
+    routed = await stage.calls.next()
+    assert isinstance(routed, RequestRouteCall)
+    assert routed.other_dn == "1900"
+    await stage.until(lambda: stage.over(SID))
+
+
+async def has_no_queue(stage: Stage) -> bool:
+    point = await HttpClient(stage.ctx, "config").get("/tenants/demo/dns/8000")
+    return not point["parameters"]["queue"]
+
+
+async def test_music_that_is_missing_leaves_the_caller_in_line(stage: Stage) -> None:
+    stage.calls.refuse["RequestApplyTreatment"] = HttpError(409, "no_media", "no media now")
+    await arrive(stage)
+    request = await stage.router.next("submit")
+    offer = await ring(stage, request, "ann")
+    assert offer.other_dn == "1ann"

@@ -119,6 +119,14 @@ class Side:
         self.legs: dict[str, Leg] = {}
         self.arrived: dict[str, asyncio.Queue[Leg]] = {}
         self.contact = NameAddr(SipUri("sip", "x", "127.0.0.1", 5060))
+        self.forgetful = False
+        self.silent_media = False
+        """Media does not answer by itself."""
+
+    def forget(self) -> None:
+        """The INVITE that was under way is not known as such any more (RFC 3261 8.2.2.2)."""
+        self.endpoint._layer._server.clear()
+        self.forgetful = True
 
     async def listen(self, port: int) -> None:
         host, bound = await self.endpoint.listen_tcp(HOST, port)
@@ -156,6 +164,9 @@ class Side:
         tx.reply(200)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
+        if self.forgetful:
+            tx.reply(482)
+            return
         target = request.get("X-Ringback-Target") or ""
         leg = self.legs[request.call_id] = Leg(self, target)
         leg.server, leg.invite = tx, request
@@ -166,7 +177,7 @@ class Side:
             tx.reply(487)
 
         tx.on_cancel = cancelled
-        if target == "media":
+        if target == "media" and not self.silent_media:
             leg.answer(sdp("media"))
         self.queue(target).put_nowait(leg)
 

@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import call_key, owner_key
 from ringback.runtime.service import Service
 from ringback.sip.transport import Destination
 from ringback.testing.servers import ValkeyForTests
+
+from .conftest import Side
 
 AUDIT = {"RINGBACK_SIP_CLUSTER_AUDIT_S": "0.2", "RINGBACK_SIP_CLUSTER_MEDIA_AUDIT_S": "0.1"}
 
@@ -70,6 +74,106 @@ async def test_a_caller_who_was_not_answered_is_given_up_with_its_node(world: An
         await die(world.harness["sip_cluster"])
         deleted = await world.event("EventCallDeleted", conn_id=conn_id)
         assert deleted.reason == "caller_hung_up"
+
+
+async def dial(world: Any) -> tuple[Any, str]:
+    """A customer's phone rings; (customer, ConnID)."""
+    made = t.RequestMakeCall(
+        tenant="demo", reference_id="m", idempotency_key="m", this_dn="8000", other_dn="+15550009"
+    )
+    conn_id = (await world.ask(made)).conn_id
+    customer = await world.far.leg("trunk=carrier")
+    customer.reply(180)
+    await world.event("EventNetworkReached", conn_id=conn_id)
+    return customer, conn_id
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+async def test_a_customer_who_is_being_dialled_is_taken_over_and_rings_on(world: Any, name: str) -> None:
+    """RFC 3261 17.2.3: the INVITE comes again, and is no second one."""
+    customer, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    async with world.start_node(name):
+        async with asyncio.timeout(10):
+            while await world.harness.process.valkey.call("GET", owner_key("demo", conn_id)) != name.encode():
+                await asyncio.sleep(0.02)
+        customer.answer(sdp("customer"))
+        established = await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
+        assert (established.reference_id, established.server) == ("m", name)
+        assert await asyncio.wait_for(customer.acked, 5) is not None
+        assert world.far.queue("trunk=carrier").empty()
+        await world.ask(t.RequestClearCall(tenant="demo", conn_id=conn_id))
+        await asyncio.wait_for(customer.gone.wait(), 5)
+
+
+async def test_a_customer_who_answers_while_nobody_is_there_is_connected_all_the_same(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    customer.answer(sdp("customer"))
+    async with world.start_node("two"):
+        assert (await world.event("EventEstablished", conn_id=conn_id)).server == "two"
+        assert await asyncio.wait_for(customer.acked, 10) is not None
+
+
+async def test_a_customer_whose_phone_nobody_knows_any_more_counts_as_dialled(world: Any) -> None:
+    _, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    world.far.forget()
+    async with world.start_node("two"):
+        error = await world.event("EventError", conn_id=conn_id)
+        assert (error.reference_id, error.dial_result) == ("m", "UNKNOWN")
+        await world.event("EventCallDeleted", conn_id=conn_id)
+
+
+async def test_a_dial_that_is_lost_with_the_proxy_counts_as_one(world: Any) -> None:
+    _, conn_id = await dial(world)
+    again = Side(world.far.toward)
+    again.forgetful = True
+    await restart(world, again)
+    error = await world.event("EventError", conn_id=conn_id)
+    assert (error.reason, error.dial_result) == ("node_lost", "UNKNOWN")
+    await again.endpoint.close()
+
+
+async def restart(world: Any, again: Side) -> None:
+    """What stands at the place of sip_proxy dies, and something else begins there."""
+    port = world.far.contact.uri.port
+    await world.far.endpoint.close()
+    await again.listen(port)
+
+
+async def test_a_dial_goes_on_when_the_proxy_has_been_restarted(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    again = Side(world.far.toward)
+    await restart(world, again)
+    resumed = await again.leg("trunk=carrier")
+    assert resumed.invite.via.branch == customer.invite.via.branch
+    assert (resumed.invite.call_id, resumed.invite.body) == (customer.invite.call_id, customer.invite.body)
+    assert resumed.invite.raw_uri == customer.invite.raw_uri
+    resumed.answer(sdp("customer"))
+    await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
+    assert await asyncio.wait_for(resumed.acked, 5) is not None
+    await again.endpoint.close()
+
+
+async def test_a_dial_that_the_proxy_never_took_is_none(world: Any) -> None:
+    await world.far.endpoint.close()
+    made = t.RequestMakeCall(tenant="demo", reference_id="m", this_dn="8000", other_dn="+15550009")
+    conn_id = (await world.ask(made)).conn_id
+    error = await world.event("EventError", conn_id=conn_id)
+    assert (error.reason, error.dial_result) == ("network", "CREATE_CALL_ERROR")
+
+
+async def test_a_customer_who_answered_before_the_node_died_is_acknowledged_by_the_next(world: Any) -> None:
+    customer, conn_id = await dial(world)
+    world.far.silent_media = True
+    customer.answer(sdp("customer"))
+    await world.event("EventEstablished", conn_id=conn_id)
+    media = await world.far.leg("media")
+    await die(world.harness["sip_cluster"])
+    async with world.start_node("two"):
+        media.answer(sdp("media"))
+        assert await asyncio.wait_for(customer.acked, 10) is not None
 
 
 async def test_a_draining_node_takes_no_calls_and_waits_for_those_it_has(world: Any) -> None:

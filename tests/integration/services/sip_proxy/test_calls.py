@@ -289,3 +289,55 @@ SDP = (
     b"v=0\r\no=- 1 1 IN IP4 127.31.6.2\r\ns=-\r\nc=IN IP4 127.31.6.2\r\nt=0 0\r\n"
     b"m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
+
+
+class TestResume:
+    """A node that takes over the calls of a dead one sends its INVITE again (RFC 3261 17.2.3)."""
+
+    async def test_an_invite_that_comes_again_on_another_connection_is_answered_there(
+        self, stage: Stage
+    ) -> None:
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        ringing: list[ServerTransaction] = []
+
+        def ring(tx: ServerTransaction, request: Request) -> None:
+            if tx.can_respond:
+                tx.reply(180)
+                ringing.append(tx)
+
+        carrier.behaviour = ring
+        dead, alive = await stage.node("dead"), await stage.node("alive")
+        names = {"branch": "z9hG4bKthe-same", "sent_by": dead.address}
+        target = (("X-Ringback-Tenant", "demo"), ("X-Ringback-Target", "trunk=carrier"))
+        first = dead.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", *target)
+        first.set("Call-ID", "the-same")
+        sent = dead.endpoint.send_request(first, stage.inside, **names)
+        async for response in sent:
+            if response.status == 180:
+                break
+        await dead.endpoint.close()
+        again = first.copy()
+        again.remove("Via")
+        taken = alive.endpoint.send_request(again, stage.inside, **names)
+        async for response in taken:
+            if response.status == 180:
+                ringing[0].reply(200, headers=[("Contact", f"<sip:c@{CARRIER_HOST}:5060>")])
+        assert response.status == 200
+        assert len(ringing) == 1
+
+    async def test_after_a_restart_the_invite_is_a_retransmission_to_the_carrier(self, stage: Stage) -> None:
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        carrier.behaviour = lambda tx, request: tx.reply(486)
+        node = await stage.node("n1")
+        seen = []
+        for _ in range(2):
+            target = ("X-Ringback-Target", "trunk=carrier")
+            invite = node.request("INVITE", "sip:+12025550123@demo.example", "sip:+1@demo.example", target)
+            invite.set("Call-ID", "the-same")
+            invite.set("From", "<sip:+1@demo.example>;tag=same")
+            node.endpoint.send_request(invite, stage.inside, branch="z9hG4bKthe-same")
+            seen.append((await carrier.next("INVITE"))[1].via)
+            # The transactions are forgotten, as in a restart.
+            stage.proxy._inside._layer._server.clear()
+            carrier.endpoint._layer._server.clear()
+        assert (seen[0].branch, seen[0].sent_by) == (seen[1].branch, seen[1].sent_by)

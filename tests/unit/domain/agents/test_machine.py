@@ -203,3 +203,21 @@ def test_a_phone_that_cannot_be_reached_makes_not_ready_before_it_rings() -> Non
     session = after(reserve, NoAnswer("c1", "unreachable"))
     assert (session.state, session.reason) == (State.NOT_READY, "unreachable")
     assert after(reserve, NoAnswer("c9", "unreachable")).state is State.RESERVED
+
+
+def test_an_agent_who_could_not_be_reached_is_ready_when_the_phone_is_back() -> None:
+    happenings = (RESERVE, Ring("c1"), NoAnswer("c1", "unreachable"))
+    session = after(*happenings, DnBackInService("7001"), policy=Policy(auto_login=True))
+    assert session.available
+    for other in (
+        after(*happenings, DnBackInService("7001")),
+        after(*happenings, DnBackInService("7002"), policy=Policy(auto_login=True)),
+        after(RESERVE, Ring("c1"), NoAnswer("c1"), DnBackInService("7001"), policy=Policy(auto_login=True)),
+    ):
+        assert other.state is State.NOT_READY
+
+
+def test_a_failure_of_the_platform_while_ringing_leaves_the_agent_ready_at_the_same_place() -> None:
+    session = after(RESERVE, Ring("c1"), Release("c1"))
+    assert session.available
+    assert session.ready_since == after().ready_since

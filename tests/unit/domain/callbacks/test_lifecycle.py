@@ -22,6 +22,7 @@ from ringback.domain.callbacks import (
     Progress,
     Reason,
     RetryPolicy,
+    Stalled,
     StartAttempt,
     State,
     StopAttempt,
@@ -112,6 +113,54 @@ def test_a_number_that_is_not_in_service_is_not_dialled_again() -> None:
 def test_a_dial_that_failed_on_our_side_does_not_count() -> None:
     progress = through(*TALKING[:3], AttemptFailed(1, 4, DialResult.CREATE_CALL_ERROR))
     assert (progress.state, progress.dials) == (State.SCHEDULED, 0)
+
+
+def test_attempts_that_could_not_be_begun_are_repeated_with_a_growing_pause_until_the_time_to_live() -> None:
+    progress, now, pauses = booked(NOW, desired_at=None, ttl=200).progress, NOW, []
+    while progress.state is not State.COMPLETED:
+        attempt = progress.attempt
+        for event in (
+            AgentReserved(attempt, 1),
+            Dialling(attempt, 2),
+            AttemptFailed(attempt, 3, DialResult.CREATE_CALL_ERROR),
+        ):
+            outcome = advance(progress, event, RetryPolicy(1, 7.0), now)
+            assert isinstance(outcome, Accepted)
+            progress = outcome.progress
+        assert progress.dials == 0
+        if progress.due_at is not None:
+            pauses.append(progress.due_at - now)
+            now = progress.due_at
+            due = advance(progress, Due(), POLICY, now)
+            assert isinstance(due, Accepted)
+            progress = due.progress
+    assert pauses == [1, 2, 5, 10, 20, 30, 60, 60]
+    assert progress.reason is Reason.FAIL_TIMEOUT_TTL
+
+
+def test_an_attempt_that_stalls_before_the_dial_is_stopped_and_begun_again() -> None:
+    outcome = advance(through(AgentReserved(1, 1)), Stalled(1), POLICY, NOW)
+    assert isinstance(outcome, Accepted)
+    assert outcome.effects == (StopAttempt(1, Reason.FAIL_ERROR), StartAttempt(2))
+
+
+def test_an_attempt_that_stalls_after_the_dial_is_stopped_and_counts() -> None:
+    outcome = advance(through(*TALKING[:3]), Stalled(1), POLICY, NOW)
+    assert isinstance(outcome, Accepted)
+    assert outcome.effects == (StopAttempt(1, Reason.FAIL_ERROR),)
+    assert (outcome.progress.state, outcome.progress.due_at) == (State.SCHEDULED, NOW + 300)
+    assert outcome.progress.dials == 1
+
+
+def test_an_attempt_that_stalls_to_the_end_of_its_time_is_given_up() -> None:
+    for steps in (TALKING[:2], TALKING[:3]):
+        outcome = advance(through(*steps), Stalled(1), POLICY, NOW + 100_000)
+        assert isinstance(outcome, Accepted)
+        assert outcome.progress.reason is Reason.FAIL_TIMEOUT_TTL
+
+
+def test_an_attempt_that_is_over_does_not_stall() -> None:
+    assert advance(through(*TALKING[:2], AttemptLost(1)), Stalled(1), POLICY, NOW) == Ignored(proceed=False)
 
 
 def test_no_dial_follows_after_the_time_to_live() -> None:

@@ -27,6 +27,7 @@ from ringback.domain.callbacks import (
     Progress,
     Reason,
     RetryPolicy,
+    Stalled,
     StartAttempt,
     State,
     Waiting,
@@ -43,7 +44,7 @@ SIMPLE = (Waiting, AgentReserved, AgentLost, Dialling, Customer, Connected, Fini
 # Most steps lead on: an attempt that always dies at once shows nothing.
 KINDS = st.sampled_from([*SIMPLE * 6, *DialResult, Reason.FAIL_ERROR, Reason.AGENT_CONNECTED])
 # Cancel is rare for the same reason.
-OUTSIDE = st.sampled_from([*(Due,) * 8, *(Expire,) * 4, *(AttemptLost,) * 3, Cancel])
+OUTSIDE = st.sampled_from([*(Due,) * 8, *(Expire,) * 4, *(AttemptLost,) * 3, Stalled, Cancel])
 
 
 def write_back(kind: object, attempt: int, step: int) -> WriteBack:
@@ -117,7 +118,7 @@ class CallbackLife(RuleBasedStateMachine):
 
     @rule(what=OUTSIDE, attempt=st.integers(1, 4))
     def something_happens_outside(self, what: type[Event], attempt: int) -> None:
-        self._happens(AttemptLost(attempt) if what is AttemptLost else what())
+        self._happens(what(attempt) if what in (AttemptLost, Stalled) else what())
 
     @precondition(lambda self: self.progress.attempt > 0)
     @rule(kind=KINDS)

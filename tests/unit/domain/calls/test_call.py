@@ -197,8 +197,11 @@ class TestRouting:
             ((180, 486), "rejected"),
             ((486,), "busy"),
             ((480,), "unreachable"),
-            ((408,), "no_answer"),
-            ((503,), "unreachable"),
+            ((408,), "unreachable"),
+            ((180, 408), "no_answer"),
+            ((500,), "network"),
+            ((180, 503), "network"),
+            ((503,), "network"),
             ((488,), "unreachable"),
         ],
     )
@@ -211,6 +214,25 @@ class TestRouting:
             bench.do(i.Progress(agent, status) if status < 200 else i.Failed(agent, status))
         assert bench.event("EventError").reason == bench.event("EventReleased").reason == reason
         assert not bench.call.over
+
+    def test_an_agent_whose_ringing_was_lost_with_its_node_is_not_to_blame(self, bench) -> None:
+        bench.arrive().treat()
+        bench.do(i.Lost(bench.route()))
+        assert bench.event("EventReleased").reason == bench.event("EventError").reason == "network"
+
+    @pytest.mark.parametrize(("heard_again", "reason"), [(False, "network"), (True, "no_answer")])
+    def test_an_agent_who_could_not_be_heard_while_it_rang_is_not_to_blame(
+        self, bench, heard_again: bool, reason: str
+    ) -> None:
+        bench.arrive().treat()
+        agent = bench.route(timeout_s=15)
+        bench.do(i.Progress(agent, 180))
+        bench.do(i.Interrupted(agent))
+        if heard_again:
+            bench.do(i.Progress(agent, 180))
+        bench.pass_time(15)
+        assert bench.event("EventReleased").reason == reason
+        assert bench.sent(o.Cancel).leg == agent
 
     def test_after_a_failure_another_agent_may_be_tried(self, bench, describe: Describe) -> None:
         bench.arrive().treat()
@@ -555,10 +577,52 @@ class TestMakeCall:
     def test_a_customer_who_cannot_be_given_media_is_let_go(self, bench, describe: Describe) -> None:
         leg = self.dial(bench)
         bench.do(i.Answered(leg, describe("customer")))
+        for _ in range(5):
+            bench.do(i.Failed(bench.sent(o.Invite).leg, 503))
+            assert bench.names() == []
+            bench.pass_time(1)
         bench.do(i.Failed(bench.sent(o.Invite).leg, 503))
         refusal = bench.sent(o.Ack)
         assert (refusal.leg, "m=audio 0" in (refusal.sdp or "")) == (leg, True)
         assert bench.sent(o.Bye).leg == leg
+
+    def test_a_customer_who_has_answered_gets_media_when_it_is_back(self, bench, describe: Describe) -> None:
+        leg = self.dial(bench)
+        bench.do(i.Answered(leg, describe("customer")))
+        bench.do(i.Failed(bench.sent(o.Invite).leg, 503))
+        bench.pass_time(1)
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("media")))
+        ack = next(output for output in bench.last if isinstance(output, o.Ack) and output.leg == leg)
+        assert "c=IN IP4 media" in (ack.sdp or "")
+
+    def test_a_customer_whose_dial_was_lost_with_its_node_may_have_heard_it_ring(self, bench) -> None:
+        leg = self.dial(bench)
+        bench.do(i.Progress(leg, 180))
+        bench.do(i.Lost(leg))
+        error = bench.event("EventError")
+        assert (error.reference, error.reason, error.dial_result) == ("m1", "node_lost", "UNKNOWN")
+        assert bench.names()[-1] == "EventCallDeleted"
+
+    def test_a_customer_who_could_not_be_heard_may_have_answered(self, bench) -> None:
+        bench.do(i.Interrupted(self.dial(bench)))
+        bench.pass_time(25)
+        assert bench.event("EventError").dial_result == "UNKNOWN"
+
+    def test_a_customer_who_could_not_be_heard_has_time_to_be_heard_again(
+        self, bench, describe: Describe
+    ) -> None:
+        leg = self.dial(bench)
+        bench.now += 30
+        bench.do(i.Interrupted(leg))
+        bench.pass_time(9)
+        assert bench.names() == []
+        bench.do(i.Answered(leg, describe("customer")))
+        assert bench.event("EventEstablished").dial_result == "PERSON"
+
+    def test_a_dial_plan_that_is_away_is_no_result_of_a_dial(self, bench) -> None:
+        bench.do(i.RequestMakeCall("m1", "5000", "+15550009", "", 25.0))
+        bench.resolve(DestinationKind.REJECT, status=503)
+        assert bench.event("EventError").dial_result == "CREATE_CALL_ERROR"
 
     def test_from_a_dn_the_dn_is_called_first_and_hears_ringing(self, bench, describe: Describe) -> None:
         bench.do(i.RequestMakeCall("m1", "1001", "+15550009"))

@@ -135,6 +135,7 @@ class World:
             if end.incoming:
                 return [i.HungUp(leg)]
             answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
+            answers += [i.Failed(leg, 503), i.Lost(leg), i.Interrupted(leg)]
             return answers if end.cancelled else [i.Progress(leg, 180), *answers]
         words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
         if end.reinvited:
@@ -151,7 +152,7 @@ class World:
         match word:
             case i.Answered():
                 end.answered = True
-            case i.Failed() | i.HungUp():
+            case i.Failed() | i.Lost() | i.HungUp():
                 end.closed = True
             case i.ReofferAnswered() | i.ReofferFailed():
                 end.reinvited = False

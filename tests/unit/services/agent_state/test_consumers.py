@@ -17,6 +17,7 @@ from ringback.services.agent_state.consumers import CALL_EVENTS
         ("EventReleased", "remote_release", Release("00aa")),
         ("EventReleased", "no_answer", NoAnswer("00aa")),
         ("EventReleased", "unreachable", NoAnswer("00aa", "unreachable")),
+        ("EventReleased", "network", Release("00aa")),
         ("EventReleased", "rejected", Reject("00aa")),
         ("EventReleased", "busy", Reject("00aa", "busy")),
         ("EventAbandoned", "caller_gone", Release("00aa")),

@@ -78,3 +78,11 @@ def test_without_registrars_in_the_directory_the_configured_one_is_asked(directo
     assert directory.registrar_order(0.0) == [("registrar", Destination("tcp", "127.0.0.1", 5066))]
     directory.registrars = {"r": SipNode(node="r", sip_host="h", sip_port=7)}
     assert directory.registrar_order(0.0) == [("r", Destination("tcp", "h", 7))]
+
+
+def test_the_directory_is_read_often_while_no_node_or_no_media_is_known(directory: NodeDirectory) -> None:
+    assert directory.pause_s == 0.1
+    hold(directory, node("a"))
+    assert directory.pause_s == 0.1
+    directory.media = {"m": SipNode(node="m", sip_host="h", sip_port=1)}
+    assert directory.pause_s == 1.0

@@ -1,0 +1,24 @@
+"""The names of the INVITEs that a node sends: they follow from the call.
+
+So a node that takes a call over can go on with an INVITE that is under way, though it was never told of it:
+sent again under the same names it is a retransmission, and sip_proxy answers with what it has heard.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Call-ID, tag of the From, branch of the Via: nobody outside can guess them."""
+
+    call_id: str
+    tag: str
+    branch: str
+
+
+def names_of(secret: str, call_uuid: str, leg_id: str) -> Names:
+    """The names of the first INVITE of a leg."""
+    digest = hmac.new(secret.encode(), f"{call_uuid} {leg_id}".encode(), hashlib.sha256).hexdigest()
+    return Names(digest[:32], digest[32:44], f"z9hG4bK{digest[44:]}")
