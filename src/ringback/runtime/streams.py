@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from ringback.runtime.valkey import Commands, Valkey, ValkeyError, ValkeyUnavailable
+from ringback.runtime.valkey import Argument, Commands, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -45,9 +45,14 @@ Handler = Callable[[StreamEntry], Awaitable[None]]
 
 async def append(valkey: Commands, stream: str, event: msgspec.Struct | bytes, maxlen: int = MAXLEN) -> str:
     """Append one JSON event and return its id; the stream keeps about `maxlen` entries."""
-    data = event if isinstance(event, bytes) else msgspec.json.encode(event)
-    entry: bytes = await valkey.call("XADD", stream, "MAXLEN", "~", maxlen, "*", "e", data)
+    entry: bytes = await valkey.call(*append_command(stream, event, maxlen))
     return entry.decode()
+
+
+def append_command(stream: str, event: msgspec.Struct | bytes, maxlen: int = MAXLEN) -> tuple[Argument, ...]:
+    """The command that `append` sends."""
+    data = event if isinstance(event, bytes) else msgspec.json.encode(event)
+    return ("XADD", stream, "MAXLEN", "~", maxlen, "*", "e", data)
 
 
 async def append_fields(valkey: Commands, stream: str, fields: dict[str, str], maxlen: int = MAXLEN) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct, field
 
 from ringback.domain.calls.call import Call
@@ -63,6 +64,7 @@ class LiveCall:
         "legs",
         "lost",
         "outbox",
+        "stored",
         "taken_over",
         "tenant",
         "timer",
@@ -74,6 +76,8 @@ class LiveCall:
         self.tenant = call.data.tenant
         self.legs: dict[str, SipLeg] = {}
         self.outbox: list[Output] = []
+        self.stored = b""
+        """The snapshot as the store has it; empty when that is not known."""
         self.taken_over = False
         """Another node began it."""
         self.flushing = False
@@ -84,10 +88,10 @@ class LiveCall:
         self.timer: asyncio.TimerHandle | None = None
         self.audit: asyncio.TimerHandle | None = None
 
-    def snapshot(self, node: str) -> "Snapshot":
-        """What another node needs to go on."""
-        dialogs = {leg.id: leg.dialog.to_dict() for leg in self.legs.values() if leg.dialog is not None}
-        return Snapshot(node=node, call=self.call.data, dialogs=dialogs)
+    def encoded(self, node: str) -> bytes:
+        """What another node needs to go on: the JSON of a `Snapshot`."""
+        dialogs = {leg.id: leg.dialog for leg in self.legs.values() if leg.dialog is not None}
+        return msgspec.json.encode({"node": node, "call": self.call.data, "dialogs": dialogs})
 
 
 class Snapshot(Struct):
