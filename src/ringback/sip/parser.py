@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.message import CSeq, Message, Request, Response, parse_number
@@ -16,7 +17,7 @@ _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
 _PLAIN_ADDRESS = re.compile(
     r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
-    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[1-9]\d{0,3})?"
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
     r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
 ).fullmatch
 
@@ -77,33 +78,51 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
 
 
 def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+    try:
+        headers = [_known_line(line) if len(line) < _SHORT else _line(line) for line in lines[1:]]
+    except SipParseError:
+        return _read_broken_headers(lines)
+    names = {name for name, _ in headers}
+    if len(names) != len(headers):
+        for name in names & SINGLE:
+            if sum(name == other for other, _ in headers) > 1:
+                return headers, SipParseError(f"{name} more than once")
+    if not names.issuperset(MANDATORY):
+        missing = next(name for name in MANDATORY if name not in names)
+        return headers, SipParseError(f"missing {missing}")
+    return headers, None
+
+
+def _read_broken_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+    """What can be read of it, for the answer, and the first fault."""
     headers: list[tuple[str, str]] = []
-    seen: set[str] = set()
     problem: SipParseError | None = None
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon or "\n" in value or "\r" in value:
-            problem = problem or SipParseError("bad header line")
-            continue
-        spelled = KNOWN.get(name)
-        if spelled is None:
-            try:
-                spelled = canonical(name)
-            except ValueError:
-                problem = problem or SipParseError("bad header name")
-                continue
-        name = spelled
-        if name in seen:
-            if name in SINGLE:
-                problem = problem or SipParseError(f"{name} more than once")
-        else:
-            seen.add(name)
-        headers.append((name, value.strip(" \t")))
-    if problem is None:
-        for name in MANDATORY:
-            if name not in seen:
-                return headers, SipParseError(f"missing {name}")
+        try:
+            headers.append(_line(line))
+        except SipParseError as error:
+            problem = problem or error
     return headers, problem
+
+
+def _line(line: str) -> tuple[str, str]:
+    """Canonical name and value of a header line. Raises SipParseError."""
+    name, colon, value = line.partition(":")
+    if not colon or "\n" in value or "\r" in value:
+        raise SipParseError("bad header line")
+    spelled = KNOWN.get(name)
+    if spelled is None:
+        try:
+            spelled = canonical(name)
+        except ValueError:
+            raise SipParseError("bad header name") from None
+    return spelled, value.strip(" \t")
+
+
+# The lines of a call come again with each of its messages; only short ones are kept, so that a peer that
+# invents lines cannot fill the memory.
+_SHORT = 256
+_known_line = lru_cache(maxsize=8192)(_line)
 
 
 def _check(message: Request | Response) -> None:
@@ -111,11 +130,20 @@ def _check(message: Request | Response) -> None:
     cseq = message.cseq
     _ = message.via
     for name, value in message.headers:
-        if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
-            _check_address(name, value)
+        if name in _ADDRESSES:
+            if len(value) < _SHORT:
+                _known_address(name, value)
+            elif not _PLAIN_ADDRESS(value):
+                _check_address(name, value)
     _ = message.max_forwards
     if isinstance(message, Request):
         _check_request(message, cseq)
+
+
+@lru_cache(maxsize=8192)
+def _known_address(name: str, value: str) -> None:
+    if not _PLAIN_ADDRESS(value):
+        _check_address(name, value)
 
 
 def _check_request(request: Request, cseq: CSeq) -> None:

@@ -6,11 +6,17 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 from ringback.sip.errors import SipParseError
 
 Params = Mapping[str, str | None]
+
+# What has been read is remembered: the same addresses come with each message of a call. Only short texts are
+# kept, so that a peer that invents them cannot fill the memory.
+_SHORT = 256
+_REMEMBERED = 4096
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?").fullmatch
 _FORBIDDEN_IN_URI = re.compile(r'[\x00-\x20<>"\x7f]').search
@@ -109,6 +115,10 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Read one URI. Raises SipParseError (400)."""
+        return _known_sipuri(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> SipUri:
         if _FORBIDDEN_IN_URI(text):
             raise SipParseError("forbidden character in URI")
         scheme, colon, rest = text.partition(":")
@@ -236,6 +246,10 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read one name-addr or addr-spec with parameters. Raises SipParseError (400)."""
+        return _known_nameaddr(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> NameAddr:
         text = text.strip()
         display, position = "", 0
         if text.startswith('"'):
@@ -290,6 +304,10 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one Via value. Raises SipParseError (400)."""
+        return _known_via(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> Via:
         text = text.strip()
         match = _SENT_PROTOCOL.match(text)
         if match is None:
@@ -365,3 +383,8 @@ def split_commas(text: str) -> list[str]:
         position += 1
     values.append(text[start:].strip())
     return values
+
+
+_known_sipuri = lru_cache(_REMEMBERED)(SipUri._parse)
+_known_nameaddr = lru_cache(_REMEMBERED)(NameAddr._parse)
+_known_via = lru_cache(_REMEMBERED)(Via._parse)
