@@ -60,7 +60,8 @@ class Transaction:
         return self.machine.state
 
 
-@dataclass(frozen=True, slots=True)
+# Outputs are made for every message and soon forgotten: freezing them would cost more than the rest.
+@dataclass(slots=True)
 class Send:
     """Bytes for the peer of a transaction."""
 
@@ -69,14 +70,14 @@ class Send:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestReceived:
     """A new request with its server transaction."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AckReceived:
     """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
 
@@ -85,14 +86,14 @@ class AckReceived:
     transaction: Transaction | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cancelled:
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseReceived:
     """A response for the user; local ones (408 after timers B and F, 503) are marked."""
 
@@ -100,14 +101,14 @@ class ResponseReceived:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unacknowledged:
     """No ACK came to the final response within 64*T1."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
     """The transaction is gone."""
 
@@ -277,13 +278,13 @@ class TransactionLayer:
         self._outputs.append(AckReceived(request, peer, waiting))
 
     def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any) -> None:
-        known = self._server.get(_server_key(request, request.method))
+        key = _server_key(request, request.method)
+        known = self._server.get(key)
         if known is not None:
             self._step(known, Input.REQUEST, now)
             return
         kind = KINDS["server", request.method == "INVITE"]
         machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        key = _server_key(request, request.method)
         transaction = Transaction(request, machine, key, peer, is_client=False)
         transaction.to_tag = self._ids.tag()
         self._server[transaction.key] = transaction

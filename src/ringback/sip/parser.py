@@ -28,14 +28,15 @@ def parse_message(data: bytes) -> Request | Response:
     Bytes after the body are dropped, a body that is cut short is an error (18.3). Raises SipParseError with
     the status that a request deserves and, if its head could be read at all, with the message.
     """
-    data = data.lstrip(b"\r\n")
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
     head = (data if end < 0 else data[:end]).decode("utf-8", "surrogateescape")
     if "\r\n " in head or "\r\n\t" in head:
         head = _FOLD.sub(" ", head)
     lines = head.split("\r\n")
     message, problem = _start(lines[0])
-    headers, bad = _read_headers(lines)
+    headers, bad, plain = _read_headers(lines)
     message.headers = headers
     problem = problem or bad
     if end < 0:
@@ -44,7 +45,7 @@ def parse_message(data: bytes) -> Request | Response:
         message.body = data[end + 4 :]
     try:
         if problem is None:
-            _check(message)
+            _check(message, plain)
         _cut_body(message)
     except SipParseError as error:
         problem = problem or error
@@ -77,20 +78,26 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
     return Request(method, "sip:invalid.invalid"), SipParseError("bad request line")
 
 
-def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None, bool]:
+    """The headers, the first fault, and whether all addresses have been looked at and are good."""
     try:
-        headers = [_known_line(line) if len(line) < _SHORT else _line(line) for line in lines[1:]]
+        headers = [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines[1:]]
     except SipParseError:
-        return _read_broken_headers(lines)
+        headers, problem = _read_broken_headers(lines)
+        return headers, problem or _misses(headers), False
+    return headers, _misses(headers), True
+
+
+def _misses(headers: list[tuple[str, str]]) -> SipParseError | None:
     names = {name for name, _ in headers}
     if len(names) != len(headers):
         for name in names & SINGLE:
             if sum(name == other for other, _ in headers) > 1:
-                return headers, SipParseError(f"{name} more than once")
+                return SipParseError(f"{name} more than once")
     if not names.issuperset(MANDATORY):
         missing = next(name for name in MANDATORY if name not in names)
-        return headers, SipParseError(f"missing {missing}")
-    return headers, None
+        return SipParseError(f"missing {missing}")
+    return None
 
 
 def _read_broken_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
@@ -122,28 +129,31 @@ def _line(line: str) -> tuple[str, str]:
 # The lines of a call come again with each of its messages; only short ones are kept, so that a peer that
 # invents lines cannot fill the memory.
 _SHORT = 256
-_known_line = lru_cache(maxsize=8192)(_line)
 
 
-def _check(message: Request | Response) -> None:
+def _good_line(line: str) -> tuple[str, str]:
+    """A header line whose address, if it is one, can be read."""
+    pair = _line(line)
+    name, value = pair
+    if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+        _check_address(name, value)
+    return pair
+
+
+_known_line = lru_cache(maxsize=8192)(_good_line)
+
+
+def _check(message: Request | Response, plain: bool) -> None:
     """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
     cseq = message.cseq
     _ = message.via
-    for name, value in message.headers:
-        if name in _ADDRESSES:
-            if len(value) < _SHORT:
-                _known_address(name, value)
-            elif not _PLAIN_ADDRESS(value):
+    if not plain:
+        for name, value in message.headers:
+            if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
                 _check_address(name, value)
     _ = message.max_forwards
     if isinstance(message, Request):
         _check_request(message, cseq)
-
-
-@lru_cache(maxsize=8192)
-def _known_address(name: str, value: str) -> None:
-    if not _PLAIN_ADDRESS(value):
-        _check_address(name, value)
 
 
 def _check_request(request: Request, cseq: CSeq) -> None:

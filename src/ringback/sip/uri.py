@@ -26,6 +26,11 @@ _PARAM = re.compile(
     r'\s*;\s*([^\s;=,"<>]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]+\]|[^\s;,"<>]*))?\s*', re.DOTALL
 )
 _NEEDS_CARE = re.compile(r'[\s",<>]').search
+# Most are like this; all others are read with care.
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
+    r'((?:;[^\s;=,"<>]+(?:=[^\s;,"<>]*)?)*)'
+).fullmatch
 _SENT_PROTOCOL = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([^\s/;,]+)\s+", re.IGNORECASE)
 
 
@@ -308,6 +313,10 @@ class Via:
 
     @classmethod
     def _parse(cls, text: str) -> Via:
+        plain = _PLAIN_VIA(text)
+        if plain is not None:
+            transport, host, port, params = plain.groups()
+            return cls(transport, host, int(port) if port else None, parse_params(params))
         text = text.strip()
         match = _SENT_PROTOCOL.match(text)
         if match is None:

@@ -53,6 +53,7 @@ class Driver:
         """Set by the SIP side: the call is over."""
         self.opened: Callable[[LiveCall], None] = lambda live: None
         """Set by the audit: a call is in this node's care."""
+        self._running: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -78,7 +79,7 @@ class Driver:
         live.changed = True
         if not live.flushing:
             live.flushing = True
-            asyncio.get_running_loop().call_soon(self._flush, live)
+            self._loop().call_soon(self._flush, live)
         self._arm(live)
 
     def abandon(self, live: LiveCall) -> None:
@@ -178,7 +179,12 @@ class Driver:
         due = live.call.next_timer()
         if due is not None:
             delay = max(0.0, due - self._ctx.now())
-            live.timer = asyncio.get_running_loop().call_later(delay, self._due, live)
+            live.timer = self._loop().call_later(delay, self._due, live)
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._running is None:
+            self._running = asyncio.get_running_loop()
+        return self._running
 
     def _due(self, live: LiveCall) -> None:
         self.feed(live, i.TimersDue())
