@@ -305,8 +305,10 @@ class SipEndpoint:
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)
-            case core.Ended():
-                pass
+            case core.Ended(transaction):
+                user, transaction.user = transaction.user, None
+                if user is not None:
+                    user.release()
 
     def _hand_over(self, server: ServerTransaction) -> None:
         try:

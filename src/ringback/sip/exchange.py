@@ -87,6 +87,10 @@ class ClientTransaction:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def release(self) -> None:
+        """The transaction is gone: let go of its user, so that both can be freed without the collector."""
+        self.on_response = None
+
     async def _changed(self) -> None:
         if self._wake is None or self._wake.done():
             self._wake = asyncio.get_running_loop().create_future()
@@ -168,6 +172,10 @@ class ServerTransaction:
         self.cancelled = True
         if self.on_cancel is not None:
             self.on_cancel()
+
+    def release(self) -> None:
+        """The transaction is gone: let go of its user, so that both can be freed without the collector."""
+        self.on_cancel = self.on_unacknowledged = None
 
     def ack_received(self, ack: Request | None) -> None:
         """The endpoint tells of the ACK to a 2xx, or with None that it did not come."""
