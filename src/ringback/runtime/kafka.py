@@ -118,7 +118,7 @@ class Kafka:
             await self._deliver(valkey, parse_entries(OUTBOX, rows))
 
     async def _relay_new(self, valkey: Valkey) -> None:
-        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 1000)
+        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 5000)
         while True:
             reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
             for _, rows in reply or ():

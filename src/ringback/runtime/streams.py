@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAXLEN = 100_000
-_BLOCK_MS = 1000
+_BLOCK_MS = 5000
 _BATCH = 100
 _RETRY_S = 0.2
 
@@ -99,15 +99,17 @@ class StreamConsumer:
 
     def start(self) -> None:
         """Begin to read; runs until the service stops."""
-        self._ctx.spawn(self._run(self._read_own_then_new), f"consume-{self._group}")
-        self._ctx.spawn(self._run(self._claim_loop), f"claim-{self._group}")
+        self._ctx.spawn(self._read(), f"consume-{self._group}")
+        self._ctx.spawn(self._run(self._claim_loop, self._ctx.valkey), f"claim-{self._group}")
 
-    async def _run(self, loop: Callable[[Valkey], Awaitable[None]]) -> None:
-        blocking = await self._dedicated()
+    async def _read(self) -> None:
+        await self._run(self._read_own_then_new, await self._dedicated())
+
+    async def _run(self, loop: Callable[[Valkey], Awaitable[None]], valkey: Valkey) -> None:
         while True:
             try:
-                await self._create_groups(blocking)
-                await loop(blocking)
+                await self._create_groups(valkey)
+                await loop(valkey)
             except (ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("stream_wait", group=self._group, error=str(error))
                 await asyncio.sleep(_RETRY_S)

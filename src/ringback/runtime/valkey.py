@@ -293,12 +293,14 @@ class Valkey:
 
     async def _watch(self) -> None:
         """Return when the connection is lost; drop it when the oldest command has had no reply."""
+        if self._blocking:
+            await self._lost.wait()
         while not self._lost.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._lost.wait()
             wire = self._wire
-            if wire and not self._blocking and wire.stalled(asyncio.get_running_loop().time()):
+            if wire and wire.stalled(asyncio.get_running_loop().time()):
                 wire.abort()
 
 
