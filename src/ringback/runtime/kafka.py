@@ -24,7 +24,7 @@ OUTBOX = "ringback:outbox:kafka"
 _GROUP = "relay"
 _LIMIT = 1_000_000
 _CLAIM_IDLE_MS = 10_000
-_GATHER_S = 0.1
+_GATHER_S = 0.25
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
 
 
