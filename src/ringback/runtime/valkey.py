@@ -131,6 +131,8 @@ class _Wire(asyncio.Protocol):
         if self._transport is None:
             raise ValkeyUnavailable("not connected to Valkey")
         future: asyncio.Future[list[Any]] = self._loop.create_future()
+        if not commands:
+            future.set_result([])
         batch = _Batch(future, len(commands))
         for command in commands:
             self._put(command, batch)
