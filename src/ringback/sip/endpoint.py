@@ -268,7 +268,7 @@ class SipEndpoint:
             via = via.with_params(received=source.host)
         else:
             return _reply_source(via, source)
-        request.replace_first("Via", via)
+        request.replace_via(via)
         return _reply_source(via, source)
 
     # Turning outputs into effects

@@ -144,6 +144,11 @@ class Message:
         self.headers[place : place + 1] = [*lines, (name, ", ".join(rest))] if rest else lines
         self._forget(name)
 
+    def replace_via(self, via: Via) -> None:
+        """Replace the top Via; it is not parsed again."""
+        self.replace_first("Via", via)
+        self._cache["Via"] = via
+
     def _place(self, name: str) -> int:
         """Where the first line of a header is, by its canonical name; -1 if it is not there."""
         for place, pair in enumerate(self.headers):
