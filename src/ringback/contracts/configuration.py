@@ -141,11 +141,13 @@ class ConfigClient:
 
     def tenants_at_hand(self) -> list[Tenant] | None:
         """What `tenants` would say without asking; None where it would have to ask."""
-        return self._at_hand("/tenants")
+        found: list[Tenant] | None = self._at_hand("/tenants")
+        return found
 
     def dns_at_hand(self, tenant: str) -> list[DN] | None:
         """What `dns` would say without asking; None where it would have to ask."""
-        return self._at_hand(f"/tenants/{_part(tenant)}/dns")
+        found: list[DN] | None = self._at_hand(f"/tenants/{_part(tenant)}/dns")
+        return found
 
     def _at_hand(self, path: str) -> Any:
         known = self._cache.get(path)
