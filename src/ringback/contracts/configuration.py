@@ -139,6 +139,20 @@ class ConfigClient:
             if path.startswith(prefix):
                 self._cache[path] = (0.0, etag, value)
 
+    def tenants_at_hand(self) -> list[Tenant] | None:
+        """What `tenants` would say without asking; None where it would have to ask."""
+        found: list[Tenant] | None = self._at_hand("/tenants")
+        return found
+
+    def dns_at_hand(self, tenant: str) -> list[DN] | None:
+        """What `dns` would say without asking; None where it would have to ask."""
+        found: list[DN] | None = self._at_hand(f"/tenants/{_part(tenant)}/dns")
+        return found
+
+    def _at_hand(self, path: str) -> Any:
+        known = self._cache.get(path)
+        return known[2] if known is not None and self._ctx.monotonic() < known[0] else None
+
     async def _read(self, path: str, kind: type[T]) -> T | None:
         known = self._cache.get(path)
         now = self._ctx.monotonic()

@@ -79,7 +79,9 @@ class Process:
         """The shared HTTP client session of this process."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=15.0)
-            self._session = aiohttp.ClientSession(connector=connector)
+            # Services talk to each other: cookies would be looked up for every request and never be there.
+            cookies = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies)
         return self._session
 
     async def _guard(self, coro: Coroutine[Any, Any, None], name: str) -> None:

@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from collections import defaultdict
+from collections.abc import Iterator
 
-from ringback.runtime.valkey import Valkey
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from ringback.runtime.valkey import Argument, Script, Valkey
 
 KEY = "ringback:connections"
+_ADD = Script("for n = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[n], ARGV[n + 1]) end")
 
 
-class ConnectionCounters:
+class ConnectionCounters(Collector):
     """Counts of one process; flushed to Valkey so that one reader sees the whole platform."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._metric = Counter(
-            "ringback_connection_messages",
-            "Messages carried by a connection of the platform",
-            ("connection", "direction"),
-            registry=self.registry,
-        )
-        self._bound: dict[tuple[str, str], Counter] = {}
-        self._unflushed: dict[str, int] = {}
+        self._sent: defaultdict[str, int] = defaultdict(int)
+        self._received: defaultdict[str, int] = defaultdict(int)
+        self._flushed: dict[str, int] = {}
+        self.registry.register(self)
 
     def count(self, connection: str, *, sent: int = 0, received: int = 0) -> None:
         """Add to one row; an unknown id is counted too, so that a slip is seen."""
         if sent:
-            self._add(connection, "sent", sent)
+            self._sent[connection] += sent
         if received:
-            self._add(connection, "received", received)
-
-    def _add(self, connection: str, direction: str, n: int) -> None:
-        key = (connection, direction)
-        bound = self._bound.get(key)
-        if bound is None:
-            bound = self._bound[key] = self._metric.labels(connection, direction)
-        bound.inc(n)
-        field = f"{connection}:{direction}"
-        self._unflushed[field] = self._unflushed.get(field, 0) + n
+            self._received[connection] += received
 
     async def flush(self, valkey: Valkey) -> None:
-        """Add what was counted since the last flush to the platform's totals."""
-        for field, n in list(self._unflushed.items()):
-            await valkey.call("HINCRBY", KEY, field, n)
-            self._unflushed[field] -= n
-            if not self._unflushed[field]:
-                del self._unflushed[field]
+        """Add what was counted since the last flush to the platform's totals, in one command."""
+        totals = {f"{row}:{direction}": n for row, direction, n in self._rows()}
+        new = {field: n - self._flushed.get(field, 0) for field, n in totals.items()}
+        arguments: list[Argument] = [part for field, n in new.items() if n for part in (field, n)]
+        if arguments:
+            await valkey.script(_ADD, [KEY], arguments)
+            self._flushed = totals
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """prometheus_client: the counters since the process began."""
+        metric = CounterMetricFamily(
+            "ringback_connection_messages",
+            "Messages carried by a connection of the platform",
+            labels=("connection", "direction"),
+        )
+        for row, direction, n in self._rows():
+            metric.add_metric((row, direction), n)
+        yield metric
+
+    def _rows(self) -> Iterator[tuple[str, str, int]]:
+        for direction, counts in (("sent", self._sent), ("received", self._received)):
+            for row, n in counts.items():
+                yield row, direction, n
 
 
 async def read_totals(valkey: Valkey) -> dict[str, int]:

@@ -60,6 +60,11 @@ class HttpClient:
         self._base = base_url or ctx.url(service, listener)
         self._connection = connection
         self._ours = base_url is None  # the secret goes to nobody else
+        self._headers = dict(_JSON)
+        if self._ours:
+            self._headers[CLUSTER_HEADER] = ctx.common.cluster_secret
+            if connection:
+                self._headers[CONNECTION_HEADER] = connection
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     @overload
@@ -89,11 +94,7 @@ class HttpClient:
     ) -> HttpReply:
         """Send one request; HttpFailure from status 400 on, HttpUnavailable without an answer."""
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        sent = {**_JSON, **(headers or {})}
-        if self._ours:
-            sent[CLUSTER_HEADER] = self._ctx.common.cluster_secret
-        if self._ours and self._connection:
-            sent[CONNECTION_HEADER] = self._connection
+        sent = {**self._headers, **headers} if headers else self._headers
         for last in (False, True) if retry else (True,):
             try:
                 return await self._once(method, path, data, sent)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.runtime.streams import StreamEntry, parse_entries
-from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
+from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Process
@@ -24,6 +24,8 @@ OUTBOX = "ringback:outbox:kafka"
 _GROUP = "relay"
 _LIMIT = 1_000_000
 _CLAIM_IDLE_MS = 10_000
+_GATHER_S = 0.25
+"""A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,39 @@ class Kafka:
         """Store one event for `topic`; ValkeyUnavailable when that is not possible."""
         if not self.enabled:
             return
-        value = event if isinstance(event, bytes) else msgspec.json.encode(event)
-        fields = ("topic", topic, "key", key, "value", value, "connection", connection)
-        await self._process.valkey.call("XADD", OUTBOX, "MAXLEN", "~", _LIMIT, "*", *fields)
+        await self._process.valkey.call(*_entry(topic, key, event, connection))
+
+    def report(
+        self,
+        topic: str,
+        key: str,
+        event: msgspec.Struct | bytes,
+        *,
+        connection: str,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Store one event for `topic` without waiting; `failed` is told when that was not possible."""
+        if not self.enabled:
+            return
+        entry = _entry(topic, key, event, connection)
+
+        def stored(done: asyncio.Future[list[Any]]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                failed(error)
+
+        try:
+            self._process.valkey.post([entry]).add_done_callback(stored)
+        except ValkeyUnavailable:
+            self._process.spawn(self._report_late(entry, failed), "kafka-report")
+
+    async def _report_late(
+        self, entry: tuple[Argument, ...], failed: Callable[[BaseException], None]
+    ) -> None:
+        try:
+            await self._process.valkey.call(*entry)
+        except (ValkeyUnavailable, ValkeyError) as error:
+            failed(error)
 
     async def _relay(self) -> None:
         valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")
@@ -86,12 +118,14 @@ class Kafka:
             await self._deliver(valkey, parse_entries(OUTBOX, rows))
 
     async def _relay_new(self, valkey: Valkey) -> None:
-        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 1000)
+        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 5000)
         while True:
             reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
             for _, rows in reply or ():
                 await self._deliver(valkey, parse_entries(OUTBOX, rows))
-            if not reply:
+            if reply:
+                await asyncio.sleep(_GATHER_S)
+            else:
                 claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", 500)
                 claimed = await valkey.call(*claim)
                 await self._deliver(valkey, parse_entries(OUTBOX, claimed[1]))
@@ -106,11 +140,17 @@ class Kafka:
                     self._process.connections.count(entry.fields["connection"].decode(), sent=1)
             done = [entry.id for entry in waiting if entry not in failed]
             if done:
-                await valkey.call("XACK", OUTBOX, _GROUP, *done)
-                await valkey.call("XDEL", OUTBOX, *done)
+                acknowledged = valkey.call("XACK", OUTBOX, _GROUP, *done)
+                await asyncio.gather(acknowledged, valkey.call("XDEL", OUTBOX, *done))
             waiting = failed
             if waiting:
                 await asyncio.sleep(1.0)
+
+
+def _entry(topic: str, key: str, event: msgspec.Struct | bytes, connection: str) -> tuple[Argument, ...]:
+    value = event if isinstance(event, bytes) else msgspec.json.encode(event)
+    fields = ("topic", topic, "key", key, "value", value, "connection", connection)
+    return ("XADD", OUTBOX, "MAXLEN", "~", _LIMIT, "*", *fields)
 
 
 async def _create_group(valkey: Valkey) -> None:

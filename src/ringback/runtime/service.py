@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -14,9 +15,13 @@ import msgspec
 from ringback.runtime.context import Context, Process
 from ringback.runtime.logs import configure_logs
 from ringback.runtime.settings import CommonSettings, ServiceSettings, load_settings
+from ringback.runtime.valkey import Argument
 
 HEARTBEATS = "ringback:services"
 _HEARTBEAT_S = 2.0
+# Calls and transactions live for seconds to minutes: with the interpreter's defaults the collector walks
+# through all of them again and again and finds nothing.
+_GC_THRESHOLDS = (20_000, 20, 20)
 
 
 class Service:
@@ -140,10 +145,12 @@ class ServiceHost:
             if needs_postgres:
                 self._postgres_alive = await self.process.postgres.alive()
             try:
-                for service in self.services.values():
-                    beat = self._heartbeat(service)
-                    field = f"{beat.name}@{beat.node}"
-                    await self.process.valkey.call("HSET", HEARTBEATS, field, msgspec.json.encode(beat))
+                beats = [self._heartbeat(service) for service in self.services.values()]
+                fields: list[Argument] = []
+                for beat in beats:
+                    fields += (f"{beat.name}@{beat.node}", msgspec.json.encode(beat))
+                if fields:
+                    await self.process.valkey.call("HSET", HEARTBEATS, *fields)
             except Exception as error:
                 self.process.log.debug("heartbeat_failed", error=repr(error))
             await asyncio.sleep(_HEARTBEAT_S)
@@ -178,12 +185,20 @@ async def run_services(
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
         await host.start()
+        _settle_memory()
         if on_ready is not None:
             on_ready()
         await signals.get()
         await _drain_or_second_signal(host, common.drain_s, signals)
     finally:
         await host.stop()
+
+
+def _settle_memory() -> None:
+    """What has been loaded by now stays for ever: the collector need not look at it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 async def _drain_or_second_signal(host: ServiceHost, limit_s: float, signals: asyncio.Queue[int]) -> None:

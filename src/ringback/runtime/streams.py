@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from ringback.runtime.valkey import Commands, Valkey, ValkeyError, ValkeyUnavailable
+from ringback.runtime.valkey import Argument, Commands, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 T = TypeVar("T")
 MAXLEN = 100_000
-_BLOCK_MS = 1000
+_BLOCK_MS = 5000
 _BATCH = 100
 _RETRY_S = 0.2
 
@@ -45,9 +45,14 @@ Handler = Callable[[StreamEntry], Awaitable[None]]
 
 async def append(valkey: Commands, stream: str, event: msgspec.Struct | bytes, maxlen: int = MAXLEN) -> str:
     """Append one JSON event and return its id; the stream keeps about `maxlen` entries."""
-    data = event if isinstance(event, bytes) else msgspec.json.encode(event)
-    entry: bytes = await valkey.call("XADD", stream, "MAXLEN", "~", maxlen, "*", "e", data)
+    entry: bytes = await valkey.call(*append_command(stream, event, maxlen))
     return entry.decode()
+
+
+def append_command(stream: str, event: msgspec.Struct | bytes, maxlen: int = MAXLEN) -> tuple[Argument, ...]:
+    """The command that `append` sends."""
+    data = event if isinstance(event, bytes) else msgspec.json.encode(event)
+    return ("XADD", stream, "MAXLEN", "~", maxlen, "*", "e", data)
 
 
 async def append_fields(valkey: Commands, stream: str, fields: dict[str, str], maxlen: int = MAXLEN) -> str:
@@ -94,15 +99,17 @@ class StreamConsumer:
 
     def start(self) -> None:
         """Begin to read; runs until the service stops."""
-        self._ctx.spawn(self._run(self._read_own_then_new), f"consume-{self._group}")
-        self._ctx.spawn(self._run(self._claim_loop), f"claim-{self._group}")
+        self._ctx.spawn(self._read(), f"consume-{self._group}")
+        self._ctx.spawn(self._run(self._claim_loop, self._ctx.valkey), f"claim-{self._group}")
 
-    async def _run(self, loop: Callable[[Valkey], Awaitable[None]]) -> None:
-        blocking = await self._dedicated()
+    async def _read(self) -> None:
+        await self._run(self._read_own_then_new, await self._dedicated())
+
+    async def _run(self, loop: Callable[[Valkey], Awaitable[None]], valkey: Valkey) -> None:
         while True:
             try:
-                await self._create_groups(blocking)
-                await loop(blocking)
+                await self._create_groups(valkey)
+                await loop(valkey)
             except (ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("stream_wait", group=self._group, error=str(error))
                 await asyncio.sleep(_RETRY_S)

@@ -52,12 +52,44 @@ class Commands(Protocol):
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
 
 
+class _Batch:
+    """Commands that leave together; the future is done when the last reply is there."""
+
+    __slots__ = ("_error", "_left", "_replies", "future")
+
+    def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
+        self.future = future
+        self._left = size
+        self._replies: list[Any] = []
+        self._error: ValkeyError | None = None
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def set_result(self, reply: Any) -> None:
+        self._replies.append(reply)
+        self._left -= 1
+        if self._left:
+            return
+        if self._error is not None:
+            self.future.set_exception(self._error)
+        else:
+            self.future.set_result(self._replies)
+
+    def set_exception(self, error: Exception) -> None:
+        if isinstance(error, ValkeyError):
+            self._error = self._error or error
+            self.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+
 class _Wire(asyncio.Protocol):
     """One socket: commands out in batches, replies in order."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
         self._reader = hiredis.Reader()
-        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Any] | _Batch, float]] = deque()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._on_lost = on_lost
@@ -92,11 +124,25 @@ class _Wire(asyncio.Protocol):
         if self._transport is None:
             raise ValkeyUnavailable("not connected to Valkey")
         future: asyncio.Future[Any] = self._loop.create_future()
+        self._put(command, future)
+        return future
+
+    def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
+        if self._transport is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        if not commands:
+            future.set_result([])
+        batch = _Batch(future, len(commands))
+        for command in commands:
+            self._put(command, batch)
+        return future
+
+    def _put(self, command: tuple[Argument, ...], waiter: asyncio.Future[Any] | _Batch) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]
-        self._waiting.append((future, self._loop.time()))
-        return future
+        self._waiting.append((waiter, self._loop.time()))
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -157,6 +203,17 @@ class Valkey:
         if wire is None or not wire.connected:
             wire = await self._wait_for_wire()
         return await wire.send(command)
+
+    def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
+        """Send commands in order, now, and return the future of their replies.
+
+        For paths where a coroutine for each command would cost more than the command. The future raises the
+        first ValkeyError after all commands were carried out. Raises ValkeyUnavailable at once when there is
+        no connection.
+        """
+        if self._wire is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        return self._wire.send_all(commands)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script atomically and return its result."""
@@ -238,12 +295,14 @@ class Valkey:
 
     async def _watch(self) -> None:
         """Return when the connection is lost; drop it when the oldest command has had no reply."""
+        if self._blocking:
+            await self._lost.wait()
         while not self._lost.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._lost.wait()
             wire = self._wire
-            if wire and not self._blocking and wire.stalled(asyncio.get_running_loop().time()):
+            if wire and wire.stalled(asyncio.get_running_loop().time()):
                 wire.abort()
 
 

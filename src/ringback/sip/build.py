@@ -28,7 +28,7 @@ def response_to(
     copied = _COPIED_IN_DIALOG if 100 < status < 300 else _COPIED
     response.headers = [pair for pair in request.headers if pair[0] in copied]
     if to_tag is not None and status > 100 and request.to_tag is None:
-        response.set("To", request.to.with_tag(to_tag))
+        response.set("To", f"{request.get('To')};tag={to_tag}")
     for name, value in headers:
         response.add(name, value)
     if body:

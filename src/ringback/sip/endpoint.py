@@ -23,6 +23,7 @@ from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via
 
+_FILLERS = (b"", b"\r", b"\n", b"\x00")
 _log = logging.getLogger(__name__)
 
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
@@ -72,6 +73,7 @@ class SipEndpoint:
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
         """Told of a TCP connection that is gone: an INVITE that has been taken on it may be sent again."""
@@ -236,7 +238,7 @@ class SipEndpoint:
             self.on_connection_lost(connection.remote)
 
     def _received(self, data: bytes, source: Source) -> None:
-        if data.strip(b"\r\n\x00") == b"":
+        if data[:1] in _FILLERS and data.strip(b"\r\n\x00") == b"":
             # RFC 5626 keep-alive over UDP, or an empty datagram that opens a NAT binding.
             return
         self.counters.received += 1
@@ -280,7 +282,7 @@ class SipEndpoint:
             via = via.with_params(received=source.host)
         else:
             return _reply_source(via, source)
-        request.replace_first("Via", via)
+        request.replace_via(via)
         return _reply_source(via, source)
 
     # Turning outputs into effects
@@ -288,21 +290,19 @@ class SipEndpoint:
     def _run(self) -> None:
         while outputs := self._layer.take_outputs():
             for output in outputs:
-                self._handle_safely(output)
+                # A callback that fails must not cost the other messages of this turn.
+                try:
+                    self._handle(output)
+                except Exception:
+                    _log.exception("a callback failed on %s", type(output).__name__)
         self._arm()
 
-    def _handle_safely(self, output: core.Output) -> None:
-        # A callback that fails must not cost the other messages of this turn.
-        try:
-            self._handle(output)
-        except Exception:
-            _log.exception("a callback failed on %s", type(output).__name__)
-
     def _handle(self, output: core.Output) -> None:
+        if type(output) is core.Send:
+            self.counters.repeated += output.repeated
+            self._send(output.data, output.transaction.peer, partial(self._failed, output.transaction))
+            return
         match output:
-            case core.Send(transaction, data, repeated):
-                self.counters.repeated += repeated
-                self._send(data, transaction.peer, partial(self._failed, transaction))
             case core.RequestReceived(transaction):
                 server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
                 transaction.user = server
@@ -319,8 +319,10 @@ class SipEndpoint:
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)
-            case core.Ended():
-                pass
+            case core.Ended(transaction):
+                user, transaction.user = transaction.user, None
+                if user is not None:
+                    user.release()
 
     def _hand_over(self, server: ServerTransaction) -> None:
         try:
@@ -354,9 +356,14 @@ class SipEndpoint:
 
     # Time
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+    def _now(self) -> float:
+        return self._running().time()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The loop; asking asyncio for it is a system call in Python 3.11."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def _arm(self) -> None:
         due = self._layer.next_timer()
@@ -367,7 +374,7 @@ class SipEndpoint:
                 return
             self._timer.cancel()
         self._timer_due = due
-        self._timer = asyncio.get_running_loop().call_at(due, self._timer_fired)
+        self._timer = self._running().call_at(due, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None

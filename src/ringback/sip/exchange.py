@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ class ClientTransaction:
         self.destination = destination
         self.on_response = on_response
         self.core: Transaction | None = None
-        self._unread: deque[Response] = deque()
+        self._unread: list[Response] = []
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
         self._ack: tuple[str | None, Request, Destination] | None = None
@@ -67,7 +66,7 @@ class ClientTransaction:
     async def __aiter__(self) -> AsyncIterator[Response]:
         while True:
             while self._unread:
-                response = self._unread.popleft()
+                response = self._unread.pop(0)
                 yield response
                 if not response.is_provisional:
                     return
@@ -79,13 +78,18 @@ class ClientTransaction:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
             return
         if self._final is None:
-            self._unread.append(response)
+            if self.on_response is None:
+                self._unread.append(response)
             if not response.is_provisional:
                 self._final = response
         if self.on_response is not None:
             self.on_response(response)
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+    def release(self) -> None:
+        """The transaction is gone: let go of its user, so that both can be freed without the collector."""
+        self.on_response = None
 
     async def _changed(self) -> None:
         if self._wake is None or self._wake.done():
@@ -168,6 +172,10 @@ class ServerTransaction:
         self.cancelled = True
         if self.on_cancel is not None:
             self.on_cancel()
+
+    def release(self) -> None:
+        """The transaction is gone: let go of its user, so that both can be freed without the collector."""
+        self.on_cancel = self.on_unacknowledged = None
 
     def ack_received(self, ack: Request | None) -> None:
         """The endpoint tells of the ACK to a 2xx, or with None that it did not come."""

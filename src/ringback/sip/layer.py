@@ -7,6 +7,7 @@ send (an address, a connection); the layer only carries it.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,12 @@ from ringback.sip.message import Message, Request, Response
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
 
 Key = tuple[str, ...]
+
+
+# Timers that send something keep their time. The others, seconds long, end together a moment later: one
+# turn of the loop then forgets what a quarter of a second has left.
+_PRECISE = frozenset({Input.TIMER_A, Input.TIMER_E, Input.TIMER_G, Input.TIMER_2XX, Input.TIMER_100})
+_LONG_PER_S = 4
 
 
 class Transaction:
@@ -60,7 +67,8 @@ class Transaction:
         return self.machine.state
 
 
-@dataclass(frozen=True, slots=True)
+# Outputs are made for every message and soon forgotten: freezing them would cost more than the rest.
+@dataclass(slots=True)
 class Send:
     """Bytes for the peer of a transaction."""
 
@@ -69,14 +77,14 @@ class Send:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestReceived:
     """A new request with its server transaction."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AckReceived:
     """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
 
@@ -85,14 +93,14 @@ class AckReceived:
     transaction: Transaction | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cancelled:
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseReceived:
     """A response for the user; local ones (408 after timers B and F, 503) are marked."""
 
@@ -100,14 +108,14 @@ class ResponseReceived:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unacknowledged:
     """No ACK came to the final response within 64*T1."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
     """The transaction is gone."""
 
@@ -153,7 +161,7 @@ class TransactionLayer:
         self._client: dict[Key, Transaction] = {}
         self._server: dict[Key, Transaction] = {}
         self._accepted: dict[Key, Transaction] = {}
-        self._heap: list[tuple[float, int, Transaction, Input]] = []
+        self._heap: list[tuple[float, int, Transaction, Input, float]] = []
         self._order = 0
         self._outputs: list[Output] = []
         self.stray = 0
@@ -171,14 +179,14 @@ class TransactionLayer:
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""
         heap = self._heap
-        while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][0]:
+        while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][4]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
         while (due := self.next_timer()) is not None and due <= now:
-            _, _, transaction, timer = heapq.heappop(self._heap)
+            _, _, transaction, timer, _ = heapq.heappop(self._heap)
             transaction.machine.timers.pop(timer, None)
             self._step(transaction, timer, now)
 
@@ -277,7 +285,8 @@ class TransactionLayer:
         self._outputs.append(AckReceived(request, peer, waiting))
 
     def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any) -> None:
-        known = self._server.get(_server_key(request, request.method))
+        key = _server_key(request, request.method)
+        known = self._server.get(key)
         if known is not None:
             if reliable:
                 # A client whose connection broke asks again on a new one: the responses go there (18.2.2).
@@ -286,7 +295,6 @@ class TransactionLayer:
             return
         kind = KINDS["server", request.method == "INVITE"]
         machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        key = _server_key(request, request.method)
         transaction = Transaction(request, machine, key, peer, is_client=False)
         transaction.to_tag = self._ids.tag()
         self._server[transaction.key] = transaction
@@ -318,10 +326,14 @@ class TransactionLayer:
             self._end(transaction)
 
     def _schedule(self, transaction: Transaction) -> None:
-        for due, timer in transaction.machine.started:
+        started = transaction.machine.started
+        if not started:
+            return
+        for due, timer in started:
             self._order += 1
-            heapq.heappush(self._heap, (due, self._order, transaction, timer))
-        transaction.machine.started.clear()
+            wake = due if timer in _PRECISE else math.ceil(due * _LONG_PER_S) / _LONG_PER_S
+            heapq.heappush(self._heap, (wake, self._order, transaction, timer, due))
+        started.clear()
 
     def _act(self, transaction: Transaction, action: Do) -> None:
         if action is Do.SEND:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from ringback.sip.errors import SipParseError
@@ -25,12 +26,20 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Read a CSeq value. Raises SipParseError; numbers from 2**31 on are refused (8.1.1.5)."""
+        # Nearly all are among the few that every call has.
+        return _known_cseq(text) if len(text) < 32 else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> CSeq:
         parts = text.split()
         if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit()):
             raise SipParseError("bad CSeq")
         if len(parts[0]) > 10 or int(parts[0]) >= 2**31:
             raise SipParseError("CSeq number out of range")
         return cls(int(parts[0]), parts[1])
+
+
+_known_cseq = lru_cache(maxsize=1024)(CSeq._parse)
 
 
 def parse_number(text: str, limit: int = 2**32) -> int | None:
@@ -52,7 +61,9 @@ class Message:
     __slots__ = ("_cache", "body", "headers")
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
-        self.headers: list[tuple[str, str]] = [(canonical(name), _safe(value)) for name, value in headers]
+        self.headers: list[tuple[str, str]] = (
+            [(canonical(name), _safe(value)) for name, value in headers] if headers else []
+        )
         self.body = body
         self._cache: dict[str, object] = {}
 
@@ -89,43 +100,61 @@ class Message:
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
         name = canonical(name)
-        text = _safe(str(value))
-        place = next((at for at, (key, _) in enumerate(self.headers) if key == name), None)
-        if place is None:
-            self.headers.append((name, text))
+        pair = (name, _safe(str(value)))
+        place = self._place(name)
+        if place < 0:
+            self.headers.append(pair)
         else:
-            rest = [pair for pair in self.headers[place + 1 :] if pair[0] != name]
-            self.headers[place:] = [(name, text), *rest]
+            rest = [other for other in self.headers[place + 1 :] if other[0] != name]
+            self.headers[place:] = [pair, *rest]
         self._forget(name)
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
         name = canonical(name)
-        place = next((at for at, (key, _) in enumerate(self.headers) if key == name), 0)
-        self.headers.insert(place, (name, _safe(str(value))))
+        self.headers.insert(max(0, self._place(name)), (name, _safe(str(value))))
         self._forget(name)
 
     def remove(self, name: str) -> None:
         """Remove all lines of a header."""
         name = canonical(name)
-        self.headers = [pair for pair in self.headers if pair[0] != name]
-        self._forget(name)
+        if self._place(name) >= 0:
+            self.headers = [pair for pair in self.headers if pair[0] != name]
+            self._forget(name)
 
     def pop_first(self, name: str) -> str | None:
         """Remove and return the first value of a list header (top Via, top Route); None if there is none."""
         name = canonical(name)
-        for place, (key, value) in enumerate(self.headers):
-            if key == name:
-                first, *rest = split_commas(value)
-                self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
-                self._forget(name)
-                return first
-        return None
+        place = self._place(name)
+        if place < 0:
+            return None
+        first, *rest = split_commas(self.headers[place][1])
+        self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+        self._forget(name)
+        return first
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        if self.pop_first(name) is not None:
-            self.prepend(name, value)
+        name = canonical(name)
+        place = self._place(name)
+        if place < 0:
+            return
+        _, *rest = split_commas(self.headers[place][1])
+        lines = [(name, _safe(str(value)))]
+        self.headers[place : place + 1] = [*lines, (name, ", ".join(rest))] if rest else lines
+        self._forget(name)
+
+    def replace_via(self, via: Via) -> None:
+        """Replace the top Via; it is not parsed again."""
+        self.replace_first("Via", via)
+        self._cache["Via"] = via
+
+    def _place(self, name: str) -> int:
+        """Where the first line of a header is, by its canonical name; -1 if it is not there."""
+        for place, pair in enumerate(self.headers):
+            if pair[0] == name:
+                return place
+        return -1
 
     def _forget(self, name: str) -> None:
         self._cache.pop(name, None)
@@ -293,8 +322,9 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request(self.method, self._uri or self.raw_uri)
-        twin.headers, twin.body, twin._cache = list(self.headers), self.body, dict(self._cache)
+        twin = Request.__new__(Request)
+        twin.method, twin.raw_uri, twin._uri = self.method, self.raw_uri, self._uri
+        twin.headers, twin.body, twin._cache = self.headers.copy(), self.body, self._cache.copy()
         return twin
 
     def _start_line(self) -> str:

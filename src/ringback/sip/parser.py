@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.message import CSeq, Message, Request, Response, parse_number
@@ -16,7 +17,7 @@ _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
 _PLAIN_ADDRESS = re.compile(
     r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
-    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[1-9]\d{0,3})?"
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
     r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
 ).fullmatch
 
@@ -27,14 +28,15 @@ def parse_message(data: bytes) -> Request | Response:
     Bytes after the body are dropped, a body that is cut short is an error (18.3). Raises SipParseError with
     the status that a request deserves and, if its head could be read at all, with the message.
     """
-    data = data.lstrip(b"\r\n")
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
     head = (data if end < 0 else data[:end]).decode("utf-8", "surrogateescape")
     if "\r\n " in head or "\r\n\t" in head:
         head = _FOLD.sub(" ", head)
     lines = head.split("\r\n")
     message, problem = _start(lines[0])
-    headers, bad = _read_headers(lines)
+    headers, bad, plain = _read_headers(lines)
     message.headers = headers
     problem = problem or bad
     if end < 0:
@@ -43,7 +45,7 @@ def parse_message(data: bytes) -> Request | Response:
         message.body = data[end + 4 :]
     try:
         if problem is None:
-            _check(message)
+            _check(message, plain)
         _cut_body(message)
     except SipParseError as error:
         problem = problem or error
@@ -76,43 +78,79 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
     return Request(method, "sip:invalid.invalid"), SipParseError("bad request line")
 
 
-def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None, bool]:
+    """The headers, the first fault, and whether all addresses have been looked at and are good."""
+    try:
+        headers = [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines[1:]]
+    except SipParseError:
+        headers, problem = _read_broken_headers(lines)
+        return headers, problem or _misses(headers), False
+    return headers, _misses(headers), True
+
+
+def _misses(headers: list[tuple[str, str]]) -> SipParseError | None:
+    names = {name for name, _ in headers}
+    if len(names) != len(headers):
+        for name in names & SINGLE:
+            if sum(name == other for other, _ in headers) > 1:
+                return SipParseError(f"{name} more than once")
+    if not names.issuperset(MANDATORY):
+        missing = next(name for name in MANDATORY if name not in names)
+        return SipParseError(f"missing {missing}")
+    return None
+
+
+def _read_broken_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
+    """What can be read of it, for the answer, and the first fault."""
     headers: list[tuple[str, str]] = []
-    seen: set[str] = set()
     problem: SipParseError | None = None
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon or "\n" in value or "\r" in value:
-            problem = problem or SipParseError("bad header line")
-            continue
-        spelled = KNOWN.get(name)
-        if spelled is None:
-            try:
-                spelled = canonical(name)
-            except ValueError:
-                problem = problem or SipParseError("bad header name")
-                continue
-        name = spelled
-        if name in seen:
-            if name in SINGLE:
-                problem = problem or SipParseError(f"{name} more than once")
-        else:
-            seen.add(name)
-        headers.append((name, value.strip(" \t")))
-    if problem is None:
-        for name in MANDATORY:
-            if name not in seen:
-                return headers, SipParseError(f"missing {name}")
+        try:
+            headers.append(_line(line))
+        except SipParseError as error:
+            problem = problem or error
     return headers, problem
 
 
-def _check(message: Request | Response) -> None:
+def _line(line: str) -> tuple[str, str]:
+    """Canonical name and value of a header line. Raises SipParseError."""
+    name, colon, value = line.partition(":")
+    if not colon or "\n" in value or "\r" in value:
+        raise SipParseError("bad header line")
+    spelled = KNOWN.get(name)
+    if spelled is None:
+        try:
+            spelled = canonical(name)
+        except ValueError:
+            raise SipParseError("bad header name") from None
+    return spelled, value.strip(" \t")
+
+
+# The lines of a call come again with each of its messages; only short ones are kept, so that a peer that
+# invents lines cannot fill the memory.
+_SHORT = 256
+
+
+def _good_line(line: str) -> tuple[str, str]:
+    """A header line whose address, if it is one, can be read."""
+    pair = _line(line)
+    name, value = pair
+    if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+        _check_address(name, value)
+    return pair
+
+
+_known_line = lru_cache(maxsize=8192)(_good_line)
+
+
+def _check(message: Request | Response, plain: bool) -> None:
     """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
     cseq = message.cseq
     _ = message.via
-    for name, value in message.headers:
-        if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
-            _check_address(name, value)
+    if not plain:
+        for name, value in message.headers:
+            if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+                _check_address(name, value)
     _ = message.max_forwards
     if isinstance(message, Request):
         _check_request(message, cseq)

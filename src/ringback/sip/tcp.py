@@ -40,6 +40,8 @@ class TcpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._source = Source("tcp", "", 0)
         self.remote: tuple[str, int] = ("", 0)
         self.local: tuple[str, int] = ("", 0)
 
@@ -57,7 +59,7 @@ class TcpConnection(asyncio.Protocol):
             transport.abort()
             return False
         if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         self._out.append(data)
         return True
 
@@ -78,11 +80,12 @@ class TcpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.remote = transport.get_extra_info("peername")[:2]
         self.local = transport.get_extra_info("sockname")[:2]
+        self._source = Source("tcp", *self.remote, connection=self)
         self._pool.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
-        source = Source("tcp", *self.remote, connection=self)
+        source = self._source
         try:
             items = self._framer.feed(data)
         except SipParseError:
@@ -102,6 +105,7 @@ class TcpConnection(asyncio.Protocol):
         """asyncio: the connection is gone."""
         self._cancel_stall()
         self._transport = None
+        self._source = Source("tcp", *self.remote)  # a connection that holds itself is left to the collector
         self._pool.closed(self)
 
     def _watch(self) -> None:

@@ -230,13 +230,12 @@ class Machine:
         """Start the timers of the first state."""
         self._enter(now)
 
-    def step(self, happened: Input, now: float) -> list[Do]:
+    def step(self, happened: Input, now: float) -> tuple[Do, ...]:
         """Take one input; return the actions in order."""
         found = self.kind.table.get((self.state, happened))
         if found is None:
-            return []
+            return ()
         state, actions = found
-        todo = list(actions)
         for action in actions:
             if action is Do.RESEND_DOUBLED:
                 self._repeat(happened, now)
@@ -245,10 +244,10 @@ class Machine:
                 self.start(happened, now)
             elif action is Do.STOP_2XX:
                 self.timers.pop(Input.TIMER_2XX, None)
-        if state is not self.state:
-            self.state = state
-            todo += self._enter(now)
-        return todo
+        if state is self.state:
+            return actions
+        self.state = state
+        return (*actions, *self._enter(now))
 
     def start(self, timer: Input, now: float) -> None:
         """Start a timer; one that does not exist on this transport is not started."""
@@ -264,8 +263,9 @@ class Machine:
 
     def _enter(self, now: float) -> list[Do]:
         live = self.kind.live.get(self.state, _NO_TIMERS)
-        for timer in [timer for timer in self.timers if timer not in live]:
-            del self.timers[timer]
+        if self.timers:
+            for timer in [timer for timer in self.timers if timer not in live]:
+                del self.timers[timer]
         todo: list[Do] = []
         for timer in live:
             if timer in self.timers:

@@ -6,11 +6,17 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 from ringback.sip.errors import SipParseError
 
 Params = Mapping[str, str | None]
+
+# What has been read is remembered: the same addresses come with each message of a call. Only short texts are
+# kept, so that a peer that invents them cannot fill the memory.
+_SHORT = 256
+_REMEMBERED = 4096
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?").fullmatch
 _FORBIDDEN_IN_URI = re.compile(r'[\x00-\x20<>"\x7f]').search
@@ -20,6 +26,11 @@ _PARAM = re.compile(
     r'\s*;\s*([^\s;=,"<>]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]+\]|[^\s;,"<>]*))?\s*', re.DOTALL
 )
 _NEEDS_CARE = re.compile(r'[\s",<>]').search
+# Most are like this; all others are read with care.
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
+    r'((?:;[^\s;=,"<>]+(?:=[^\s;,"<>]*)?)*)'
+).fullmatch
 _SENT_PROTOCOL = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([^\s/;,]+)\s+", re.IGNORECASE)
 
 
@@ -109,6 +120,10 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Read one URI. Raises SipParseError (400)."""
+        return _known_sipuri(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> SipUri:
         if _FORBIDDEN_IN_URI(text):
             raise SipParseError("forbidden character in URI")
         scheme, colon, rest = text.partition(":")
@@ -236,6 +251,10 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read one name-addr or addr-spec with parameters. Raises SipParseError (400)."""
+        return _known_nameaddr(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> NameAddr:
         text = text.strip()
         display, position = "", 0
         if text.startswith('"'):
@@ -290,6 +309,14 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one Via value. Raises SipParseError (400)."""
+        return _known_via(text) if len(text) < _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> Via:
+        plain = _PLAIN_VIA(text)
+        if plain is not None:
+            transport, host, port, params = plain.groups()
+            return cls(transport, host, int(port) if port else None, parse_params(params))
         text = text.strip()
         match = _SENT_PROTOCOL.match(text)
         if match is None:
@@ -365,3 +392,8 @@ def split_commas(text: str) -> list[str]:
         position += 1
     values.append(text[start:].strip())
     return values
+
+
+_known_sipuri = lru_cache(_REMEMBERED)(SipUri._parse)
+_known_nameaddr = lru_cache(_REMEMBERED)(NameAddr._parse)
+_known_via = lru_cache(_REMEMBERED)(Via._parse)

@@ -38,3 +38,26 @@ async def test_an_event_published_while_the_broker_is_away_arrives_when_it_is_ba
     async with asyncio.timeout(30):
         while await reporting.valkey.call("XLEN", OUTBOX):
             await asyncio.sleep(0.05)
+
+
+async def test_an_event_that_is_reported_reaches_a_consumer(reporting: Process, topic_prefix: str) -> None:
+    seen: asyncio.Queue[KafkaMessage] = asyncio.Queue()
+    lost: list[BaseException] = []
+    topic = topic_prefix + "reports"
+    reporting.kafka.report(topic, "k", Event("EventReleased"), connection="voice-50", failed=lost.append)
+    Context(reporting, "call_state").consume_kafka(
+        [topic], topic_prefix + "r", seen.put, connection="voice-55"
+    )
+    message = await asyncio.wait_for(seen.get(), 30)
+    assert msgspec.json.decode(message.value, type=Event).id == "EventReleased"
+    assert not lost
+
+
+async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting: Process) -> None:
+    lost: asyncio.Queue[BaseException] = asyncio.Queue()
+    await reporting.valkey.call("DEL", OUTBOX)
+    await reporting.valkey.call("SET", OUTBOX, "no stream")
+    reporting.kafka.report("t", "k", Event("EventReleased"), connection="voice-50", failed=lost.put_nowait)
+    error = await asyncio.wait_for(lost.get(), 5)
+    assert "WRONGTYPE" in str(error)
+    await reporting.valkey.call("DEL", OUTBOX)

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import generate_latest
 
 from ringback.runtime.context import Process
 from ringback.runtime.valkey import Script, Valkey, ValkeyError, ValkeyUnavailable
@@ -22,6 +23,44 @@ async def test_an_error_fails_its_own_command_only(process: Process) -> None:
     assert right == b"text"
 
 
+async def test_commands_that_are_posted_leave_at_once_and_their_replies_come_together(
+    process: Process,
+) -> None:
+    replies = process.valkey.post([("SET", "k", "1"), ("INCR", "k"), ("GET", "k")])
+    assert await process.valkey.call("GET", "k") == b"2"
+    assert replies.done()
+    assert replies.result() == [b"OK", 2, b"2"]
+    assert await process.valkey.post([]) == []
+
+
+async def test_the_first_error_of_posted_commands_is_raised_after_all_were_carried_out(
+    process: Process,
+) -> None:
+    await process.valkey.call("SET", "k", "text")
+    with pytest.raises(ValkeyError, match="WRONGTYPE"):
+        await process.valkey.post([("LPUSH", "k", "1"), ("SET", "after", "1"), ("NOSUCH",)])
+    assert await process.valkey.call("GET", "after") == b"1"
+
+
+async def test_posted_commands_that_nobody_waits_for_any_more_disturb_no_other(process: Process) -> None:
+    process.valkey.post([("SET", "k", "1"), ("GET", "k")]).cancel()
+    assert await process.valkey.call("GET", "k") == b"1"
+
+
+async def test_posted_commands_fail_when_the_server_goes_away(
+    process: Process, valkey: ValkeyForTests
+) -> None:
+    await valkey.server.kill()
+    with pytest.raises(ValkeyUnavailable):
+        await process.valkey.post([("SET", "k", "1"), ("GET", "k")])
+    with pytest.raises(ValkeyUnavailable):
+        process.valkey.post([("GET", "k")])
+    await valkey.server.start()
+    async with asyncio.timeout(10):
+        while not process.valkey.connected:
+            await asyncio.sleep(0.02)
+
+
 async def test_a_script_runs_on_a_server_that_has_never_seen_it(process: Process) -> None:
     script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert await process.valkey.script(script, ["k"], [5]) == 5
@@ -34,6 +73,16 @@ async def test_commands_of_a_view_are_counted_for_its_connection(process: Proces
     await view.call("GET", "k")
     await process.connections.flush(process.valkey)
     assert await process.valkey.call("HGET", "ringback:connections", "voice-40:sent") == b"2"
+
+
+async def test_what_was_counted_is_flushed_once_and_shown_since_the_process_began(process: Process) -> None:
+    for _ in range(2):
+        process.connections.count("voice-51", sent=2, received=1)
+        await process.connections.flush(process.valkey)
+    await process.connections.flush(process.valkey)
+    assert await process.valkey.call("HGET", "ringback:connections", "voice-51:sent") == b"4"
+    shown = generate_latest(process.connections.registry).decode()
+    assert 'messages_total{connection="voice-51",direction="received"} 2.0' in shown
 
 
 async def test_a_server_that_was_away_is_used_again_when_it_is_back(

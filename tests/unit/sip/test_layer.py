@@ -351,3 +351,23 @@ def test_a_peer_without_the_magic_cookie_is_matched_by_its_call(bench: Bench) ->
     assert bench.server(request(branch="1", call_id="two")) is not first
     bench.layer.receive(request(branch="1", call_id="one"), 0.0, reliable=False, peer="peer")
     assert not any(isinstance(output, RequestReceived) for output in bench.take())
+
+
+class TestLongTimers:
+    """Timers that only end something may end together, up to a quarter of a second late."""
+
+    def test_transactions_of_one_moment_end_in_one_turn(self) -> None:
+        bench = Bench()
+        for at in (0.01, 0.02, 0.03):
+            bench.layer.receive(request("OPTIONS"), at, reliable=False, peer="peer")
+            (received,) = [item for item in bench.take() if isinstance(item, RequestReceived)]
+            bench.layer.respond(received.transaction, response_to(received.transaction.request, 200), at)
+            bench.take()
+        assert bench.layer.next_timer() == 32.25
+        bench.layer.handle_timers(32.25)
+        assert sum(isinstance(item, Ended) for item in bench.take()) == 3
+
+    def test_a_retransmission_keeps_its_time(self) -> None:
+        bench = Bench()
+        bench.layer.request(request(), 0.03, reliable=False, peer="peer")
+        assert bench.layer.next_timer() == pytest.approx(0.53)

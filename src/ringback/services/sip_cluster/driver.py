@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import string
 from collections.abc import Callable
+from functools import partial
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import TOPIC_SIP, CallEvent
@@ -17,20 +18,20 @@ from ringback.domain.calls.state import CallData
 from ringback.domain.calls.types import DestinationKind
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.store import CallStore
 
-_UUID = string.ascii_uppercase + string.digits
+_UUID = ((string.ascii_uppercase + string.digits) * 8)[:256].encode()
+"""From any byte to a character of a CallUUID."""
 _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
 
 
 def new_call(tenant: str) -> LiveCall:
     """A call with fresh identifiers."""
-    uuid, thread = ("".join(secrets.choice(_UUID) for _ in range(32)) for _ in range(2))
+    uuid, thread = (secrets.token_bytes(32).translate(_UUID).decode() for _ in range(2))
     return LiveCall(Call(CallData(secrets.token_hex(8), uuid, thread, tenant)))
 
 
@@ -52,6 +53,7 @@ class Driver:
         """Set by the SIP side: the call is over."""
         self.opened: Callable[[LiveCall], None] = lambda live: None
         """Set by the audit: a call is in this node's care."""
+        self._running: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -77,7 +79,7 @@ class Driver:
         live.changed = True
         if not live.flushing:
             live.flushing = True
-            self._ctx.spawn(self._flush(live), f"call-{live.conn_id}")
+            self._loop().call_soon(self._flush, live)
         self._arm(live)
 
     def abandon(self, live: LiveCall) -> None:
@@ -95,34 +97,40 @@ class Driver:
 
     # Out
 
-    async def _flush(self, live: LiveCall) -> None:
-        try:
-            while live.changed:
-                batch, live.outbox, live.changed = live.outbox, [], False
-                await self._step(live, batch)
-        finally:
+    def _flush(self, live: LiveCall) -> None:
+        """Store what all words of this turn have changed; its messages leave when that is done."""
+        if not live.changed:
             live.flushing = False
-        if live.call.over and not live.lost:
-            self._drop(live)
-
-    async def _step(self, live: LiveCall, batch: list[Output]) -> None:
+            if live.call.over and not live.lost:
+                self._drop(live)
+            return
+        batch, live.outbox, live.changed = live.outbox, [], False
         said = [output for output in batch if isinstance(output, Event)]
         events = [translate.event(output, self._ctx.node) for output in said]
         first = any(event.id == "EventCallCreated" for event in events)
         try:
-            await self._store.save(live, events, first=first, over=live.call.over)
+            stored = self._store.save(live, events, first=first, over=live.call.over)
         except Exception:
             # The parties wait for the messages of this step: they leave even if it cannot be written down.
             self._ctx.log.exception("step_not_stored", conn_id=live.conn_id)
-        if live.lost:
-            return
-        for output in batch:
-            if isinstance(output, AskDialplan):
-                self._ctx.spawn(self._resolve(live, output), "resolve")
-            elif not isinstance(output, Event):
-                self._carry_out(live, output)
-        for event in events:
-            await self._tell(event)
+            stored = None
+        if stored is None:
+            self._act(live, batch, events)
+        else:
+            stored.add_done_callback(partial(self._act, live, batch, events))
+
+    def _act(
+        self, live: LiveCall, batch: list[Output], events: list[CallEvent], _stored: object = None
+    ) -> None:
+        if not live.lost:
+            for output in batch:
+                if isinstance(output, AskDialplan):
+                    self._ctx.spawn(self._resolve(live, output), "resolve")
+                elif not isinstance(output, Event):
+                    self._carry_out(live, output)
+            for event in events:
+                self._tell(event)
+        self._flush(live)
 
     def _carry_out(self, live: LiveCall, command: LegCommand) -> None:
         try:
@@ -133,16 +141,17 @@ class Driver:
             )
             self.feed(live, i.Failed(command.leg, 500))
 
-    async def _tell(self, event: CallEvent) -> None:
+    def _tell(self, event: CallEvent) -> None:
         """Metrics, the request queue, and the record of a finished call."""
         self._metrics.event(event)
         self._details.event(event)
         if event.id == "EventCallDeleted":
             key = f"{event.tenant}:{event.call_uuid}"
-            try:
-                await self._ctx.kafka.publish(TOPIC_SIP, key, event, connection="voice-50")
-            except (ValkeyUnavailable, ValkeyError):
-                self._ctx.log.warning("call_not_reported", conn_id=event.conn_id)
+            failed = partial(self._not_reported, event.conn_id)
+            self._ctx.kafka.report(TOPIC_SIP, key, event, connection="voice-50", failed=failed)
+
+    def _not_reported(self, conn_id: str, error: BaseException) -> None:
+        self._ctx.log.warning("call_not_reported", conn_id=conn_id, error=str(error))
 
     async def _resolve(self, live: LiveCall, ask: AskDialplan) -> None:
         origin = ask.origin if ask.origin in ("trunk", "dn") else "route_point"
@@ -170,7 +179,12 @@ class Driver:
         due = live.call.next_timer()
         if due is not None:
             delay = max(0.0, due - self._ctx.now())
-            live.timer = asyncio.get_running_loop().call_later(delay, self._due, live)
+            live.timer = self._loop().call_later(delay, self._due, live)
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._running is None:
+            self._running = asyncio.get_running_loop()
+        return self._running
 
     def _due(self, live: LiveCall) -> None:
         self.feed(live, i.TimersDue())

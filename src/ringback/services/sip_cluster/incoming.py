@@ -95,7 +95,6 @@ class Incoming:
         except DialogError as error:
             tx.reply(error.status)
             return
-        tx.reply(100)
         self._open(tx, request, tenant, offer, dialog)
 
     def _open(

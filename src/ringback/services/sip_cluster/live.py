@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct, field
 
 from ringback.domain.calls.call import Call
@@ -76,6 +77,7 @@ class LiveCall:
         "legs",
         "lost",
         "outbox",
+        "stored",
         "taken_over",
         "tenant",
         "timer",
@@ -87,6 +89,8 @@ class LiveCall:
         self.tenant = call.data.tenant
         self.legs: dict[str, SipLeg] = {}
         self.outbox: list[Output] = []
+        self.stored = b""
+        """The snapshot as the store has it; empty when that is not known."""
         self.taken_over = False
         """Another node began it."""
         self.flushing = False
@@ -97,10 +101,11 @@ class LiveCall:
         self.timer: asyncio.TimerHandle | None = None
         self.audit: asyncio.TimerHandle | None = None
 
-    def snapshot(self, node: str, sent_by: tuple[str, int] = ("", 0)) -> "Snapshot":
-        """What another node needs to go on."""
-        dialogs = {leg.id: leg.dialog.to_dict() for leg in self.legs.values() if leg.dialog is not None}
-        return Snapshot(node=node, call=self.call.data, dialogs=dialogs, sent_by=sent_by)
+    def encoded(self, node: str, sent_by: tuple[str, int] = ("", 0)) -> bytes:
+        """What another node needs to go on: the JSON of a `Snapshot`."""
+        dialogs = {leg.id: leg.dialog for leg in self.legs.values() if leg.dialog is not None}
+        whole = {"node": node, "call": self.call.data, "dialogs": dialogs, "sent_by": sent_by}
+        return msgspec.json.encode(whole)
 
 
 class Snapshot(Struct):

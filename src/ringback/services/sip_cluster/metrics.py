@@ -1,5 +1,7 @@
 """What a cluster node counts."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ringback.contracts.events import CallEvent
@@ -14,6 +16,8 @@ class ClusterMetrics:
             "sipnode_requests", "Telephony requests", ("request", "tenant"), registry=registry
         )
         self.events = Counter("sipnode_events", "Telephony events", ("event", "tenant"), registry=registry)
+        # A child is looked up once: `labels` costs more than the event that it counts.
+        self._event = lru_cache(1024)(lambda *labels: self.events.labels(*labels))
         self.created = Counter("sips_calls_created", "Calls begun", registry=registry)
         self.abandoned = Counter("sips_abandoned_calls", "Calls abandoned", registry=registry)
         self.restored = Counter(
@@ -23,7 +27,7 @@ class ClusterMetrics:
 
     def event(self, event: CallEvent) -> None:
         """Count one event of a call."""
-        self.events.labels(event.id, event.tenant).inc()
+        self._event(event.id, event.tenant).inc()
         if event.id == "EventCallCreated":
             self.created.inc()
         elif event.id == "EventAbandoned" and not event.agent_id:

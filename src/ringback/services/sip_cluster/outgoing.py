@@ -45,6 +45,7 @@ class Outgoing:
         self._index = index
         host, port = ctx.address("sip_proxy", "inside")
         self.proxy = Destination("tcp", host, port)
+        self._own: NameAddr | None = None
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
             o.Answer: self._answer,
@@ -141,7 +142,9 @@ class Outgoing:
         return request
 
     def _contact(self) -> NameAddr:
-        return self._endpoint.contact(self.proxy)
+        if self._own is None:
+            self._own = self._endpoint.contact(self.proxy)
+        return self._own
 
     def _invite_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         if response.is_provisional:

@@ -150,7 +150,7 @@ class SipClusterService(Service):
     # SIP
 
     def _index_dialog(self, live: LiveCall, leg: SipLeg) -> None:
-        self.ctx.spawn(self._store.index_dialog(live.tenant, leg.call_id, live.conn_id), "index-dialog")
+        self._store.index_dialog(live.tenant, leg.call_id, live.conn_id)
 
     def _count(self, direction: str, data: bytes, peer: Destination) -> None:
         if direction == "out":

@@ -1,13 +1,13 @@
 """Calls in Valkey: snapshots, who owns them, the index from dialogs, idempotency keys, and the event stream.
 
-What belongs to one step of a call is awaited together: the connection sends all commands of a loop turn in
-one pipeline. When Valkey is away the calls go on: snapshots catch up with the next step, events wait here in
-order.
+What belongs to one step of a call leaves together, in one pipeline. When Valkey is away the calls go on:
+snapshots catch up with the next step, events wait here in order.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,10 +15,12 @@ import msgspec
 from ringback.contracts.calls import call_key, calls_key, owner_key
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.runtime.context import Context
-from ringback.runtime.streams import append
-from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
+from ringback.runtime.streams import append_command
+from ringback.runtime.valkey import Argument, Script, ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.live import LiveCall, Snapshot
 
+Command = tuple[Argument, ...]
+_EVENTS, _CALLS, _NEW_CALLS = "voice-40", "voice-41", "voice-49"
 NEW_CALL = {"EventCallCreated", "EventRouteRequest"}
 PATIENCE_S = 1.0
 """How long a step of a call waits for Valkey before it goes on without."""
@@ -60,9 +62,7 @@ class CallStore:
         self._ctx = ctx
         self._ttl_s = ttl_s
         self._idempotency_ttl_s = idempotency_ttl_s
-        self._calls = ctx.valkey.using("voice-41")
-        self._events = ctx.valkey.using("voice-40")
-        self._new_calls = ctx.valkey.using("voice-49")
+        self._calls = ctx.valkey.using(_CALLS)
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
         self.sent_by: tuple[str, int] = ("", 0)
@@ -78,66 +78,112 @@ class CallStore:
 
     # One step of a call
 
-    async def save(self, live: LiveCall, events: list[CallEvent], *, first: bool, over: bool) -> None:
-        """Store a step before its messages leave; without Valkey the step goes on all the same."""
-        if self._backlog or not self._ctx.valkey.connected:
+    def save(
+        self, live: LiveCall, events: list[CallEvent], *, first: bool, over: bool
+    ) -> asyncio.Future[list[Any]] | None:
+        """Store a step; its messages leave when the future is done, whether or not that went well.
+
+        None where there is nothing to wait for, without Valkey too.
+        """
+        valkey = self._ctx.valkey
+        if self._backlog or not valkey.connected:
             self._backlog.extend(events)
             events = []
-        if not self._ctx.valkey.connected:
+        if not valkey.connected:
             self._later(live, over)
-            return
-        work = [self._append(event) for event in events]
-        work += self._forget(live) if over else self._keep(live, first)
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.gather(*work)
-        except (ValkeyUnavailable, ValkeyError, TimeoutError) as error:
-            # What was stored is not known: an event may come twice, its sequence number tells.
-            self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
-            self._backlog.extend(events)
-            self._later(live, over)
+            return None
+        commands = [append_command(calls_stream(event.tenant), event) for event in events]
+        for event in events:
+            self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
+        commands += self._forget(live) if over else self._keep(live, first)
+        return self._post(commands, live, partial(self._not_stored, live, events, over)) if commands else None
+
+    def _post(
+        self, commands: list[Command], live: LiveCall, failed: Callable[[BaseException], None]
+    ) -> asyncio.Future[list[Any]]:
+        """Send; the future is done when the replies are there or after `PATIENCE_S`."""
+        stored = self._ctx.valkey.post(commands)
+        patience = stored.get_loop().call_later(PATIENCE_S, stored.cancel)
+
+        def done(future: asyncio.Future[list[Any]]) -> None:
+            patience.cancel()
+            error = TimeoutError() if future.cancelled() else future.exception()
+            if error is not None:
+                live.stored = b""
+                failed(error)
+
+        stored.add_done_callback(done)
+        return stored
+
+    def _not_stored(self, live: LiveCall, events: list[CallEvent], over: bool, error: BaseException) -> None:
+        # What was stored is not known: an event may come twice, its sequence number tells.
+        self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
+        self._backlog.extend(events)
+        self._later(live, over)
 
     def _later(self, live: LiveCall, over: bool) -> None:
+        live.stored = b""
         if over:
             self._ended.append(live)
 
+    def _count(self, row: str, n: int = 1) -> None:
+        self._ctx.connections.count(row, sent=n)
+
     async def keep_again(self, live: LiveCall) -> None:
         """Store a call whole after Valkey was away."""
-        await asyncio.gather(*self._keep(live, first=True))
+        live.stored = b""
+        await self._ctx.valkey.post(self._keep(live, first=True))
 
     async def _append(self, event: CallEvent) -> None:
-        valkey = self._new_calls if event.id in NEW_CALL else self._events
-        await append(valkey, calls_stream(event.tenant), event)
+        self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
+        await self._ctx.valkey.call(*append_command(calls_stream(event.tenant), event))
 
-    def _keep(self, live: LiveCall, first: bool) -> list[Coroutine[Any, Any, Any]]:
-        data = msgspec.json.encode(live.snapshot(self._ctx.node, self.sent_by))
-        call = self._calls.call
-        work = [call("SET", call_key(live.tenant, live.conn_id), data, "EX", self._ttl_s)]
+    def _keep(self, live: LiveCall, first: bool) -> list[Command]:
+        """The snapshot if it is another one than the last, and who owns the call if it is new."""
+        node, ttl_s, tenant, conn_id = self._ctx.node, self._ttl_s, live.tenant, live.conn_id
+        commands: list[Command] = []
+        data = live.encoded(node, self.sent_by)
+        if data != live.stored:
+            live.stored = data
+            commands.append(("SET", call_key(tenant, conn_id), data, "EX", ttl_s))
         if first:
-            work += [
-                call("SET", owner_key(live.tenant, live.conn_id), self._ctx.node, "EX", self._ttl_s),
-                call("SADD", calls_key(live.tenant), live.conn_id),
-                call("SADD", owned_key(self._ctx.node), f"{live.tenant} {live.conn_id}"),
-                call("SADD", OWNERS, self._ctx.node),
+            commands += [
+                ("SET", owner_key(tenant, conn_id), node, "EX", ttl_s),
+                ("SADD", calls_key(tenant), conn_id),
+                ("SADD", owned_key(node), f"{tenant} {conn_id}"),
+                ("SADD", OWNERS, node),
             ]
-        return work
+        self._count(_CALLS, len(commands))
+        return commands
 
-    def _forget(self, live: LiveCall) -> list[Coroutine[Any, Any, Any]]:
-        call, tenant = self._calls.call, live.tenant
+    def _forget(self, live: LiveCall) -> list[Command]:
+        tenant = live.tenant
         dialogs = [dialog_key(tenant, leg.call_id) for leg in live.legs.values()]
         keys = [call_key(tenant, live.conn_id), owner_key(tenant, live.conn_id), *dialogs]
+        self._count(_CALLS, 3)
         return [
-            call("DEL", *keys),
-            call("SREM", calls_key(tenant), live.conn_id),
-            call("SREM", owned_key(self._ctx.node), f"{tenant} {live.conn_id}"),
+            ("DEL", *keys),
+            ("SREM", calls_key(tenant), live.conn_id),
+            ("SREM", owned_key(self._ctx.node), f"{tenant} {live.conn_id}"),
         ]
 
-    async def index_dialog(self, tenant: str, call_id: str, conn_id: str) -> None:
-        """Let any node find the call of a dialog."""
+    def index_dialog(self, tenant: str, call_id: str, conn_id: str) -> None:
+        """Let any node find the call of a dialog; not waited for."""
+        self._count(_CALLS)
+        command: Command = ("SET", dialog_key(tenant, call_id), conn_id, "EX", self._ttl_s)
+
+        def stored(done: asyncio.Future[list[Any]]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self._not_indexed(conn_id, error)
+
         try:
-            await self._calls.call("SET", dialog_key(tenant, call_id), conn_id, "EX", self._ttl_s)
-        except (ValkeyUnavailable, ValkeyError) as error:
-            self._ctx.log.warning("dialog_not_indexed", conn_id=conn_id, error=str(error))
+            self._ctx.valkey.post([command]).add_done_callback(stored)
+        except ValkeyUnavailable as error:
+            self._not_indexed(conn_id, error)
+
+    def _not_indexed(self, conn_id: str, error: BaseException) -> None:
+        self._ctx.log.warning("dialog_not_indexed", conn_id=conn_id, error=str(error))
 
     async def _catch_up(self) -> None:
         """Append what waits, in order; an event may come twice, its sequence number tells."""
@@ -148,7 +194,7 @@ class CallStore:
                     await self._append(self._backlog[0])
                     self._backlog.popleft()
                 while self._ended:
-                    await asyncio.gather(*self._forget(self._ended[0]))
+                    await self._ctx.valkey.post(self._forget(self._ended[0]))
                     self._ended.popleft()
             except (ValkeyUnavailable, ValkeyError):
                 continue
@@ -177,7 +223,7 @@ class CallStore:
             self._calls.call("SADD", OWNERS, self._ctx.node),
         )
         keys = [idempotency_key(tenant, key), call_key(tenant, conn_id), owner_key(tenant, conn_id)]
-        snapshot = msgspec.json.encode(live.snapshot(self._ctx.node, self.sent_by))
+        snapshot = live.encoded(self._ctx.node, self.sent_by)
         arguments: list[str | bytes | int] = [
             conn_id,
             snapshot,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.configuration import DN, Extension, Tenant, Trunk
@@ -38,6 +40,7 @@ class Turned:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
+_address = lru_cache(4096)(ipaddress.ip_address)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -54,7 +57,7 @@ class Numbers:
 
     def trunk_at(self, host: str, port: int) -> Trunk | None:
         """The trunk that an address belongs to; one whose gateway is exactly there comes first."""
-        address = ipaddress.ip_address(host)
+        address = _address(host)
         found = [trunk for network, trunk in self._networks if address in network]
         for trunk in found:
             if any(gateway.host == host and gateway.port == port for gateway in trunk.gateways):
@@ -85,7 +88,9 @@ class Callers:
 
     async def numbers(self, tenant: str) -> Numbers:
         """The numbers of a tenant. Raises HttpUnavailable, HttpFailure."""
-        dns = await self._config.dns(tenant)
+        return self._index(tenant, await self._config.dns(tenant))
+
+    def _index(self, tenant: str, dns: list[DN]) -> Numbers:
         known = self._numbers.get(tenant)
         if known is None or known.dns is not dns:
             known = self._numbers[tenant] = Numbers(dns)
@@ -93,7 +98,9 @@ class Callers:
 
     async def tenant_of(self, *hosts: str) -> Tenant | None:
         """The tenant whose domain is one of these hosts; the first one for an address of the platform."""
-        tenants = await self._config.tenants()
+        return self._pick(await self._config.tenants(), hosts)
+
+    def _pick(self, tenants: list[Tenant], hosts: tuple[str, ...]) -> Tenant | None:
         for host in hosts:
             for tenant in tenants:
                 if tenant.domain.lower() == host.lower():
@@ -103,14 +110,40 @@ class Callers:
 
     async def identify(self, request: Request, source: Source) -> Caller | Turned:
         """Say who sent an INVITE. Raises HttpUnavailable, HttpFailure, SipParseError."""
+        steps = self._decide(request, source, await self._config.tenants())
+        try:
+            wanted = next(steps)
+            while True:
+                wanted = steps.send(await self.numbers(wanted))
+        except StopIteration as end:
+            return cast(Caller | Turned, end.value)
+
+    def identify_now(self, request: Request, source: Source) -> Caller | Turned | None:
+        """What `identify` would say; None where the configuration must be asked. Raises SipParseError."""
+        tenants = self._config.tenants_at_hand()
+        if tenants is None:
+            return None
+        steps = self._decide(request, source, tenants)
+        try:
+            wanted = next(steps)
+            while (dns := self._config.dns_at_hand(wanted)) is not None:
+                wanted = steps.send(self._index(wanted, dns))
+        except StopIteration as end:
+            return cast(Caller | Turned, end.value)
+        return None
+
+    def _decide(
+        self, request: Request, source: Source, tenants: list[Tenant]
+    ) -> Generator[str, Numbers, Caller | Turned]:
+        """Asks for the numbers of one tenant after the other until it knows."""
         sender = request.from_.uri
-        tenant = await self.tenant_of(sender.host, request.uri.host, request.to.uri.host)
+        tenant = self._pick(tenants, (sender.host, request.uri.host, request.to.uri.host))
         if tenant is not None and sender.is_sip:
-            extension = (await self.numbers(tenant.id)).extensions.get(sender.number)
+            extension = (yield tenant.id).extensions.get(sender.number)
             if extension is not None:
                 return self._challenge(request, tenant, extension)
         for name in self._ctx.common.tenants:
-            trunk = (await self.numbers(name)).trunk_at(source.host, source.port)
+            trunk = (yield name).trunk_at(source.host, source.port)
             if trunk is not None:
                 return Caller(name, f"trunk={trunk.id}")
         return Turned(403)

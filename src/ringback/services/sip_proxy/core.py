@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ringback.contracts.events import TOPIC_SIP_PROXY
 from ringback.contracts.sip import ProxyReport
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
+_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
 
@@ -83,7 +83,7 @@ class ProxyCore:
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
-        self.metrics.responses.labels(f"{response.status // 100}xx").inc()
+        self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
 
     def call_ended(self, call_id: str) -> None:
@@ -104,7 +104,7 @@ class ProxyCore:
         self.count(target.role, sent=1)
         direction = "to" if target.role == "node" else "from"
         node = target.name if target.role == "node" else ""
-        self.metrics.forwarded.labels(request.method, direction, node).inc()
+        self.metrics.sent_on(request.method, direction, node).inc()
 
     # Doing
 
@@ -177,10 +177,9 @@ class ProxyCore:
             status=outcome.status,
             attempts=outcome.attempts,
         )
-        self.ctx.spawn(self._publish(event), "report")
+        self.ctx.kafka.report(
+            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self._report_lost
+        )
 
-    async def _publish(self, event: ProxyReport) -> None:
-        try:
-            await self.ctx.kafka.publish(TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60")
-        except (ValkeyUnavailable, ValkeyError) as error:
-            self.ctx.log.warning("report_lost", error=str(error))
+    def _report_lost(self, error: BaseException) -> None:
+        self.ctx.log.warning("report_lost", error=str(error))

@@ -51,7 +51,7 @@ class Edge:
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from outside; what needs no look-up is done at once."""
         core = self._core
-        core.metrics.requests.labels(request.method, "edge").inc()
+        core.metrics.request(request.method, "edge").inc()
         if core.refused(tx, request):
             if request.to_tag is None:
                 core.call_ended(request.call_id)
@@ -99,15 +99,30 @@ class Edge:
 
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=True, done=done)
 
-    async def _invite(self, tx: ServerTransaction, request: Request) -> None:
-        core = self._core
+    def _invite(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """A call begins; nearly always all that is needed is at hand."""
         try:
-            caller = await core.callers.identify(request, tx.source)
+            caller = self._core.callers.identify_now(request, tx.source)
+        except SipParseError as error:
+            caller = Turned(error.status)
+        if caller is None:
+            return self._ask_who(tx, request)
+        self._known(tx, request, caller)
+        return None
+
+    async def _ask_who(self, tx: ServerTransaction, request: Request) -> None:
+        caller: Caller | Turned
+        try:
+            caller = await self._core.callers.identify(request, tx.source)
         except (HttpUnavailable, HttpFailure) as error:
             self._ctx.log.warning("configuration_away", error=repr(error))
             caller = Turned(503, [("Retry-After", str(_NO_NODE_RETRY_S))])
         except SipParseError as error:
             caller = Turned(error.status)
+        self._known(tx, request, caller)
+
+    def _known(self, tx: ServerTransaction, request: Request, caller: Caller | Turned) -> None:
+        core = self._core
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
             core.reply(tx, caller.status, caller.headers)

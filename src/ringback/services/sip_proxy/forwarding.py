@@ -14,7 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from ringback.services.sip_proxy.routes import branch_for, onward, strip_private
-from ringback.sip import Request, Response, response_to
+from ringback.sip import Request, Response
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.transport import Destination
 
@@ -116,8 +116,6 @@ class Forwarding:
             self._tx.reply(487)
             self._finish(487, None)
             return
-        if self._request.method == "INVITE":
-            self._tx.respond(response_to(self._tx.request, 100))
         if not self._groups:
             self._tx.reply(480)
             self._finish(480, None)

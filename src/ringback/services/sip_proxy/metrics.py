@@ -1,6 +1,10 @@
 """What sip_proxy tells Prometheus."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+_MAX_BOUND = 1024
 
 
 class ProxyMetrics:
@@ -13,6 +17,10 @@ class ProxyMetrics:
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"sipproxy_{name}", text, registry=registry)
 
+        # A child is looked up once: `labels` costs more than the message that it counts.
+        self.request = lru_cache(_MAX_BOUND)(lambda *labels: self.requests.labels(*labels))
+        self.sent_on = lru_cache(_MAX_BOUND)(lambda *labels: self.forwarded.labels(*labels))
+        self.response = lru_cache(_MAX_BOUND)(lambda *labels: self.responses.labels(*labels))
         self.requests = counter("requests", "Requests received", "method", "side")
         self.forwarded = counter(
             "requests_forwarded", "Requests sent on", "method", "request_direction", "sip_node_id"

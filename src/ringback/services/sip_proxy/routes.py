@@ -103,7 +103,8 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    ours = [value for value in request.get_all("Via") if any(side.host in value for side in sides)]
+    hosts = {side.host for side in sides}
+    ours = [value for value in request.get_all("Via") for host in hosts if host in value]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
