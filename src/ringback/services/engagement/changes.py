@@ -62,6 +62,7 @@ class Changes:
                 return
             try:
                 await self._apply(session, record, Cancel())
+                await session.release_slot(record.id)
             except CallbackRefusedError as refused:
                 raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
         self._on_effects()

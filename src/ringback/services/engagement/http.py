@@ -13,6 +13,7 @@ from msgspec import Meta
 from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking, CreateCallback, key_use
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 Handler = Callable[[str, HttpRequest], Awaitable[object]]
 _PUBLIC = "ges-2,ges-5,ges-7"
 _SETTINGS_BYTES = 4 * 1024 * 1024
+_COUNTED = {
+    "too_large": "INVALID_CONTENT_LENGTH",
+    "number-waiting": "CB_ENQUEUE_LIMIT_REACHED",
+    "throttled": "CB_TTL_LIMIT_REACHED",
+}
 _IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
 
 
@@ -61,6 +67,7 @@ class EngagementHttp:
         *,
         store: Store,
         booking: Booking,
+        slots: SlotDesk,
         changes: Changes,
         catalogue: Catalogue,
         desk: QueueDesk,
@@ -71,6 +78,7 @@ class EngagementHttp:
         self._max_bytes = settings.max_body_bytes
         self._store = store
         self._booking = booking
+        self._slots = slots
         self._changes = changes
         self._catalogue = catalogue
         self._desk = desk
@@ -86,6 +94,8 @@ class EngagementHttp:
         self._public("POST", "callbacks/create", self._create)
         self._public("POST", "callbacks/retrieve", self._retrieve)
         self._public("POST", "callbacks/cancel", self._cancel)
+        self._public("GET", "callbacks/availability/{service}", self._availability)
+        self._public("GET", "callbacks/open-for/{service}", self._open_for)
         self._public("GET", "callbacks/queue-status/{queue}", self._queue_status)
         self._public("GET", "estimated-wait-time", self._estimated_wait_time)
         self._public("*", "{rest:.*}", self._unknown)
@@ -109,8 +119,8 @@ class EngagementHttp:
         )
 
     def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
-        if error.status == 413:
-            self._metrics.event("INVALID_CONTENT_LENGTH")
+        if error.slug in _COUNTED:
+            self._metrics.event(_COUNTED[error.slug])
         return render(error, request)
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
@@ -140,6 +150,12 @@ class EngagementHttp:
         await self._changes.cancel(tenant, asked.id)
         self._ctx.log.info("callback_cancelled", callback_id=str(asked.id), corr_id=request.corr_id)
         return asked
+
+    async def _availability(self, tenant: str, request: HttpRequest) -> object:
+        return await self._slots.availability(tenant, request.path_param("service"), request.query)
+
+    async def _open_for(self, tenant: str, request: HttpRequest) -> object:
+        return await self._slots.open_for(tenant, request.path_param("service"), request.query)
 
     async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
         return await self._desk.status(tenant, request.path_param("queue"))

@@ -54,6 +54,11 @@ class WaitTimes:
         """Position and wait of one interaction; None when the router does not have it."""
         return await self._ask(tenant, queue, session_id, "mode2")
 
+    async def anybody(self, tenant: str, queue: str) -> bool:
+        """Whether somebody is logged in to serve a queue."""
+        queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
+        return any(view.agents_logged_in for view in queues if view.queue == queue)
+
     async def _ask(self, tenant: str, queue: str, interaction: str, mode: Mode) -> WaitTime | None:
         query = urlencode({"tenant": tenant, "aqt": _METHODS[mode]})
         path = f"/urs/call/{quote(interaction, safe='')}/lvq/{quote(queue, safe='')}?{query}"
@@ -70,6 +75,4 @@ class WaitTimes:
 
     async def _why_unknown(self, tenant: str, queue: str) -> int:
         """-1: nothing has passed through the queue yet; -2: nobody is logged in to serve it."""
-        queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
-        logged_in = any(view.agents_logged_in for view in queues if view.queue == queue)
-        return -1 if logged_in else NO_AGENTS
+        return -1 if await self.anybody(tenant, queue) else NO_AGENTS

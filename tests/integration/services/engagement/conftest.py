@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -210,7 +211,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """A platform of auth and engagement with an API key and published settings."""
     await migrate(postgres_dsn, ["auth", "engagement"])
-    host = f"127.50.2.{next(_hosts)}"
+    host = f"127.{100 + os.getpid() % 100}.2.{next(_hosts)}"
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
     # Every request asks whose key it is, so that nothing rests on what is remembered.
     env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
