@@ -27,13 +27,15 @@ _DAY = 86_400
 _MOST_DAYS = 3_660
 _EVER_S = 365 * _DAY
 _EPOCH = date(1970, 1, 1).toordinal()
-_MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(24 * 60))
+_MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:00.000" for minute in range(24 * 60))
 PROPOSED = 10
 _CLOSE_S = 4 * 3_600
 _PROPOSAL_DAYS = 14
+_REMEMBER_S = 1.0
+_REMEMBERED = 1_000
 
 
-class SlotView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class SlotView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """One slot: `capacity` places are left of `total`. `local_time` is what the wall shows."""
 
     utc_time: str
@@ -56,8 +58,7 @@ class OpenFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     open_for: int
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True, gc=False):
     """A slot and the places that are left in it."""
 
     start: int
@@ -84,6 +85,7 @@ class SlotDesk:
         self._store = store
         self._catalogue = catalogue
         self._horizon_s = max_ahead_days * _DAY
+        self._proposed: dict[tuple[str, str, int], tuple[float, dict[str, int]]] = {}
 
     async def availability(self, tenant: str, service: str, query: Mapping[str, str]) -> Availabilities:
         """The slots that a query asks for; HttpError 400."""
@@ -112,17 +114,28 @@ class SlotDesk:
         return OpenFor(open_for=int(min(seconds, _EVER_S)))
 
     async def proposals(self, tenant: str, service: str, offer: Offer, wanted: float) -> dict[str, int]:
-        """Slots with room, the nearest to a time that has none: UTC time to places left."""
+        """Slots with room, the nearest to a time that has none: UTC time to places left.
+
+        Remembered for a moment: many ask for the same full slot at once.
+        """
+        key = (tenant, service, offer.slots.grid.start_of(wanted))
+        until, proposed = self._proposed.get(key, (0.0, {}))
+        if self._ctx.monotonic() >= until:
+            proposed = await self._propose(tenant, service, offer, wanted)
+            if len(self._proposed) >= _REMEMBERED:
+                self._proposed.clear()
+            self._proposed[key] = (self._ctx.monotonic() + _REMEMBER_S, proposed)
+        return proposed
+
+    async def _propose(self, tenant: str, service: str, offer: Offer, wanted: float) -> dict[str, int]:
         near = await self._rooms(tenant, service, offer, wanted - _CLOSE_S, wanted + _DAY)
         free = [room for room in near if room.left > 0]
         if not free:
             far = await self._rooms(tenant, service, offer, wanted + _DAY, wanted + _PROPOSAL_DAYS * _DAY)
             free = [room for room in far if room.left > 0]
         nearest = sorted(free, key=lambda room: abs(room.start - wanted))[:PROPOSED]
-        return {
-            view.utc_time: view.capacity
-            for view in _views(sorted(nearest, key=lambda room: room.start), ZoneInfo("UTC"))
-        }
+        views = _views(sorted(nearest, key=lambda room: room.start), ZoneInfo("UTC"))
+        return {view.utc_time: view.capacity for view in views}
 
     async def earliest(self, tenant: str, service: str, offer: Offer, after: float) -> int | None:
         """The first slot that begins after an instant and has room; None: none that can be booked."""
@@ -244,41 +257,35 @@ def _read_wall(text: str, zone: ZoneInfo, name: str, *, last: bool = False) -> f
 
 
 def _views(rooms: list[Room], zone: ZoneInfo) -> list[SlotView]:
-    if not rooms:
-        return []
-    return [
-        SlotView(
-            utc_time=_text(room.start) + "Z",
-            local_time=_text(room.start + offset),
+    """The slots as they are answered.
+
+    A full book has thousands: the zone is asked once where its offset is the same at both ends of a day, and
+    texts are put together from those of days and minutes.
+    """
+    views = []
+    stop, offset = float("-inf"), 0
+    for room in rooms:
+        start = room.start
+        if start >= stop:
+            offset, stop = _offset(zone, start), start + _DAY
+            if _offset(zone, stop) != offset:
+                stop = start + 1
+        utc_day, utc = divmod(start, _DAY)
+        wall_day, wall = divmod(start + offset, _DAY)
+        view = SlotView(
+            utc_time=f"{_day(utc_day)}{_MINUTES[utc // 60]}Z",
+            local_time=_day(wall_day) + _MINUTES[wall // 60],
             capacity=max(0, room.left),
             total=room.total,
         )
-        for room, offset in zip(rooms, _offsets(rooms, zone), strict=True)
-    ]
-
-
-def _offsets(rooms: list[Room], zone: ZoneInfo) -> Iterator[int]:
-    """The zone's offset at each slot; asked for once where it is the same at both ends of a day."""
-    stop, known = float("-inf"), 0
-    for room in rooms:
-        if room.start >= stop:
-            known = _offset(zone, room.start)
-            stop = room.start + _DAY
-            if _offset(zone, stop) != known:
-                stop = room.start + 1
-        yield known
+        views.append(view)
+    return views
 
 
 def _offset(zone: ZoneInfo, at: float) -> int:
     offset = datetime.fromtimestamp(at, UTC).astimezone(zone).utcoffset()
     assert offset is not None, "a zone knows its offset"
     return int(offset.total_seconds())
-
-
-def _text(seconds: int) -> str:
-    day, rest = divmod(seconds, _DAY)
-    minute, second = divmod(rest, 60)
-    return f"{_day(day)}{_MINUTES[minute]}{second:02}.000"
 
 
 @lru_cache(maxsize=1024)

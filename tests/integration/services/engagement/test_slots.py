@@ -188,6 +188,20 @@ class TestCapacity:
         busy = await availability(world, f"start={iso(at)}&reportBusy=true")
         assert [slot["capacity"] for slot in busy["slots"]] == [0]
 
+    @pytest.mark.slow
+    async def test_of_ten_thousand_for_a_hundred_places_a_hundred_are_taken(self, world: Any) -> None:
+        await desk(world, _request_time_bucket="60", _max_request_by_time_bucket="100")
+        at, statuses = tomorrow(world, 11), Counter[int]()
+        left = iter(range(10_000))
+
+        async def customer() -> None:
+            for _ in left:
+                statuses[(await create(world, at))[0]] += 1
+
+        await asyncio.gather(*(customer() for _ in range(100)))
+        assert statuses == {200: 100, 429: 9_900}
+        assert len(await world.query("SELECT 1 FROM engagement.callbacks")) == 100
+
     async def test_a_cancelled_callback_gives_its_place_back_once(self, world: Any) -> None:
         await desk(world, _max_request_by_time_bucket="1")
         at = tomorrow(world, 10)
