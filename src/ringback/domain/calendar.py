@@ -27,6 +27,7 @@ __all__ = [
     "BusinessHours",
     "CalendarError",
     "Hours",
+    "Together",
     "always_open",
     "changeover",
     "instant_of",
@@ -113,6 +114,27 @@ class BusinessHours:
                 closes = _instant(self.zone, day, hours.closes, last=True)
                 if opens < closes:
                     yield opens, closes
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Open while every one of several offices is."""
+
+    offices: tuple[BusinessHours, ...]
+
+    def next_opening(self, at: float) -> float | None:
+        """The first instant from `at` on at which all are open; None when there is none in a year."""
+        last = at + _SEARCH_DAYS * 86_400
+        while at < last:
+            begin = at
+            for office in self.offices:
+                opens = office.next_opening(at)
+                if opens is None:
+                    return None
+                at = opens
+            if at == begin:
+                return at
+        return None
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ringback.domain.calendar import BusinessHours, CalendarError, weekly
+from ringback.domain.calendar import BusinessHours, CalendarError, Together, weekly
 from ringback.domain.callbacks.retry import RetryPolicy
 from ringback.domain.callbacks.slots import CapacityRule, read_capacity_rule
 from ringback.domain.numbers import NumberGate, NumberRules, read_gate
 from ringback.domain.opening import SpecialDay, read_special_day
+from ringback.domain.quiet import read_quiet_hours, ringing_hours
 
 Positive = Annotated[int, Meta(ge=1)]
 Kind = Literal["service", "hours", "capacity", "numbers"]
@@ -99,7 +100,14 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
             refuse_premium=self.disallow_premium_phone_numbers,
         )
 
-    def retry_policy(self, hours: BusinessHours | None = None) -> RetryPolicy:
+    def ringing(self, hours: BusinessHours | None, number: str, zone: str = "") -> Together:
+        """When a customer may be called: in the office's hours, outside quiet ones where the customer is."""
+        office = () if hours is None else (hours,)
+        if not self.quiet_hours:
+            return Together(office)
+        return Together((*office, *ringing_hours(read_quiet_hours(self.quiet_hours), number, zone)))
+
+    def retry_policy(self, hours: BusinessHours | Together | None = None) -> RetryPolicy:
         """The policy after a failed dial, within the given hours."""
         return RetryPolicy(self.max_dial_attempts, float(self.dial_retry_timeout), hours)
 
@@ -192,6 +200,11 @@ def are_hours(properties: Mapping[str, object]) -> bool:
 def read_settings(properties: Mapping[str, object]) -> CallbackSettings:
     """Settings from published properties (values may be strings); raises SettingsError."""
     try:
-        return msgspec.convert(dict(properties), CallbackSettings, strict=False)
+        settings = msgspec.convert(dict(properties), CallbackSettings, strict=False)
+        if settings.quiet_hours:
+            read_quiet_hours(settings.quiet_hours)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from error
+    except CalendarError as error:
+        raise SettingsError(f"_quiet_hours: {error}") from error
+    return settings

@@ -183,9 +183,13 @@ class Booking:
         if asked.timezone:
             _check_zone(asked.timezone)
         desired = self._desired(asked.desired_time, offer, now)
-        opens_at = _opening(desired, offer, now)
+        wanted = now if desired is None else desired
+        opens_at = _opening(desired, offer, now) or wanted
+        begins = offer.ringing(number.e164, asked.timezone or "").next_opening(opens_at)
+        if begins is None:
+            raise HttpError(400, "out-of-office-hours", "there is no time at which this number can be called")
         grid = offer.slots.grid
-        soon = desired is None or (grid.start_of(desired) <= grid.start_of(now))
+        soon = desired is None or grid.start_of(desired) <= grid.start_of(now)
         return Wish(
             tenant=tenant,
             asked=asked,
@@ -193,7 +197,7 @@ class Booking:
             number=number.e164,
             now=now,
             desired=desired,
-            begins=opens_at or (now if desired is None else desired),
+            begins=begins,
             movable=soon and not (asked.always_check_capacity and desired is not None),
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ringback.domain.calendar import BusinessHours, zone_named
+from ringback.domain.calendar import BusinessHours, Together, zone_named
 from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
@@ -23,6 +23,7 @@ from ringback.domain.callbacks import (
     read_settings,
 )
 from ringback.domain.numbers import NumberGate, NumberRules
+from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Offer:
         """The rules by which the customer's number is judged."""
         return self.settings.number_rules(self.gate)
 
-    @property
-    def policy(self) -> RetryPolicy:
-        """What follows a failed dial."""
-        return self.settings.retry_policy(self.hours)
+    def ringing(self, number: str, zone: str) -> Together:
+        """When a number may be called; `zone`: the customer's own, empty when it is not known."""
+        return self.settings.ringing(self.hours, number, zone)
 
 
 class Catalogue:
@@ -83,10 +83,13 @@ class Catalogue:
         async with self._store.transaction() as own:
             return await self._read(own, tenant, service)
 
-    async def policy(self, tenant: str, service: str, session: Session) -> RetryPolicy:
-        """The retry policy of a callback that is there already; a withdrawn service has the default one."""
-        offer = await self.offer(tenant, service, session)
-        return (offer or Offer(CallbackSettings())).policy
+    async def policy(self, record: Record, session: Session) -> RetryPolicy:
+        """When a callback that is there already may be dialled, and what follows a dial that fails.
+
+        A withdrawn service has the default policy.
+        """
+        offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
+        return offer.settings.retry_policy(offer.ringing(record.number, record.details.timezone))
 
     async def publish(self, tenant: str, table: dict[str, Properties]) -> None:
         """Store settings, hours and rules by name, all or none; raises SettingsError that names the row."""
