@@ -98,6 +98,7 @@ class EngagementHttp:
         self._public("GET", "callbacks/open-for/{service}", self._open_for)
         self._public("GET", "callbacks/queue-status/{queue}", self._queue_status)
         self._public("GET", "estimated-wait-time", self._estimated_wait_time)
+        self._public("GET", "estimated-wait-time/virtual-queues/{queues}", self._estimated_wait_time)
         self._public("*", "{rest:.*}", self._unknown)
         self.server.route("POST", "/internal/callbacks/{tenant}/{id}/steps", self._step, connection="ges-12")
         self.server.route(
@@ -161,8 +162,8 @@ class EngagementHttp:
         return await self._desk.status(tenant, request.path_param("queue"))
 
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
-        queues, mode = request.query.get("virtual-queues", ""), request.query.get("mode", "mode2")
-        return await self._desk.estimates(tenant, queues, mode)
+        queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
+        return await self._desk.estimates(tenant, queues, request.query)
 
     async def _unknown(self, _tenant: str, _request: HttpRequest) -> object:
         raise HttpError(404, "path-unknown", "the API has no such path")

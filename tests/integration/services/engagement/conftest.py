@@ -38,6 +38,7 @@ class Peers:
         self.events: list[tuple[str, str]] = []
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
+        self.asked: list[dict[str, str]] = []
         self._servers: list[HttpServer] = []
 
     async def start(self, harness: ServiceHarness) -> None:
@@ -70,6 +71,7 @@ class Peers:
 
     async def _wait(self, request: HttpRequest) -> dict[str, float]:
         ixn, queue = request.path_param("ixn"), request.path_param("vq")
+        self.asked.append(dict(request.query))
         found = self.waits.get(queue if ixn == "max" else f"{ixn}@{queue}")
         if found is None:
             raise HttpError(404, "unknown", "no such queue or interaction")
