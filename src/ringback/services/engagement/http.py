@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-import msgspec
 from msgspec import Meta
 
 from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
@@ -20,10 +18,11 @@ from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import TENANT, Metrics
+from ringback.services.engagement.openapi import document
 from ringback.services.engagement.queues import QueueDesk
-from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
+from ringback.services.engagement.views import CallbackId, CallbackView, view
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -37,24 +36,6 @@ _COUNTED = {
     "throttled": "CB_TTL_LIMIT_REACHED",
 }
 _IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
-
-
-class CallbackId(msgspec.Struct, frozen=True, kw_only=True):
-    """The id of a callback, in the body of a request or in an answer."""
-
-    id: UUID
-
-
-class CallbackView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """One callback as the API shows it; position and wait (seconds) only while it is in the queue."""
-
-    id: UUID
-    desired_time: str
-    callback_state: str
-    phone_number: str
-    callback_reason: str | None = None
-    position_in_queue: int | None = None
-    estimated_wait_time: int | None = None
 
 
 class EngagementHttp:
@@ -99,6 +80,7 @@ class EngagementHttp:
         self._public("GET", "callbacks/queue-status/{queue}", self._queue_status)
         self._public("GET", "estimated-wait-time", self._estimated_wait_time)
         self._public("GET", "estimated-wait-time/virtual-queues/{queues}", self._estimated_wait_time)
+        self.server.route("GET", API + "openapi.json", self._document, public=True, connection=_PUBLIC)
         self._public("*", "{rest:.*}", self._unknown)
         self.server.route("POST", "/internal/callbacks/{tenant}/{id}/steps", self._step, connection="ges-12")
         self.server.route(
@@ -144,7 +126,7 @@ class EngagementHttp:
         if record is None:
             raise HttpError(404, "callback-unknown", "there is no callback with this id")
         place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
-        return _view(record, *place)
+        return view(record, *place)
 
     async def _cancel(self, tenant: str, request: HttpRequest) -> CallbackId:
         asked = request.decode(CallbackId)
@@ -164,6 +146,9 @@ class EngagementHttp:
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
         queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
         return await self._desk.estimates(tenant, queues, request.query)
+
+    async def _document(self, _request: HttpRequest) -> HttpResponse:
+        return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, _request: HttpRequest) -> object:
         raise HttpError(404, "path-unknown", "the API has no such path")
@@ -187,22 +172,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise HttpError(404, "callback-unknown", "there is no callback with this id") from None
-
-
-def _view(record: Record, position: int | None, ewt: int | None) -> CallbackView:
-    progress = record.progress
-    wanted = progress.arrived_at if record.desired_at is None else record.desired_at
-    return CallbackView(
-        id=record.id,
-        desired_time=_iso(wanted),
-        callback_state=progress.state.value,
-        callback_reason=progress.reason.value if progress.reason else None,
-        phone_number=record.number,
-        position_in_queue=position,
-        estimated_wait_time=ewt,
-    )
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
