@@ -44,6 +44,7 @@ CODES: dict[str, int] = {
     "api-key-wrong": 40102,
     "callback-unknown": 40401,
     "path-unknown": 40402,
+    "method-not-allowed": 40501,
     "idempotency-key-reused": 42201,
     "no-capacity": 42901,
     "throttled": 42902,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -100,6 +101,8 @@ class EngagementHttp:
         self.server.route(
             method, API + path, serve, public=True, connection=_PUBLIC, max_bytes=self._max_bytes
         )
+        if method != "*":
+            self._public("*", path, partial(_not_with_this_method, method))
 
     def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
         if error.slug in _COUNTED:
@@ -165,6 +168,11 @@ class EngagementHttp:
             raise HttpError(400, "invalid-settings", str(error)) from None
         self._ctx.log.info("settings_published", services=len(table), corr_id=request.corr_id)
         return {"services": len(table)}
+
+
+async def _not_with_this_method(allowed: str, _tenant: str, _request: HttpRequest) -> object:
+    headers = {"Allow": allowed}
+    raise HttpError(405, "method-not-allowed", f"this path is for {allowed} only", headers=headers)
 
 
 def _uuid(text: str) -> UUID:

@@ -124,6 +124,15 @@ async def test_a_path_that_is_not_there_is_a_404_in_the_envelope(world: Any) -> 
     assert (status, envelope["status"]["code"]) == (404, 40402)
 
 
+async def test_a_path_with_another_method_is_a_405_that_names_the_one_there_is(world: Any) -> None:
+    status, envelope = await world.api("PUT", "callbacks/create", BODY)
+    assert (status, envelope["status"]["code"]) == (405, 40501)
+    assert (await world.api("DELETE", "callbacks/queue-status/sales"))[0] == 405
+    url, key = f"{world.base}/engagement/v3/estimated-wait-time", {"x-api-key": world.key}
+    async with world.context.http_session().post(url, headers=key) as reply:
+        assert (reply.status, reply.headers["Allow"]) == (405, "GET")
+
+
 @pytest.mark.parametrize("path", ["callbacks/retrieve", "callbacks/cancel"])
 async def test_an_unknown_id_is_a_404_and_no_id_a_400(world: Any, path: str) -> None:
     unknown = {"id": "00000000-0000-4000-8000-000000000000"}
