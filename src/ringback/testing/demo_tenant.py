@@ -40,6 +40,7 @@ DEMO_CARRIER_PORT = 5090
 CHECK_CARRIER_PORT = 5091
 CHECK_WEB_PORT = 5092
 SALES_NUMBER, SUPPORT_NUMBER, CHECK_NUMBER = "+12025550100", "+12025550101", "+12025550190"
+CUSTOMER, CUSTOMER_NUMBER = "2001", "+12025550170"
 SCRIPTED_NUMBERS = tuple(f"+120255501{n:02}" for n in range(20, 60))
 CHECK_CUSTOMERS = tuple(f"+1202555019{n}" for n in range(1, 10))
 USER = "supervisor"
@@ -97,6 +98,8 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
         dial_plan=(
             DialRule(id="sales", rule=f"{SALES_NUMBER}=>{SALES}"),
             DialRule(id="support", rule=f"{SUPPORT_NUMBER}=>{SUPPORT}"),
+            # Whoever registers 2001 can be called back at an outside number, without a carrier.
+            DialRule(id="customer", rule=f"{CUSTOMER_NUMBER}=>{CUSTOMER}"),
             DialRule(id="check", rule=f"{CHECK_NUMBER}=>{CHECK}"),
             DialRule(id="outside-line", rule="9.=>${DIGITS:1};type=external"),
         ),
