@@ -26,9 +26,11 @@ _DOCUMENTED = {
     "ges_callbacks_created": "Callbacks created",
     "CB_SUBMIT_FAILED": "Entries that could not be appended to the stream of new callbacks",
     "INVALID_CONTENT_LENGTH": "Requests with a body that is too large",
+    "CB_ENQUEUE_LIMIT_REACHED": "Requests for a number that waits already as often as it may",
+    "CB_TTL_LIMIT_REACHED": "Requests refused because there were too many like them",
 }
 # Appear after their first event, as published.
-_EVENTS = frozenset({"CB_SUBMIT_FAILED", "INVALID_CONTENT_LENGTH"})
+_EVENTS = frozenset(_DOCUMENTED) - {"ges_callbacks_created"}
 
 
 class Metrics:

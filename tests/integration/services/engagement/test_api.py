@@ -124,6 +124,15 @@ async def test_a_path_that_is_not_there_is_a_404_in_the_envelope(world: Any) -> 
     assert (status, envelope["status"]["code"]) == (404, 40402)
 
 
+async def test_a_path_with_another_method_is_a_405_that_names_the_one_there_is(world: Any) -> None:
+    status, envelope = await world.api("PUT", "callbacks/create", BODY)
+    assert (status, envelope["status"]["code"]) == (405, 40501)
+    assert (await world.api("DELETE", "callbacks/queue-status/sales"))[0] == 405
+    url, key = f"{world.base}/engagement/v3/estimated-wait-time", {"x-api-key": world.key}
+    async with world.context.http_session().post(url, headers=key) as reply:
+        assert (reply.status, reply.headers["Allow"]) == (405, "GET")
+
+
 @pytest.mark.parametrize("path", ["callbacks/retrieve", "callbacks/cancel"])
 async def test_an_unknown_id_is_a_404_and_no_id_a_400(world: Any, path: str) -> None:
     unknown = {"id": "00000000-0000-4000-8000-000000000000"}
@@ -188,6 +197,25 @@ async def test_waits_come_from_the_router_by_mode(world: Any) -> None:
             "resultCode": -2,
         },
     ]
+
+
+async def test_the_older_path_and_a_queue_named_twice_are_answered_alike(world: Any) -> None:
+    world.peers.waits = {"sales": {"ewt": 42.4}, "support": {"ewt": 7}}
+    _, new = await world.api("GET", "estimated-wait-time?virtual-queues=sales,%20support,sales")
+    _, old = await world.api("GET", "estimated-wait-time/virtual-queues/sales,support?mode=mode3")
+    assert [item["virtualQueue"] for item in new["data"]] == ["sales", "support"]
+    assert old["data"] == new["data"]
+    assert [asked["aqt"] for asked in world.peers.asked] == ["urs2", "urs2", "stat", "stat"]
+
+
+async def test_calls_on_hold_are_counted_when_asked_for(world: Any) -> None:
+    world.peers.waits = {"sales": {"ewt": 1}}
+    for flag in ("true", "false"):
+        path = f"estimated-wait-time?virtual-queues=sales&include-calls-on-hold={flag}"
+        assert (await world.api("GET", path))[0] == 200
+    assert ["hold" in asked for asked in world.peers.asked] == [True, False]
+    status, _ = await world.api("GET", "estimated-wait-time?virtual-queues=sales&include-calls-on-hold=1")
+    assert status == 400
 
 
 @pytest.mark.parametrize(
