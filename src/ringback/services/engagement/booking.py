@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +44,7 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     priority: Annotated[float, Meta(ge=-1_000_000, le=1_000_000)] | None = None
     route_point: Text | None = None
     user_data: dict[str, Any] | None = None
+    captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,14 @@ class Booking:
         catalogue: Catalogue,
         settings: EngagementSettings,
         on_started: Callable[[], None],
+        admit: Callable[[str, CreateCallback], Awaitable[None]],
     ) -> None:
         self._ctx = ctx
         self._store = store
         self._catalogue = catalogue
         self._settings = settings
         self._on_started = on_started
+        self._admit = admit
 
     async def book(self, tenant: str, asked: CreateCallback, use: KeyUse | None) -> Booked:
         """Store a callback; it is promised when this returns. HttpError says why it is refused."""
@@ -80,6 +83,8 @@ class Booking:
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
         record, accepted = self._judge(tenant, asked, offer)
+        # Last, for a captcha's token is good once: a request that is refused for another reason keeps it.
+        await self._admit(tenant, asked)
         made = await self._insert(record, accepted, use)
         if accepted.effects:
             self._on_started()

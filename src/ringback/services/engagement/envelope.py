@@ -33,6 +33,9 @@ CODES: dict[str, int] = {
     "callback-completed": 40020,
     "idempotency-key": 40021,
     "invalid_query": 40022,
+    "captcha-missing": 40051,
+    "captcha-refused": 40052,
+    "captcha-key-unknown": 40053,
     "api-key-missing": 40101,
     "api-key-wrong": 40102,
     "callback-unknown": 40401,
@@ -40,6 +43,7 @@ CODES: dict[str, int] = {
     "idempotency-key-reused": 42201,
     "internal": 50001,
     "unavailable": 50301,
+    "captcha-unavailable": 50351,
 }
 
 

@@ -25,10 +25,11 @@ TENANT = web.RequestKey("tenant", str)
 _DOCUMENTED = {
     "ges_callbacks_created": "Callbacks created",
     "CB_SUBMIT_FAILED": "Entries that could not be appended to the stream of new callbacks",
+    "DNS_FAILURE": "Names of hosts outside that could not be resolved",
     "INVALID_CONTENT_LENGTH": "Requests with a body that is too large",
 }
 # Appear after their first event, as published.
-_EVENTS = frozenset({"CB_SUBMIT_FAILED", "INVALID_CONTENT_LENGTH"})
+_EVENTS = frozenset({"CB_SUBMIT_FAILED", "DNS_FAILURE", "INVALID_CONTENT_LENGTH"})
 
 
 class Metrics:

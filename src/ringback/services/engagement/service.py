@@ -14,6 +14,7 @@ from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.outbox import Outbox
+from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
@@ -40,6 +41,7 @@ class EngagementService(Service):
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx)
         metrics = Metrics(ctx, self._gauges())
+        outside = Outside(ctx, settings, store, metrics)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
@@ -47,13 +49,14 @@ class EngagementService(Service):
             ctx,
             settings,
             store=store,
-            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake),
+            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake, outside.admit),
             changes=changes,
             catalogue=catalogue,
             desk=QueueDesk(ctx, catalogue, self._waits),
             keys=self._keys,
             metrics=metrics,
         )
+        outside.add_routes(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )

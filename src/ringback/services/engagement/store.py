@@ -81,6 +81,11 @@ class Session:
     def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
 
+    @property
+    def connection(self) -> asyncpg.pool.PoolConnectionProxy:
+        """The connection itself, for rooms that have queries of their own."""
+        return self._connection
+
     async def insert(self, record: Record, effects: Sequence[Effect]) -> None:
         """Write a new callback with the start of its first attempt, if there is one."""
         progress = record.progress

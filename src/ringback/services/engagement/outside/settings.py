@@ -1,0 +1,22 @@
+"""Settings of what engagement asks of others outside the platform."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from ringback.runtime.settings import Doc, ServiceSettings
+
+
+class OutsideSettings(ServiceSettings, frozen=True, kw_only=True):
+    """Addresses, limits and what happens when somebody outside does not answer."""
+
+    captcha_url: Annotated[str, Doc("where captcha tokens are verified (siteverify)")] = (
+        "https://www.google.com/recaptcha/api/siteverify"
+    )
+    captcha_timeout_s: Annotated[
+        float, Doc("seconds that a create waits at most for the captcha service")
+    ] = 2.0
+    captcha_on_failure: Annotated[
+        Literal["refuse", "allow"], Doc("creates while the captcha service does not answer: refuse or allow")
+    ] = "refuse"
+    egress_proxy: Annotated[str, Doc("HTTP proxy for all requests to the outside; empty: none", True)] = ""
