@@ -16,7 +16,7 @@ from ringback.domain.callbacks import Accepted, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.catalogue import Catalogue, Offer
-from ringback.services.engagement.records import Details, Record
+from ringback.services.engagement.records import Details, PushTarget, Record
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import KeyReusedError, KeyUse, Store
 
@@ -45,6 +45,7 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     route_point: Text | None = None
     user_data: dict[str, Any] | None = None
     captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
+    push_targets: Annotated[list[PushTarget], Meta(max_length=10)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,16 @@ class Booking:
                 raise HttpError(422, "idempotency-key-reused", str(error)) from None
 
     async def _insert(self, record: Record, accepted: Accepted, use: KeyUse | None) -> Booked:
-        if use is None:
+        if use is None and not record.details.push_targets:
             async with self._store.statement() as session:
                 await session.insert(record, accepted.effects)
             return Booked(record.id, new=True)
         try:
             async with self._store.transaction() as session:
-                known = await session.take_key(record.tenant, use, record.id, record.created_at)
-                if known != record.id:
-                    return Booked(known, new=False)
+                if use is not None:
+                    known = await session.take_key(record.tenant, use, record.id, record.created_at)
+                    if known != record.id:
+                        return Booked(known, new=False)
                 await session.insert(record, accepted.effects)
         except KeyReusedError as error:
             raise HttpError(422, "idempotency-key-reused", str(error)) from None
@@ -212,6 +214,7 @@ def _details(asked: CreateCallback, desired: float | None) -> Details:
         inbound_vq=asked.inbound_vq or "",
         origination_ixn_id=asked.cb_origination_ixn_id or default.origination_ixn_id,
         survey_rp=asked.survey_rp or "",
+        push_targets=asked.push_targets or [],
     )
 
 

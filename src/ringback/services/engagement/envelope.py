@@ -36,6 +36,8 @@ CODES: dict[str, int] = {
     "captcha-missing": 40051,
     "captcha-refused": 40052,
     "captcha-key-unknown": 40053,
+    "push-channel-unknown": 40054,
+    "push-refused": 40055,
     "api-key-missing": 40101,
     "api-key-wrong": 40102,
     "callback-unknown": 40401,
@@ -44,6 +46,7 @@ CODES: dict[str, int] = {
     "internal": 50001,
     "unavailable": 50301,
     "captcha-unavailable": 50351,
+    "push-unavailable": 50352,
 }
 
 

@@ -13,6 +13,9 @@ INSERT INTO engagement.callbacks (
     expires_at, attempt, priority, details
 ) VALUES ($1, $2, $3, $4, $5, NULL, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13)
 
+-- name: watch_for_push
+INSERT INTO engagement.push_watch (callback_id) VALUES ($1)
+
 -- name: take_idempotency_key
 INSERT INTO engagement.idempotency (tenant, key, body_sha256, callback_id, created_at)
 VALUES ($1, $2, $3, $4, $5)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from ringback.domain.callbacks import Progress
+
+
+class PushTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of the customer: the name of a push channel, and the device's registration token there."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=64)]
+    target: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +32,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inbound_vq: str = ""
     origination_ixn_id: str = "<unspecified>"
     survey_rp: str = ""
+    push_targets: list[PushTarget] = []
 
 
 @dataclass(frozen=True, slots=True)

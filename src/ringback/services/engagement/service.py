@@ -16,6 +16,7 @@ from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.outbox import Outbox
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
+from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
 from ringback.services.engagement.sessions import Sessions
@@ -41,7 +42,16 @@ class EngagementService(Service):
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx)
         metrics = Metrics(ctx, self._gauges())
-        outside = Outside(ctx, settings, store, metrics)
+        desk = QueueDesk(ctx, catalogue, self._waits)
+        self._outside = Outside(
+            ctx,
+            settings,
+            store=store,
+            catalogue=catalogue,
+            desk=desk,
+            metrics=metrics,
+            published=Published(ctx),
+        )
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
@@ -49,14 +59,14 @@ class EngagementService(Service):
             ctx,
             settings,
             store=store,
-            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake, outside.admit),
+            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake, self._outside.admit),
             changes=changes,
             catalogue=catalogue,
-            desk=QueueDesk(ctx, catalogue, self._waits),
+            desk=desk,
             keys=self._keys,
             metrics=metrics,
         )
-        outside.add_routes(self._http)
+        self._outside.add_routes(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
@@ -67,6 +77,7 @@ class EngagementService(Service):
         await self._http.server.start()
         self._outbox.start()
         self.scheduler.start()
+        self._outside.start()
 
     async def drain(self) -> None:
         """Let the streams of the status page end."""

@@ -106,6 +106,8 @@ class Session:
             record.priority,
             msgspec.json.encode(record.details).decode(),
         )
+        if record.details.push_targets:
+            await self._connection.execute(QUERIES["watch_for_push"], record.id)
 
     async def take_key(self, tenant: str, use: KeyUse, callback_id: UUID, now: float) -> UUID:
         """The id of the callback that belongs to a key: `callback_id` if the key is new.
@@ -245,6 +247,11 @@ def _maybe_seconds(moment: datetime | None) -> float | None:
 
 def _records(rows: Sequence[Any]) -> list[Record]:
     return [_record(row) for row in rows]
+
+
+def read_records(rows: Sequence[Any]) -> list[Record]:
+    """Callbacks from whole rows of their table, for rooms that have queries of their own."""
+    return _records(rows)
 
 
 def _record(row: Any) -> Record:

@@ -32,7 +32,7 @@ MaybeUrl = Annotated[str, Meta(max_length=2048, pattern=r"^(https?://[^\s@]+)?$"
 class CaptchaKeys(msgspec.Struct, frozen=True, kw_only=True):
     """One set of reCAPTCHA keys.
 
-    threshold: lowest score that passes, of V3 only. on_create: whether creating a callback asks for a token of
+    threshold: lowest score that passes, of V3 only. on_create: whether a create asks for a token of
     this set. verify_url: in place of the setting.
     """
 

@@ -19,4 +19,11 @@ class OutsideSettings(ServiceSettings, frozen=True, kw_only=True):
     captcha_on_failure: Annotated[
         Literal["refuse", "allow"], Doc("creates while the captcha service does not answer: refuse or allow")
     ] = "refuse"
+    fcm_url: Annotated[str, Doc("base URL of Firebase Cloud Messaging, HTTP v1")] = (
+        "https://fcm.googleapis.com"
+    )
+    push_timeout_s: Annotated[float, Doc("seconds that a push service may take to answer")] = 10.0
+    push_look_s: Annotated[float, Doc("seconds between looks for notices to send")] = 1.0
+    push_tries: Annotated[int, Doc("deliveries of one notice that are tried at most")] = 8
+    push_retry_s: Annotated[float, Doc("seconds before the second try, then doubled up to 300")] = 2.0
     egress_proxy: Annotated[str, Doc("HTTP proxy for all requests to the outside; empty: none", True)] = ""

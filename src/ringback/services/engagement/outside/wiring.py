@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from ringback.runtime.http import HttpError, HttpRequest
 from ringback.services.engagement.outside.captcha import Captcha
+from ringback.services.engagement.outside.channels import Channels
 from ringback.services.engagement.outside.credentials import KINDS, Credentials, Kind, Name
 from ringback.services.engagement.outside.egress import Egress
+from ringback.services.engagement.outside.publishing import publish
+from ringback.services.engagement.outside.push import NoticeView, Push
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.engagement.booking import CreateCallback
+    from ringback.services.engagement.catalogue import Catalogue
     from ringback.services.engagement.http import EngagementHttp
     from ringback.services.engagement.metrics import Metrics
+    from ringback.services.engagement.published import Published
+    from ringback.services.engagement.queues import QueueDesk
     from ringback.services.engagement.settings import EngagementSettings
     from ringback.services.engagement.store import Store
 
@@ -31,21 +38,39 @@ class VerifyCaptcha(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Outside:
-    """Captcha, and the credentials for it; routes are added to the service's own server."""
+    """Captcha, push, and the credentials for them; routes are added to the service's own server."""
 
-    def __init__(self, ctx: Context, settings: EngagementSettings, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        settings: EngagementSettings,
+        *,
+        store: Store,
+        catalogue: Catalogue,
+        desk: QueueDesk,
+        metrics: Metrics,
+        published: Published,
+    ) -> None:
         egress = Egress(ctx, settings.egress_proxy, lambda: metrics.event("DNS_FAILURE"))
         self._ctx = ctx
         self._credentials = Credentials(ctx, store, settings.settings_cache_s)
         self._captcha = Captcha(ctx, settings, self._credentials, egress)
+        self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
+        self._push = Push(ctx, settings, store, catalogue, desk, self._channels)
 
     async def admit(self, tenant: str, asked: CreateCallback) -> None:
         """Return when the request may become a callback as far as the outside has a say; HttpError."""
         await self._captcha.admit(tenant, asked.captcha_token)
 
+    def start(self) -> None:
+        """Begin to look after notices."""
+        self._push.start()
+
     def add_routes(self, http: EngagementHttp) -> None:
         """Serve what belongs here."""
         http.add_public("POST", "captcha/verify", self._verify)
+        http.add_public("POST", "notification/publish", self._publish)
+        http.server.route("GET", "/internal/notices/{tenant}/{id}", self._notices)
         http.server.route("GET", _PATH, self._list)
         http.server.route("PUT", f"{_PATH}/{{name}}", self._put)
         http.server.route("DELETE", f"{_PATH}/{{name}}", self._delete)
@@ -53,6 +78,16 @@ class Outside:
     async def _verify(self, tenant: str, request: HttpRequest) -> dict[str, bool]:
         asked = request.decode(VerifyCaptcha)
         return {"success": await self._captcha.verify(tenant, asked.site_key, asked.captcha_token)}
+
+    async def _publish(self, tenant: str, request: HttpRequest) -> dict[str, str]:
+        return {"name": await publish(self._channels, tenant, request)}
+
+    async def _notices(self, request: HttpRequest) -> list[NoticeView]:
+        try:
+            callback_id = UUID(request.path_param("id"))
+        except ValueError:
+            return []
+        return await self._push.of_callback(request.path_param("tenant"), callback_id)
 
     async def _list(self, request: HttpRequest) -> dict[str, dict[str, Any]]:
         return await self._credentials.shown(request.path_param("tenant"), _kind(request))

@@ -10,6 +10,7 @@ import pytest
 
 from ringback.runtime.http import HttpClient
 from ringback.testing.google_server import GoogleForTests
+from ringback.testing.hook_server import HookForTests
 
 
 class Keeper:
@@ -46,6 +47,11 @@ def engagement_env(google: GoogleForTests) -> dict[str, str]:
     return {
         "RINGBACK_ENGAGEMENT_CAPTCHA_URL": google.verify_url,
         "RINGBACK_ENGAGEMENT_CAPTCHA_TIMEOUT_S": "0.3",
+        "RINGBACK_ENGAGEMENT_FCM_URL": google.base,
+        "RINGBACK_ENGAGEMENT_PUSH_LOOK_S": "0.05",
+        "RINGBACK_ENGAGEMENT_PUSH_RETRY_S": "0.1",
+        "RINGBACK_ENGAGEMENT_PUSH_TRIES": "4",
+        "RINGBACK_ENGAGEMENT_PUSH_TIMEOUT_S": "0.5",
     }
 
 
@@ -53,3 +59,13 @@ def engagement_env(google: GoogleForTests) -> dict[str, str]:
 def keeper(world: Any) -> Keeper:
     """An operator of the running platform."""
     return Keeper(world)
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[HookForTests]:
+    """A web hook of the tenant's own."""
+    running = HookForTests("a-secret-that-is-long-enough")
+    await running.start()
+    yield running
+    await running.stop()
+    assert running.violations == []
