@@ -16,7 +16,7 @@ from ringback.domain.callbacks import Accepted, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.catalogue import Catalogue, Offer
-from ringback.services.engagement.records import Details, PushTarget, Record
+from ringback.services.engagement.records import Details, PushTarget, Record, identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import KeyReusedError, KeyUse, Store
 
@@ -204,7 +204,7 @@ def _opening(desired: float | None, offer: Offer, now: float) -> float | None:
 def _details(asked: CreateCallback, desired: float | None) -> Details:
     default = Details()
     return Details(
-        user_data={key: value for key, value in (asked.user_data or {}).items() if _is_identifier(key)},
+        user_data=identifiers(asked.user_data),
         route_point=asked.route_point or "",
         offer_type=asked.cb_offer_type or ("ASAP" if desired is None else "SCHEDULED"),
         offer_timing=asked.offer_timing or default.offer_timing,
@@ -216,8 +216,3 @@ def _details(asked: CreateCallback, desired: float | None) -> Details:
         survey_rp=asked.survey_rp or "",
         push_targets=asked.push_targets or [],
     )
-
-
-def _is_identifier(key: str) -> bool:
-    """Whether a key of the user data is a JavaScript identifier; others are ignored, as published."""
-    return key.replace("$", "_").isidentifier()

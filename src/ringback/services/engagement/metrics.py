@@ -26,10 +26,20 @@ _DOCUMENTED = {
     "ges_callbacks_created": "Callbacks created",
     "CB_SUBMIT_FAILED": "Entries that could not be appended to the stream of new callbacks",
     "DNS_FAILURE": "Names of hosts outside that could not be resolved",
+    "GWS_SERVER_ERROR": "Answers of the statistics service that were none",
+    "GWS_INCORRECT_CLIENT_CREDENTIALS": "Credentials that the statistics service did not take",
     "INVALID_CONTENT_LENGTH": "Requests with a body that is too large",
 }
 # Appear after their first event, as published.
-_EVENTS = frozenset({"CB_SUBMIT_FAILED", "DNS_FAILURE", "INVALID_CONTENT_LENGTH"})
+_EVENTS = frozenset(
+    {
+        "CB_SUBMIT_FAILED",
+        "DNS_FAILURE",
+        "GWS_SERVER_ERROR",
+        "GWS_INCORRECT_CLIENT_CREDENTIALS",
+        "INVALID_CONTENT_LENGTH",
+    }
+)
 
 
 class Metrics:

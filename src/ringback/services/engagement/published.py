@@ -20,11 +20,16 @@ class Published:
 
     def __init__(self, ctx: Context) -> None:
         self._push: Counts[str] = Counts(ok=0, failed=0)
+        self._callins = 0
         ctx.metrics.register(self)
 
     def push_sent(self, ok: bool) -> None:
         """A notice was sent to a push service, which took it or did not."""
         self._push["ok" if ok else "failed"] += 1
+
+    def callin_created(self) -> None:
+        """A customer was given a number to dial."""
+        self._callins += 1
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand."""
@@ -32,3 +37,6 @@ class Published:
         for result, number in self._push.items():
             push.add_sample("ges_push_notifications_sent", {"result": result}, number)
         yield push
+        callins = Metric("ges_callin_created", "Requests to call in", "unknown")
+        callins.add_sample("ges_callin_created", {}, self._callins)
+        yield callins

@@ -8,6 +8,8 @@ from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
 from ringback.services.engagement.booking import Booking
+from ringback.services.engagement.callins.desk import CallIns
+from ringback.services.engagement.callins.routes import CallInRoutes
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
@@ -43,6 +45,7 @@ class EngagementService(Service):
         self._access = Access(ctx)
         metrics = Metrics(ctx, self._gauges())
         desk = QueueDesk(ctx, catalogue, self._waits)
+        published = Published(ctx)
         self._outside = Outside(
             ctx,
             settings,
@@ -50,8 +53,9 @@ class EngagementService(Service):
             catalogue=catalogue,
             desk=desk,
             metrics=metrics,
-            published=Published(ctx),
+            published=published,
         )
+        self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
@@ -67,6 +71,7 @@ class EngagementService(Service):
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
+        CallInRoutes(self._callins, published.callin_created).add_to(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
@@ -78,6 +83,7 @@ class EngagementService(Service):
         self._outbox.start()
         self.scheduler.start()
         self._outside.start()
+        self._callins.start()
 
     async def drain(self) -> None:
         """Let the streams of the status page end."""

@@ -26,4 +26,8 @@ class OutsideSettings(ServiceSettings, frozen=True, kw_only=True):
     push_look_s: Annotated[float, Doc("seconds between looks for notices to send")] = 1.0
     push_tries: Annotated[int, Doc("deliveries of one notice that are tried at most")] = 8
     push_retry_s: Annotated[float, Doc("seconds before the second try, then doubled up to 300")] = 2.0
+    statistics_url: Annotated[str, Doc("where statistics are asked for; empty: there are none")] = ""
+    statistics_timeout_s: Annotated[float, Doc("seconds that the statistics service may take to answer")] = (
+        10.0
+    )
     egress_proxy: Annotated[str, Doc("HTTP proxy for all requests to the outside; empty: none", True)] = ""

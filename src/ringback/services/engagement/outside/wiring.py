@@ -15,6 +15,7 @@ from ringback.services.engagement.outside.credentials import KINDS, Credentials,
 from ringback.services.engagement.outside.egress import Egress
 from ringback.services.engagement.outside.publishing import publish
 from ringback.services.engagement.outside.push import NoticeView, Push
+from ringback.services.engagement.outside.statistics import Statistics
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -38,7 +39,7 @@ class VerifyCaptcha(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Outside:
-    """Captcha, push, and the credentials for them; routes are added to the service's own server."""
+    """Captcha, push, statistics, and the credentials for them, served on the service's own server."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Outside:
         self._credentials = Credentials(ctx, store, settings.settings_cache_s)
         self._captcha = Captcha(ctx, settings, self._credentials, egress)
         self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
+        self._statistics = Statistics(ctx, settings, self._credentials, egress, metrics.event)
         self._push = Push(ctx, settings, store, catalogue, desk, self._channels)
 
     async def admit(self, tenant: str, asked: CreateCallback) -> None:
@@ -70,6 +72,8 @@ class Outside:
         """Serve what belongs here."""
         http.add_public("POST", "captcha/verify", self._verify)
         http.add_public("POST", "notification/publish", self._publish)
+        for method in ("POST", "GET"):
+            http.add_public(method, "statistics/operations/get-statistic-ex", self._statistics.answer)
         http.server.route("GET", "/internal/notices/{tenant}/{id}", self._notices)
         http.server.route("GET", _PATH, self._list)
         http.server.route("PUT", f"{_PATH}/{{name}}", self._put)

@@ -295,7 +295,13 @@ class TestUpcoming:
         assert (await self.finished(world, callback))[0]["state"] == "SENT"
 
     async def test_targets_that_are_none_are_refused(self, world: Any) -> None:
-        for targets in ([{"channel": "FCM"}], [{"channel": "", "target": "x"}], "FCM", [{}] * 2):
+        for targets in (
+            [{"channel": "FCM"}],
+            [{"channel": "", "target": "x"}],
+            "FCM",
+            [{}] * 2,
+            [{"channel": "FCM", "target": "a\0b"}],
+        ):
             body = {"serviceName": "sales", "phoneNumber": "+12025550123", "pushTargets": targets}
             status, envelope = await world.api("POST", "callbacks/create", body)
             assert (status, envelope["status"]["code"]) == (400, 40002)
