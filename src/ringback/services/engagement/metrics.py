@@ -25,21 +25,12 @@ TENANT = web.RequestKey("tenant", str)
 _DOCUMENTED = {
     "ges_callbacks_created": "Callbacks created",
     "CB_SUBMIT_FAILED": "Entries that could not be appended to the stream of new callbacks",
-    "DNS_FAILURE": "Names of hosts outside that could not be resolved",
-    "GWS_SERVER_ERROR": "Answers of the statistics service that were none",
-    "GWS_INCORRECT_CLIENT_CREDENTIALS": "Credentials that the statistics service did not take",
     "INVALID_CONTENT_LENGTH": "Requests with a body that is too large",
+    "CB_ENQUEUE_LIMIT_REACHED": "Requests for a number that waits already as often as it may",
+    "CB_TTL_LIMIT_REACHED": "Requests refused because there were too many like them",
 }
 # Appear after their first event, as published.
-_EVENTS = frozenset(
-    {
-        "CB_SUBMIT_FAILED",
-        "DNS_FAILURE",
-        "GWS_SERVER_ERROR",
-        "GWS_INCORRECT_CLIENT_CREDENTIALS",
-        "INVALID_CONTENT_LENGTH",
-    }
-)
+_EVENTS = frozenset(_DOCUMENTED) - {"ges_callbacks_created"}
 
 
 class Metrics:

@@ -43,17 +43,16 @@ class EngagementService(Service):
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx)
-        metrics = Metrics(ctx, self._gauges())
+        self.metrics = metrics = Metrics(ctx, self._gauges())
         desk = QueueDesk(ctx, catalogue, self._waits)
-        published = Published(ctx)
+        self.published = Published(ctx, store, settings, settings.silence_s)
         self._outside = Outside(
             ctx,
             settings,
             store=store,
             catalogue=catalogue,
             desk=desk,
-            metrics=metrics,
-            published=published,
+            published=self.published,
         )
         self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
@@ -71,7 +70,8 @@ class EngagementService(Service):
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
-        CallInRoutes(self._callins, published.callin_created).add_to(self._http)
+        self.published.watch(self._http.server)
+        CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
@@ -84,6 +84,7 @@ class EngagementService(Service):
         self.scheduler.start()
         self._outside.start()
         self._callins.start()
+        self.published.start()
 
     async def drain(self) -> None:
         """Let the streams of the status page end."""

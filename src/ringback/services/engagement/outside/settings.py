@@ -30,4 +30,11 @@ class OutsideSettings(ServiceSettings, frozen=True, kw_only=True):
     statistics_timeout_s: Annotated[float, Doc("seconds that the statistics service may take to answer")] = (
         10.0
     )
+    http_400_tolerance: Annotated[int, Doc("answers with 400 in two minutes that alert nobody")] = 100
+    http_401_tolerance: Annotated[int, Doc("answers with 401 in two minutes that alert nobody")] = 20
+    http_404_tolerance: Annotated[int, Doc("answers with 404 in two minutes that alert nobody")] = 50
+    http_500_tolerance: Annotated[int, Doc("answers with 500 in two minutes that alert nobody")] = 0
+    invalid_content_length_tolerance: Annotated[
+        int, Doc("bodies over the limit in two minutes that alert nobody")
+    ] = 10
     egress_proxy: Annotated[str, Doc("HTTP proxy for all requests to the outside; empty: none", True)] = ""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ringback.services.engagement.booking import CreateCallback
     from ringback.services.engagement.catalogue import Catalogue
     from ringback.services.engagement.http import EngagementHttp
-    from ringback.services.engagement.metrics import Metrics
     from ringback.services.engagement.published import Published
     from ringback.services.engagement.queues import QueueDesk
     from ringback.services.engagement.settings import EngagementSettings
@@ -49,15 +48,14 @@ class Outside:
         store: Store,
         catalogue: Catalogue,
         desk: QueueDesk,
-        metrics: Metrics,
         published: Published,
     ) -> None:
-        egress = Egress(ctx, settings.egress_proxy, lambda: metrics.event("DNS_FAILURE"))
+        egress = Egress(ctx, settings.egress_proxy, lambda: published.event("DNS_FAILURE"))
         self._ctx = ctx
         self._credentials = Credentials(ctx, store, settings.settings_cache_s)
         self._captcha = Captcha(ctx, settings, self._credentials, egress)
         self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
-        self._statistics = Statistics(ctx, settings, self._credentials, egress, metrics.event)
+        self._statistics = Statistics(ctx, settings, self._credentials, egress, published.event)
         self._push = Push(ctx, settings, store, catalogue, desk, self._channels)
 
     async def admit(self, tenant: str, asked: CreateCallback) -> None:
