@@ -26,7 +26,7 @@ def rules() -> list[dict[str, Any]]:
 
 def metrics_in(expression: str) -> set[str]:
     """The names of the metrics in an expression: what is no label, value, range, or word of the language."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on) \([^)]*\)", " ", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on) \([^)]*\)|\b\d+[smh]\b", " ", expression)
     return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", bare)) - _LANGUAGE
 
 
