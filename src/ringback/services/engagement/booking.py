@@ -35,6 +35,8 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     desired_time: Text | None = None
     cb_offer_type: Text | None = None
     language: Text | None = None
+    captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
+    push_targets: Annotated[list[PushTarget], Meta(max_length=10)] | None = None
     inbound_vq: Text | None = field(default=None, name="inboundVQ")
     offer_threshold: float | None = None
     channel: Text | None = None
@@ -44,8 +46,6 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     priority: Annotated[float, Meta(ge=-1_000_000, le=1_000_000)] | None = None
     route_point: Text | None = None
     user_data: dict[str, Any] | None = None
-    captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
-    push_targets: Annotated[list[PushTarget], Meta(max_length=10)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class Booking:
                     if known != record.id:
                         return Booked(known, new=False)
                 await session.insert(record, accepted.effects)
+                if record.details.push_targets:
+                    await session.watch_for_push(record.id)
         except KeyReusedError as error:
             raise HttpError(422, "idempotency-key-reused", str(error)) from None
         return Booked(record.id, new=True)

@@ -28,11 +28,11 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offer_timing: str = "<unspecified>"
     offer_threshold: float | None = None
     language: str = "en-US"
+    push_targets: list[PushTarget] = []
     channel: str = ""
     inbound_vq: str = ""
     origination_ixn_id: str = "<unspecified>"
     survey_rp: str = ""
-    push_targets: list[PushTarget] = []
 
 
 @dataclass(frozen=True, slots=True)

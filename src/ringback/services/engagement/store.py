@@ -81,11 +81,6 @@ class Session:
     def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
 
-    @property
-    def connection(self) -> asyncpg.pool.PoolConnectionProxy:
-        """The connection itself, for rooms that have queries of their own."""
-        return self._connection
-
     async def insert(self, record: Record, effects: Sequence[Effect]) -> None:
         """Write a new callback with the start of its first attempt, if there is one."""
         progress = record.progress
@@ -106,8 +101,6 @@ class Session:
             record.priority,
             msgspec.json.encode(record.details).decode(),
         )
-        if record.details.push_targets:
-            await self._connection.execute(QUERIES["watch_for_push"], record.id)
 
     async def take_key(self, tenant: str, use: KeyUse, callback_id: UUID, now: float) -> UUID:
         """The id of the callback that belongs to a key: `callback_id` if the key is new.
@@ -231,6 +224,15 @@ class Session:
         """Replace the properties of one service."""
         encoded = msgspec.json.encode(properties).decode()
         await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
+
+    async def watch_for_push(self, callback_id: UUID) -> None:
+        """Let the devices of a callback be told when its turn comes near."""
+        await self._connection.execute(QUERIES["watch_for_push"], callback_id)
+
+    @property
+    def connection(self) -> asyncpg.pool.PoolConnectionProxy:
+        """The connection itself, for rooms that have queries of their own."""
+        return self._connection
 
 
 def _moment(seconds: float) -> datetime:
