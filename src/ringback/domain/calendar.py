@@ -14,35 +14,52 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MINUTES_A_DAY = 24 * 60
+from ringback.domain.opening import (
+    WHOLE_DAY,
+    CalendarError,
+    Hours,
+    SpecialDay,
+    merged,
+    read_times,
+)
+
+__all__ = [
+    "BusinessHours",
+    "CalendarError",
+    "Hours",
+    "Together",
+    "always_open",
+    "changeover",
+    "instant_of",
+    "read_weekdays",
+    "weekly",
+    "zone_named",
+]
+
 _SEARCH_DAYS = 400
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LINE = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? +(?P<open>\d\d:\d\d)-(?P<close>\d\d:\d\d)")
-
-
-class CalendarError(ValueError):
-    """A zone, a weekday or a time of day that does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Open from `opens` to `closes`, in minutes of the local day; `closes` may be 1440 (24:00)."""
-
-    opens: int
-    closes: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.opens < self.closes <= MINUTES_A_DAY:
-            raise CalendarError("hours open before they close, within one day")
+_LINE = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? +(?P<times>[\d:]+-[\d:]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """Weekly hours by weekday (Monday is 0) with special days that replace the day's hours (none: closed)."""
+    """Weekly hours by weekday (Monday is 0), with days on which other hours hold.
+
+    `special` replaces the hours of single days (none: closed); `changes` apply after it, in their order.
+    """
 
     zone: ZoneInfo
     week: tuple[tuple[Hours, ...], ...]
     special: dict[date, tuple[Hours, ...]] = field(default_factory=dict)
+    changes: tuple[SpecialDay, ...] = ()
+
+    def hours_on(self, day: date) -> tuple[Hours, ...]:
+        """The hours of one day of the office's calendar."""
+        hours = self.special.get(day, self.week[day.weekday()])
+        for change in self.changes:
+            if change.applies(day):
+                hours = change.changed(hours)
+        return hours
 
     def is_open(self, at: float) -> bool:
         """Whether the office is open at an instant."""
@@ -54,6 +71,8 @@ class BusinessHours:
         Hours that touch (24:00 and 00:00 of the next day) are one: an office that never closes within
         the days searched answers infinity.
         """
+        if not self.special and not self.changes and all(day == (WHOLE_DAY,) for day in self.week):
+            return float("inf")
         close: float | None = None
         for opens, closes in self._spans(at):
             if close is None:
@@ -77,16 +96,45 @@ class BusinessHours:
                 return max(opens, at)
         return None
 
+    def open_spans(self, start: float, end: float) -> Iterator[tuple[float, float]]:
+        """Open spans that reach into [start, end), in order; hours that touch may come as two."""
+        for opens, closes in self._spans(start):
+            if opens >= end:
+                return
+            if closes > start:
+                yield opens, closes
+
     def _spans(self, at: float) -> Iterator[tuple[float, float]]:
         """Open spans in order, from the day before `at` on (a span never reaches two days back)."""
         first = datetime.fromtimestamp(at, UTC).astimezone(self.zone).date() - timedelta(days=1)
         for offset in range(_SEARCH_DAYS):
             day = first + timedelta(days=offset)
-            for hours in self.special.get(day, self.week[day.weekday()]):
+            for hours in self.hours_on(day):
                 opens = _instant(self.zone, day, hours.opens, last=False)
                 closes = _instant(self.zone, day, hours.closes, last=True)
                 if opens < closes:
                     yield opens, closes
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Open while every one of several offices is."""
+
+    offices: tuple[BusinessHours, ...]
+
+    def next_opening(self, at: float) -> float | None:
+        """The first instant from `at` on at which all are open; None when there is none in a year."""
+        last = at + _SEARCH_DAYS * 86_400
+        while at < last:
+            begin = at
+            for office in self.offices:
+                opens = office.next_opening(at)
+                if opens is None:
+                    return None
+                at = opens
+            if at == begin:
+                return at
+        return None
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -99,36 +147,28 @@ def zone_named(name: str) -> ZoneInfo:
 
 def always_open(zone: str = "UTC") -> BusinessHours:
     """An office that never closes."""
-    return BusinessHours(zone_named(zone), ((Hours(0, MINUTES_A_DAY),),) * 7)
+    return BusinessHours(zone_named(zone), ((WHOLE_DAY,),) * 7)
 
 
-def weekly(zone: str, lines: Iterable[str]) -> BusinessHours:
-    """Hours from lines such as `Mon-Fri 09:00-17:30` or `Sat 10:00-24:00`; raises CalendarError."""
+def weekly(zone: str, lines: Iterable[str], changes: Iterable[SpecialDay] = ()) -> BusinessHours:
+    """Hours from lines such as `Mon-Fri 09:00-17:30` or `Sat 10:00-` (no end time); raises CalendarError."""
     week: list[list[Hours]] = [[] for _ in _WEEKDAYS]
     for line in lines:
-        first, last, hours = _read_line(line)
-        for offset in range((last - first) % 7 + 1):
-            week[(first + offset) % 7].append(hours)
-    return BusinessHours(zone_named(zone), tuple(_merged(day) for day in week))
+        days, hours = read_weekdays(line)
+        for day in days:
+            week[day].append(hours)
+    return BusinessHours(zone_named(zone), tuple(merged(day) for day in week), changes=tuple(changes))
 
 
-def _merged(day: list[Hours]) -> tuple[Hours, ...]:
-    merged: list[Hours] = []
-    for hours in sorted(day, key=lambda each: each.opens):
-        if merged and hours.opens <= merged[-1].closes:
-            merged[-1] = Hours(merged[-1].opens, max(merged[-1].closes, hours.closes))
-        else:
-            merged.append(hours)
-    return tuple(merged)
-
-
-def _read_line(line: str) -> tuple[int, int, Hours]:
+def read_weekdays(line: str) -> tuple[tuple[int, ...], Hours]:
+    """Weekdays (Monday is 0) and hours of `Mon-Fri 09:00-17:30`; raises CalendarError."""
     match = _LINE.fullmatch(line.strip().lower())
     if match is None:
         raise CalendarError(f"hours read like 'Mon-Fri 09:00-17:30', not {line[:40]!r}")
     first = _weekday(match["first"])
     last = _weekday(match["last"] or match["first"])
-    return first, last, Hours(_minutes(match["open"]), _minutes(match["close"]))
+    days = tuple((first + offset) % 7 for offset in range((last - first) % 7 + 1))
+    return days, read_times(match["times"])
 
 
 def _weekday(name: str) -> int:
@@ -137,25 +177,21 @@ def _weekday(name: str) -> int:
     return _WEEKDAYS.index(name)
 
 
-def _minutes(text: str) -> int:
-    hour, minute = int(text[:2]), int(text[3:])
-    if minute > 59 or hour * 60 + minute > MINUTES_A_DAY:
-        raise CalendarError(f"no time of day {text!r}")
-    return hour * 60 + minute
-
-
 def _instant(zone: ZoneInfo, day: date, minutes: int, *, last: bool) -> float:
+    return instant_of(zone, datetime.combine(day, time()) + timedelta(minutes=minutes), last=last)
+
+
+def instant_of(zone: ZoneInfo, wall: datetime, *, last: bool = False) -> float:
     """The first or last instant at which the wall shows this time, or that of the skip which swallowed it."""
-    wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
     early = wall.replace(tzinfo=zone, fold=0).timestamp()
     late = wall.replace(tzinfo=zone, fold=1).timestamp()
     if early <= late:
         return late if last else early
-    return _skip_between(zone, late, early)
+    return changeover(zone, late, early)
 
 
-def _skip_between(zone: ZoneInfo, low: float, high: float) -> float:
-    """The instant in (low, high] at which the zone's offset changes."""
+def changeover(zone: ZoneInfo, low: float, high: float) -> float:
+    """The instant in (low, high] (whole seconds) at which the zone's offset changes."""
     before = datetime.fromtimestamp(low, zone).utcoffset()
     while high - low > 1:
         middle = float((low + high) // 2)

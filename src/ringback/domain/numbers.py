@@ -5,6 +5,8 @@ Rules follow libphonenumber through the `phonenumbers` package.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +18,8 @@ LONGEST_INPUT = 64
 
 _EXPENSIVE = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
 _HIDDEN = "•"
+_NOWHERE = "ZZ"
+_SIMPLE = re.compile(r"\+?[\d*?]+")
 
 
 class Refusal(Enum):
@@ -27,6 +31,9 @@ class Refusal(Enum):
     IMPOSSIBLE = "number-impossible"
     INVALID = "number-invalid"
     PREMIUM = "number-premium"
+    NO_COUNTRY = "number-no-country"
+    COUNTRY = "number-country"
+    BLOCKED = "number-blocked"
 
 
 _WORDS: dict[Refusal, str] = {
@@ -36,6 +43,9 @@ _WORDS: dict[Refusal, str] = {
     Refusal.IMPOSSIBLE: "no phone number has this length or country code",
     Refusal.INVALID: "this number is not assigned in its country's numbering plan",
     Refusal.PREMIUM: "premium-rate and shared-cost numbers are not called back",
+    Refusal.NO_COUNTRY: "the country of this number cannot be told",
+    Refusal.COUNTRY: "numbers of this country are not called back",
+    Refusal.BLOCKED: "this number is not called back",
 }
 
 
@@ -52,6 +62,14 @@ class NumberRefusedError(ValueError):
         return self.refusal.value
 
 
+class NumberGate(msgspec.Struct, frozen=True, kw_only=True):
+    """Permitted countries (ISO 3166 alpha-2; none: all) and blocked patterns, which are regular expressions
+    that the whole number in E.164 matches."""
+
+    countries: frozenset[str] = frozenset()
+    blocked: tuple[str, ...] = ()
+
+
 class NumberRules(msgspec.Struct, frozen=True, kw_only=True):
     """What a tenant accepts. `default_country` (ISO 3166 alpha-2) reads numbers without a `+`."""
 
@@ -59,6 +77,7 @@ class NumberRules(msgspec.Struct, frozen=True, kw_only=True):
     refuse_impossible: bool = True
     refuse_invalid: bool = True
     refuse_premium: bool = True
+    gate: NumberGate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +106,46 @@ def normalise(text: str, rules: NumberRules | None = None) -> Number:
     if refusal is not None:
         raise NumberRefusedError(refusal)
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return Number(e164, phonenumbers.region_code_for_number(parsed) or "ZZ")
+    region = phonenumbers.region_code_for_number(parsed) or ""
+    # Numbers of no country, such as +800, have the region 001.
+    number = Number(e164, region if region.isalpha() else _NOWHERE)
+    if rules.gate is not None:
+        _pass(number, rules.gate)
+    return number
+
+
+def read_gate(countries: str, patterns: Iterable[str]) -> NumberGate:
+    """Countries with commas, and patterns: `/…/` is a regular expression, else `*` and `?` are wild.
+
+    Raises ValueError, with a message for people.
+    """
+    codes = frozenset(code.strip().upper() for code in countries.split(",") if code.strip())
+    if unknown := sorted(codes - phonenumbers.SUPPORTED_REGIONS):
+        raise ValueError(f"no country has the code {unknown[0][:8]!r}")
+    return NumberGate(countries=codes, blocked=tuple(_pattern(text.strip()) for text in patterns))
+
+
+def _pattern(text: str) -> str:
+    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
+        pattern = text[1:-1]
+    elif _SIMPLE.fullmatch(text):
+        pattern = r"\+" + text.lstrip("+").replace("*", r"\d*").replace("?", r"\d")
+    else:
+        raise ValueError(f"a pattern has digits, * and ?, or stands between slashes: {text[:40]!r}")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {text[:40]!r} ({error})") from error
+    return pattern
+
+
+def _pass(number: Number, gate: NumberGate) -> None:
+    if gate.countries and number.country == _NOWHERE:
+        raise NumberRefusedError(Refusal.NO_COUNTRY)
+    if gate.countries and number.country not in gate.countries:
+        raise NumberRefusedError(Refusal.COUNTRY)
+    if any(re.fullmatch(pattern, number.e164) for pattern in gate.blocked):
+        raise NumberRefusedError(Refusal.BLOCKED)
 
 
 def masked(number: str) -> str:

@@ -110,7 +110,15 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
 
 def callback_settings() -> dict[str, dict[str, str]]:
     """The rows of the data table CALLBACK_SETTINGS."""
-    shared = {"_max_dial_attempts": "3", "_dial_retry_timeout": "60", "_default_country": "US"}
+    shared = {
+        "_max_dial_attempts": "3",
+        "_dial_retry_timeout": "60",
+        "_default_country": "US",
+        # Few scripted customers ask again and again, and benchmarks ask for thousands.
+        "_max_request_by_time_bucket": "1000000",
+        "_enable_in_queue_checking": "false",
+        "_throttle_request_parameters": "",
+    }
     return {
         "CB_Sales": {**shared, "_target": "?:Sales>=1", "_route_point": "8010"},
         "CB_Support": {**shared, "_target": "?:Support>=1", "_route_point": "8010"},

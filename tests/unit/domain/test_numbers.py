@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.numbers import NumberRefusedError, NumberRules, masked, normalise
+from ringback.domain.numbers import NumberRefusedError, NumberRules, masked, normalise, read_gate
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,35 @@ def test_any_text_is_either_a_number_or_refused(text: str) -> None:
     else:
         assert number.e164.startswith("+")
         assert normalise(number.e164) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "countries", "patterns", "slug"),
+    [
+        ("+493012345678", "DE,AT", (), ""),
+        ("+12025550123", "DE,AT", (), "number-country"),
+        ("+80012345678", "DE", (), "number-no-country"),
+        ("+80012345678", "", (), ""),
+        ("+493012345678", "", ("+4930*",), "number-blocked"),
+        ("+493012345678", "", ("4930*",), "number-blocked"),
+        ("+493012345678", "", ("+493012345???",), "number-blocked"),
+        ("+493012345678", "", ("+493012345",), ""),
+        ("+493012345678", "", ("/\\+49(30|40).*/",), "number-blocked"),
+        ("+493012345678", "", ("/30/",), ""),
+    ],
+)
+def test_countries_are_permitted_and_patterns_blocked(
+    number: str, countries: str, patterns: tuple[str, ...], slug: str
+) -> None:
+    rules = NumberRules(gate=read_gate(countries, patterns))
+    try:
+        found = normalise(number, rules).e164
+    except NumberRefusedError as refused:
+        found = refused.slug
+    assert found == (slug or number)
+
+
+@pytest.mark.parametrize("pattern", ["", "30a", "/(/", "+49 30", "/"])
+def test_a_pattern_that_makes_no_sense_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"pattern|regular expression"):
+        read_gate("", [pattern])

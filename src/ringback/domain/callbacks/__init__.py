@@ -38,11 +38,17 @@ from ringback.domain.callbacks.names import DialResult, Reason, State
 from ringback.domain.callbacks.retry import RetryPolicy, dial_result_of_sip
 from ringback.domain.callbacks.settings import (
     CallbackSettings,
+    Kind,
     SettingsError,
     are_hours,
+    check,
+    kind_of,
+    read_capacity,
     read_hours,
+    read_number_gate,
     read_settings,
 )
+from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookable
 
 __all__ = [
     "Accepted",
@@ -53,6 +59,7 @@ __all__ = [
     "CallbackRefusedError",
     "CallbackSettings",
     "Cancel",
+    "CapacityRule",
     "Connected",
     "Customer",
     "DialResult",
@@ -63,13 +70,16 @@ __all__ = [
     "Event",
     "Expire",
     "Finished",
+    "Grid",
     "Ignored",
+    "Kind",
     "Outcome",
     "Policy",
     "Progress",
     "Reason",
     "RetryPolicy",
     "SettingsError",
+    "SlotPlan",
     "StartAttempt",
     "State",
     "StopAttempt",
@@ -77,8 +87,13 @@ __all__ = [
     "WriteBack",
     "advance",
     "are_hours",
+    "bookable",
     "booked",
+    "check",
     "dial_result_of_sip",
+    "kind_of",
+    "read_capacity",
     "read_hours",
+    "read_number_gate",
     "read_settings",
 ]

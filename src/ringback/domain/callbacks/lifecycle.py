@@ -17,6 +17,8 @@ Invariants, each checked by the state machine in the tests:
 5.  A step repeated, or reported late by an attempt that is over, changes nothing.
 6.  PROCESSING cannot be cancelled and does not expire.
 7.  A time to become due is set while SCHEDULED and in no other state.
+8.  Nobody is dialled while the policy's hours are closed: leave is asked for before each dial, and a callback
+    that does not get it waits for the next opening.
 
 An event that fits no line of the table is refused with a reason. A session asks for leave by writing a step
 back before it acts on it: `Ignored.proceed` false, or a refusal, tells it to stop.
@@ -176,10 +178,17 @@ def _due(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Ac
     """Start an attempt; while the office is closed, wait for its next opening."""
     if progress.due_at is not None and now < progress.due_at:
         raise CallbackRefusedError("callback-not-due", "the callback's time has not come")
-    opens_at = now if policy.hours is None else policy.hours.next_opening(now)
+    return _unless_closed(progress, policy, now) or _start(progress)
+
+
+def _unless_closed(progress: Progress, policy: Policy, now: float) -> Accepted | None:
+    """Wait for the next time at which the customer may be called; None when that is now."""
+    opens_at = policy.allowed_from(now)
     if opens_at is None or max(now, opens_at) >= progress.expires_at:
         return Accepted(_complete(progress, Reason.FAIL_TIMEOUT_TTL))
-    return _start(progress) if opens_at <= now else Accepted(replace(progress, due_at=opens_at))
+    if opens_at <= now:
+        return None
+    return Accepted(replace(progress, state=State.SCHEDULED, due_at=opens_at))
 
 
 def _cancel(progress: Progress, event: ev.Event, _policy: Policy, _now: float) -> Accepted:
@@ -200,9 +209,12 @@ def _goes_to(state: State) -> Rule:
     return rule
 
 
-def _dialling(progress: Progress, _event: ev.Event, _policy: Policy, _now: float) -> Accepted:
+def _dialling(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Accepted:
+    """Give leave to dial; with the hours over by now, the attempt ends and the place in line stays."""
     if progress.dialled:
         raise CallbackRefusedError("attempt-dialled", "this attempt has dialled the customer already")
+    if policy.allowed_from(now) != now and (closed := _unless_closed(progress, policy, now)):
+        return closed
     return Accepted(replace(progress, state=State.ROUTING, dialled=True, dials=progress.dials + 1))
 
 

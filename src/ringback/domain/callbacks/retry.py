@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ringback.domain.calendar import BusinessHours
+from ringback.domain.calendar import BusinessHours, Together
 from ringback.domain.callbacks.names import DialResult
 
 
@@ -50,14 +50,17 @@ class RetryPolicy:
 
     max_dials: int
     delay: float
-    hours: BusinessHours | None = None
+    hours: BusinessHours | Together | None = None
+
+    def allowed_from(self, at: float) -> float | None:
+        """The first instant from `at` on at which a dial may be made; None when there is none."""
+        return at if self.hours is None else self.hours.next_opening(at)
 
     def next_dial(self, result: DialResult, dials: int, now: float) -> float | None:
         """When to dial again after `dials` counted ones, the one just failed included; None: not again."""
         if not REACTIONS[result].retry or dials >= self.max_dials:
             return None
-        at = now + self.delay
-        return at if self.hours is None else self.hours.next_opening(at)
+        return self.allowed_from(now + self.delay)
 
 
 def counts_as_dial(result: DialResult) -> bool:

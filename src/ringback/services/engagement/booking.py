@@ -12,18 +12,24 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Meta, field
 
+from ringback.domain.calendar import CalendarError, zone_named
 from ringback.domain.callbacks import Accepted, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
-from ringback.runtime.http import HttpError
+from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
+from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Details, PushTarget, Record, identifiers
 from ringback.services.engagement.settings import EngagementSettings
-from ringback.services.engagement.store import KeyReusedError, KeyUse, Store
+from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
+from ringback.services.engagement.waits import WaitTimes
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _LONGEST_KEY = 255
+_MOVES = 50
+_OFFER_TYPES = frozenset({"ASAP", "SCHEDULED", "COMBINED_SCHEDULED_AND_ASAP"})
+_TIMINGS = frozenset({"OFF-HOURS", "ON-HOURS"})
 Text = Annotated[str, Meta(max_length=4096)]
 
 
@@ -46,6 +52,8 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     priority: Annotated[float, Meta(ge=-1_000_000, le=1_000_000)] | None = None
     route_point: Text | None = None
     user_data: dict[str, Any] | None = None
+    always_check_capacity: bool = False
+    timezone: Annotated[str, Meta(max_length=64)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,40 @@ class Booked:
 
     id: UUID
     new: bool
+
+
+class NoRoomError(HttpError):
+    """429 with the times that have room: UTC time to places left."""
+
+    def __init__(self, message: str, slots: dict[str, int]) -> None:
+        super().__init__(429, "no-capacity", message)
+        self.data = {"slots": slots}
+
+
+class _SlotFull(Exception):
+    """The slot has no room left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request that may be taken if there is room.
+
+    begins: when it is to begin, the office being open. movable: it may begin later when there is no room.
+    """
+
+    tenant: str
+    asked: CreateCallback
+    offer: Offer
+    number: str
+    now: float
+    desired: float | None
+    begins: float
+    movable: bool
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it is to begin now."""
+        return self.desired is None and self.begins <= self.now
 
 
 class Booking:
@@ -65,6 +107,8 @@ class Booking:
         store: Store,
         catalogue: Catalogue,
         settings: EngagementSettings,
+        desk: SlotDesk,
+        waits: WaitTimes,
         on_started: Callable[[], None],
         admit: Callable[[str, CreateCallback], Awaitable[None]],
     ) -> None:
@@ -72,6 +116,8 @@ class Booking:
         self._store = store
         self._catalogue = catalogue
         self._settings = settings
+        self._desk = desk
+        self._waits = waits
         self._on_started = on_started
         self._admit = admit
 
@@ -83,13 +129,11 @@ class Booking:
         offer = await self._catalogue.offer(tenant, asked.service_name)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
-        record, accepted = self._judge(tenant, asked, offer)
-        # Last, for a captcha's token is good once: a request that is refused for another reason keeps it.
+        wish = self._wish(tenant, asked, offer)
+        await self._ask_router(wish)
+        # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
         await self._admit(tenant, asked)
-        made = await self._insert(record, accepted, use)
-        if accepted.effects:
-            self._on_started()
-        return made
+        return await self._place(wish, use)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
         if use is None:
@@ -100,51 +144,97 @@ class Booking:
             except KeyReusedError as error:
                 raise HttpError(422, "idempotency-key-reused", str(error)) from None
 
-    async def _insert(self, record: Record, accepted: Accepted, use: KeyUse | None) -> Booked:
+    async def _place(self, wish: Wish, use: KeyUse | None) -> Booked:
+        """Store it in the slot that it wants; one that may be moved goes to the next with room."""
+        begins = wish.begins
+        for _ in range(_MOVES):
+            claim = _claim(wish, begins)
+            try:
+                return await self._insert(wish, begins, claim, use)
+            except _SlotFull:
+                if not wish.movable:
+                    break
+            slot = wish.offer.slots.grid.start_of(begins)
+            later = await self._desk.earliest(wish.tenant, wish.asked.service_name, wish.offer, slot)
+            if later is None:
+                break
+            begins = later
+        slots = await self._desk.proposals(wish.tenant, wish.asked.service_name, wish.offer, wish.begins)
+        raise NoRoomError("all places at this time are taken", slots)
+
+    async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
+        record, accepted = _record(wish, begins)
         if use is None and not record.details.push_targets:
             async with self._store.statement() as session:
-                await session.insert(record, accepted.effects)
-            return Booked(record.id, new=True)
-        try:
-            async with self._store.transaction() as session:
-                if use is not None:
-                    known = await session.take_key(record.tenant, use, record.id, record.created_at)
-                    if known != record.id:
-                        return Booked(known, new=False)
-                await session.insert(record, accepted.effects)
-                if record.details.push_targets:
-                    await session.watch_for_push(record.id)
-        except KeyReusedError as error:
-            raise HttpError(422, "idempotency-key-reused", str(error)) from None
+                _check(await session.book(record, accepted.effects, claim))
+        else:
+            try:
+                async with self._store.transaction() as session:
+                    if use is not None:
+                        known = await session.take_key(record.tenant, use, record.id, record.created_at)
+                        if known != record.id:
+                            return Booked(known, new=False)
+                    _check(await session.book(record, accepted.effects, claim))
+                    if record.details.push_targets:
+                        await session.watch_for_push(record.id)
+            except KeyReusedError as error:
+                raise HttpError(422, "idempotency-key-reused", str(error)) from None
+        if accepted.effects:
+            self._on_started()
         return Booked(record.id, new=True)
 
-    def _judge(self, tenant: str, asked: CreateCallback, offer: Offer) -> tuple[Record, Accepted]:
-        now, settings = self._ctx.now(), offer.settings
+    def _wish(self, tenant: str, asked: CreateCallback, offer: Offer) -> Wish:
+        now = self._ctx.now()
         try:
-            number = normalise(asked.phone_number, settings.number_rules())
+            number = normalise(asked.phone_number, offer.number_rules)
         except NumberRefusedError as refused:
             raise HttpError(400, refused.slug, str(refused)) from None
+        if asked.timezone:
+            _check_zone(asked.timezone)
         desired = self._desired(asked.desired_time, offer, now)
-        accepted = booked(
-            now,
-            desired_at=desired,
-            ttl=settings.ttl,
-            lead=settings.request_execution_time_buffer,
-            opens_at=_opening(desired, offer, now),
-        )
-        record = Record(
-            id=uuid4(),
+        wanted = now if desired is None else desired
+        opens_at = _opening(desired, offer, now) or wanted
+        begins = offer.ringing(number.e164, asked.timezone or "").next_opening(opens_at)
+        if begins is None:
+            raise HttpError(400, "out-of-office-hours", "there is no time at which this number can be called")
+        grid = offer.slots.grid
+        soon = desired is None or grid.start_of(desired) <= grid.start_of(now)
+        return Wish(
             tenant=tenant,
-            service=asked.service_name,
+            asked=asked,
+            offer=offer,
             number=number.e164,
-            created_at=now,
-            updated_at=now,
-            desired_at=desired,
-            priority=int(asked.priority or 0),
-            details=_details(asked, desired),
-            progress=accepted.progress,
+            now=now,
+            desired=desired,
+            begins=begins,
+            movable=soon and not (asked.always_check_capacity and desired is not None),
         )
-        return record, accepted
+
+    async def _ask_router(self, wish: Wish) -> None:
+        """What only the router knows; while it is away, nothing is refused for it."""
+        settings, asked = wish.offer.settings, wish.asked
+        queue = settings.vq or asked.service_name
+        try:
+            if (
+                settings.logged_in_check
+                and wish.at_once
+                and not await self._waits.anybody(wish.tenant, queue)
+            ):
+                raise HttpError(400, "nobody-logged-in", "nobody is logged in to call back")
+            if asked.always_check_capacity and wish.desired is not None and wish.offer.hours is not None:
+                await self._check_forecast(wish, queue)
+        except (HttpUnavailable, HttpFailure, msgspec.MsgspecError) as error:
+            self._ctx.log.warning("booked_without_the_router", error=str(error))
+
+    async def _check_forecast(self, wish: Wish, queue: str) -> None:
+        """Refuse what would not be dialled before the office closes, by the wait of now."""
+        assert wish.offer.hours is not None
+        wait = max(0, (await self._waits.estimate(wish.tenant, queue)).estimated_wait_time)
+        dialled = max(wish.begins, wish.now + wait)
+        closes = wish.offer.hours.closes_at(wish.begins)
+        if closes is not None and dialled >= closes:
+            slots = await self._desk.proposals(wish.tenant, wish.asked.service_name, wish.offer, wish.begins)
+            raise NoRoomError("it would not be its turn before the office closes", slots)
 
     def _desired(self, text: str | None, offer: Offer, now: float) -> float | None:
         """The desired time as seconds since the epoch; None: as soon as possible."""
@@ -156,12 +246,11 @@ class Booking:
         if not settings.scheduled_enabled:
             raise HttpError(400, "scheduled-disabled", "this service takes immediate callbacks only")
         desired = read_time(text)
-        if desired < now - self._settings.past_s:
+        if desired < now - self._settings.past_s and desired != offer.slots.grid.start_of(now):
             raise HttpError(400, "desired-time-past", "desiredTime lies in the past")
-        if desired < now + settings.min_time_before_callback * 60:
-            if settings.min_time_before_callback:
-                raise HttpError(400, "desired-time-too-soon", "desiredTime lies too close ahead")
-            desired = now
+        if settings.min_time_before_callback and desired < now + settings.min_time_before_callback * 60:
+            raise HttpError(400, "desired-time-too-soon", "desiredTime lies too close ahead")
+        desired = max(desired, now)
         if desired > now + self._settings.max_ahead_days * 86_400:
             raise HttpError(400, "desired-time-too-far", "desiredTime lies too far ahead")
         return desired
@@ -198,18 +287,91 @@ def _opening(desired: float | None, offer: Offer, now: float) -> float | None:
     opens_at = hours.next_opening(wanted)
     if opens_at is None or (opens_at > wanted and settings.enable_reject_out_of_office_hours):
         raise HttpError(400, "out-of-office-hours", "the office is closed at this time")
-    if desired is None and opens_at <= now and hours.open_for(now) < settings.immediate_blackout * 60:
+    blackout = settings.immediate_blackout * 60
+    if desired is None and opens_at <= now and blackout and hours.open_for(now) < blackout:
         raise HttpError(400, "office-closing", "the office closes too soon for an immediate callback")
     return opens_at if opens_at > wanted else None
 
 
+def _record(wish: Wish, begins: float) -> tuple[Record, Accepted]:
+    """The callback that a wish becomes when it begins at `begins`."""
+    wanted = wish.now if wish.desired is None else wish.desired
+    accepted = booked(
+        wish.now,
+        desired_at=wish.desired,
+        ttl=wish.offer.settings.ttl,
+        lead=wish.offer.settings.request_execution_time_buffer,
+        opens_at=begins if begins > wanted else None,
+    )
+    record = Record(
+        id=uuid4(),
+        tenant=wish.tenant,
+        service=wish.asked.service_name,
+        number=wish.number,
+        created_at=wish.now,
+        updated_at=wish.now,
+        desired_at=wish.desired,
+        priority=int(wish.asked.priority or 0),
+        details=_details(wish.asked, wish.desired),
+        progress=accepted.progress,
+    )
+    return record, accepted
+
+
+def _claim(wish: Wish, begins: float) -> Claim:
+    """What a wish asks for of the limits; immediate callbacks are throttled, scheduled ones are not."""
+    settings, plan = wish.offer.settings, wish.offer.slots
+    slot = plan.grid.start_of(begins)
+    fields = settings.throttle_fields() if wish.desired is None else []
+    return Claim(
+        most_waiting=settings.most_waiting(),
+        throttle_key=_throttle_key(wish, fields) if fields else None,
+        throttle_limit=settings.throttle_request_parameters_limit if fields else None,
+        slot=slot,
+        minutes=plan.grid.minutes,
+        capacity=plan.capacity(slot),
+    )
+
+
+def _throttle_key(wish: Wish, fields: list[str]) -> str:
+    """A digest of the values of the fields, so that what is counted does not hold them."""
+    sent = msgspec.to_builtins(wish.asked)
+    given = {**(wish.asked.user_data or {}), **sent}
+    given["_customer_number"] = given["phoneNumber"] = wish.number
+    values = [given.get(name, given.get(name.removeprefix("_"))) for name in fields]
+    text = msgspec.json.encode([wish.asked.service_name, values])
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _check(word: str) -> None:
+    if word == "slot-full":
+        raise _SlotFull
+    if word == "number-waiting":
+        raise HttpError(400, "number-waiting", "callbacks to this number are waiting already")
+    if word == "throttled":
+        raise HttpError(
+            429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
+        )
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zone_named(name)
+    except CalendarError as error:
+        raise HttpError(400, "timezone-unknown", str(error)) from None
+
+
 def _details(asked: CreateCallback, desired: float | None) -> Details:
     default = Details()
+    offer_type = asked.cb_offer_type
+    # A published client sends a sentence here unless it is told otherwise: it means the default.
+    if offer_type not in _OFFER_TYPES:
+        offer_type = "ASAP" if desired is None else "SCHEDULED"
     return Details(
         user_data=identifiers(asked.user_data),
         route_point=asked.route_point or "",
-        offer_type=asked.cb_offer_type or ("ASAP" if desired is None else "SCHEDULED"),
-        offer_timing=asked.offer_timing or default.offer_timing,
+        offer_type=offer_type,
+        offer_timing=asked.offer_timing if asked.offer_timing in _TIMINGS else default.offer_timing,
         offer_threshold=asked.offer_threshold,
         language=asked.language or default.language,
         channel=asked.channel or "",
@@ -217,4 +379,5 @@ def _details(asked: CreateCallback, desired: float | None) -> Details:
         origination_ixn_id=asked.cb_origination_ixn_id or default.origination_ixn_id,
         survey_rp=asked.survey_rp or "",
         push_targets=asked.push_targets or [],
+        timezone=asked.timezone or "",
     )

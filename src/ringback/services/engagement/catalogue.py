@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ringback.domain.calendar import BusinessHours
+from ringback.domain.calendar import BusinessHours, Together, zone_named
 from ringback.domain.callbacks import (
     CallbackSettings,
+    CapacityRule,
+    Grid,
+    Kind,
     RetryPolicy,
     SettingsError,
-    are_hours,
+    SlotPlan,
+    check,
+    kind_of,
+    read_capacity,
     read_hours,
+    read_number_gate,
     read_settings,
 )
+from ringback.domain.numbers import NumberGate, NumberRules
+from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
 
 if TYPE_CHECKING:
@@ -23,17 +33,30 @@ _REMEMBERED = 10_000
 Properties = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
-    """The settings of one service; `hours` None: always open."""
+    """The settings of one service with the hours and rules that they name; `hours` None: always open."""
 
     settings: CallbackSettings
     hours: BusinessHours | None = None
+    capacity: CapacityRule | None = None
+    gate: NumberGate | None = None
+
+    @cached_property
+    def slots(self) -> SlotPlan:
+        """The slots that callbacks are booked into."""
+        zone = zone_named("UTC") if self.hours is None else self.hours.zone
+        minutes = self.settings.request_time_bucket if self.capacity is None else self.capacity.minutes
+        return SlotPlan(Grid(zone, minutes), self.settings.max_request_by_time_bucket, self.capacity)
 
     @property
-    def policy(self) -> RetryPolicy:
-        """What follows a failed dial."""
-        return self.settings.retry_policy(self.hours)
+    def number_rules(self) -> NumberRules:
+        """The rules by which the customer's number is judged."""
+        return self.settings.number_rules(self.gate)
+
+    def ringing(self, number: str, zone: str) -> Together:
+        """When a number may be called; `zone`: the customer's own, empty when it is not known."""
+        return self.settings.ringing(self.hours, number, zone)
 
 
 class Catalogue:
@@ -60,21 +83,29 @@ class Catalogue:
         async with self._store.transaction() as own:
             return await self._read(own, tenant, service)
 
-    async def policy(self, tenant: str, service: str, session: Session) -> RetryPolicy:
-        """The retry policy of a callback that is there already; a withdrawn service has the default one."""
-        offer = await self.offer(tenant, service, session)
-        return (offer or Offer(CallbackSettings())).policy
+    async def policy(self, record: Record, session: Session) -> RetryPolicy:
+        """When a callback that is there already may be dialled, and what follows a dial that fails.
+
+        A withdrawn service has the default policy.
+        """
+        offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
+        return offer.settings.retry_policy(offer.ringing(record.number, record.details.timezone))
 
     async def publish(self, tenant: str, table: dict[str, Properties]) -> None:
-        """Store settings and hours by name, all or none; raises SettingsError with the service's name."""
+        """Store settings, hours and rules by name, all or none; raises SettingsError that names the row."""
+        named: list[tuple[str, Kind, str]] = []
         for service, properties in table.items():
             if "\0" in service:
                 raise SettingsError("the name of a service has no U+0000")
             try:
-                (read_hours if are_hours(properties) else read_settings)(properties)
+                named += [(service, kind, name) for kind, name in check(properties).items()]
             except SettingsError as error:
                 raise SettingsError(f"{service}: {error}") from error
         async with self._store.transaction() as session:
+            there = await session.settings(tenant, [name for _, _, name in named if "\0" not in name])
+            for service, kind, name in named:
+                if kind_of(table.get(name) or there.get(name) or {}) != kind:
+                    raise SettingsError(f"{service}: no {kind} are published under the name {name[:40]!r}")
             for service in sorted(table):
                 await session.publish(tenant, service, table[service], self._ctx.now())
         self._known.clear()
@@ -83,22 +114,29 @@ class Catalogue:
         """The names of the callback services of a tenant."""
         async with self._store.transaction() as session:
             table = await session.all_settings(tenant)
-        return [name for name, properties in table.items() if not are_hours(properties)]
+        return [name for name, properties in table.items() if kind_of(properties) == "service"]
 
     async def _read(self, session: Session, tenant: str, service: str) -> Offer | None:
         table = await session.settings(tenant, [service])
         offer: Offer | None = None
-        if service in table and not are_hours(table[service]):
-            settings = read_settings(table[service])
-            offer = Offer(settings, await _hours(session, tenant, settings.business_hours_service))
+        if service in table and kind_of(table[service]) == "service":
+            offer = await _offer(session, tenant, read_settings(table[service]))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[(tenant, service)] = (self._ctx.monotonic() + self._remember_s, offer)
         return offer
 
 
-async def _hours(session: Session, tenant: str, name: str) -> BusinessHours | None:
-    if not name:
-        return None
-    table = await session.settings(tenant, [name])
-    return read_hours(table[name]) if name in table else None
+async def _offer(session: Session, tenant: str, settings: CallbackSettings) -> Offer:
+    hours, capacity, numbers = names = (
+        settings.business_hours_service,
+        settings.capacity_rule,
+        settings.number_rule,
+    )
+    table = await session.settings(tenant, [name for name in names if name]) if any(names) else {}
+    return Offer(
+        settings,
+        read_hours(table[hours]) if hours in table else None,
+        read_capacity(table[capacity]) if capacity in table else None,
+        read_number_gate(table[numbers]) if numbers in table else None,
+    )

@@ -62,6 +62,7 @@ class Changes:
                 return
             try:
                 await self._apply(session, record, Cancel())
+                await session.release_slot(record.id)
             except CallbackRefusedError as refused:
                 raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
         self._on_effects()
@@ -120,7 +121,7 @@ class Changes:
                 self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
 
     async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
-        policy = await self._catalogue.policy(record.tenant, record.service, session)
+        policy = await self._catalogue.policy(record, session)
         now = self._ctx.now()
         outcome = advance(record.progress, event, policy, now)
         if isinstance(outcome, Accepted):

@@ -33,6 +33,13 @@ CODES: dict[str, int] = {
     "callback-completed": 40020,
     "idempotency-key": 40021,
     "invalid_query": 40022,
+    "number-waiting": 40023,
+    "number-no-country": 40024,
+    "number-country": 40025,
+    "number-blocked": 40026,
+    "nobody-logged-in": 40027,
+    "timezone-unknown": 40028,
+    "time-ambiguous": 40029,
     "captcha-missing": 40051,
     "captcha-refused": 40052,
     "captcha-key-unknown": 40053,
@@ -46,6 +53,8 @@ CODES: dict[str, int] = {
     "callback-unknown": 40401,
     "path-unknown": 40402,
     "idempotency-key-reused": 42201,
+    "no-capacity": 42901,
+    "throttled": 42902,
     "internal": 50001,
     "statistics-failed": 50051,
     "unavailable": 50301,
@@ -71,4 +80,8 @@ def render(error: HttpError, request: HttpRequest) -> HttpResponse:
         "message": error.message,
         "corrId": request.corr_id,
     }
-    return HttpResponse({"status": status}, status=http_status, headers=error.headers)
+    body: dict[str, object] = {"status": status}
+    data = getattr(error, "data", None)
+    if data is not None:
+        body["data"] = data
+    return HttpResponse(body, status=http_status, headers=error.headers)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-import msgspec
 from msgspec import Meta
 
 from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking, CreateCallback, key_use
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import TENANT, Metrics
+from ringback.services.engagement.openapi import document
 from ringback.services.engagement.queues import QueueDesk
-from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
+from ringback.services.engagement.views import CallbackId, CallbackView, view
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -30,25 +30,12 @@ if TYPE_CHECKING:
 Handler = Callable[[str, HttpRequest], Awaitable[object]]
 _PUBLIC = "ges-2,ges-5,ges-7"
 _SETTINGS_BYTES = 4 * 1024 * 1024
+_COUNTED = {
+    "too_large": "INVALID_CONTENT_LENGTH",
+    "number-waiting": "CB_ENQUEUE_LIMIT_REACHED",
+    "throttled": "CB_TTL_LIMIT_REACHED",
+}
 _IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
-
-
-class CallbackId(msgspec.Struct, frozen=True, kw_only=True):
-    """The id of a callback, in the body of a request or in an answer."""
-
-    id: UUID
-
-
-class CallbackView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """One callback as the API shows it; position and wait (seconds) only while it is in the queue."""
-
-    id: UUID
-    desired_time: str
-    callback_state: str
-    phone_number: str
-    callback_reason: str | None = None
-    position_in_queue: int | None = None
-    estimated_wait_time: int | None = None
 
 
 class EngagementHttp:
@@ -61,6 +48,7 @@ class EngagementHttp:
         *,
         store: Store,
         booking: Booking,
+        slots: SlotDesk,
         changes: Changes,
         catalogue: Catalogue,
         desk: QueueDesk,
@@ -71,6 +59,7 @@ class EngagementHttp:
         self._max_bytes = settings.max_body_bytes
         self._store = store
         self._booking = booking
+        self._slots = slots
         self._changes = changes
         self._catalogue = catalogue
         self._desk = desk
@@ -86,8 +75,12 @@ class EngagementHttp:
         self._public("POST", "callbacks/create", self._create)
         self._public("POST", "callbacks/retrieve", self._retrieve)
         self._public("POST", "callbacks/cancel", self._cancel)
+        self._public("GET", "callbacks/availability/{service}", self._availability)
+        self._public("GET", "callbacks/open-for/{service}", self._open_for)
         self._public("GET", "callbacks/queue-status/{queue}", self._queue_status)
         self._public("GET", "estimated-wait-time", self._estimated_wait_time)
+        self._public("GET", "estimated-wait-time/virtual-queues/{queues}", self._estimated_wait_time)
+        self.server.route("GET", API + "openapi.json", self._document, public=True, connection=_PUBLIC)
         self._public("*", "{rest:.*}", self._unknown)
         self.server.route("POST", "/internal/callbacks/{tenant}/{id}/steps", self._step, connection="ges-12")
         self.server.route(
@@ -114,8 +107,8 @@ class EngagementHttp:
         self._public(method, path, handler)
 
     def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
-        if error.status == 413:
-            self._metrics.event("INVALID_CONTENT_LENGTH")
+        if error.slug in _COUNTED:
+            self._metrics.event(_COUNTED[error.slug])
         return render(error, request)
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
@@ -138,7 +131,7 @@ class EngagementHttp:
         if record is None:
             raise HttpError(404, "callback-unknown", "there is no callback with this id")
         place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
-        return _view(record, *place)
+        return view(record, *place)
 
     async def _cancel(self, tenant: str, request: HttpRequest) -> CallbackId:
         asked = request.decode(CallbackId)
@@ -146,12 +139,21 @@ class EngagementHttp:
         self._ctx.log.info("callback_cancelled", callback_id=str(asked.id), corr_id=request.corr_id)
         return asked
 
+    async def _availability(self, tenant: str, request: HttpRequest) -> object:
+        return await self._slots.availability(tenant, request.path_param("service"), request.query)
+
+    async def _open_for(self, tenant: str, request: HttpRequest) -> object:
+        return await self._slots.open_for(tenant, request.path_param("service"), request.query)
+
     async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
         return await self._desk.status(tenant, request.path_param("queue"))
 
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
-        queues, mode = request.query.get("virtual-queues", ""), request.query.get("mode", "mode2")
-        return await self._desk.estimates(tenant, queues, mode)
+        queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
+        return await self._desk.estimates(tenant, queues, request.query)
+
+    async def _document(self, _request: HttpRequest) -> HttpResponse:
+        return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, _request: HttpRequest) -> object:
         raise HttpError(404, "path-unknown", "the API has no such path")
@@ -175,22 +177,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise HttpError(404, "callback-unknown", "there is no callback with this id") from None
-
-
-def _view(record: Record, position: int | None, ewt: int | None) -> CallbackView:
-    progress = record.progress
-    wanted = progress.arrived_at if record.desired_at is None else record.desired_at
-    return CallbackView(
-        id=record.id,
-        desired_time=_iso(wanted),
-        callback_state=progress.state.value,
-        callback_reason=progress.reason.value if progress.reason else None,
-        phone_number=record.number,
-        position_in_queue=position,
-        estimated_wait_time=ewt,
-    )
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,17 +1,48 @@
--- name: insert_callback
-INSERT INTO engagement.callbacks (
-    id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at, due_at,
-    expires_at, attempt, priority, details
-) VALUES ($1, $2, $3, $4, $5, NULL, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13)
-
--- name: insert_callback_started
-WITH told AS (
-    INSERT INTO engagement.outbox (kind, callback_id, attempt, next_try_at) VALUES ('start', $1, $11, $6)
+-- name: book_callback
+WITH verdict AS MATERIALIZED (
+    SELECT engagement.take(
+        $2::text, $3::text, $4::text, $14::int, $15::text, $16::int, $17::timestamptz, $18::bigint,
+        $19::smallint, $20::int
+    ) AS word
+), told AS (
+    INSERT INTO engagement.outbox (kind, callback_id, attempt, next_try_at)
+    SELECT 'start', $1::uuid, $11::int, $6::timestamptz FROM verdict WHERE word = '' AND $21::boolean
+), made AS (
+    INSERT INTO engagement.callbacks (
+        id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at,
+        due_at, expires_at, attempt, priority, details, slot_at, slot_minutes, throttle_key
+    )
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, NULL, $6::timestamptz, $6::timestamptz,
+           $6::timestamptz, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10::timestamptz, $11::int,
+           $12::int, $13::json, $18::bigint, $19::smallint, $15::text
+    FROM verdict WHERE word = ''
 )
-INSERT INTO engagement.callbacks (
-    id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at, due_at,
-    expires_at, attempt, priority, details
-) VALUES ($1, $2, $3, $4, $5, NULL, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13)
+SELECT word FROM verdict
+
+-- name: release_slot
+WITH had AS (
+    SELECT tenant, service, slot_minutes, slot_at FROM engagement.callbacks
+    WHERE id = $1 AND slot_at IS NOT NULL
+), freed AS (
+    UPDATE engagement.slots s SET taken = greatest(s.taken - 1, 0) FROM had
+    WHERE (s.tenant, s.service, s.minutes, s.starts_at)
+        = (had.tenant, had.service, had.slot_minutes, had.slot_at)
+)
+UPDATE engagement.callbacks SET slot_at = NULL WHERE id = $1 AND slot_at IS NOT NULL
+
+-- name: taken_slots
+SELECT array_agg(starts_at) AS starts, array_agg(taken) AS taken,
+       coalesce(bool_or(minutes <> $3), false) AS mixed
+FROM engagement.slots
+WHERE tenant = $1 AND service = $2 AND starts_at >= $4 AND starts_at < $5
+
+-- name: count_slots
+SELECT slot_at, count(*) AS taken FROM engagement.callbacks
+WHERE tenant = $1 AND service = $2 AND slot_at >= $3 AND slot_at < $4
+GROUP BY slot_at
+
+-- name: forget_slots
+DELETE FROM engagement.slots WHERE starts_at < $1
 
 -- name: watch_for_push
 INSERT INTO engagement.push_watch (callback_id) VALUES ($1)

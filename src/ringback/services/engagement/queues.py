@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast, get_args
 
 import msgspec
 
 from ringback.contracts.callbacks import session_id
 from ringback.domain.callbacks import State
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
+from ringback.services.engagement.availability import read_flag
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.waits import NO_AGENTS, Estimate, Mode, WaitTimes
@@ -36,15 +38,14 @@ class QueueDesk:
         self._catalogue = catalogue
         self._waits = waits
 
-    async def estimates(self, tenant: str, queues: str, mode: str) -> list[Estimate]:
-        """Waits of the queues named in a comma list; HttpError 400."""
-        names = [name.strip() for name in queues.split(",") if name.strip()]
+    async def estimates(self, tenant: str, queues: str, query: Mapping[str, str]) -> list[Estimate]:
+        """Waits of the queues named in a comma list, each once; HttpError 400."""
+        names = list(dict.fromkeys(name.strip() for name in queues.split(",") if name.strip()))
         if not 0 < len(names) <= _MOST_QUEUES:
             raise HttpError(400, "invalid_query", f"virtual-queues names 1 to {_MOST_QUEUES} queues")
-        for known in get_args(Mode):
-            if known == mode:
-                return await asyncio.gather(*[self._waits.estimate(tenant, name, known) for name in names])
-        raise HttpError(400, "invalid_query", "mode is mode1, mode2 or mode3")
+        mode, on_hold = _mode(query.get("mode", "mode2")), read_flag(query, "include-calls-on-hold")
+        asked = [self._waits.estimate(tenant, name, mode, on_hold=on_hold) for name in names]
+        return await asyncio.gather(*asked)
 
     async def status(self, tenant: str, service: str) -> QueueStatus:
         """Whether a service would take callbacks now; HttpError 400 when there is none of this name."""
@@ -72,6 +73,13 @@ class QueueDesk:
         if found is not None and found.pos > 0:
             return found.pos, _whole(found.ewt)
         return record.position, _whole(record.ewt)
+
+
+def _mode(text: str) -> Mode:
+    for known in get_args(Mode):
+        if known == text:
+            return cast(Mode, known)
+    raise HttpError(400, "invalid_query", "mode is mode1, mode2 or mode3")
 
 
 def _would_be_dialled(offer: Offer, estimate: Estimate, now: float) -> bool:

@@ -33,6 +33,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inbound_vq: str = ""
     origination_ixn_id: str = "<unspecified>"
     survey_rp: str = ""
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

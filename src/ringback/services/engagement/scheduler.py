@@ -62,9 +62,10 @@ class Scheduler:
         await asyncio.gather(*map(self._ask_for, records))
 
     async def forget_keys(self) -> None:
-        """Forget Idempotency-Keys after a day."""
+        """Forget Idempotency-Keys, and how many took each slot, after a day."""
         async with self._store.transaction() as session:
             await session.forget_keys(self._ctx.now() - _KEY_LIFE_S)
+            await session.forget_slots(self._ctx.now() - _KEY_LIFE_S)
 
     async def _ask_for(self, record: Record) -> None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
 from ringback.services.engagement.callins.routes import CallInRoutes
@@ -56,13 +57,17 @@ class EngagementService(Service):
         )
         self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
+        slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
             ctx,
             settings,
             store=store,
-            booking=Booking(ctx, store, catalogue, settings, self._outbox.wake, self._outside.admit),
+            booking=Booking(
+                ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, self._outside.admit
+            ),
+            slots=slots,
             changes=changes,
             catalogue=catalogue,
             desk=desk,

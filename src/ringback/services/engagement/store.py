@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 QUERIES = load_queries("ringback.services.engagement")
+THROTTLE_S = 86_400.0
 _ACQUIRE_S = 3.0
 
 
@@ -39,6 +40,22 @@ class KeyUse:
 
     key: str
     body_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a request asks for beside being written; what is None is not limited.
+
+    most_waiting: callbacks of this number that may wait at once in the service. throttle_key, throttle_limit:
+    requests with this key within 24 hours. slot, minutes, capacity: the slot that it takes a place in.
+    """
+
+    most_waiting: int | None = None
+    throttle_key: str | None = None
+    throttle_limit: int | None = None
+    slot: int | None = None
+    minutes: int | None = None
+    capacity: int | None = None
 
 
 class KeyReusedError(ValueError):
@@ -81,12 +98,14 @@ class Session:
     def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
 
-    async def insert(self, record: Record, effects: Sequence[Effect]) -> None:
-        """Write a new callback with the start of its first attempt, if there is one."""
+    async def book(self, record: Record, effects: Sequence[Effect], claim: Claim) -> str:
+        """Write a new callback with the start of its first attempt, if there is one, when its claim holds.
+
+        Empty when it is written; else why not: `number-waiting`, `throttled` or `slot-full`.
+        """
         progress = record.progress
-        query = "insert_callback_started" if effects else "insert_callback"
-        await self._connection.execute(
-            QUERIES[query],
+        word: str = await self._connection.fetchval(
+            QUERIES["book_callback"],
             record.id,
             record.tenant,
             record.service,
@@ -100,7 +119,32 @@ class Session:
             progress.attempt,
             record.priority,
             msgspec.json.encode(record.details).decode(),
+            claim.most_waiting,
+            claim.throttle_key,
+            claim.throttle_limit,
+            _moment(record.created_at - THROTTLE_S),
+            claim.slot,
+            claim.minutes,
+            claim.capacity,
+            bool(effects),
         )
+        return word
+
+    async def release_slot(self, callback_id: UUID) -> None:
+        """Give back the place in its slot that a callback has taken, if any."""
+        await self._connection.execute(QUERIES["release_slot"], callback_id)
+
+    async def taken(self, tenant: str, service: str, minutes: int, start: int, end: int) -> dict[int, int]:
+        """How many callbacks have taken each slot of [start, end); slots that nobody has are left out."""
+        row = await self._connection.fetchrow(QUERIES["taken_slots"], tenant, service, minutes, start, end)
+        if not row["mixed"]:
+            return dict(zip(row["starts"] or (), row["taken"] or (), strict=True))
+        rows = await self._connection.fetch(QUERIES["count_slots"], tenant, service, start, end)
+        return {row["slot_at"]: row["taken"] for row in rows}
+
+    async def forget_slots(self, before: float) -> None:
+        """Remove the counts of slots that began before `before`."""
+        await self._connection.execute(QUERIES["forget_slots"], int(before))
 
     async def take_key(self, tenant: str, use: KeyUse, callback_id: UUID, now: float) -> UUID:
         """The id of the callback that belongs to a key: `callback_id` if the key is new.

@@ -37,9 +37,14 @@ class WaitTimes:
         self._queues = HttpClient(ctx, "tenant", timeout_s=2.0)
         self.reachable = True
 
-    async def estimate(self, tenant: str, queue: str, mode: Mode = "mode2") -> Estimate:
-        """The wait of somebody who arrives now; HttpError 400 when there is no such queue."""
-        found = await self._ask(tenant, queue, _ANYBODY, mode)
+    async def estimate(
+        self, tenant: str, queue: str, mode: Mode = "mode2", *, on_hold: bool = False
+    ) -> Estimate:
+        """The wait of somebody who arrives now; HttpError 400 when there is no such queue.
+
+        `on_hold`: behind the calls, too, that hold while their agent is brought to them.
+        """
+        found = await self._ask(tenant, queue, _ANYBODY, mode, on_hold=on_hold)
         if found is None:
             raise HttpError(400, "unknown-service", "no virtual queue has this name")
         code = 0 if found.ewt >= 0 else await self._why_unknown(tenant, queue)
@@ -54,8 +59,16 @@ class WaitTimes:
         """Position and wait of one interaction; None when the router does not have it."""
         return await self._ask(tenant, queue, session_id, "mode2")
 
-    async def _ask(self, tenant: str, queue: str, interaction: str, mode: Mode) -> WaitTime | None:
-        query = urlencode({"tenant": tenant, "aqt": _METHODS[mode]})
+    async def anybody(self, tenant: str, queue: str) -> bool:
+        """Whether somebody is logged in to serve a queue."""
+        queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
+        return any(view.agents_logged_in for view in queues if view.queue == queue)
+
+    async def _ask(
+        self, tenant: str, queue: str, interaction: str, mode: Mode, *, on_hold: bool = False
+    ) -> WaitTime | None:
+        asked = {"tenant": tenant, "aqt": _METHODS[mode], **({"hold": "true"} if on_hold else {})}
+        query = urlencode(asked)
         path = f"/urs/call/{quote(interaction, safe='')}/lvq/{quote(queue, safe='')}?{query}"
         self.reachable = True
         try:
@@ -70,6 +83,4 @@ class WaitTimes:
 
     async def _why_unknown(self, tenant: str, queue: str) -> int:
         """-1: nothing has passed through the queue yet; -2: nobody is logged in to serve it."""
-        queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
-        logged_in = any(view.agents_logged_in for view in queues if view.queue == queue)
-        return -1 if logged_in else NO_AGENTS
+        return -1 if await self.anybody(tenant, queue) else NO_AGENTS

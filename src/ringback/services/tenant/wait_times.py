@@ -27,8 +27,13 @@ def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
     return leader.router
 
 
-def wait_time(router: TenantRouter, vq: str, name: str, method: str, now: float) -> WaitTime:
-    """The figures of a queue as one call sees them, or (`max`) one that would come now."""
+def wait_time(
+    router: TenantRouter, vq: str, name: str, method: str, now: float, *, on_hold: bool = False
+) -> WaitTime:
+    """The figures of a queue as one call sees them, or (`max`) one that would come now.
+
+    `on_hold`: calls that hold while their agent is brought to them stand ahead of the newcomer as well.
+    """
     core = router.core
     queue = core.queues.get(vq)
     if queue is None:
@@ -38,7 +43,8 @@ def wait_time(router: TenantRouter, vq: str, name: str, method: str, now: float)
     if name != ANY_CALL and not request_id:
         raise HttpError(404, "unknown_call", "this call is in no queue")
     interaction = core.interactions.get(request_id)
-    ahead = core.position(request_id) if interaction else waiting + 1
+    newcomer = waiting + 1 + (queue.reserved if on_hold else 0)
+    ahead = core.position(request_id) if interaction else newcomer
     expected = estimate(method, queue.history, core.staff(vq), ahead)
     return WaitTime(
         time=int(now),
@@ -90,4 +96,5 @@ class WaitTimes:
             raise HttpError(400, "unknown_method", f"aqt is one of {', '.join(METHODS)}")
         router = router_of(self._leaders, tenant)
         vq, call = request.path_param("vq"), request.path_param("call")
-        return wait_time(router, vq, call, method, self._ctx.now())
+        on_hold = request.query.get("hold") == "true"
+        return wait_time(router, vq, call, method, self._ctx.now(), on_hold=on_hold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class Peers:
         self.events: list[tuple[str, str]] = []
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
+        self.asked: list[dict[str, str]] = []
         self._servers: list[HttpServer] = []
 
     async def start(self, harness: ServiceHarness) -> None:
@@ -69,6 +71,7 @@ class Peers:
 
     async def _wait(self, request: HttpRequest) -> dict[str, float]:
         ixn, queue = request.path_param("ixn"), request.path_param("vq")
+        self.asked.append(dict(request.query))
         found = self.waits.get(queue if ixn == "max" else f"{ixn}@{queue}")
         if found is None:
             raise HttpError(404, "unknown", "no such queue or interaction")
@@ -220,7 +223,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """A platform of auth and engagement with an API key and published settings."""
     await migrate(postgres_dsn, ["auth", "engagement"])
-    host = f"127.50.2.{next(_hosts)}"
+    host = f"127.{100 + os.getpid() % 100}.2.{next(_hosts)}"
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
     # Every request asks whose key it is, so that nothing rests on what is remembered.
     env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"

@@ -190,6 +190,25 @@ async def test_waits_come_from_the_router_by_mode(world: Any) -> None:
     ]
 
 
+async def test_the_older_path_and_a_queue_named_twice_are_answered_alike(world: Any) -> None:
+    world.peers.waits = {"sales": {"ewt": 42.4}, "support": {"ewt": 7}}
+    _, new = await world.api("GET", "estimated-wait-time?virtual-queues=sales,%20support,sales")
+    _, old = await world.api("GET", "estimated-wait-time/virtual-queues/sales,support?mode=mode3")
+    assert [item["virtualQueue"] for item in new["data"]] == ["sales", "support"]
+    assert old["data"] == new["data"]
+    assert [asked["aqt"] for asked in world.peers.asked] == ["urs2", "urs2", "stat", "stat"]
+
+
+async def test_calls_on_hold_are_counted_when_asked_for(world: Any) -> None:
+    world.peers.waits = {"sales": {"ewt": 1}}
+    for flag in ("true", "false"):
+        path = f"estimated-wait-time?virtual-queues=sales&include-calls-on-hold={flag}"
+        assert (await world.api("GET", path))[0] == 200
+    assert ["hold" in asked for asked in world.peers.asked] == [True, False]
+    status, _ = await world.api("GET", "estimated-wait-time?virtual-queues=sales&include-calls-on-hold=1")
+    assert status == 400
+
+
 @pytest.mark.parametrize(
     "query", ["", "virtual-queues=", "virtual-queues=sales&mode=mode9", "virtual-queues=no"]
 )

@@ -415,6 +415,8 @@ class TestFigures:
             assert (mine.calls, mine.wcalls, mine.pos, mine.ewt) == (2, 1, 1, 90.0)
             new = await floor.ewt.get("/urs/call/max/lvq/Loans?aqt=urs2", WaitTime)
             assert (new.pos, new.wpos, new.ewt) == (3, 2, 180.0)
+            behind = await floor.ewt.get("/urs/call/max/lvq/Loans?aqt=urs2&hold=true", WaitTime)
+            assert (behind.wpos, behind.ewt) == (3, 270.0)
 
     @pytest.mark.parametrize(
         ("path", "status"),

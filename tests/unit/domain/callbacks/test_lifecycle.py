@@ -121,13 +121,30 @@ def test_no_dial_follows_after_the_time_to_live() -> None:
 
 
 def test_a_retry_waits_for_the_office_to_open() -> None:
-    hours = weekly("UTC", ["Thu 09:00-10:00"])
+    hours = weekly("UTC", ["Mon 13:00-13:48", "Thu 09:00-10:00"])
     policy = RetryPolicy(3, 300.0, hours)
     start = booked(NOW, desired_at=None, ttl=7 * 86_400).progress
     progress = through(*TALKING[:3], AttemptFailed(1, 4, DialResult.BUSY), start=start, policy=policy)
     assert progress.due_at is not None
     assert hours.is_open(progress.due_at)
     assert not hours.is_open(NOW + 300)
+
+
+def test_leave_to_dial_is_not_given_once_the_office_has_closed_and_the_place_in_line_stays() -> None:
+    hours = weekly("UTC", ["Thu 09:00-10:00"])
+    policy = RetryPolicy(3, 300.0, hours)
+    start = booked(NOW, desired_at=None, ttl=7 * 86_400).progress
+    progress = through(*TALKING[:3], start=start, policy=policy)
+    assert (progress.state, progress.due_at) == (State.SCHEDULED, hours.next_opening(NOW))
+    assert (progress.dials, progress.dialled, progress.arrived_at) == (0, False, NOW)
+    late = advance(progress, TALKING[4], policy, NOW)
+    assert late == Ignored(proceed=False)
+
+
+def test_a_callback_that_can_be_dialled_too_late_only_is_given_up() -> None:
+    policy = RetryPolicy(3, 300.0, weekly("UTC", ["Thu 09:00-10:00"]))
+    progress = through(*TALKING[:3], policy=policy)
+    assert progress.reason is Reason.FAIL_TIMEOUT_TTL
 
 
 @pytest.mark.parametrize("taken", range(5))

@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ringback.domain.calendar import weekly
 from ringback.domain.callbacks import (
     Accepted,
     AgentLost,
@@ -68,6 +69,8 @@ class World:
 
 
 class CallbackLife(RuleBasedStateMachine):
+    policy = POLICY
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_000_000.0
@@ -91,7 +94,7 @@ class CallbackLife(RuleBasedStateMachine):
     def _happens(self, event: Event) -> None:
         before = self.progress
         try:
-            outcome = advance(before, event, POLICY, self.now)
+            outcome = advance(before, event, self.policy, self.now)
         except CallbackRefusedError:
             return
         if isinstance(outcome, Ignored):
@@ -100,8 +103,9 @@ class CallbackLife(RuleBasedStateMachine):
         if isinstance(event, Cancel | Expire):
             assert before.state is not State.PROCESSING, "invariant 6"
         self._take(outcome)
-        if isinstance(event, Dialling):
+        if isinstance(event, Dialling) and outcome.progress.dialled:
             assert event.attempt == before.attempt
+            assert self.policy.allowed_from(self.now) == self.now, "invariant 8"
             self.world.dialled.append(event.attempt)
             self.world.counted += 1
         if (
@@ -183,5 +187,15 @@ class CallbackLife(RuleBasedStateMachine):
         assert self.progress.due_at is None or self.progress.due_at < self.progress.expires_at
 
 
-CallbackLife.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+class CallbackLifeInAnOffice(CallbackLife):
+    """The office is open for half of every hour."""
+
+    policy = RetryPolicy(
+        MAX_DIALS, 300.0, weekly("UTC", [f"Mon-Sun {hour:02}:00-{hour:02}:30" for hour in range(24)])
+    )
+
+
+for machine in (CallbackLife, CallbackLifeInAnOffice):
+    machine.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestCallbackLife = CallbackLife.TestCase
+TestCallbackLifeInAnOffice = CallbackLifeInAnOffice.TestCase
