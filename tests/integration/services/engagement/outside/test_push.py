@@ -139,7 +139,8 @@ class TestUpcoming:
     @pytest.fixture(autouse=True)
     async def threshold(self, world: Any) -> None:
         designer = HttpClient(world.context, "engagement", connection="ges-14")
-        settings = {"sales": {**SETTINGS["sales"], "_push_notification_threshold": "2"}}
+        more = {"_push_notification_threshold": "2", "_enable_in_queue_checking": "false"}
+        settings = {"sales": {**SETTINGS["sales"], **more}}
         await designer.post("/internal/settings/demo", settings)
 
     async def notices(self, world: Any, callback: str) -> list[dict[str, Any]]:
