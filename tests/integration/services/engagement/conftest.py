@@ -26,7 +26,7 @@ SETTINGS = {
     "closed": {"_business_hours_service": "never"},
     "never": {"_timezone": "UTC"},
 }
-_hosts = itertools.count(10)
+_hosts = itertools.count()
 
 
 class Peers:
@@ -223,7 +223,8 @@ async def world(
 ) -> AsyncIterator[World]:
     """A platform of auth and engagement with an API key and published settings."""
     await migrate(postgres_dsn, ["auth", "engagement"])
-    host = f"127.{100 + os.getpid() % 100}.2.{next(_hosts)}"
+    number = next(_hosts)
+    host = f"127.{100 + os.getpid() % 100}.{2 + number // 200}.{10 + number % 200}"
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
     # Every request asks whose key it is, so that nothing rests on what is remembered.
     env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
