@@ -1,6 +1,7 @@
 """Push: publishing at once, and the notice that a callback's turn comes near."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..conftest import SETTINGS, until
 from .conftest import Keeper
 
 DEVICE = "planted-device"
+_numbers = itertools.count()
 EVENT = msgspec.json.encode({"title": "Your turn", "body": "We call you soon"}).decode()
 
 
@@ -139,8 +141,7 @@ class TestUpcoming:
     @pytest.fixture(autouse=True)
     async def threshold(self, world: Any) -> None:
         designer = HttpClient(world.context, "engagement", connection="ges-14")
-        more = {"_push_notification_threshold": "2", "_enable_in_queue_checking": "false"}
-        settings = {"sales": {**SETTINGS["sales"], **more}}
+        settings = {"sales": {**SETTINGS["sales"], "_push_notification_threshold": "2"}}
         await designer.post("/internal/settings/demo", settings)
 
     async def notices(self, world: Any, callback: str) -> list[dict[str, Any]]:
@@ -158,7 +159,8 @@ class TestUpcoming:
 
     async def book(self, world: Any, *channels: str, ewt: float = 500.0, target: str = DEVICE) -> str:
         targets = [{"channel": each, "target": target} for each in channels or ("FCM",)]
-        callback: str = await world.book(pushTargets=targets)
+        number = f"+120255501{next(_numbers) % 100:02}"
+        callback: str = await world.book(pushTargets=targets, phoneNumber=number)
         self.wait(world, callback, ewt)
         return callback
 
