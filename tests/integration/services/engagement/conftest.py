@@ -26,7 +26,7 @@ SETTINGS = {
     "closed": {"_business_hours_service": "never", "_route_point": "8010"},
     "never": {"_timezone": "UTC"},
 }
-_hosts = itertools.count(10)
+_hosts = itertools.count()
 
 
 class Peers:
@@ -208,15 +208,27 @@ async def until(found: Callable[[], Awaitable[Any]], timeout: float = 10.0) -> A
 
 
 @pytest.fixture
+def engagement_env() -> dict[str, str]:
+    """More settings for engagement; rooms of tests that need some have their own fixture of this name."""
+    return {}
+
+
+@pytest.fixture
 async def world(
-    valkey_url: str, postgres_dsn: str, postgres: PostgresForTests, valkey: ValkeyForTests
+    valkey_url: str,
+    postgres_dsn: str,
+    postgres: PostgresForTests,
+    valkey: ValkeyForTests,
+    engagement_env: dict[str, str],
 ) -> AsyncIterator[World]:
     """A platform of auth and engagement with an API key and published settings."""
     await migrate(postgres_dsn, ["auth", "engagement"])
-    host = f"127.{100 + os.getpid() % 100}.2.{next(_hosts)}"
+    number = next(_hosts)
+    host = f"127.{100 + os.getpid() % 100}.{2 + number // 200}.{10 + number % 200}"
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
     # Every request asks whose key it is, so that nothing rests on what is remembered.
     env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
+    env |= engagement_env
     peers = Peers()
     async with ServiceHarness(
         "auth", "engagement", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=host, env=env
