@@ -1,5 +1,6 @@
 """The errors whose message is for people: one line that says what to do."""
 
+from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
 from ringback.runtime.http import HttpUnavailable
 from ringback.runtime.link import LinkUnavailable
@@ -12,6 +13,7 @@ EXPECTED = (
     EmbeddedError,
     HttpUnavailable,
     LinkUnavailable,
+    LogError,
     MigrationError,
     OSError,
     SettingsError,
