@@ -2,11 +2,13 @@
 
 from .floor import Floor
 from .predictor import Prediction, Predictor, Promise, Unknown
+from .promises import Experience, Promises, Told
 from .replay import PREDICTORS, LogError, LoggedCall, Replay, Report
 from .score import Figures, Score
 
 __all__ = [
     "PREDICTORS",
+    "Experience",
     "Figures",
     "Floor",
     "LogError",
@@ -14,8 +16,10 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Promise",
+    "Promises",
     "Replay",
     "Report",
     "Score",
+    "Told",
     "Unknown",
 ]

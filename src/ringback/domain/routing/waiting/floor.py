@@ -169,6 +169,24 @@ class Floor:
             line.learn(entry, now)
         return entry
 
+    def reprioritize(self, call: Call, priority: int) -> None:
+        """A waiting call moves to another line of its queue, behind those who wait there."""
+        entry = self.entries.get(call)
+        if entry is not None:
+            del entry.line.waiting[call]
+            entry.line = self.line(entry.line.queue.name, priority)
+            entry.line.waiting[call] = entry
+
+    def clear(self) -> None:
+        """Nobody waits and nobody serves; what has been learned stays."""
+        self.entries.clear()
+        self.servers.clear()
+        self._resting.clear()
+        for queue in self.queues.values():
+            queue.waiting = queue.present = 0
+            for line in queue.lines.values():
+                line.waiting.clear()
+
     def serve(self, name: str, call: Call, line: Line, now: float, *, waited: bool) -> None:
         """A server takes a call; `waited`: it comes from the line, so the server was in demand."""
         server = self.servers.get(name)

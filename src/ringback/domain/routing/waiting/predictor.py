@@ -17,8 +17,6 @@ from .floor import Floor, Line, day_part
 from .regression import Regression
 from .spread import Spread
 
-ENOUGH = 10
-"""Calls served from a line before its waits are known."""
 NO_INTERACTIONS, NO_AGENTS = "no_interactions", "no_agents"
 
 _LEAST = 0.5
@@ -86,13 +84,16 @@ class Predictor:
         self._all = Regression(_PRIOR, memory=_MEMORY, strength=_STRENGTH_ALL)
         self._lessons: dict[tuple[str, int], Lessons] = {}
 
-    def promise(self, line: Line, now: float, ahead: int | None = None) -> Promise:
+    def promise(
+        self, line: Line, now: float, ahead: int | None = None, servers: int | None = None
+    ) -> Promise:
         """The prediction for a call that would have to wait, before it is entered into the floor.
 
         `ahead`: how many of its own queue stand before it; when not given, all of at least its priority.
+        `servers`: how many serve the queue; when not given, those that are seen to.
         """
         lessons = self._of(line)
-        features = self._features(line, lessons, now, ahead)
+        features = self._features(line, lessons, now, ahead, servers)
         raw = lessons.weights.predict(features)
         expected = max(_LEAST, min(raw, _FARTHEST * max(features[1:])))
         p50, p90 = lessons.spread.quantiles(expected) or (None, None)
@@ -111,14 +112,17 @@ class Predictor:
         self._all.learn(features, waited, scale, _PRIOR)
         lessons.weights.learn(features, waited, scale, self._all.weights)
 
-    def _features(self, line: Line, lessons: Lessons, now: float, ahead: int | None) -> tuple[float, ...]:
+    def _features(
+        self, line: Line, lessons: Lessons, now: float, ahead: int | None, servers: int | None
+    ) -> tuple[float, ...]:
         floor, queue = self.floor, line.queue
         floor.look(now)
         own = floor.ahead(queue, line.priority)
         before, everybody, overtaking = floor.pressure(queue, line.priority, now)
         if ahead is not None:
             before, everybody, own = before + ahead - own, everybody + ahead - own, ahead
-        rate = max(1, queue.present) / queue.cycle if queue.cycle else _RATE_UNKNOWN
+        present = queue.present if servers is None else servers
+        rate = max(1, present) / queue.cycle if queue.cycle else _RATE_UNKNOWN
         drained = drain(max(0.0, before) + 1.0, rate, queue.impatience)
         mean = sum(line.recent) / len(line.recent) if line.recent else 0.0
         part = day_part(now)
