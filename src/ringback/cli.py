@@ -1,4 +1,4 @@
-"""The command line: `ringback up | run | settings | migrate | check | connections | ewt | version`.
+"""The command line: `ringback up | run | settings | migrate | check | connections | ewt | simulate`.
 
 Each command imports its room when it is called, so that `ringback --help` is quick.
 """
@@ -118,6 +118,23 @@ def evaluate(
     from ringback.commands.ewt import evaluate as run_evaluation
 
     run_evaluation(log, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="Callers, agents and shifts.")],
+    *,
+    compare: Annotated[
+        list[Path] | None, typer.Option("--compare", help="Another scenario beside it; may be repeated.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many times the day is lived through.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same days.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Live through days of a contact centre under a virtual clock, with the router as it is."""
+    from ringback.commands.simulate import simulate as run_simulation
+
+    run_simulation([scenario, *(compare or [])], days=days, seed=seed, as_json=as_json)
 
 
 @app.command(hidden=True)

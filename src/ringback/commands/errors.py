@@ -1,5 +1,6 @@
 """The errors whose message is for people: one line that says what to do."""
 
+from ringback.commands.simulation.scenario import ScenarioError
 from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
 from ringback.runtime.http import HttpUnavailable
@@ -16,6 +17,7 @@ EXPECTED = (
     LogError,
     MigrationError,
     OSError,
+    ScenarioError,
     SettingsError,
     SupervisorError,
     ValkeyUnavailable,
