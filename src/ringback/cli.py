@@ -1,4 +1,4 @@
-"""The command line: `ringback up | run | settings | migrate | check | connections | version`.
+"""The command line: `ringback up | run | settings | migrate | check | connections | ewt | simulate`.
 
 Each command imports its room when it is called, so that `ringback --help` is quick.
 """
@@ -19,6 +19,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+ewt = typer.Typer(help="Waiting times: how well they are predicted.", no_args_is_help=True)
+app.add_typer(ewt, name="ewt")
 
 Data = Annotated[
     Path | None,
@@ -99,6 +102,39 @@ def connections(*, as_json: Json = False, data: Data = None) -> None:
     from ringback.commands.checking import connections as show_connections
 
     raise typer.Exit(show_connections(data, as_json=as_json))
+
+
+@ewt.command()
+def evaluate(
+    log: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A call log, one call a line.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Replay a call log through all predictors of the waiting time and compare them.
+
+    Columns: arrival, queue, priority, outcome, queue_exit, service_start, service_end, server; times in epoch
+    seconds, outcome answered or abandoned. The first half of the days trains, the second half is judged.
+    """
+    from ringback.commands.ewt import evaluate as run_evaluation
+
+    run_evaluation(log, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="Callers, agents and shifts.")],
+    *,
+    compare: Annotated[
+        list[Path] | None, typer.Option("--compare", help="Another scenario beside it; may be repeated.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many times the day is lived through.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same days.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Live through days of a contact centre under a virtual clock, with the router as it is."""
+    from ringback.commands.simulate import simulate as run_simulation
+
+    run_simulation([scenario, *(compare or [])], days=days, seed=seed, as_json=as_json)
 
 
 @app.command(hidden=True)

@@ -1,5 +1,7 @@
 """The errors whose message is for people: one line that says what to do."""
 
+from ringback.commands.simulation.scenario import ScenarioError
+from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
 from ringback.runtime.http import HttpUnavailable
 from ringback.runtime.link import LinkUnavailable
@@ -12,8 +14,10 @@ EXPECTED = (
     EmbeddedError,
     HttpUnavailable,
     LinkUnavailable,
+    LogError,
     MigrationError,
     OSError,
+    ScenarioError,
     SettingsError,
     SupervisorError,
     ValkeyUnavailable,

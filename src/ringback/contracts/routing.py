@@ -115,3 +115,11 @@ class WaitTime(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; -1: unknown."""
     hit: int
     """How many calls the estimate rests on."""
+    p50: float | msgspec.UnsetType = msgspec.UNSET
+    """Seconds within which half are served; only with `aqt=ringback`."""
+    p90: float | msgspec.UnsetType = msgspec.UNSET
+    """Seconds within which nine in ten are served; only with `aqt=ringback`."""
+    method: str | msgspec.UnsetType = msgspec.UNSET
+    """Who tells: `ringback`, or `urs` while ours is worse in this queue; only with `aqt=ringback`."""
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    """Why nothing is known: `no_agents`, `no_interactions`; only with `aqt=ringback`."""

@@ -20,6 +20,7 @@ from ringback.contracts.rq import OpenRequest, end_of, open_requests, requests_s
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.configuration import VirtualQueue
 from ringback.domain.routing import messages
+from ringback.domain.routing.waiting import Experience
 from ringback.runtime.lease import Lease
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.streams import StreamEntry, parse_entries
@@ -62,6 +63,7 @@ class Leader:
         self.standby = False
         self.sessions = AgentSessions(self._valkey, tenant)
         self.tenant = tenant
+        self.experience = Experience()
         self.router: TenantRouter | None = None
         self.feeder: Feeder | None = None
 
@@ -130,7 +132,13 @@ class Leader:
         agents_cursor = await end_of(self._valkey, agents_stream(self.tenant))
         epoch = int(await self._valkey.call("INCR", f"{{{self.tenant}}}:router:epoch"))
         router = TenantRouter(
-            self._ctx, self.tenant, self._settings, self._rq, self.sessions, epoch * ATTEMPTS_PER_EPOCH
+            self._ctx,
+            self.tenant,
+            self._settings,
+            self._rq,
+            self.sessions,
+            epoch * ATTEMPTS_PER_EPOCH,
+            self.experience,
         )
         await self._remember(router)
         for queue, target in self._defined.items():

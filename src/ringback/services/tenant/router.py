@@ -17,6 +17,7 @@ from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents import NotAllowed
 from ringback.domain.agents.session import Unreserve
 from ringback.domain.routing import Router, estimate, messages
+from ringback.domain.routing.waiting import Experience, Promises
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.tenant.book import Known, RequestBook, reservation_id, to_reservation, to_submit
@@ -42,6 +43,7 @@ class TenantRouter:
         rq: LinkClient,
         sessions: AgentSessions,
         first_attempt: int,
+        experience: Experience | None = None,
     ) -> None:
         self._ctx = ctx
         self._settings = settings
@@ -57,6 +59,7 @@ class TenantRouter:
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
+        self.promises = Promises(self.core, experience or Experience())
 
     def close(self) -> None:
         """Stop: another node leads, or this router is made anew."""
@@ -69,7 +72,7 @@ class TenantRouter:
     def feed(self, event: messages.Input) -> None:
         """Give the core one input and carry out what comes of it."""
         if not self._closed:
-            self._drive(lambda now: self.core.handle(event, now))
+            self._drive(lambda now: self.core.handle(event, now), event)
 
     def submit(self, request: OpenRequest) -> None:
         """Take a request; one that has to wait is told its position."""
@@ -142,10 +145,15 @@ class TenantRouter:
         self._timer = None
         self._drive(self.core.handle_timer)
 
-    def _drive(self, work: Callable[[float], list[messages.Output]]) -> None:
+    def _drive(
+        self, work: Callable[[float], list[messages.Output]], event: messages.Input | None = None
+    ) -> None:
         """A core that fails is not to be trusted further: it is made anew from what is stored."""
         try:
-            self._carry_out(work(self._ctx.now()))
+            now = self._ctx.now()
+            outputs = work(now)
+            self.promises.watch(event, outputs, now)
+            self._carry_out(outputs)
         except Exception:
             self._ctx.log.exception("router_failed", tenant=self.tenant)
             self.broken.set()

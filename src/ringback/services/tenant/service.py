@@ -12,6 +12,7 @@ from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.services.tenant.http import RoutingHttp
 from ringback.services.tenant.leader import Leader
+from ringback.services.tenant.promise_metrics import PromiseMetrics
 from ringback.services.tenant.settings import TenantSettings
 from ringback.services.tenant.statistics import StatisticsLink
 from ringback.services.tenant.telephony import TelephonyLink
@@ -89,6 +90,7 @@ class TenantService(Service):
         state.set_function(lambda: 2.0 if self.rq.connected else 0.0)
         leading = Gauge("tenant_routing_leader", "1 while this node routes", ["tenant"], registry=registry)
         waiting = Gauge("tenant_interactions", "Interactions in queues", ["tenant"], registry=registry)
+        registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
             leading.labels(name).set_function(partial(_leads, leader))
             waiting.labels(name).set_function(partial(_in_queues, leader))

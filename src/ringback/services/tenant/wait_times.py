@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ringback.contracts.routing import QueueView, WaitTime
-from ringback.domain.routing import METHODS, estimate
+from ringback.domain.routing import METHODS, UNKNOWN, estimate
+from ringback.domain.routing.waiting import Told, Unknown
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.router import POSITION_METHOD, TenantRouter
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 ANY_CALL = "max"
+OURS = "ringback"
 
 
 def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
@@ -45,8 +49,7 @@ def wait_time(
     interaction = core.interactions.get(request_id)
     newcomer = waiting + 1 + (queue.reserved if on_hold else 0)
     ahead = core.position(request_id) if interaction else newcomer
-    expected = estimate(method, queue.history, core.staff(vq), ahead)
-    return WaitTime(
+    found = WaitTime(
         time=int(now),
         wt=now - interaction.request.arrived if interaction else 0.0,
         calls=calls,
@@ -54,8 +57,23 @@ def wait_time(
         pos=ahead if interaction else calls + 1,
         wpos=ahead,
         aqt=queue.history.quitting_time,
-        ewt=expected.seconds,
+        ewt=UNKNOWN,
         hit=len(queue.history.intervals),
+    )
+    if method == OURS:
+        priority = interaction.request.priority if interaction else 0
+        return with_promise(found, router.promises.told(vq, priority, ahead, now))
+    expected = estimate(method, queue.history, core.staff(vq), ahead)
+    return msgspec.structs.replace(found, ewt=expected.seconds)
+
+
+def with_promise(found: WaitTime, told: Told) -> WaitTime:
+    """The figures with what our own predictor says."""
+    answer = told.answer
+    if isinstance(answer, Unknown):
+        return msgspec.structs.replace(found, method=told.method, reason=answer.reason)
+    return msgspec.structs.replace(
+        found, ewt=answer.expected, p50=answer.p50, p90=answer.p90, method=told.method
     )
 
 
@@ -92,8 +110,8 @@ class WaitTimes:
     async def _wait_time(self, request: HttpRequest) -> WaitTime:
         tenant = request.query.get("tenant") or self._ctx.common.tenants[0]
         method = request.query.get("aqt", "urs")
-        if method not in METHODS:
-            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join(METHODS)}")
+        if method not in (*METHODS, OURS):
+            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join((*METHODS, OURS))}")
         router = router_of(self._leaders, tenant)
         vq, call = request.path_param("vq"), request.path_param("call")
         on_hold = request.query.get("hold") == "true"

@@ -417,6 +417,23 @@ class TestFigures:
             assert (new.pos, new.wpos, new.ewt) == (3, 2, 180.0)
             behind = await floor.ewt.get("/urs/call/max/lvq/Loans?aqt=urs2&hold=true", WaitTime)
             assert (behind.wpos, behind.ewt) == (3, 270.0)
+            assert new.p90 is msgspec.UNSET
+
+    async def test_our_own_prediction_says_why_it_knows_nothing(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            path = "/urs/call/max/lvq/Loans?aqt=ringback"
+            nobody = await floor.ewt.get(path, WaitTime)
+            assert (nobody.ewt, nobody.method, nobody.reason) == (-1.0, "ringback", "no_agents")
+            await floor.login("kim", "1001")
+            await floor.until_staffed(1)
+            free = await floor.ewt.get(path, WaitTime)
+            assert (free.ewt, free.p50, free.p90) == (0.0, 0.0, 0.0)
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            await floor.submit("r2", 200.0)
+            await floor.until_routing(waiting=1)
+            young = await floor.ewt.get("/urs/call/c-r2/lvq/Loans?aqt=ringback", WaitTime)
+            assert (young.ewt, young.wpos, young.reason) == (-1.0, 1, "no_interactions")
 
     @pytest.mark.parametrize(
         ("path", "status"),

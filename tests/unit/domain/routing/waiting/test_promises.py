@@ -1,0 +1,162 @@
+"""The predictor beside the router: what is promised, and what comes of it."""
+
+import heapq
+import random
+
+import pytest
+
+from ringback.domain.routing import Router
+from ringback.domain.routing.messages import (
+    AgentAway,
+    AgentBusy,
+    AgentReady,
+    Cancel,
+    Confirm,
+    Input,
+    QueueDefined,
+    Reprioritize,
+    Reserve,
+    Submit,
+)
+from ringback.domain.routing.waiting import Experience, Prediction, Promises, Unknown
+from ringback.domain.routing.waiting.promises import OURS, SIMPLE, Record
+
+TARGET = "?:Sales>=1"
+SKILLS = {"Sales": 1}
+
+
+class Floor:
+    """A router and its promises, with agents who take what they are given at once."""
+
+    def __init__(self, agents: int, experience: Experience | None = None) -> None:
+        self.experience = experience or Experience()
+        self.core = Router()
+        self.promises = Promises(self.core, self.experience)
+        self.version = 0
+        self.random = random.Random(4)
+        self.due: list[tuple[float, int, str]] = []
+        self.take(QueueDefined("Q", TARGET), 0.0)
+        for number in range(agents):
+            self.ready(f"a{number}", 0.0)
+
+    def take(self, event: Input, now: float) -> None:
+        outputs = self.core.handle(event, now)
+        self.promises.watch(event, outputs, now)
+        for output in outputs:
+            if isinstance(output, Reserve):
+                self.take(AgentBusy(output.agent, self.next_version(), SKILLS), now)
+                self.take(Confirm(output.interaction, output.attempt), now)
+                end = now + self.random.expovariate(1 / 100)
+                heapq.heappush(self.due, (end, self.version, output.agent))
+
+    def next_version(self) -> int:
+        self.version += 1
+        return self.version
+
+    def ready(self, agent: str, now: float) -> None:
+        self.take(AgentReady(agent, self.next_version(), now, SKILLS), now)
+
+    def submit(self, name: str, now: float, *, arrived: float | None = None, priority: int = 0) -> None:
+        came = now if arrived is None else arrived
+        self.take(Submit(name, "Q", (TARGET,), came, self.next_version(), priority), now)
+
+    def run(self, calls: int, rate: float) -> float:
+        now = 0.0
+        for number in range(calls):
+            now += self.random.expovariate(rate)
+            while self.due and self.due[0][0] <= now:
+                end, _, agent = heapq.heappop(self.due)
+                self.ready(agent, end)
+            self.submit(f"c{number}", now)
+        return now
+
+    def told(self, position: int, now: float) -> Prediction | Unknown:
+        return self.promises.told("Q", 0, position, now).answer
+
+
+@pytest.fixture(scope="module")
+def lived() -> tuple[Floor, float]:
+    """A floor of five after some thousand calls, at the end of which somebody waits."""
+    floor = Floor(5)
+    now = floor.run(4000, 0.045)
+    for number in range(8):
+        floor.submit(f"last{number}", now)
+    return floor, now
+
+
+def test_the_wait_grows_with_the_position(lived: tuple[Floor, float]) -> None:
+    floor, now = lived
+    told = [floor.told(position, now) for position in (1, 4, 8)]
+    assert all(isinstance(each, Prediction) for each in told)
+    waits = [each.expected for each in told if isinstance(each, Prediction)]
+    assert waits[0] < waits[1] < waits[2]
+    assert waits[2] == pytest.approx(8 * 100 / 5, rel=0.35)
+    assert all(each.p50 < each.p90 for each in told if isinstance(each, Prediction))
+
+
+def test_promise_and_outcome_are_counted(lived: tuple[Floor, float]) -> None:
+    record = lived[0].experience.records["Q"]
+    assert record.promised > 1000
+    assert 0.87 < record.kept / record.promised < 0.93
+    assert record.ours < record.simple
+
+
+def test_a_router_made_anew_knows_what_was_learned(lived: tuple[Floor, float]) -> None:
+    other = Floor(5, lived[0].experience)
+    for number in range(7):
+        other.submit(f"n{number}", 10.0)
+    assert isinstance(other.told(3, 10.0), Prediction)
+
+
+def test_nothing_is_known_of_a_queue_that_has_served_nobody() -> None:
+    floor = Floor(1)
+    floor.submit("first", 1.0)
+    floor.submit("second", 2.0)
+    assert floor.told(2, 3.0) == Unknown("no_interactions")
+
+
+def test_nothing_is_known_without_agents() -> None:
+    assert Floor(0).told(1, 1.0) == Unknown("no_agents")
+
+
+def test_nobody_waits_while_an_agent_is_ready() -> None:
+    assert Floor(1).told(1, 1.0) == Prediction(0.0, 0.0, 0.0)
+
+
+def test_a_callback_counts_in_line_from_the_moment_the_customer_asked() -> None:
+    floor = Floor(1)
+    floor.submit("busy", 1.0)
+    floor.submit("caller", 100.0)
+    floor.submit("callback", 200.0, arrived=50.0)
+    assert floor.core.position("callback") == 1
+    assert floor.promises._open["callback"].promise.features[6] > 0
+    assert floor.promises._floor.queues["Q"].waiting == 2
+
+
+def test_who_gives_up_or_changes_priority_is_not_judged() -> None:
+    floor = Floor(1)
+    for name in ("busy", "gone", "raised"):
+        floor.submit(name, 1.0)
+    floor.take(Cancel("gone"), 50.0)
+    floor.take(Reprioritize("raised", 5), 60.0)
+    floor.take(AgentAway("a0", floor.next_version(), SKILLS), 80.0)
+    floor.ready("a0", 90.0)
+    assert not floor.promises._open
+    assert not floor.experience.records
+    assert floor.promises._floor.queues["Q"].waiting == 0
+
+
+def test_the_simple_estimate_is_told_while_ours_is_worse(lived: tuple[Floor, float]) -> None:
+    floor, now = lived
+    record = floor.experience.records["Q"]
+    assert floor.promises.told("Q", 0, 2, now).method == OURS
+    floor.experience.records["Q"] = Record()
+    for _ in range(40):
+        floor.experience.records["Q"].compare(100.0, 50.0)
+    try:
+        told = floor.promises.told("Q", 0, 2, now)
+    finally:
+        floor.experience.records["Q"] = record
+    assert told.method == SIMPLE
+    assert isinstance(told.answer, Prediction)
+    assert told.answer.expected == pytest.approx(2 * floor.core.queues["Q"].history.quitting_time)
