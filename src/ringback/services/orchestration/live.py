@@ -58,7 +58,8 @@ class LiveSession:
 
     def sleep(self) -> None:
         """Let the interpreter go, unless it is at work."""
-        if not self._turning:
+        if not self._turning and self._interpreter is not None:
+            self._interpreter.close()
             self._interpreter = None
 
     async def run(self) -> None:
@@ -71,6 +72,8 @@ class LiveSession:
         except NotOurs:
             self._node.log.warning("session_taken", session=self.record.id)
         finally:
+            self._turning = False
+            self.sleep()
             self._node.left(self.record)
 
     async def _attempt(self) -> bool:
