@@ -1,4 +1,4 @@
-"""The command line: `ringback up | run | settings | migrate | check | connections | version`.
+"""The command line: `ringback up | run | settings | migrate | check | connections | sessions | version`.
 
 Each command imports its room when it is called, so that `ringback --help` is quick.
 """
@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+
+from ringback.commands import groups
 
 app = typer.Typer(
     name="ringback",
@@ -99,6 +101,9 @@ def connections(*, as_json: Json = False, data: Data = None) -> None:
     from ringback.commands.checking import connections as show_connections
 
     raise typer.Exit(show_connections(data, as_json=as_json))
+
+
+app.add_typer(groups.sessions)
 
 
 @app.command(hidden=True)

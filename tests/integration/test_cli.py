@@ -12,7 +12,7 @@ from ringback import __version__
 from ringback.cli import main
 from ringback.runtime.embedded.lock import FolderLock
 
-COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "version")
+COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "sessions", "version")
 
 
 async def ringback(*arguments: str, **env: str) -> tuple[int, str, str]:

@@ -1,7 +1,7 @@
 """The errors whose message is for people: one line that says what to do."""
 
 from ringback.runtime.embedded.errors import EmbeddedError
-from ringback.runtime.http import HttpUnavailable
+from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.migrate import MigrationError
 from ringback.runtime.settings import SettingsError
@@ -10,6 +10,7 @@ from ringback.runtime.valkey import ValkeyUnavailable
 
 EXPECTED = (
     EmbeddedError,
+    HttpFailure,
     HttpUnavailable,
     LinkUnavailable,
     MigrationError,
