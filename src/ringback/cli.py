@@ -1,4 +1,4 @@
-"""The command line: `ringback up | run | settings | migrate | check | connections | sessions | version`.
+"""The command line: `ringback up | run | settings | migrate | check | connections | sessions | app | …`.
 
 Each command imports its room when it is called, so that `ringback --help` is quick.
 """
@@ -104,6 +104,7 @@ def connections(*, as_json: Json = False, data: Data = None) -> None:
 
 
 app.add_typer(groups.sessions)
+app.add_typer(groups.app)
 
 
 @app.command(hidden=True)

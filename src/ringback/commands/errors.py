@@ -7,14 +7,18 @@ from ringback.runtime.migrate import MigrationError
 from ringback.runtime.settings import SettingsError
 from ringback.runtime.supervisor_child import SupervisorError
 from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.scxml import DocumentError
+from ringback.testing.scenario_file import ScenarioError
 
 EXPECTED = (
+    DocumentError,
     EmbeddedError,
     HttpFailure,
     HttpUnavailable,
     LinkUnavailable,
     MigrationError,
     OSError,
+    ScenarioError,
     SettingsError,
     SupervisorError,
     ValkeyUnavailable,

@@ -1,14 +1,23 @@
-"""The commands that have commands of their own: `ringback sessions …`. Quick to import."""
+"""The commands that have commands of their own: `ringback sessions …`, `ringback app …`. Quick to import."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+
+from ringback.commands.scenario_help import HELP
 
 _OPTIONS = {"help_option_names": ["-h", "--help"]}
 sessions = typer.Typer(
     name="sessions",
     help="List, show and trace the live sessions of orchestration.",
+    no_args_is_help=True,
+    context_settings=_OPTIONS,
+)
+app = typer.Typer(
+    name="app",
+    help="Write applications: test them without a server.",
     no_args_is_help=True,
     context_settings=_OPTIONS,
 )
@@ -52,3 +61,22 @@ def trace_session(session: Session, *, tenant: Tenant = "", as_json: Json = Fals
     from ringback.commands.sessions import look
 
     look(data, tenant, session, trace=True, as_json=as_json)
+
+
+_SCENARIO_HELP = "\b\n" + escape(HELP).replace("\n\n", "\n\n\b\n")
+
+
+@app.command(
+    "test",
+    help=f"Run an application against scripted worlds; no server needed.\n\n{_SCENARIO_HELP}",
+)
+def test_application(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The application, SCXML.")],
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenarios, TOML.")],
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell all that happens.")] = False,
+) -> None:
+    """Exit 0 when every scenario went as it says."""
+    from ringback.commands.applications import test
+
+    raise typer.Exit(test(file, scenarios, verbose=verbose))
