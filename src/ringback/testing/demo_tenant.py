@@ -31,7 +31,7 @@ from ringback.domain.configuration import (
 
 TENANT = "demo"
 DOMAIN = "demo.ringback.example"
-SALES, SUPPORT, CHECK = "8000", "8001", "8900"
+SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -40,6 +40,7 @@ DEMO_CARRIER_PORT = 5090
 CHECK_CARRIER_PORT = 5091
 CHECK_WEB_PORT = 5092
 SALES_NUMBER, SUPPORT_NUMBER, CHECK_NUMBER = "+12025550100", "+12025550101", "+12025550190"
+CHECK_OFFER_NUMBER = "+12025550180"
 SCRIPTED_NUMBERS = tuple(f"+120255501{n:02}" for n in range(20, 60))
 CHECK_CUSTOMERS = tuple(f"+1202555019{n}" for n in range(1, 10))
 USER = "supervisor"
@@ -98,6 +99,7 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
             DialRule(id="sales", rule=f"{SALES_NUMBER}=>{SALES}"),
             DialRule(id="support", rule=f"{SUPPORT_NUMBER}=>{SUPPORT}"),
             DialRule(id="check", rule=f"{CHECK_NUMBER}=>{CHECK}"),
+            DialRule(id="check-offer", rule=f"{CHECK_OFFER_NUMBER}=>{CHECK_OFFER}"),
             DialRule(id="outside-line", rule="9.=>${DIGITS:1};type=external"),
         ),
         callback_services=(
@@ -137,9 +139,10 @@ def _extension(dn: str, password: str) -> Extension:
 def _route_points() -> tuple[DN, ...]:
     quick = {"dial_timeout": "3", "no_answer": "3"}
     return (
-        _inbound(SALES, "Sales", mailbox="8500"),
+        _inbound(SALES, "Sales", mailbox="8500", callback="CB_Sales"),
         _inbound(SUPPORT, "Support", mailbox="8500"),
         _inbound(CHECK, "Check", mailbox=CHECK_MAILBOX, no_answer="3"),
+        _inbound(CHECK_OFFER, "Check", mailbox="", callback="CB_Check", announce_after="0.5"),
         RoutePoint(id="8010", name="Callbacks", script="callback"),
         RoutePoint(id="8910", name="Callbacks of the check", script="callback", parameters=quick),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _LONGEST_KEY = 255
+_LONGEST_HOLD_S = 60.0
 Text = Annotated[str, Meta(max_length=4096)]
 
 
@@ -44,6 +45,14 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     priority: Annotated[float, Meta(ge=-1_000_000, le=1_000_000)] | None = None
     route_point: Text | None = None
     user_data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of a caller who has waited in line: since when, and when the line is free; seconds of the epoch."""
+
+    arrived_at: float
+    not_before: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +80,20 @@ class Booking:
         self._settings = settings
         self._on_started = on_started
 
-    async def book(self, tenant: str, asked: CreateCallback, use: KeyUse | None) -> Booked:
-        """Store a callback; it is promised when this returns. HttpError says why it is refused."""
+    async def book(
+        self, tenant: str, asked: CreateCallback, use: KeyUse | None, place: Place | None = None
+    ) -> Booked:
+        """Store a callback; it is promised when this returns. HttpError says why it is refused.
+
+        `place` is that of a caller who has waited in line; others stand at the end of it.
+        """
         known = await self._known(tenant, use)
         if known is not None:
             return Booked(known, new=False)
         offer = await self._catalogue.offer(tenant, asked.service_name)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
-        record, accepted = self._judge(tenant, asked, offer)
+        record, accepted = self._judge(tenant, asked, offer, place)
         made = await self._insert(record, accepted, use)
         if accepted.effects:
             self._on_started()
@@ -109,7 +123,9 @@ class Booking:
             raise HttpError(422, "idempotency-key-reused", str(error)) from None
         return Booked(record.id, new=True)
 
-    def _judge(self, tenant: str, asked: CreateCallback, offer: Offer) -> tuple[Record, Accepted]:
+    def _judge(
+        self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None
+    ) -> tuple[Record, Accepted]:
         now, settings = self._ctx.now(), offer.settings
         try:
             number = normalise(asked.phone_number, settings.number_rules())
@@ -121,7 +137,8 @@ class Booking:
             desired_at=desired,
             ttl=settings.ttl,
             lead=settings.request_execution_time_buffer,
-            opens_at=_opening(desired, offer, now),
+            opens_at=_begins(_opening(desired, offer, now), place, now),
+            arrived_at=None if place is None else place.arrived_at,
         )
         record = Record(
             id=uuid4(),
@@ -192,6 +209,12 @@ def _opening(desired: float | None, offer: Offer, now: float) -> float | None:
     if desired is None and opens_at <= now and hours.open_for(now) < settings.immediate_blackout * 60:
         raise HttpError(400, "office-closing", "the office closes too soon for an immediate callback")
     return opens_at if opens_at > wanted else None
+
+
+def _begins(opens_at: float | None, place: Place | None, now: float) -> float | None:
+    """When the first attempt may begin; None: at once."""
+    not_before = 0.0 if place is None else min(place.not_before, now + _LONGEST_HOLD_S)
+    return opens_at if not_before <= now else max(not_before, opens_at or 0.0)
 
 
 def _details(asked: CreateCallback, desired: float | None) -> Details:
