@@ -17,7 +17,7 @@ sessions = typer.Typer(
 )
 app = typer.Typer(
     name="app",
-    help="Write applications: test them without a server.",
+    help="Write applications: test them without a server, keep their versions at the designer.",
     no_args_is_help=True,
     context_settings=_OPTIONS,
 )
@@ -80,3 +80,92 @@ def test_application(
     from ringback.commands.applications import test
 
     raise typer.Exit(test(file, scenarios, verbose=verbose))
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the application at the designer.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="SCXML.")]
+Draft = Annotated[bool, typer.Option("--draft", help="The draft, which nobody is served.")]
+Version = Annotated[int | None, typer.Option("--version", min=1, help="An earlier version.")]
+
+
+@app.command("push")
+def push_application(
+    file: File,
+    *,
+    name: Annotated[str, typer.Option("--name", help="Under this name; the file's if not said.")] = "",
+    draft: Draft = False,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Store a file at the designer: as a new version that is served at once, or as the draft."""
+    from ringback.commands.applications import push
+
+    push(data, tenant, name or file.stem, file, draft=draft)
+
+
+@app.command("pull")
+def pull_application(
+    name: Name,
+    *,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write here, not to the screen.")] = None,
+    version: Version = None,
+    draft: Draft = False,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Fetch what is served, an earlier version, or the draft."""
+    from ringback.commands.applications import pull
+
+    text = pull(data, tenant, name, version=version, draft=draft)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, "utf-8")
+
+
+@app.command("diff")
+def diff_application(
+    name: Name,
+    file: File,
+    *,
+    version: Version = None,
+    draft: Draft = False,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Show what a file changes of what is stored; exit 1 when it does."""
+    from ringback.commands.applications import diff
+
+    raise typer.Exit(diff(data, tenant, name, file, version=version, draft=draft))
+
+
+@app.command("versions")
+def versions_of_application(name: Name, *, tenant: Tenant = "", data: Data = None) -> None:
+    """List the versions, and say which one is served."""
+    from ringback.commands.applications import versions
+
+    versions(data, tenant, name)
+
+
+@app.command("publish")
+def publish_application(name: Name, *, tenant: Tenant = "", data: Data = None) -> None:
+    """Serve the draft, as a new version."""
+    from ringback.commands.applications import publish
+
+    publish(data, tenant, name)
+
+
+@app.command("rollback")
+def roll_back_application(
+    name: Name,
+    *,
+    to: Annotated[
+        int | None, typer.Option("--to", min=1, help="This version; else the one before that is served.")
+    ] = None,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Serve an earlier version; sessions that run keep the text they began with."""
+    from ringback.commands.applications import rollback
+
+    rollback(data, tenant, name, to)

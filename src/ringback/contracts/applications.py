@@ -83,3 +83,29 @@ class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
     """Each variable of the application with the shape of its value: kinds and names, no content."""
     timers: dict[str, float]
     """Delayed events and when they are due, seconds since the epoch."""
+
+
+class ApplicationVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a tenant's application; it never changes."""
+
+    version: int
+    """From 1."""
+    published: bool
+    """Whether new sessions run it."""
+    created_at: float
+    """Seconds since the epoch."""
+    etag: str
+
+
+class ApplicationVersions(msgspec.Struct, frozen=True, kw_only=True):
+    """All versions of a tenant's application, the oldest first, and whether there is a draft."""
+
+    name: str
+    draft: bool
+    versions: list[ApplicationVersion]
+
+
+class RollBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Serve an earlier version; without a number the one before that which is served."""
+
+    version: int | None = None
