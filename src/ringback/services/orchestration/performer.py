@@ -85,6 +85,10 @@ class Performer:
             "callback.book": self._book,
         }
 
+    def add(self, name: str, work: Callable[[Record, Pending, SessionStore], Awaitable[Reply]]) -> None:
+        """Have an element carried out elsewhere."""
+        self._elements[name] = work
+
     async def perform(self, record: Record, action: Pending, store: SessionStore) -> Reply:
         """Carry out one action, again and again while a service is away. Raises ActionFailed."""
         name = f"{module_of(action.namespace)}.{action.name}"
