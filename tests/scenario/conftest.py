@@ -13,13 +13,14 @@ from ringback.testing.demo_load import load_demo
 from ringback.testing.demo_tenant import CHECK_PHONES, CHECK_WEB_PORT
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
+from ringback.testing.servers import run_host
 
-HOST = "127.41.1.1"
+HOST = run_host(41)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceHarness]:
-    """All services with the demo tenant, started once."""
+    """All services with the demo tenant, started once for the tests of a file."""
     folder = tmp_path_factory.mktemp("platform")
     valkey, postgres = EmbeddedValkey(folder / "valkey"), EmbeddedPostgres(folder / "pg", durable=False)
     kafka = EmbeddedKafka(folder / "kafka")

@@ -13,6 +13,7 @@ from ringback.testing.check_report import CheckFailed
 from ringback.testing.check_world import World, until
 from ringback.testing.demo_tenant import CHECK_CUSTOMERS, CHECK_PHONES
 from ringback.testing.phone import Behaviour, Phone, PhoneCarrier
+from ringback.testing.servers import run_host
 from ringback.testing.up import Up
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.slow]
@@ -24,7 +25,7 @@ NODES = [f"node-{number}" for number in range(1, PROCESSES + 1)]
 @pytest.fixture(scope="module")
 async def spread(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
     """The platform in four processes."""
-    async with Up(tmp_path_factory.mktemp("spread"), "127.42.1.1", processes=PROCESSES) as running:
+    async with Up(tmp_path_factory.mktemp("spread"), run_host(42), processes=PROCESSES) as running:
         yield running
 
 
@@ -61,7 +62,7 @@ class TestKill:
     async def test_a_scheduled_callback_is_dialled_exactly_once(
         self, spread: Up, agent: Phone, carrier: PhoneCarrier, node: str
     ) -> None:
-        desired = datetime.now(UTC) + timedelta(seconds=3)
+        desired = datetime.now(UTC) + timedelta(seconds=5)
         number = CHECK_CUSTOMERS[1]
         text = desired.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         callback = await spread.world.book(number, desiredTime=text)
@@ -94,7 +95,7 @@ async def stores(
     await asyncio.gather(valkey.start(), postgres.start())
     env = {"RINGBACK_VALKEY_URL": valkey.url, "RINGBACK_POSTGRES_DSN": postgres.dsn}
     try:
-        async with Up(folder / "data", "127.42.1.2", env=env) as running:
+        async with Up(folder / "data", run_host(43), env=env) as running:
             yield running, {"valkey": valkey, "postgres": postgres}
     finally:
         await asyncio.gather(valkey.stop(), postgres.stop())

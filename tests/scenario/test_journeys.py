@@ -203,6 +203,52 @@ class TestCallbacks:
         await scene.world.callback_becomes(ids[0], "COMPLETED")
 
 
+class TestOrder:
+    """A callback waits at the place of the customer's request: nobody overtakes, nobody is overtaken."""
+
+    async def test_who_asked_for_a_callback_first_is_served_before_who_called_later(
+        self, scene: Scene
+    ) -> None:
+        await busy(scene)
+        scene.carrier.answers(CHECK_CUSTOMERS[3])
+        await scene.world.book(CHECK_CUSTOMERS[3])
+        await scene.world.waiting(SERVICE, 1)
+        late = await caller(scene)
+        await scene.world.waiting(QUEUE, 1)
+        await scene.world.ready("check-1")
+        customer = await scene.carrier.wait_call(15.0)
+        first = await rings(scene.first)
+        await first.answer()
+        await hear_each_other(customer, first)
+        await customer.hangup()
+        second = await rings(scene.first)
+        await second.answer()
+        await hear_each_other(late, second)
+        await late.hangup()
+
+    async def test_who_called_first_is_served_before_who_asked_for_a_callback_later(
+        self, scene: Scene
+    ) -> None:
+        await busy(scene)
+        early = await caller(scene)
+        await scene.world.waiting(QUEUE, 1)
+        scene.carrier.answers(CHECK_CUSTOMERS[3])
+        callback = await scene.world.book(CHECK_CUSTOMERS[3])
+        await scene.world.waiting(SERVICE, 1)
+        await scene.world.ready("check-1")
+        first = await rings(scene.first)
+        await first.answer()
+        await hear_each_other(early, first)
+        assert not scene.carrier.received_calls
+        await early.hangup()
+        customer = await scene.carrier.wait_call(15.0)
+        second = await rings(scene.first)
+        await second.answer()
+        await hear_each_other(customer, second)
+        await customer.hangup()
+        await scene.world.callback_becomes(callback, "COMPLETED")
+
+
 class TestCancel:
     async def test_while_scheduled(self, scene: Scene) -> None:
         await check_callback.cancelled(scene.world, Steps())

@@ -15,9 +15,18 @@ from rich.text import Text
 
 from ringback import topology
 from ringback.commands.joining import DEFAULT_DATA
-from ringback.testing.demo_tenant import DOMAIN, PHONES, SALES, SUPPORT, USER, DemoSecrets
+from ringback.testing.demo_tenant import (
+    CUSTOMER,
+    CUSTOMER_NUMBER,
+    DOMAIN,
+    PHONES,
+    SALES,
+    SUPPORT,
+    USER,
+    DemoSecrets,
+)
 
-PEOPLE: Mapping[str, str] = {"1001": "agent Kim", "1002": "agent Lee", "2001": "a customer"}
+PEOPLE: Mapping[str, str] = {"1001": "agent Kim", "1002": "agent Lee", CUSTOMER: "a customer"}
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
@@ -50,9 +59,14 @@ def render(facts: Facts) -> RenderableType:
     parts: list[RenderableType] = [Text(), listeners(facts), Text()]
     parts += [line("Status page", status_page(facts), style="bold"), Text()]
     if facts.demo is not None:
-        parts += [phones(facts, facts.demo), Text(), Text("Book a callback:"), booking(facts, facts.demo)]
+        parts += [
+            phones(facts, facts.demo),
+            Text(),
+            Text(f"Book a callback; when an agent is ready, phone {CUSTOMER} rings:"),
+            booking(facts, facts.demo),
+        ]
         if password := facts.demo.users.get(USER):
-            parts += [line("Console user", f"{USER}, password {password}")]
+            parts += [line("User", f"{USER}, password {password}")]
         parts += [Text()]
     parts += [
         line("Try it all", command("check", facts.data)),
@@ -114,7 +128,7 @@ def phones(facts: Facts, demo: DemoSecrets) -> RenderableType:
 
 def booking(facts: Facts, demo: DemoSecrets) -> Text:
     """A command that books a callback."""
-    body = json.dumps({"serviceName": "CB_Sales", "phoneNumber": "+12025550123"})
+    body = json.dumps({"serviceName": "CB_Sales", "phoneNumber": CUSTOMER_NUMBER})
     address = facts.url("engagement", "/engagement/v3/callbacks/create")
     lines = (
         f"curl -X POST {address} \\",

@@ -38,17 +38,19 @@ def environment(data: Path | None = None) -> dict[str, str]:
     return {key: value for key, value in _shared(folder).items() if key not in said} | dict(os.environ)
 
 
-def joined_settings(data: Path | None = None) -> CommonSettings:
+def joined_settings(data: Path | None = None, needs: str = "valkey_url") -> CommonSettings:
     """The common settings of the running platform, which are put into the environment as well.
 
-    Raises `SettingsError` when no platform runs there and no address is given.
+    `needs` is the setting without which the command is pointless. Raises `SettingsError` when no platform
+    runs there and that is not given.
     """
     env = environment(data)
-    if "RINGBACK_VALKEY_URL" not in env and "valkey_url" not in read_toml().get("common", {}):
+    name = f"RINGBACK_{needs.upper()}"
+    if name not in env and needs not in read_toml().get("common", {}):
         folder = data or Path(os.environ.get("RINGBACK_DATA", DEFAULT_DATA))
         raise SettingsError(
             f"no platform runs on {folder}: start one with `ringback up`, name its folder with --data, "
-            "or set RINGBACK_VALKEY_URL and the other addresses."
+            f"or set {name} and the other addresses."
         )
     os.environ.update(env)
     return load_settings(CommonSettings, "common", env)

@@ -10,5 +10,5 @@ from ringback.services import REGISTRY
 
 def run_migrations(data: Path | None) -> list[str]:
     """Run them; the names of the files that ran."""
-    common = joined_settings(data)
+    common = joined_settings(data, needs="postgres_dsn")
     return asyncio.run(migrate(common.postgres_dsn, REGISTRY))

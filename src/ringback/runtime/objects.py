@@ -174,7 +174,7 @@ def _open_folder(parts: SplitResult) -> tuple[LocalStore, Path]:
     if parts.netloc or folder == Path("/") or not folder.is_absolute():
         raise SettingsError("storage_url: a folder is written file:///folder, with three slashes")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sync(folder.parent)
     except OSError as error:
         raise SettingsError(f"storage_url: {folder} cannot be made: {error.strerror}") from None

@@ -1,8 +1,8 @@
 """The demo tenant: what it consists of, and the secrets that are made for it once.
 
 Two agents' phones (1001, 1002) and a customer's (2001) are for people to register; 1011 to 1016 belong to the
-scripted agents of the demo; 1901 to 1903, 8590, 8900, 8910 and the numbers +1 202 555 0190 to 0199 to the
-check, so that it meets nobody else's calls. All outside numbers are of the range reserved for fiction.
+scripted agents of the demo; 1901 to 1903, 8590, 8900, 8901, 8910 and the numbers +1 202 555 0180 and 0190 to
+0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved for fiction.
 """
 
 import os
@@ -41,6 +41,7 @@ CHECK_CARRIER_PORT = 5091
 CHECK_WEB_PORT = 5092
 SALES_NUMBER, SUPPORT_NUMBER, CHECK_NUMBER = "+12025550100", "+12025550101", "+12025550190"
 CHECK_OFFER_NUMBER = "+12025550180"
+CUSTOMER, CUSTOMER_NUMBER = "2001", "+12025550170"
 SCRIPTED_NUMBERS = tuple(f"+120255501{n:02}" for n in range(20, 60))
 CHECK_CUSTOMERS = tuple(f"+1202555019{n}" for n in range(1, 10))
 USER = "supervisor"
@@ -98,6 +99,8 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
         dial_plan=(
             DialRule(id="sales", rule=f"{SALES_NUMBER}=>{SALES}"),
             DialRule(id="support", rule=f"{SUPPORT_NUMBER}=>{SUPPORT}"),
+            # Whoever registers 2001 can be called back at an outside number, without a carrier.
+            DialRule(id="customer", rule=f"{CUSTOMER_NUMBER}=>{CUSTOMER}"),
             DialRule(id="check", rule=f"{CHECK_NUMBER}=>{CHECK}"),
             DialRule(id="check-offer", rule=f"{CHECK_OFFER_NUMBER}=>{CHECK_OFFER}"),
             DialRule(id="outside-line", rule="9.=>${DIGITS:1};type=external"),

@@ -12,6 +12,14 @@ from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedV
 _names = itertools.count(1)
 
 
+_RUN = f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}"
+
+
+def run_host(number: int) -> str:
+    """Loopback address `number` (1 to 250) of this test run: the same in all its modules (Linux)."""
+    return f"{_RUN}.{number}"
+
+
 def private_host() -> str:
     """A loopback address that no other test run has, for a platform on its default ports (Linux)."""
     return f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}.{1 + secrets.randbelow(250)}"

@@ -28,7 +28,10 @@ class Peer:
         heard = b""
         async with asyncio.timeout(timeout):
             while (tone := which_tone(heard[-3200:], candidates)) is None:
-                heard += call.audio.read(3200)
+                try:
+                    heard += call.audio.read(3200)
+                except baresip.AudioRestarted:
+                    heard = b""  # a renegotiation replaced the stream: what came before is gone
                 await asyncio.sleep(0.02)
         return tone
 

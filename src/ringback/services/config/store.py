@@ -87,10 +87,13 @@ class ConfigStore:
 
     async def _change(self, tenant: str, change: ConfigChange) -> None:
         cache = self.tenants[tenant]
+        if cache.version < 0:
+            # The first of many: what is served is whole from its first moment.
+            return await self._compare()
         if change.version <= cache.version:
-            return
+            return None
         body = await self._valkey.call("HGET", kind_key(tenant, change.kind), change.id)
-        cache.change(change, body)
+        return cache.change(change, body)
 
     async def _keep_compared(self) -> None:
         """Notice what the stream could not tell: a Valkey that was emptied or restored."""

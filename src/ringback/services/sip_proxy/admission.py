@@ -70,6 +70,7 @@ class Admission:
         self._rates = RateLimit(limits.per_second, limits.burst)
         self._calls: dict[str, tuple[str, float]] = {}
         self._per_source: dict[str, int] = {}
+        self._nodes: dict[str, str] = {}
         self.closed = False
         """True while the proxy drains."""
 
@@ -95,8 +96,18 @@ class Admission:
         self._per_source[source] = self._per_source.get(source, 0) + 1
         return 0
 
+    def answered_by(self, call_id: str, node: str) -> None:
+        """A node has taken the call."""
+        if call_id in self._calls:
+            self._nodes[call_id] = node
+
+    def node_of(self, call_id: str) -> str:
+        """The node that has taken the call, or an empty string."""
+        return self._nodes.get(call_id, "")
+
     def ended(self, call_id: str) -> None:
         """The call is over, or never came about."""
+        self._nodes.pop(call_id, None)
         found = self._calls.pop(call_id, None)
         if found is None:
             return

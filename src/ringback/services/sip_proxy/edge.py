@@ -72,10 +72,13 @@ class Edge:
     def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
         core = self._core
         name = next((item.mark.node for item in taken if item.mark.node), "")
-        order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken else []
+        if not taken:
+            # Some user agents know nothing of route sets: the call itself says where it is.
+            name = core.admission.node_of(request.call_id)
+        order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:
-                core.reply(tx, 503 if taken else 481)
+                core.reply(tx, 503 if taken or name else 481)
             return
         if order[0].node != name:
             core.metrics.reselected.inc()
@@ -129,6 +132,8 @@ class Edge:
         def done(outcome: Outcome) -> None:
             if outcome.status >= 300:
                 core.call_ended(request.call_id)
+            elif outcome.target is not None:
+                core.admission.answered_by(request.call_id, outcome.target.name)
             core.report(caller.tenant, request, caller.origin, outcome)
 
         role = "trunk" if caller.is_trunk else "phone"

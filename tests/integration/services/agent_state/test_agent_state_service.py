@@ -32,9 +32,9 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.services.agent_state.service import AgentStateService
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
-from ringback.testing.servers import KafkaForTests
+from ringback.testing.servers import KafkaForTests, run_host
 
-HOST = "127.32.1.2"
+HOST = run_host(32)
 DEMO = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
     skills=(Skill(id="English"),),

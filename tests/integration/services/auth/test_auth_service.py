@@ -20,8 +20,9 @@ from ringback.contracts.auth import (
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import run_host
 
-HOST = "127.50.1.1"
+HOST = run_host(51)
 
 
 class Auth:

@@ -20,8 +20,9 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import run_host
 
-HOST = "127.31.1.2"
+HOST = run_host(12)
 TENANT = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
     skills=(Skill(id="English"),),

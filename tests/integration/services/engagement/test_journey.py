@@ -8,6 +8,7 @@ import pytest
 
 from ringback.runtime.http import HttpFailure
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import run_host
 
 SCHEDULED_ROWS = """
 INSERT INTO engagement.callbacks (
@@ -170,7 +171,7 @@ async def test_two_nodes_start_each_due_callback_once(world: Any, valkey_url: st
     await world.query(SCHEDULED_ROWS, 500)
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_BATCH": "20"}
     async with ServiceHarness(
-        "engagement", valkey_url=valkey_url, postgres_dsn=world.dsn, host="127.50.3.1", env=env
+        "engagement", valkey_url=valkey_url, postgres_dsn=world.dsn, host=run_host(53), env=env
     ) as other:
         other.process.now = lambda: world.now()
         world.move_clock(3601)

@@ -20,9 +20,9 @@ from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.message import CSeq
 from ringback.sip.transport import Destination
 from ringback.testing.platform import ServiceHarness
-from ringback.testing.servers import KafkaForTests, ValkeyForTests
+from ringback.testing.servers import KafkaForTests, ValkeyForTests, run_host
 
-HOST = "127.31.6.1"
+HOST = run_host(61)
 DOMAIN = "demo.example"
 LIMIT = 5.0
 MD5, SHA256 = digest_hashes("1001", DOMAIN, "secret")

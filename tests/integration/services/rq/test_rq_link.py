@@ -17,8 +17,9 @@ from ringback.contracts.routing import (
 from ringback.contracts.rq import PriorityRequest, open_requests
 from ringback.runtime.link import LinkClient, LinkError
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import run_host
 
-HOST = "127.32.1.1"
+HOST = run_host(31)
 
 
 @pytest.fixture

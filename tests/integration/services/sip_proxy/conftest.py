@@ -28,9 +28,10 @@ from ringback.sip.message import CSeq
 from ringback.sip.transport import Destination
 from ringback.testing.phone import Phone
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import run_host
 
-HOST = "127.31.6.2"
-CARRIER_HOST = "127.31.6.50"
+HOST = run_host(62)
+CARRIER_HOST = run_host(50)
 DOMAIN = "demo.example"
 PASSWORDS = {"1001": "first secret", "1002": "second secret"}
 LIMIT = 5.0

@@ -8,10 +8,11 @@ import msgspec
 from ringback.contracts.sip import Binding, bindings_key
 from ringback.sip import Dialog, Request
 from ringback.sip.exchange import ServerTransaction
+from ringback.testing.servers import run_host
 
 Stage = Any
-HOST = "127.31.6.2"
-CARRIER_HOST = "127.31.6.50"
+HOST = run_host(62)
+CARRIER_HOST = run_host(50)
 PHONE = "sip:1001@demo.example"
 ROUTE_POINT = "sip:8000@demo.example"
 LIMIT = 5.0
@@ -78,9 +79,26 @@ class TestFromOutside:
         assert not received.has("X-Other")
         assert received.has("P-Asserted-Identity")
 
+    async def test_a_user_agent_without_route_sets_is_known_by_its_call(self, stage: Stage) -> None:
+        """Against RFC 3261 12.1.2, but such agents are about: sipp's own scenario is one."""
+        await stage.node("other")
+        node = await stage.node("n1", calls=-1)
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        invite = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+        response = await carrier.endpoint.send_request(invite, stage.edge).final(LIMIT)
+        ours = Dialog.from_response(response_request(invite, response), response)
+        bye, strange = ours.request("BYE"), ours.request("BYE")
+        for request in (bye, strange):
+            request.remove("Route")
+            request.raw_uri = f"sip:8000@{HOST}"
+        strange.set("Call-ID", "nobody-knows-this")
+        assert (await carrier.endpoint.send_request(strange, stage.edge).final(LIMIT)).status == 481
+        assert (await carrier.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 200
+        assert (await node.next("BYE"))[1].call_id == invite.call_id
+
     async def test_a_stranger_is_403_and_a_wrong_password_407(self, stage: Stage) -> None:
         await stage.node("n1")
-        stranger = await stage.part("x", "127.31.6.70")
+        stranger = await stage.part("x", run_host(70))
         invite = stranger.request("INVITE", ROUTE_POINT, "sip:who@else.example")
         assert (await stranger.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
         liar = stranger.request("INVITE", ROUTE_POINT, PHONE)
@@ -135,7 +153,7 @@ class TestFromOutside:
 
     async def test_a_request_in_an_unknown_dialog_goes_nowhere(self, stage: Stage) -> None:
         await stage.node("n1")
-        stranger = await stage.part("x", "127.31.6.70")
+        stranger = await stage.part("x", run_host(70))
         bye = stranger.request("BYE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
         bye.set("To", f"<sip:8000@{HOST}>;tag=1")
         assert (await stranger.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 481
@@ -143,8 +161,8 @@ class TestFromOutside:
     async def test_a_route_of_our_own_cannot_aim_the_proxy_at_others(self, stage: Stage) -> None:
         """The edge sends to cluster nodes only, whatever Route and Request-URI say."""
         node = await stage.node("n1")
-        victim = await stage.part("victim", "127.31.6.71")
-        stranger = await stage.part("x", "127.31.6.70")
+        victim = await stage.part("victim", run_host(71))
+        stranger = await stage.part("x", run_host(70))
         aim = f"sip:victim@127.31.6.71:{victim.address[1]}"
         options = stranger.request("INFO", aim, "sip:+1@carrier.example")
         options.set("To", f"<{aim}>;tag=1")

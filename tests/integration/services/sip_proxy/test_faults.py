@@ -9,10 +9,11 @@ import pytest
 from ringback.runtime.counters import read_totals
 from ringback.sip import Dialog, Request, Response, parse_message
 from ringback.sip.transport import Destination
+from ringback.testing.servers import run_host
 
 Stage = Any
-HOST = "127.31.6.2"
-CARRIER_HOST = "127.31.6.50"
+HOST = run_host(62)
+CARRIER_HOST = run_host(50)
 LIMIT = 5.0
 BROKEN = (
     b"INVITE sip:8000@127.31.6.2 SIP/2.0\r\nVia: SIP/2.0/UDP 127.31.6.50;branch=z9hG4bKbad;rport\r\n"
@@ -93,7 +94,7 @@ class TestLimits:
         for _ in range(6):
             last, _ = await call(stage, carrier)
         assert last.status == 503
-        other = await stage.part("x", "127.31.6.70")
+        other = await stage.part("x", run_host(70))
         invite = other.request("INVITE", f"sip:8000@{HOST}", "sip:+1@else.example")
         assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
 

@@ -13,11 +13,12 @@ from ringback.contracts.sip import Binding, bindings_key
 from ringback.sip import Dialog, Request
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.sdp import Sdp, build_answer, build_offer
+from ringback.testing.servers import run_host
 
 baresip = pytest.importorskip("baresip", reason="the baresip-python wheel is not installed")
 
 Stage = Any
-HOST = "127.31.6.2"
+HOST = run_host(62)
 DOMAIN = "demo.example"
 SECRET = "first secret"
 LIMIT = 8.0

@@ -12,9 +12,9 @@ from ringback.runtime.streams import parse_entries
 from ringback.services.tenant.configuration import ConfigurationStore, InvalidConfiguration
 from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.testing.platform import ServiceHarness
-from ringback.testing.servers import ValkeyForTests
+from ringback.testing.servers import ValkeyForTests, run_host
 
-HOST = "127.31.1.1"
+HOST = run_host(11)
 SMALL = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
     skills=(Skill(id="English"),),

@@ -37,9 +37,9 @@ from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.service import TenantService
 from ringback.services.tenant.settings import TenantSettings
 from ringback.testing.platform import SECRET, ServiceHarness
-from ringback.testing.servers import ValkeyForTests
+from ringback.testing.servers import ValkeyForTests, run_host
 
-HOST = "127.32.1.3"
+HOST = run_host(33)
 DEMO = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
     skills=(Skill(id="English"), Skill(id="Loans")),
