@@ -1,8 +1,9 @@
 """The demo tenant: what it consists of, and the secrets that are made for it once.
 
 Two agents' phones (1001, 1002) and a customer's (2001) are for people to register; 1011 to 1016 belong to the
-scripted agents of the demo; 1901 to 1903, 8590, 8900, 8901, 8910 and the numbers +1 202 555 0180 and 0190 to
-0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved for fiction.
+scripted agents of the demo; 1901 to 1903, 8590, 8900, 8901, 8910 and the numbers +1 202 555 0180 and 0190
+to 0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved for
+fiction.
 """
 
 import os
