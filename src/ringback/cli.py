@@ -1,4 +1,4 @@
-"""The command line: `ringback up | run | settings | migrate | check | connections | ewt | simulate`.
+"""The command line: `ringback up | run | settings | migrate | check | connections | sessions | app | …`.
 
 Each command imports its room when it is called, so that `ringback --help` is quick.
 """
@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+
+from ringback.commands import groups
 
 app = typer.Typer(
     name="ringback",
@@ -135,6 +137,10 @@ def simulate(
     from ringback.commands.simulate import simulate as run_simulation
 
     run_simulation([scenario, *(compare or [])], days=days, seed=seed, as_json=as_json)
+
+
+app.add_typer(groups.sessions)
+app.add_typer(groups.app)
 
 
 @app.command(hidden=True)

@@ -12,7 +12,7 @@ from ringback import __version__
 from ringback.cli import main
 from ringback.runtime.embedded.lock import FolderLock
 
-COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "version")
+COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "sessions", "app", "version")
 
 
 async def ringback(*arguments: str, **env: str) -> tuple[int, str, str]:
@@ -153,3 +153,18 @@ async def test_a_second_platform_on_the_same_data_is_refused(tmp_path: Path) -> 
     lock.close()
     assert code == 1
     assert f"in use by another platform (process {os.getpid()})" in err
+
+
+def test_an_application_is_tried_without_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    app = tmp_path / "a.scxml"
+    app.write_text('<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"/></scxml>')
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('[[step]]\nstates = ["a"]\n')
+    bad.write_text('[[step]]\nstates = ["b"]\n')
+    assert inside(capsys, "app", "test", str(app), str(good)) == (0, "ok      good\n", "")
+    code, out, _ = inside(capsys, "app", "test", str(app), str(good), str(bad))
+    assert code == 1
+    assert "FAILED  bad: step 1: not in b but in a" in out
+    app.write_text("<scxml>")
+    code, out, err = inside(capsys, "app", "test", str(app), str(good))
+    assert (code, out, len(err.splitlines())) == (1, "", 1)

@@ -1,22 +1,27 @@
 """The errors whose message is for people: one line that says what to do."""
 
-from ringback.commands.simulation.scenario import ScenarioError
+from ringback.commands.simulation.scenario import ScenarioError as PlanError
 from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
-from ringback.runtime.http import HttpUnavailable
+from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.migrate import MigrationError
 from ringback.runtime.settings import SettingsError
 from ringback.runtime.supervisor_child import SupervisorError
 from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.scxml import DocumentError
+from ringback.testing.scenario_file import ScenarioError
 
 EXPECTED = (
+    DocumentError,
     EmbeddedError,
+    HttpFailure,
     HttpUnavailable,
     LinkUnavailable,
     LogError,
     MigrationError,
     OSError,
+    PlanError,
     ScenarioError,
     SettingsError,
     SupervisorError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,3 +44,68 @@ class CallData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def application_path(tenant: str, name: str) -> str:
     """The path of an application at the designer."""
     return f"/apps/{tenant}/{name}.scxml"
+
+
+StepKind = Literal["event", "action", "timer", "states"]
+
+
+class SessionStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session took in (event, timer), asked for (action), or where it came to rest (states)."""
+
+    time: float
+    """Seconds since the epoch."""
+    kind: StepKind
+    name: str
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session in a list."""
+
+    session: str
+    tenant: str
+    kind: str
+    node: str
+    application: str
+    route_point: str
+    started: float
+    """Seconds since the epoch."""
+    states: list[str]
+    pending: list[str]
+    """Actions that are not done yet."""
+
+
+class SessionTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session looked into; no user data, no numbers of people."""
+
+    row: SessionRow
+    steps: list[SessionStep]
+    data: dict[str, str]
+    """Each variable of the application with the shape of its value: kinds and names, no content."""
+    timers: dict[str, float]
+    """Delayed events and when they are due, seconds since the epoch."""
+
+
+class ApplicationVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a tenant's application; it never changes."""
+
+    version: int
+    """From 1."""
+    published: bool
+    """Whether new sessions run it."""
+    created_at: float
+    """Seconds since the epoch."""
+    etag: str
+
+
+class ApplicationVersions(msgspec.Struct, frozen=True, kw_only=True):
+    """All versions of a tenant's application, the oldest first, and whether there is a draft."""
+
+    name: str
+    draft: bool
+    versions: list[ApplicationVersion]
+
+
+class RollBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Serve an earlier version; without a number the one before that which is served."""
+
+    version: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -70,3 +70,25 @@ class CallbackStepReply(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     go_on: bool
+
+
+class BookCallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A caller in line asks an application to be called back (`POST /internal/callbacks/{tenant}`)."""
+
+    key: str
+    """The same key books once."""
+    service: str
+    number: str
+    arrived_at: float
+    """Seconds since the epoch: when the call came; the callback keeps that place."""
+    not_before: float = 0.0
+    """Seconds since the epoch: until then the caller may still be on the line."""
+    interaction_id: str = ""
+    priority: int = 0
+    user_data: dict[str, Any] = {}
+
+
+class CallbackBooked(msgspec.Struct, frozen=True, kw_only=True):
+    """The callback is promised."""
+
+    id: str

@@ -67,6 +67,9 @@ class DataModel(Protocol):
     def load(self, saved: Json) -> None:
         """The inverse of `save`."""
 
+    def close(self) -> None:
+        """Give the memory back; nothing is evaluated any more."""
+
 
 class NullDataModel:
     """No variables; the only expression is `In(state)`."""
@@ -133,4 +136,7 @@ class NullDataModel:
         return None
 
     def load(self, saved: Json) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
         """Nothing."""

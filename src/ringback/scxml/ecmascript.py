@@ -20,11 +20,21 @@ from .events import Event, Json
 from .limits import Limits
 from .markup import Element, parse_xml
 
-_PRELUDE = files(__package__).joinpath("prelude.js").read_text("utf-8")
-_HANDLES = (
-    "get", "test", "assign", "assignValue", "declare", "system", "event", "active", "openList", "bindItem",
-    "closeList", "save", "load",
-)  # fmt: skip
+
+def _source(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+_PRELUDE = _source("prelude.js")
+_HANDLES = ("get", "test", "assign", "assignValue", "declare", "system", "event", "active", "extend")
+_PARTS = {part: _source(f"prelude_{part}.js") for part in ("lists", "store", "xml")}
+_PART_OF = {
+    "openList": "lists",
+    "bindItem": "lists",
+    "closeList": "lists",
+    "save": "store",
+    "load": "store",
+}
 _LIMIT_SIGNS = {"interrupted": "script_time", "out of memory": "memory"}
 
 
@@ -39,9 +49,9 @@ class EcmaScript:
         self._context = quickjs.Context()
         self._context.set_memory_limit(limits.memory_bytes)
         self._context.set_time_limit(limits.script_seconds)
-        self._context.eval(f"globalThis.$prelude = {_PRELUDE}")
-        self._js: dict[str, Any] = {name: self._context.eval(f"$prelude.{name}") for name in _HANDLES}
-        self._context.eval("delete globalThis.$prelude")
+        self._pick = self._context.eval(_PRELUDE)
+        self._js: dict[str, Any] = {name: self._pick(name) for name in _HANDLES}
+        self._parts: set[str] = set()
 
     def begin_input(self) -> None:
         """See DataModel."""
@@ -49,11 +59,11 @@ class EcmaScript:
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """See DataModel."""
-        self._call("system", _encode(values))
+        self._call("system", self._encode(values))
 
     def bind_event(self, event: Event) -> None:
         """See DataModel."""
-        self._call("event", _encode(event.to_json()))
+        self._call("event", self._encode(event.to_json()))
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel. Told to the script engine only when something is evaluated."""
@@ -82,7 +92,7 @@ class EcmaScript:
 
     def assign_value(self, location: str, value: Json) -> None:
         """See DataModel."""
-        self._call("assignValue", location, _encode(value))
+        self._call("assignValue", location, self._encode(value))
 
     def run(self, source: str) -> None:
         """See DataModel."""
@@ -108,13 +118,36 @@ class EcmaScript:
     def load(self, saved: Json) -> None:
         """See DataModel."""
         trees = {entry["x"]: _tree_of(entry["x"]) for entry in saved["table"] if "x" in entry}
+        if trees:
+            self._need("xml")
         self._call("load", json.dumps(saved), json.dumps(trees))
+
+    def close(self) -> None:
+        """See DataModel. The context goes with the last of its handles."""
+        self._js.clear()
+        del self._pick, self._context
 
     def _call(self, name: str, *arguments: object) -> Any:
         if not self._active_known:
             self._active_known = True
             self._metered(self._js["active"], json.dumps(self._active))
-        return self._metered(self._js[name], *arguments)
+        function = self._js.get(name)
+        if function is None:
+            self._need(_PART_OF[name])
+            function = self._js[name] = self._metered(self._pick, name)
+        return self._metered(function, *arguments)
+
+    def _need(self, part: str) -> None:
+        """Have a part of the prelude that not every session uses."""
+        if part not in self._parts:
+            self._parts.add(part)
+            self._metered(self._js["extend"], _PARTS[part])
+
+    def _encode(self, value: Json) -> str:
+        text = _encode(value)
+        if '"$tree"' in text:
+            self._need("xml")
+        return text
 
     def _metered(self, function: Any, *arguments: object) -> Any:
         """Call into the engine and charge the CPU time. This is a meter, not a clock the session sees."""

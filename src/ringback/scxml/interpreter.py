@@ -108,6 +108,13 @@ class Interpreter:
         self._tree.output.clear()
         return found
 
+    def close(self) -> None:
+        """Give the memory of the data models back at once; the interpreter is not to be used any more.
+
+        Without it the memory, which lies outside Python's, comes back when the garbage collector comes by.
+        """
+        self._tree.close()
+
     def snapshot(self) -> Json:
         """All that another process needs to go on, as a JSON value. Take the outputs first."""
         return save_tree(self._tree)

@@ -44,6 +44,7 @@ class Tree:
         self.ids_made = 0
         self.now = 0.0
         self._microsteps = 0
+        self._over: list[Session] = []
 
     # Running
 
@@ -223,11 +224,13 @@ class Tree:
         if child is not None:
             self._forget(child)
             child.abort()
+            self._over.append(child)
 
     def ended(self, session: Session, final: str | None, data: Json) -> None:
         """A session came to its end by itself."""
         self.sessions.pop(session.id, None)
         self._forget(session)
+        self._over.append(session)
         parent = session.parent
         if parent is None:
             self.emit(Ended(session.id, final, data))
@@ -243,6 +246,14 @@ class Tree:
         """The whole tree ends because of what the application did."""
         for session in self.sessions.values():
             session.running = False
+        self._over.extend(self.sessions.values())
         self.sessions.clear()
         self.delayed.clear()
         self.output.append(Ended(self.root_id, None, {"reason": str(error)}, slug))
+
+    def close(self) -> None:
+        """Free the data models of all sessions, of those that are over too."""
+        for session in (*self.sessions.values(), *self._over):
+            session.datamodel.close()
+        self.sessions.clear()
+        self._over.clear()

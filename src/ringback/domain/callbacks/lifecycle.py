@@ -109,17 +109,25 @@ class CallbackRefusedError(ValueError):
 
 
 def booked(
-    now: float, *, desired_at: float | None, ttl: float, lead: float = 0.0, opens_at: float | None = None
+    now: float,
+    *,
+    desired_at: float | None,
+    ttl: float,
+    lead: float = 0.0,
+    opens_at: float | None = None,
+    arrived_at: float | None = None,
 ) -> Accepted:
     """A new callback: in the queue at once without a desired time, else due `lead` seconds before it.
 
     It stands in the queue as if the customer had arrived at the moment of asking, or at the desired time.
     `opens_at`: not before this instant (the office is closed until then); the place in line stays.
+    `arrived_at`: the place is this one (a caller who has waited in line since then).
     """
     wanted = now if desired_at is None else desired_at
     begins = max(wanted, opens_at or wanted)
     due_at = begins if desired_at is None else max(now, opens_at or 0.0, desired_at - lead)
-    progress = Progress(State.SCHEDULED, arrived_at=wanted, expires_at=begins + ttl, due_at=due_at)
+    place = wanted if arrived_at is None else min(arrived_at, wanted)
+    progress = Progress(State.SCHEDULED, arrived_at=place, expires_at=begins + ttl, due_at=due_at)
     return _start(progress) if desired_at is None and due_at <= now else Accepted(progress)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ringback.contracts.applications import FetchReply, FetchRequest
+from ringback.contracts.applications import ApplicationVersions, FetchReply, FetchRequest, RollBack
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.scxml import DocumentError, Limits, compile_document, external_sources
@@ -12,8 +12,10 @@ from ringback.services.designer.fetcher import Fetcher
 from ringback.services.designer.publisher import Publisher
 from ringback.services.designer.settings import DesignerSettings
 from ringback.services.designer.store import Rows, Store, etag
+from ringback.services.designer.versions import Versions
 
 SCXML_TYPE = "application/scxml+xml"
+_DIGITS = 9
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -24,6 +26,7 @@ class DesignerHttp:
         self._ctx = ctx
         self._settings = settings
         self._store = store
+        self._versions = Versions(ctx)
         self._publisher = publisher
         self._fetcher = Fetcher(ctx, settings)
 
@@ -35,6 +38,13 @@ class DesignerHttp:
         server.route("GET", "/apps/{tenant}/{name}.scxml", self._read, connection="voice-43")
         server.route("PUT", "/apps/{tenant}/{name}.scxml", self._write, max_bytes=biggest_app)
         server.route("DELETE", "/apps/{tenant}/{name}.scxml", self._remove)
+        app = "/apps/{tenant}/{name}"
+        server.route("GET", f"{app}/versions", self._list_versions)
+        server.route("GET", f"{app}/versions/{{version}}", self._read_version)
+        server.route("GET", f"{app}/draft", self._read_draft)
+        server.route("PUT", f"{app}/draft", self._write_draft, max_bytes=biggest_app)
+        server.route("POST", f"{app}/publish", self._publish_draft)
+        server.route("POST", f"{app}/rollback", self._roll_back)
         server.route("GET", "/tables/{tenant}/{table}", self._read_table)
         server.route("PUT", "/tables/{tenant}/{table}", self._write_table, max_bytes=biggest_table)
         server.route("POST", "/tables/{tenant}/{table}/publish", self._publish)
@@ -54,8 +64,13 @@ class DesignerHttp:
         return HttpResponse(document, content_type=SCXML_TYPE, headers=headers)
 
     async def _write(self, request: HttpRequest) -> HttpResponse:
-        """Keep an application, if it compiles."""
-        tenant, name = self._tenant(request), _named(request, "name")
+        """Keep an application as a new version and serve it, if it compiles."""
+        tenant, name, document = self._tenant(request), _named(request, "name"), self._document(request)
+        version = await self._versions.publish(tenant, name, document)
+        return HttpResponse({"name": name, "version": version}, headers={"ETag": etag(document)})
+
+    def _document(self, request: HttpRequest) -> str:
+        """The body, which must compile. Raises HttpError."""
         limits = Limits(document_bytes=self._settings.max_application_bytes)
         try:
             document = request.body.decode("utf-8-sig")
@@ -65,8 +80,45 @@ class DesignerHttp:
             raise HttpError(400, "not_utf8", "an application is UTF-8 text") from None
         except DocumentError as error:
             raise HttpError(400, "not_scxml", str(error)) from None
-        await self._store.write_application(tenant, name, document)
+        return document
+
+    async def _write_draft(self, request: HttpRequest) -> HttpResponse:
+        tenant, name, document = self._tenant(request), _named(request, "name"), self._document(request)
+        await self._versions.write_draft(tenant, name, document)
         return HttpResponse({"name": name}, headers={"ETag": etag(document)})
+
+    async def _read_draft(self, request: HttpRequest) -> HttpResponse:
+        document = await self._versions.draft(self._tenant(request), _named(request, "name"))
+        if document is None:
+            raise _no_draft()
+        return HttpResponse(document, content_type=SCXML_TYPE, headers={"ETag": etag(document)})
+
+    async def _publish_draft(self, request: HttpRequest) -> dict[str, int]:
+        version = await self._versions.publish_draft(self._tenant(request), _named(request, "name"))
+        if version is None:
+            raise _no_draft()
+        return {"version": version}
+
+    async def _list_versions(self, request: HttpRequest) -> ApplicationVersions:
+        return await self._versions.all(self._tenant(request), _named(request, "name"))
+
+    async def _read_version(self, request: HttpRequest) -> HttpResponse:
+        number = request.path_param("version")
+        found = None
+        if number.isdecimal() and len(number) < _DIGITS:
+            found = await self._versions.read(self._tenant(request), _named(request, "name"), int(number))
+        if found is None:
+            raise HttpError(404, "no_version", "there is no such version")
+        return HttpResponse(found, content_type=SCXML_TYPE, headers={"ETag": etag(found)})
+
+    async def _roll_back(self, request: HttpRequest) -> dict[str, int]:
+        wanted = request.decode(RollBack).version
+        if wanted is not None and not 0 < wanted < 10**_DIGITS:
+            raise HttpError(404, "no_version", "there is no such version")
+        version = await self._versions.roll_back(self._tenant(request), _named(request, "name"), wanted)
+        if version is None:
+            raise HttpError(404, "no_version", "there is no such version")
+        return {"version": version}
 
     async def _remove(self, request: HttpRequest) -> HttpResponse:
         if not await self._store.remove_application(self._tenant(request), _named(request, "name")):
@@ -98,6 +150,10 @@ class DesignerHttp:
         if tenant not in self._ctx.common.tenants:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         return tenant
+
+
+def _no_draft() -> HttpError:
+    return HttpError(404, "no_draft", "there is no draft of this application")
 
 
 def _named(request: HttpRequest, part: str) -> str:

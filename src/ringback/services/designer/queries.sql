@@ -4,9 +4,42 @@ SELECT document FROM designer.applications WHERE tenant = $1 AND name = $2
 -- name: list_applications
 SELECT name FROM designer.applications WHERE tenant = $1 ORDER BY name
 
--- name: write_application
-INSERT INTO designer.applications (tenant, name, document) VALUES ($1, $2, $3)
+-- name: lock_application
+SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))
+
+-- name: keep_version
+INSERT INTO designer.versions (tenant, name, version, document)
+SELECT $1, $2, COALESCE(max(version), 0) + 1, $3 FROM designer.versions WHERE tenant = $1 AND name = $2
+RETURNING version
+
+-- name: publish_version
+INSERT INTO designer.applications (tenant, name, document, published)
+SELECT tenant, name, document, version FROM designer.versions WHERE tenant = $1 AND name = $2 AND version = $3
+ON CONFLICT (tenant, name) DO UPDATE
+SET document = EXCLUDED.document, published = EXCLUDED.published, updated_at = now()
+RETURNING published
+
+-- name: read_published
+SELECT document, published FROM designer.applications WHERE tenant = $1 AND name = $2
+
+-- name: list_versions
+SELECT v.version, v.document, extract(epoch FROM v.created_at)::float8 AS created_at,
+    COALESCE(v.version = a.published, false) AS published
+FROM designer.versions v LEFT JOIN designer.applications a USING (tenant, name)
+WHERE v.tenant = $1 AND v.name = $2 ORDER BY v.version
+
+-- name: read_version
+SELECT document FROM designer.versions WHERE tenant = $1 AND name = $2 AND version = $3
+
+-- name: write_draft
+INSERT INTO designer.drafts (tenant, name, document) VALUES ($1, $2, $3)
 ON CONFLICT (tenant, name) DO UPDATE SET document = EXCLUDED.document, updated_at = now()
+
+-- name: read_draft
+SELECT document FROM designer.drafts WHERE tenant = $1 AND name = $2
+
+-- name: remove_draft
+DELETE FROM designer.drafts WHERE tenant = $1 AND name = $2 RETURNING document
 
 -- name: remove_application
 DELETE FROM designer.applications WHERE tenant = $1 AND name = $2 RETURNING name

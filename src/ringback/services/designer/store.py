@@ -58,10 +58,6 @@ class Store:
         rows = await self._ctx.postgres.pool.fetch(SQL["list_applications"], tenant)
         return dict.fromkeys(SHIPPED, "shipped") | {row["name"]: "own" for row in rows}
 
-    async def write_application(self, tenant: str, name: str, document: str) -> None:
-        """Keep a tenant's application."""
-        await self._ctx.postgres.pool.execute(SQL["write_application"], tenant, name, document)
-
     async def remove_application(self, tenant: str, name: str) -> bool:
         """Forget a tenant's application; the shipped one of that name stands again."""
         return await self._ctx.postgres.pool.fetchval(SQL["remove_application"], tenant, name) is not None

@@ -6,19 +6,19 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import msgspec
-from msgspec import Meta, field
 
 from ringback.domain.calendar import CalendarError, zone_named
 from ringback.domain.callbacks import Accepted, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
+from ringback.services.engagement.asking import CreateCallback, Place, details_of
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
-from ringback.services.engagement.records import Details, PushTarget, Record, identifiers
+from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
 from ringback.services.engagement.waits import WaitTimes
@@ -28,32 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY = 255
 _MOVES = 50
-_OFFER_TYPES = frozenset({"ASAP", "SCHEDULED", "COMBINED_SCHEDULED_AND_ASAP"})
-_TIMINGS = frozenset({"OFF-HOURS", "ON-HOURS"})
-Text = Annotated[str, Meta(max_length=4096)]
-
-
-class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`POST /engagement/v3/callbacks/create`; fields that are not known are ignored."""
-
-    service_name: Annotated[str, Meta(min_length=1, max_length=255)]
-    phone_number: Annotated[str, Meta(max_length=256)]
-    desired_time: Text | None = None
-    cb_offer_type: Text | None = None
-    language: Text | None = None
-    captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
-    push_targets: Annotated[list[PushTarget], Meta(max_length=10)] | None = None
-    inbound_vq: Text | None = field(default=None, name="inboundVQ")
-    offer_threshold: float | None = None
-    channel: Text | None = None
-    offer_timing: Text | None = None
-    cb_origination_ixn_id: Text | None = None
-    survey_rp: Text | None = field(default=None, name="surveyRP")
-    priority: Annotated[float, Meta(ge=-1_000_000, le=1_000_000)] | None = None
-    route_point: Text | None = None
-    user_data: dict[str, Any] | None = None
-    always_check_capacity: bool = False
-    timezone: Annotated[str, Meta(max_length=64)] | None = None
+_LONGEST_HOLD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +55,8 @@ class _SlotFull(Exception):
 class Wish:
     """A request that may be taken if there is room.
 
-    begins: when it is to begin, the office being open. movable: it may begin later when there is no room.
+    begins: when it is to begin, the office being open. place: of a caller who has waited in line.
+    movable: it may begin later when there is no room.
     """
 
     tenant: str
@@ -90,6 +66,7 @@ class Wish:
     now: float
     desired: float | None
     begins: float
+    place: Place | None
     movable: bool
 
     @property
@@ -121,15 +98,20 @@ class Booking:
         self._on_started = on_started
         self._admit = admit
 
-    async def book(self, tenant: str, asked: CreateCallback, use: KeyUse | None) -> Booked:
-        """Store a callback; it is promised when this returns. HttpError says why it is refused."""
+    async def book(
+        self, tenant: str, asked: CreateCallback, use: KeyUse | None, place: Place | None = None
+    ) -> Booked:
+        """Store a callback; it is promised when this returns. HttpError says why it is refused.
+
+        `place` is that of a caller who has waited in line; others stand at the end of it.
+        """
         known = await self._known(tenant, use)
         if known is not None:
             return Booked(known, new=False)
         offer = await self._catalogue.offer(tenant, asked.service_name)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
-        wish = self._wish(tenant, asked, offer)
+        wish = self._wish(tenant, asked, offer, place)
         await self._ask_router(wish)
         # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
         await self._admit(tenant, asked)
@@ -183,7 +165,7 @@ class Booking:
             self._on_started()
         return Booked(record.id, new=True)
 
-    def _wish(self, tenant: str, asked: CreateCallback, offer: Offer) -> Wish:
+    def _wish(self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None) -> Wish:
         now = self._ctx.now()
         if not (asked.route_point or offer.settings.route_point):
             raise HttpError(400, "no-route-point", "this service has no route point that dials out")
@@ -195,7 +177,7 @@ class Booking:
             _check_zone(asked.timezone)
         desired = self._desired(asked.desired_time, offer, now)
         wanted = now if desired is None else desired
-        opens_at = _opening(desired, offer, now) or wanted
+        opens_at = max(_opening(desired, offer, now) or wanted, _line_free(place, now))
         begins = offer.ringing(number.e164, asked.timezone or "").next_opening(opens_at)
         if begins is None:
             raise HttpError(400, "out-of-office-hours", "there is no time at which this number can be called")
@@ -209,6 +191,7 @@ class Booking:
             now=now,
             desired=desired,
             begins=begins,
+            place=place,
             movable=soon and not (asked.always_check_capacity and desired is not None),
         )
 
@@ -304,6 +287,7 @@ def _record(wish: Wish, begins: float) -> tuple[Record, Accepted]:
         ttl=wish.offer.settings.ttl,
         lead=wish.offer.settings.request_execution_time_buffer,
         opens_at=begins if begins > wanted else None,
+        arrived_at=None if wish.place is None else wish.place.arrived_at,
     )
     record = Record(
         id=uuid4(),
@@ -314,7 +298,7 @@ def _record(wish: Wish, begins: float) -> tuple[Record, Accepted]:
         updated_at=wish.now,
         desired_at=wish.desired,
         priority=int(wish.asked.priority or 0),
-        details=_details(wish.asked, wish.desired),
+        details=details_of(wish.asked, wish.desired),
         progress=accepted.progress,
     )
     return record, accepted
@@ -363,23 +347,6 @@ def _check_zone(name: str) -> None:
         raise HttpError(400, "timezone-unknown", str(error)) from None
 
 
-def _details(asked: CreateCallback, desired: float | None) -> Details:
-    default = Details()
-    offer_type = asked.cb_offer_type
-    # A published client sends a sentence here unless it is told otherwise: it means the default.
-    if offer_type not in _OFFER_TYPES:
-        offer_type = "ASAP" if desired is None else "SCHEDULED"
-    return Details(
-        user_data=identifiers(asked.user_data),
-        route_point=asked.route_point or "",
-        offer_type=offer_type,
-        offer_timing=asked.offer_timing if asked.offer_timing in _TIMINGS else default.offer_timing,
-        offer_threshold=asked.offer_threshold,
-        language=asked.language or default.language,
-        channel=asked.channel or "",
-        inbound_vq=asked.inbound_vq or "",
-        origination_ixn_id=asked.cb_origination_ixn_id or default.origination_ixn_id,
-        survey_rp=asked.survey_rp or "",
-        push_targets=asked.push_targets or [],
-        timezone=asked.timezone or "",
-    )
+def _line_free(place: Place | None, now: float) -> float:
+    """When the line of a caller who has waited is free; 0: it is, or nobody has waited."""
+    return 0.0 if place is None else min(place.not_before, now + _LONGEST_HOLD_S)

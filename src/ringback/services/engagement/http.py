@@ -8,11 +8,12 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
+from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.services.engagement.asking import CreateCallback, Place
 from ringback.services.engagement.availability import SlotDesk
-from ringback.services.engagement.booking import Booking, CreateCallback, key_use
+from ringback.services.engagement.booking import Booking, key_use
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
@@ -83,6 +84,7 @@ class EngagementHttp:
         self.server.route("GET", API + "openapi.json", self._document, public=True, connection=_PUBLIC)
         self._public("*", "{rest:.*}", self._unknown)
         self.server.route("POST", "/internal/callbacks/{tenant}/{id}/steps", self._step, connection="ges-12")
+        self.server.route("POST", "/internal/callbacks/{tenant}", self._book, connection="ges-12")
         self.server.route(
             "POST",
             "/internal/settings/{tenant}",
@@ -165,6 +167,24 @@ class EngagementHttp:
     async def _step(self, request: HttpRequest) -> CallbackStepReply:
         step = request.decode(CallbackStep)
         return await self._changes.step(request.path_param("tenant"), _uuid(request.path_param("id")), step)
+
+    async def _book(self, request: HttpRequest) -> CallbackBooked:
+        """A caller in line is to be called back, at the place of the call."""
+        wanted, tenant = request.decode(BookCallback), request.path_param("tenant")
+        asked = CreateCallback(
+            service_name=wanted.service,
+            phone_number=wanted.number,
+            cb_offer_type="IN_QUEUE",
+            cb_origination_ixn_id=wanted.interaction_id or None,
+            priority=wanted.priority,
+            user_data=wanted.user_data,
+        )
+        place = Place(wanted.arrived_at, wanted.not_before)
+        made = await self._booking.book(tenant, asked, key_use(wanted.key, wanted.key.encode()), place)
+        if made.new:
+            self._metrics.created()
+        self._ctx.log.info("callback_offer_taken", callback_id=str(made.id), tenant=tenant)
+        return CallbackBooked(id=str(made.id))
 
     async def _publish(self, request: HttpRequest) -> dict[str, int]:
         table = request.decode(dict[Annotated[str, Meta(min_length=1, max_length=255)], dict[str, str]])

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from ringback.services.engagement.asking import CreateCallback
 from ringback.services.engagement.availability import Availabilities, OpenFor
-from ringback.services.engagement.booking import CreateCallback
 from ringback.services.engagement.envelope import API, CODES
 from ringback.services.engagement.queues import QueueStatus
 from ringback.services.engagement.views import CallbackId, CallbackView

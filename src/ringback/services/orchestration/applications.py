@@ -40,6 +40,12 @@ class Applications:
         """The address of a named application."""
         return self._base + application_path(tenant, name)
 
+    def address(self, tenant: str, source: str) -> str | None:
+        """The address of an application given by its address or by its name; None: not at the designer."""
+        if "://" not in source:
+            return self.url(tenant, source)
+        return source if source.startswith(self._base + "/") else None
+
     async def text(self, url: str) -> str:
         """The text behind an address at the designer; one known for long is asked for by its entity tag.
 

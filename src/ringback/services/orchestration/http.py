@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from ringback.contracts.applications import CallData
+from ringback.contracts.applications import CallData, SessionRow, SessionTrace
 from ringback.runtime.http import CLUSTER_HEADER, HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.scxml import Event, event_from_http
+from ringback.services.orchestration.looking import active_states, session_row, session_trace
 from ringback.services.orchestration.node import Node
 from ringback.services.orchestration.records import Input, Json, Record
 
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
 FORM = "application/x-www-form-urlencoded"
 _POLL_S = 0.05
+_LISTED = 1000
 HELP = """POST /scxml/session/start                      src, idealtime, other pairs: first values of the data
 POST /scxml/session/{sid}/terminate
 GET|POST /scxml/session/{sid}/event/{name}     parameters become _event.data
 GET|POST /scxml/session/{sid}/request/{name}   the session answers with <session:response>
 GET /scxml/session/{sid}/query
+GET /scxml/session/{sid}/trace                 states, last events, shape of the data; no user data
+GET /scxml/sessions                            all live ones; ?limit=
 POST /scxml/basichttp/{sid}                    SCXML's basic HTTP event processor
 With several tenants: ?tenant=NAME.
 """
@@ -45,6 +49,8 @@ class ControlHttp:
             ("POST", "/scxml/session/start", self._start),
             ("POST", f"{session}/terminate", self._terminate),
             ("GET", f"{session}/query", self._query),
+            ("GET", f"{session}/trace", self._trace),
+            ("GET", "/scxml/sessions", self._list),
             ("POST", "/scxml/basichttp/{sid}", self._basic_http),
         ]
         for method in ("GET", "POST"):
@@ -132,6 +138,21 @@ class ControlHttp:
             "ended": record.ended,
         }
 
+    async def _list(self, request: HttpRequest) -> list[SessionRow]:
+        limit = request.query.get("limit") or str(_LISTED)
+        if not limit.isdecimal():
+            raise HttpError(400, "bad_limit", "'limit' is a number")
+        found = await self._node.stores[self._tenant(request)].everywhere(int(limit))
+        rows = [session_row(node, record) for node, record in found]
+        return sorted(rows, key=lambda row: (row.started, row.session))
+
+    async def _trace(self, request: HttpRequest) -> SessionTrace:
+        store, sid = self._node.stores[self._tenant(request)], request.path_param("sid")
+        record = await store.load(sid)
+        if record is None:
+            raise _no_session()
+        return session_trace(await store.owner(sid), record)
+
     async def _deliver(self, request: HttpRequest, entry: Input) -> None:
         tenant = self._tenant(request)
         if not await self._node.deliver(tenant, request.path_param("sid"), entry):
@@ -178,14 +199,6 @@ def call_data(tenant: str, conn_id: str, record: Record) -> CallData:
         states=active_states(record),
         user_data=about.get("udata", {}),
     )
-
-
-def active_states(record: Record) -> list[str]:
-    """The active states of the root session, as stored."""
-    if not record.snapshot:
-        return []
-    states: list[str] = record.snapshot["sessions"][0]["configuration"]
-    return states
 
 
 def _no_session() -> HttpError:

@@ -58,7 +58,8 @@ class LiveSession:
 
     def sleep(self) -> None:
         """Let the interpreter go, unless it is at work."""
-        if not self._turning:
+        if not self._turning and self._interpreter is not None:
+            self._interpreter.close()
             self._interpreter = None
 
     async def run(self) -> None:
@@ -71,6 +72,8 @@ class LiveSession:
         except NotOurs:
             self._node.log.warning("session_taken", session=self.record.id)
         finally:
+            self._turning = False
+            self.sleep()
             self._node.left(self.record)
 
     async def _attempt(self) -> bool:
@@ -122,7 +125,7 @@ class LiveSession:
         if self.record.snapshot is None or self.record.snapshot["awaited"]:
             interpreter = await self._woken_up()
             if interpreter is not None:
-                await self._commit(turn.collect(self.record, interpreter))
+                await self._commit(turn.collect(self.record, interpreter, self._node.ctx.now()))
 
     async def _woken_up(self) -> Interpreter | None:
         """The interpreter; None when the application cannot be run, which is the end of the session."""
@@ -200,8 +203,8 @@ class LiveSession:
             fetch, text = self._local.popleft()
             interpreter.fetched(fetch.session, fetch.invokeid, text, now)
         if is_due:
-            interpreter.handle_timer(now)
-        await self._commit(turn.collect(self.record, interpreter))
+            turn.handle_timer(self.record, interpreter, now)
+        await self._commit(turn.collect(self.record, interpreter, now))
 
     async def _commit(self, effects: turn.Effects) -> None:
         """The record is stored before anything is done: a crash in between repeats, it loses nothing."""

@@ -19,6 +19,7 @@ from ringback.services.orchestration.live import LiveSession
 from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
+from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.store import SessionStore
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Node:
         }
         self.http_location = f"{ctx.url('orchestration', 'control')}/scxml/basichttp"
         self._ending = Ending(self)
+        starting = Starting(self)
+        self.performer.add("session.start", starting.start)
+        self.performer.add("session.terminate", starting.terminate)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
 

@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from ringback.contracts.applications import SessionStep, StepKind
 from ringback.contracts.events import CallEvent
 from ringback.contracts.routing import RouteResult
 
 Json = Any
 Kind = Literal["inbound", "callback", "started"]
+RECENT = 30
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +84,15 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     default_dn: str = ""
     failed: str = ""
     """Why the application could not run; empty when it could."""
+    generation: int = 0
+    """How many sessions began one another down to this one."""
+    recent: list[SessionStep] = []
+    """The last that came in and went out, the oldest first; names only, never what they carry."""
+
+    def note(self, kind: StepKind, name: str, now: float) -> None:
+        """Remember what came in or went out, for whoever looks into the session."""
+        self.recent.append(SessionStep(time=now, kind=kind, name=name))
+        del self.recent[:-RECENT]
 
     def reference(self, number: int) -> str:
         """The id of one action for ever: also its idempotency key."""

@@ -179,6 +179,21 @@ class SessionStore:
         keys = [self._session(sid), self._owned(dead), self._owned(self._node), self._key("nodes")]
         return bool(await self._state.script(_TAKE_OVER, keys, [sid, dead, self._node]))
 
+    async def everywhere(self, limit: int) -> list[tuple[str, Record]]:
+        """At most `limit` sessions of all nodes, each with its node."""
+        found: list[tuple[str, Record]] = []
+        for node in await self.nodes():
+            for sid in (await self.owned(node))[: limit - len(found)]:
+                record = await self.load(sid)
+                if record is not None:
+                    found.append((node, record))
+        return found
+
+    async def owner(self, sid: str) -> str:
+        """The node that has a session, or empty."""
+        found = await self._state.call("HGET", self._session(sid), "owner")
+        return found.decode() if found else ""
+
     async def forget_node(self, node: str) -> None:
         """A dead node owns nothing any more."""
         await self._state.call("SREM", self._key("nodes"), node)

@@ -34,13 +34,16 @@ def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> 
     elif entry.result is not None:
         asked = record.asked.get(entry.result.request_id.rpartition(":")[2])
         event = from_result(entry.result)
+        record.note("event", event.name, now)
         _forget_failed(record, event)
         interpreter.feed(event, now, asked.session if asked is not None else None)
     elif entry.event is not None:
         event = Event.from_json(entry.event)
+        record.note("event", event.name, now)
         _forget_failed(record, event)
         interpreter.feed(event, now, entry.session or None)
     elif entry.terminate:
+        record.note("event", "terminate", now)
         interpreter.terminate(now)
 
 
@@ -51,6 +54,7 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
         record.routed = record.routed or event.id == "EventRouteUsed"
         record.gone = record.gone or _is_end(event, asked)
     found = from_call(event, asked)
+    record.note("event", found.name, now)
     _forget_failed(record, found)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
     interpreter.feed(found, now, asked.session if answers and asked is not None else None)
@@ -77,12 +81,21 @@ def _own(record: Record, event: CallEvent, asked: Asked | None) -> None:
         record.conn_id, record.routed, record.gone = event.conn_id, False, False
 
 
-def collect(record: Record, interpreter: Interpreter) -> Effects:
+def handle_timer(record: Record, interpreter: Interpreter, now: float) -> None:
+    """Let the delayed events come that are due."""
+    for delayed in record.snapshot["delayed"] if record.snapshot else ():
+        if delayed["due"] <= now:
+            record.note("timer", delayed["event"]["name"] if delayed["event"] else "post", now)
+    interpreter.handle_timer(now)
+
+
+def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
     """Move the interpreter's outputs into the record and the effects; take the snapshot."""
     effects = Effects()
     for output in interpreter.outputs():
         if isinstance(output, Action):
             record.pending.append(_pending(record, output))
+            record.note("action", f"{module_of(output.namespace)}.{output.name}", now)
         elif isinstance(output, Fetch):
             effects.fetches.append(output)
         elif isinstance(output, Log):
@@ -93,6 +106,7 @@ def collect(record: Record, interpreter: Interpreter) -> Effects:
             record.ended = True
             record.failed = record.failed or output.error or ""
     record.snapshot = None if record.ended else interpreter.snapshot()
+    record.note("states", " ".join(interpreter.configuration) or "(ended)", now)
     return effects
 
 

@@ -291,3 +291,20 @@ def test_a_callback_found_due_while_the_office_is_closed_waits_for_its_opening()
     assert outcome.progress.state is State.SCHEDULED
     assert outcome.progress.due_at == hours.next_opening(NOW)
     assert outcome.progress.arrived_at == NOW
+
+
+class TestACallerInLine:
+    def test_keeps_the_place_of_the_call(self) -> None:
+        made = booked(NOW, desired_at=None, ttl=600, arrived_at=NOW - 240)
+        assert (made.progress.state, made.progress.arrived_at) == (State.QUEUED, NOW - 240)
+        assert made.progress.expires_at == NOW + 600
+
+    def test_is_not_dialled_before_the_line_is_free_and_loses_no_place_by_it(self) -> None:
+        held = booked(NOW, desired_at=None, ttl=600, opens_at=NOW + 6, arrived_at=NOW - 240).progress
+        assert (held.state, held.due_at, held.arrived_at) == (State.SCHEDULED, NOW + 6, NOW - 240)
+        begun = advance(held, Due(), POLICY, NOW + 6)
+        assert isinstance(begun, Accepted)
+        assert (begun.progress.state, begun.progress.arrived_at) == (State.QUEUED, NOW - 240)
+
+    def test_cannot_have_come_later_than_now(self) -> None:
+        assert booked(NOW, desired_at=None, ttl=600, arrived_at=NOW + 60).progress.arrived_at == NOW

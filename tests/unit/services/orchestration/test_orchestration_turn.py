@@ -38,13 +38,13 @@ def begun() -> tuple[Record, Interpreter]:
     record = Record(id="s", tenant="demo", kind="inbound", conn_id="c1", conns=["c1"])
     interpreter = Interpreter(compile_document(TEXT), "s", actions=ACTIONS)
     interpreter.start(0.0)
-    turn.collect(record, interpreter)
+    turn.collect(record, interpreter, 1.0)
     return record, interpreter
 
 
 def told(record: Record, interpreter: Interpreter, name: str) -> None:
     turn.feed(record, interpreter, Input(event=Event(name).to_json()), 1.0)
-    turn.collect(record, interpreter)
+    turn.collect(record, interpreter, 1.0)
 
 
 def test_an_action_is_in_the_record_with_what_the_element_says() -> None:

@@ -19,7 +19,7 @@ from ringback.services.engagement.outside.statistics import Statistics
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
-    from ringback.services.engagement.booking import CreateCallback
+    from ringback.services.engagement.asking import CreateCallback
     from ringback.services.engagement.catalogue import Catalogue
     from ringback.services.engagement.http import EngagementHttp
     from ringback.services.engagement.published import Published

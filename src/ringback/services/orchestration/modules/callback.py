@@ -1,11 +1,12 @@
-"""The callback that a session makes: `report` tells engagement of each step.
+"""Callbacks: `report` tells engagement of each step of an attempt, `book` promises one to a caller in line.
 
-Event: `callback.report.done` with the `state` reported, and `go_on`; false ends the attempt.
+Events: `callback.report.done` with the `state` reported, and `go_on`; false ends the attempt;
+`callback.book.done` with the `id` of the callback, `error.callback.book` (`reason`).
 """
 
 from __future__ import annotations
 
-from ringback.scxml import ActionContext, ActionHandler, Element
+from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
 from ringback.services.orchestration.modules.reading import emit, needed, number, text
 
 NAMESPACE = "urn:ringback:callback"
@@ -25,4 +26,28 @@ def report(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
-ELEMENTS: dict[tuple[str, str], ActionHandler] = {(NAMESPACE, "report"): report}
+def book(element: Element, context: ActionContext) -> None:
+    """`<book service number arrivaltime after interactionid priority data>`.
+
+    `arrivaltime` is the place that the callback keeps; `after`: seconds for which the caller may still be on
+    the line, and is not dialled.
+    """
+    data = context.attribute(element, "data", {})
+    if not isinstance(data, dict):
+        raise EvaluationError("<book> 'data' is not an object")
+    payload = {
+        "service": needed(context, element, "service"),
+        "number": needed(context, element, "number"),
+        "arrival_time": number(context, element, "arrivaltime"),
+        "after_s": number(context, element, "after"),
+        "interaction_id": text(context, element, "interactionid"),
+        "priority": int(number(context, element, "priority")),
+        "user_data": data,
+    }
+    emit(context, element, payload)
+
+
+ELEMENTS: dict[tuple[str, str], ActionHandler] = {
+    (NAMESPACE, "book"): book,
+    (NAMESPACE, "report"): report,
+}

@@ -1,13 +1,14 @@
-"""The session and the world outside: `fetch`, `response`.
+"""The session, other sessions and the world outside: `fetch`, `response`, `start`, `terminate`.
 
-Events: `session.fetch.done` (`status`, `type`, `content`), `error.session.fetch`.
+Events: `session.fetch.done` (`status`, `type`, `content`), `error.session.fetch`; `session.start.done`
+(`sessionid`), `error.session.start`; `session.terminate.done`, `error.session.terminate`.
 """
 
 from __future__ import annotations
 
 import json
 
-from ringback.scxml import ActionContext, ActionHandler, Element
+from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
 from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, text
 
 NAMESPACE = f"{VENDOR}/session"
@@ -37,7 +38,27 @@ def response(element: Element, context: ActionContext) -> None:
     context.emit(NAMESPACE, "response", payload)
 
 
+def start(element: Element, context: ActionContext) -> None:
+    """`<start src data>` with children `<param name expr>`: another session, first values of its data."""
+    data = context.attribute(element, "data", {})
+    if not isinstance(data, dict):
+        raise EvaluationError("<start> 'data' is not an object")
+    given = {
+        needed(context, child, "name"): context.evaluate(child.get("expr") or "undefined")
+        for child in element.elements()
+        if child.name == "param"
+    }
+    emit(context, element, {"src": needed(context, element, "src"), "data": {**data, **given}})
+
+
+def terminate(element: Element, context: ActionContext) -> None:
+    """`<terminate sessionid>`: end a session; without an id this one."""
+    emit(context, element, {"session": text(context, element, "sessionid")})
+
+
 ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "fetch"): fetch,
     (NAMESPACE, "response"): response,
+    (NAMESPACE, "start"): start,
+    (NAMESPACE, "terminate"): terminate,
 }

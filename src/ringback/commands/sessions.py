@@ -1,0 +1,97 @@
+"""`ringback sessions`: the live sessions of orchestration, and a look inside one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from ringback.commands.talking import talk
+from ringback.contracts.applications import SessionRow, SessionTrace
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpClient
+
+
+def listing(data: Path | None, tenant: str, limit: int, *, as_json: bool) -> None:
+    """Print the live sessions, the oldest first."""
+    rows: list[SessionRow] = _get(data, "/scxml/sessions", tenant, list[SessionRow], limit=limit)
+    _show(rows, table(rows), as_json=as_json)
+
+
+def look(data: Path | None, tenant: str, session: str, *, trace: bool, as_json: bool) -> None:
+    """Print one session: where it is, and with `trace` how it got there and what its data look like."""
+    path = f"/scxml/session/{quote(session, safe='')}/trace"
+    found: SessionTrace = _get(data, path, tenant, SessionTrace)
+    wanted: object = found if trace else found.row
+    parts = [picture(found.row), *([steps(found), variables(found)] if trace else [])]
+    _show(wanted, Group(*parts), as_json=as_json)
+
+
+def _get(data: Path | None, path: str, tenant: str, kind: Any, **query: object) -> Any:
+    async def ask(_ctx: Context, client: HttpClient) -> Any:
+        given = {**query, **({"tenant": tenant} if tenant else {})}
+        return await client.get(f"{path}?{urlencode(given)}", kind)
+
+    return talk(data, "orchestration", ask, "control")
+
+
+def _show(value: object, for_people: object, *, as_json: bool) -> None:
+    console = Console(highlight=False)
+    if as_json:
+        console.out(msgspec.json.format(msgspec.json.encode(value)).decode(), highlight=False)
+    else:
+        console.print(for_people)
+
+
+def table(rows: list[SessionRow]) -> Table:
+    """The sessions for people."""
+    title = f"{len(rows)} live session{'' if len(rows) == 1 else 's'}"
+    found = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("session", "kind", "started", "node", "states", "pending"):
+        found.add_column(name, overflow="fold")
+    for row in rows:
+        cells = (row.session, row.kind, clock(row.started), row.node, " ".join(row.states))
+        found.add_row(*cells, " ".join(row.pending))
+    return found
+
+
+def picture(row: SessionRow) -> Table:
+    """One session, a line for each thing known."""
+    found = Table.grid(padding=(0, 2))
+    for name, value in msgspec.to_builtins(row).items():
+        shown = clock(value) if name == "started" else " ".join(value) if isinstance(value, list) else value
+        found.add_row(Text(name.replace("_", " "), style="dim"), str(shown))
+    return found
+
+
+def steps(trace: SessionTrace) -> Table:
+    """What came in, what was asked for, where it came to rest."""
+    found = Table(title="last steps", title_justify="left", box=None, pad_edge=False)
+    for name in ("at", "what", "name"):
+        found.add_column(name, overflow="fold")
+    for step in trace.steps:
+        found.add_row(clock(step.time), step.kind, step.name, style="dim" if step.kind == "states" else "")
+    for name, due in trace.timers.items():
+        found.add_row(clock(due), "due", name, style="cyan")
+    return found
+
+
+def variables(trace: SessionTrace) -> Table:
+    """The shape of the data."""
+    found = Table(
+        title="data (shape only)", title_justify="left", box=None, pad_edge=False, show_header=False
+    )
+    for name, shape in trace.data.items():
+        found.add_row(name, shape)
+    return found
+
+
+def clock(seconds: float) -> str:
+    """A time of day, UTC, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -1,0 +1,59 @@
+"""The text of a scenario for an application: TOML, read strictly (`ringback app test --help`)."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["inbound", "callback"]
+
+
+class ScenarioError(Exception):
+    """The file cannot be read as a scenario; the message is for people."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of expect, event, wait, states, ended; the others say more about it."""
+
+    expect: str = ""
+    attributes: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+    done: dict[str, Any] | None = None
+    error: str | None = None
+    optional: bool = False
+    event: str = ""
+    answers: str = ""
+    data: dict[str, Any] = {}
+    wait: float | None = None
+    states: list[str] | None = None
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        kinds = [bool(self.expect), bool(self.event), self.wait is not None]
+        kinds.append(self.states is not None or self.ended)
+        if sum(kinds) != 1:
+            raise ValueError("a step has one of expect, event, wait, states, ended")
+        if self.done is not None and self.error is not None:
+            raise ValueError("an action is done or has an error, not both")
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole file."""
+
+    steps: list[Step] = msgspec.field(name="step")
+    name: str = ""
+    kind: Kind = "inbound"
+    start: float = 1_000_000.0
+    parameters: dict[str, str] = {}
+    about: dict[str, Any] = {}
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario in a file. Raises ScenarioError, OSError."""
+    try:
+        scenario = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Scenario, strict=True)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    return msgspec.structs.replace(scenario, name=scenario.name or path.stem)

@@ -1,0 +1,52 @@
+"""The memory of data models comes back when it is asked for, not when the garbage collector comes by."""
+
+import pytest
+
+from ringback.scxml import Event, Interpreter, compile_document
+
+CHART = """<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript">
+  <datamodel><data id="list" expr="[1, 2]"/><data id="sum" expr="0"/></datamodel>
+  <state id="a">
+    <invoke><content>
+      <scxml version="1.0" datamodel="ecmascript"><state id="inner"/></scxml>
+    </content></invoke>
+    <transition event="add">
+      <foreach array="list" item="each"><assign location="sum" expr="sum + each"/></foreach>
+    </transition>
+    <transition event="leave" target="b"/>
+  </state>
+  <state id="b"/>
+</scxml>"""
+
+
+def started() -> Interpreter:
+    session = Interpreter(compile_document(CHART), "s")
+    session.start(0.0)
+    return session
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_closing_lets_go_of_every_script_engine_also_of_sessions_that_are_over(leaves: bool) -> None:
+    session = started()
+    models = [each.datamodel for each in session._tree.sessions.values()]
+    assert len(models) == 2
+    if leaves:
+        session.feed(Event("leave"), 1.0)
+    assert all(hasattr(model, "_context") for model in models)
+    session.close()
+    assert not any(hasattr(model, "_context") or model._js for model in models)
+    assert not session.running
+
+
+def test_what_not_every_session_uses_is_compiled_when_it_is_used() -> None:
+    session = started()
+    model = session._root.datamodel
+    assert model._parts == set()
+    session.feed(Event("add"), 1.0)
+    assert model._parts == {"lists"}
+    assert session.evaluate("sum") == 3
+    session.snapshot()
+    assert model._parts == {"lists", "store"}
+    session.feed(Event("xml", data={"$xml": "<a b='1'/>"}), 2.0)
+    assert model._parts == {"lists", "store", "xml"}
+    assert session.evaluate("_event.data.getAttribute('b')") == "1"

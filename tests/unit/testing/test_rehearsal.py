@@ -1,0 +1,82 @@
+"""A scenario finds out what an application does otherwise."""
+
+from pathlib import Path
+
+import pytest
+
+from ringback.scxml import compile_document
+from ringback.testing.rehearsal import Mismatch, Rehearsal
+from ringback.testing.scenario_file import ScenarioError, read_scenario
+
+APP = """<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:queue="www.genesyslab.com/modules/queue"
+  version="1.0" datamodel="ecmascript">
+  <datamodel><data id="request"/><data id="began" expr="Date.now()"/></datamodel>
+  <state id="asking">
+    <onentry>
+      <queue:submit requestid="request" queueexpr="_genesys.parameters.queue" timeout="5"/>
+      <send event="late" delay="10s"/>
+    </onentry>
+    <transition event="queue.submit.done" cond="_event.data.requestid === request" target="there"/>
+    <transition event="error.queue.submit" target="over"/>
+    <transition event="late" cond="new Date() - began === 10000" target="over"/>
+  </state>
+  <state id="there"/>
+  <final id="over"/>
+</scxml>"""
+SUBMIT = '[[step]]\nexpect = "queue.submit"\n'
+
+
+def rehearse(tmp_path: Path, steps: str) -> Rehearsal:
+    path = tmp_path / "a.toml"
+    path.write_text(("" if steps else "step = []\n") + '[parameters]\nqueue = "sales"\n' + steps)
+    rehearsal = Rehearsal(compile_document(APP), read_scenario(path))
+    rehearsal.run()
+    return rehearsal
+
+
+def test_an_answer_finds_its_request(tmp_path: Path) -> None:
+    answer = '[[step]]\nevent = "queue.submit.done"\nanswers = "queue.submit"\n[[step]]\nstates = ["there"]\n'
+    log = rehearse(tmp_path, SUBMIT + 'with = {queue = "sales", timeout = 5.0}\n' + answer).log
+    assert any("queue.submit.done" in line for line in log)
+
+
+def test_the_clock_is_the_scenarios_in_scripts_too(tmp_path: Path) -> None:
+    rehearse(tmp_path, SUBMIT + '[[step]]\nwait = 9\n[[step]]\nstates = ["asking"]\n[[step]]\nwait = 1\n')
+    rehearse(tmp_path, SUBMIT + "[[step]]\nwait = 11\n[[step]]\nended = true\n")
+
+
+def test_an_action_may_fail(tmp_path: Path) -> None:
+    rehearse(tmp_path, SUBMIT + 'error = "rejected"\n[[step]]\nended = true\n')
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("", "at the end nobody expected queue.submit"),
+        ('[[step]]\nexpect = "dialog.play"\n', "step 1: expected dialog.play, found queue.submit"),
+        (SUBMIT + 'with = {queue = "other"}\n', "queue is 'sales', expected 'other'"),
+        (SUBMIT + 'with = {colour = "red"}\n', "queue.submit has no 'colour'"),
+        (SUBMIT + SUBMIT, "step 2: expected queue.submit, found nothing, in asking"),
+        (SUBMIT + '[[step]]\nstates = ["there"]\n', "not in there but in asking"),
+        (SUBMIT + "[[step]]\nended = true\n", "not over, but in asking"),
+        ('[[step]]\nevent = "x"\nanswers = "queue.query"\n', "no queue.query has been asked for"),
+    ],
+)
+def test_what_is_otherwise_is_told(tmp_path: Path, steps: str, message: str) -> None:
+    with pytest.raises(Mismatch, match=message):
+        rehearse(tmp_path, steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step = [", "Invalid value"),
+        ('[[step]]\nexpct = "a"\n', "unknown field `expct`"),
+        ('[[step]]\nexpect = "a"\nwait = 1\n', "one of expect, event, wait"),
+        ('[[step]]\nexpect = "a"\ndone = {}\nerror = "b"\n', "done or has an error"),
+    ],
+)
+def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ScenarioError, match=message):
+        read_scenario(tmp_path / "a.toml")
