@@ -44,6 +44,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     call_display_number: the caller id that the customer sees.
     ttl: seconds after the desired time at which the callback is given up.
     request_execution_time_buffer: seconds before the desired time at which the callback joins the queue.
+    push_notification_threshold: minutes of wait below which the customer's device is told; 0: never.
     default_country: ISO 3166 code by which numbers without `+` are read.
     request_time_bucket: minutes of a slot. max_request_by_time_bucket: callbacks that a slot takes.
     capacity_rule: name of the rule that says it instead. number_rule: name of the rule for numbers.
@@ -69,6 +70,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     call_display_number: str = ""
     ttl: Positive = 86_400
     request_execution_time_buffer: NotNegative = 0
+    push_notification_threshold: NotNegative = 0
     default_country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "US"
     disallow_impossible_phone_numbers: bool = True
     disallow_premium_phone_numbers: bool = True

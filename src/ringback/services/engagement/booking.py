@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
-from ringback.services.engagement.records import Details, Record
+from ringback.services.engagement.records import Details, PushTarget, Record, identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
 from ringback.services.engagement.waits import WaitTimes
@@ -41,6 +41,8 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     desired_time: Text | None = None
     cb_offer_type: Text | None = None
     language: Text | None = None
+    captcha_token: Annotated[str, Meta(max_length=16_384)] | None = None
+    push_targets: Annotated[list[PushTarget], Meta(max_length=10)] | None = None
     inbound_vq: Text | None = field(default=None, name="inboundVQ")
     offer_threshold: float | None = None
     channel: Text | None = None
@@ -108,6 +110,7 @@ class Booking:
         desk: SlotDesk,
         waits: WaitTimes,
         on_started: Callable[[], None],
+        admit: Callable[[str, CreateCallback], Awaitable[None]],
     ) -> None:
         self._ctx = ctx
         self._store = store
@@ -116,6 +119,7 @@ class Booking:
         self._desk = desk
         self._waits = waits
         self._on_started = on_started
+        self._admit = admit
 
     async def book(self, tenant: str, asked: CreateCallback, use: KeyUse | None) -> Booked:
         """Store a callback; it is promised when this returns. HttpError says why it is refused."""
@@ -127,6 +131,8 @@ class Booking:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
         wish = self._wish(tenant, asked, offer)
         await self._ask_router(wish)
+        # Last, for a captcha's token is good once: a request that is refused for another reason keeps it.
+        await self._admit(tenant, asked)
         return await self._place(wish, use)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
@@ -158,21 +164,33 @@ class Booking:
 
     async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
         record, accepted = _record(wish, begins)
-        if use is None:
+        if use is None and not record.details.push_targets:
             async with self._store.statement() as session:
                 _check(await session.book(record, accepted.effects, claim))
         else:
-            try:
-                async with self._store.transaction() as session:
-                    known = await session.take_key(record.tenant, use, record.id, record.created_at)
-                    if known != record.id:
-                        return Booked(known, new=False)
-                    _check(await session.book(record, accepted.effects, claim))
-            except KeyReusedError as error:
-                raise HttpError(422, "idempotency-key-reused", str(error)) from None
+            known = await self._insert_whole(record, accepted, claim, use)
+            if known != record.id:
+                return Booked(known, new=False)
         if accepted.effects:
             self._on_started()
         return Booked(record.id, new=True)
+
+    async def _insert_whole(
+        self, record: Record, accepted: Accepted, claim: Claim, use: KeyUse | None
+    ) -> UUID:
+        """Store a callback with what hangs on it; the id of another when its key was used before."""
+        try:
+            async with self._store.transaction() as session:
+                if use is not None:
+                    known = await session.take_key(record.tenant, use, record.id, record.created_at)
+                    if known != record.id:
+                        return known
+                _check(await session.book(record, accepted.effects, claim))
+                if record.details.push_targets:
+                    await session.watch_for_push(record.id)
+        except KeyReusedError as error:
+            raise HttpError(422, "idempotency-key-reused", str(error)) from None
+        return record.id
 
     def _wish(self, tenant: str, asked: CreateCallback, offer: Offer) -> Wish:
         now = self._ctx.now()
@@ -359,7 +377,7 @@ def _details(asked: CreateCallback, desired: float | None) -> Details:
     if offer_type not in _OFFER_TYPES:
         offer_type = "ASAP" if desired is None else "SCHEDULED"
     return Details(
-        user_data={key: value for key, value in (asked.user_data or {}).items() if _is_identifier(key)},
+        user_data=identifiers(asked.user_data),
         route_point=asked.route_point or "",
         offer_type=offer_type,
         offer_timing=asked.offer_timing if asked.offer_timing in _TIMINGS else default.offer_timing,
@@ -370,9 +388,5 @@ def _details(asked: CreateCallback, desired: float | None) -> Details:
         origination_ixn_id=asked.cb_origination_ixn_id or default.origination_ixn_id,
         survey_rp=asked.survey_rp or "",
         timezone=asked.timezone or "",
+        push_targets=asked.push_targets or [],
     )
-
-
-def _is_identifier(key: str) -> bool:
-    """Whether a key of the user data is a JavaScript identifier; others are ignored, as published."""
-    return key.replace("$", "_").isidentifier()

@@ -40,8 +40,16 @@ CODES: dict[str, int] = {
     "nobody-logged-in": 40027,
     "timezone-unknown": 40028,
     "time-ambiguous": 40029,
+    "captcha-missing": 40051,
+    "captcha-refused": 40052,
+    "captcha-key-unknown": 40053,
+    "push-channel-unknown": 40054,
+    "push-refused": 40055,
+    "call-in-group-unknown": 40056,
+    "call-in-callback-unknown": 40057,
     "api-key-missing": 40101,
     "api-key-wrong": 40102,
+    "statistics-credentials": 40151,
     "callback-unknown": 40401,
     "path-unknown": 40402,
     "method-not-allowed": 40501,
@@ -49,7 +57,11 @@ CODES: dict[str, int] = {
     "no-capacity": 42901,
     "throttled": 42902,
     "internal": 50001,
+    "statistics-failed": 50051,
     "unavailable": 50301,
+    "captcha-unavailable": 50351,
+    "call-in-codes-used-up": 50353,
+    "push-unavailable": 50352,
 }
 
 

@@ -96,13 +96,18 @@ class EngagementHttp:
         async def serve(request: HttpRequest) -> HttpResponse:
             tenant = await self._keys.tenant_of(request.headers.get("x-api-key"))
             request.raw[TENANT] = tenant
-            return success(await handler(tenant, request), request)
+            answer = await handler(tenant, request)
+            return answer if isinstance(answer, HttpResponse) else success(answer, request)
 
         self.server.route(
             method, API + path, serve, public=True, connection=_PUBLIC, max_bytes=self._max_bytes
         )
         if method != "*":
             self._public("*", path, partial(_not_with_this_method, method))
+
+    def add_public(self, method: str, path: str, handler: Handler) -> None:
+        """Serve one more path of the API: with a key, in the envelope unless the handler answers whole."""
+        self._public(method, path, handler)
 
     def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
         if error.slug in _COUNTED:

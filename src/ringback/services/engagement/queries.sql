@@ -44,6 +44,9 @@ GROUP BY slot_at
 -- name: forget_slots
 DELETE FROM engagement.slots WHERE starts_at < $1
 
+-- name: watch_for_push
+INSERT INTO engagement.push_watch (callback_id) VALUES ($1)
+
 -- name: take_idempotency_key
 INSERT INTO engagement.idempotency (tenant, key, body_sha256, callback_id, created_at)
 VALUES ($1, $2, $3, $4, $5)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from ringback.domain.callbacks import Progress
+
+
+class PushTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of the customer: the name of a push channel, and the device's registration token there."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
+    target: Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,6 +28,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offer_timing: str = "<unspecified>"
     offer_threshold: float | None = None
     language: str = "en-US"
+    push_targets: list[PushTarget] = []
     channel: str = ""
     inbound_vq: str = ""
     origination_ixn_id: str = "<unspecified>"
@@ -49,3 +58,8 @@ class Record:
     def after(self, progress: Progress, now: float) -> Record:
         """The record with its progress changed at `now`."""
         return replace(self, progress=progress, updated_at=now)
+
+
+def identifiers(user_data: dict[str, Any] | None) -> dict[str, Any]:
+    """The user data whose keys are JavaScript identifiers; others are ignored, as published."""
+    return {key: value for key, value in (user_data or {}).items() if key.replace("$", "_").isidentifier()}

@@ -9,13 +9,17 @@ from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
+from ringback.services.engagement.callins.desk import CallIns
+from ringback.services.engagement.callins.routes import CallInRoutes
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.outbox import Outbox
+from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
+from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
 from ringback.services.engagement.sessions import Sessions
@@ -40,7 +44,18 @@ class EngagementService(Service):
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx)
-        metrics = Metrics(ctx, self._gauges())
+        self.metrics = metrics = Metrics(ctx, self._gauges())
+        desk = QueueDesk(ctx, catalogue, self._waits)
+        self.published = Published(ctx, store, settings, settings.silence_s)
+        self._outside = Outside(
+            ctx,
+            settings,
+            store=store,
+            catalogue=catalogue,
+            desk=desk,
+            published=self.published,
+        )
+        self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
@@ -49,14 +64,26 @@ class EngagementService(Service):
             ctx,
             settings,
             store=store,
-            booking=Booking(ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake),
+            booking=Booking(
+                ctx,
+                store,
+                catalogue,
+                settings,
+                slots,
+                self._waits,
+                self._outbox.wake,
+                self._outside.admit,
+            ),
             slots=slots,
             changes=changes,
             catalogue=catalogue,
-            desk=QueueDesk(ctx, catalogue, self._waits),
+            desk=desk,
             keys=self._keys,
             metrics=metrics,
         )
+        self._outside.add_routes(self._http)
+        self.published.watch(self._http.server)
+        CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
@@ -67,6 +94,9 @@ class EngagementService(Service):
         await self._http.server.start()
         self._outbox.start()
         self.scheduler.start()
+        self._outside.start()
+        self._callins.start()
+        self.published.start()
 
     async def drain(self) -> None:
         """Let the streams of the status page end."""

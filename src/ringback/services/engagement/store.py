@@ -269,6 +269,15 @@ class Session:
         encoded = msgspec.json.encode(properties).decode()
         await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
 
+    async def watch_for_push(self, callback_id: UUID) -> None:
+        """Let the devices of a callback be told when its turn comes near."""
+        await self._connection.execute(QUERIES["watch_for_push"], callback_id)
+
+    @property
+    def connection(self) -> asyncpg.pool.PoolConnectionProxy:
+        """The connection itself, for rooms that have queries of their own."""
+        return self._connection
+
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
@@ -284,6 +293,11 @@ def _maybe_seconds(moment: datetime | None) -> float | None:
 
 def _records(rows: Sequence[Any]) -> list[Record]:
     return [_record(row) for row in rows]
+
+
+def read_records(rows: Sequence[Any]) -> list[Record]:
+    """Callbacks from whole rows of their table, for rooms that have queries of their own."""
+    return _records(rows)
 
 
 def _record(row: Any) -> Record:

@@ -208,8 +208,18 @@ async def until(found: Callable[[], Awaitable[Any]], timeout: float = 10.0) -> A
 
 
 @pytest.fixture
+def engagement_env() -> dict[str, str]:
+    """More settings for engagement; rooms of tests that need some have their own fixture of this name."""
+    return {}
+
+
+@pytest.fixture
 async def world(
-    valkey_url: str, postgres_dsn: str, postgres: PostgresForTests, valkey: ValkeyForTests
+    valkey_url: str,
+    postgres_dsn: str,
+    postgres: PostgresForTests,
+    valkey: ValkeyForTests,
+    engagement_env: dict[str, str],
 ) -> AsyncIterator[World]:
     """A platform of auth and engagement with an API key and published settings."""
     await migrate(postgres_dsn, ["auth", "engagement"])
@@ -217,6 +227,7 @@ async def world(
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
     # Every request asks whose key it is, so that nothing rests on what is remembered.
     env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
+    env |= engagement_env
     peers = Peers()
     async with ServiceHarness(
         "auth", "engagement", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=host, env=env
