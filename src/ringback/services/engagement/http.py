@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -102,8 +101,6 @@ class EngagementHttp:
         self.server.route(
             method, API + path, serve, public=True, connection=_PUBLIC, max_bytes=self._max_bytes
         )
-        if method != "*":
-            self._public("*", path, partial(_not_with_this_method, method))
 
     def add_public(self, method: str, path: str, handler: Handler) -> None:
         """Serve one more path of the API: with a key, in the envelope unless the handler answers whole."""
@@ -158,8 +155,12 @@ class EngagementHttp:
     async def _document(self, _request: HttpRequest) -> HttpResponse:
         return HttpResponse(document())
 
-    async def _unknown(self, _tenant: str, _request: HttpRequest) -> object:
-        raise HttpError(404, "path-unknown", "the API has no such path")
+    async def _unknown(self, _tenant: str, request: HttpRequest) -> object:
+        methods = await _methods_of(request)
+        if not methods:
+            raise HttpError(404, "path-unknown", "the API has no such path")
+        allow = ", ".join(methods)
+        raise HttpError(405, "method-not-allowed", f"this path is for {allow} only", headers={"Allow": allow})
 
     async def _step(self, request: HttpRequest) -> CallbackStepReply:
         step = request.decode(CallbackStep)
@@ -175,9 +176,13 @@ class EngagementHttp:
         return {"services": len(table)}
 
 
-async def _not_with_this_method(allowed: str, _tenant: str, _request: HttpRequest) -> object:
-    headers = {"Allow": allowed}
-    raise HttpError(405, "method-not-allowed", f"this path is for {allowed} only", headers=headers)
+async def _methods_of(request: HttpRequest) -> list[str]:
+    """The methods that the path of a request has."""
+    methods: set[str] = set()
+    for resource in request.raw.app.router.resources():
+        _, allowed = await resource.resolve(request.raw)
+        methods |= allowed
+    return sorted(methods - {"*"})
 
 
 def _uuid(text: str) -> UUID:
