@@ -140,6 +140,7 @@ class TestUpcoming:
     async def threshold(self, world: Any) -> None:
         designer = HttpClient(world.context, "engagement", connection="ges-14")
         more = {"_push_notification_threshold": "2", "_enable_in_queue_checking": "false"}
+        more["_throttle_request_parameters"] = ""
         settings = {"sales": {**SETTINGS["sales"], **more}}
         await designer.post("/internal/settings/demo", settings)
 
