@@ -14,7 +14,10 @@ import msgspec
 
 from ringback.services.engagement.asking import CreateCallback
 from ringback.services.engagement.availability import Availabilities, OpenFor
+from ringback.services.engagement.callins.models import CallInAsked, CallInMade
 from ringback.services.engagement.envelope import API, CODES
+from ringback.services.engagement.outside.publishing import PublishRequest
+from ringback.services.engagement.outside.wiring import VerifyCaptcha
 from ringback.services.engagement.queues import QueueStatus
 from ringback.services.engagement.views import CallbackId, CallbackView
 from ringback.services.engagement.waits import Estimate
@@ -150,6 +153,30 @@ OPERATIONS: list[Operation] = [
         "The same by its older path.",
         list[Estimate],
         parameters=(_in_path("queues", "names of queues, with commas"), *_WAIT),
+    ),
+    Operation(
+        "POST",
+        "call-in/requests/create",
+        "callInRequests",
+        "Ask for a number to dial, and for a code to type where the group has codes.",
+        CallInMade,
+        body=CallInAsked,
+    ),
+    Operation(
+        "POST",
+        "captcha/verify",
+        "verifyCaptcha",
+        "Whether a captcha's token is good.",
+        dict[str, bool],
+        body=VerifyCaptcha,
+    ),
+    Operation(
+        "POST",
+        "notification/publish",
+        "publishNotification",
+        "Push a notification to a device; the answer has the push service's name of it.",
+        dict[str, str],
+        body=PublishRequest,
     ),
 ]
 
