@@ -152,8 +152,8 @@ def callback_events(kind: type[ev.Event]) -> list[ev.Event]:
         return [ev.AttemptFailed(1, 1, result) for result in DialResult]
     if kind is ev.Ended:
         return [ev.Ended(1, 1, Reason.NOT_AVAILABLE)]
-    if kind is ev.AttemptLost:
-        return [ev.AttemptLost(1)]
+    if kind in (ev.AttemptLost, ev.Stalled):
+        return [kind(1)]  # type: ignore[call-arg]
     return [kind(1, 1)] if issubclass(kind, ev.WriteBack) else [kind()]
 
 
