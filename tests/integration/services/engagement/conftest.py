@@ -15,6 +15,7 @@ import pytest
 
 from ringback.contracts.auth import ApiKeyReply
 from ringback.contracts.callbacks import STREAM, session_id
+from ringback.domain.callbacks.settings import kind_of
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
 from ringback.runtime.migrate import migrate
@@ -123,6 +124,15 @@ class World:
     def move_clock(self, seconds: float) -> None:
         before = self.harness.process.now
         self.harness.process.now = lambda: before() + seconds
+
+    async def publish(self, table: dict[str, dict[str, str]]) -> None:
+        """Publish settings; a service gets a route point where the test names none."""
+        rows = {
+            name: {"_route_point": "8010", **row} if kind_of(row) == "service" else row
+            for name, row in table.items()
+        }
+        designer = HttpClient(self.context, "engagement", connection="ges-14")
+        await designer.post("/internal/settings/demo", rows)
 
     async def api(
         self, method: str, path: str, body: object = None, *, key: str | None = None, **headers: str

@@ -3,11 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ringback.runtime.http import HttpClient
-
 
 async def publish(world: Any, **rows: dict[str, str]) -> None:
-    await HttpClient(world.context, "engagement", connection="ges-14").post("/internal/settings/demo", rows)
+    await world.publish(rows)
 
 
 def office_closing_in(world: Any, minutes: int) -> tuple[dict[str, str], datetime]:

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from ringback.runtime.http import HttpClient
-
 DAY = 86_400
 BODY = {"serviceName": "desk", "phoneNumber": "+12025550123"}
 
@@ -18,7 +16,7 @@ def iso(seconds: float) -> str:
 
 
 async def publish(world: Any, **rows: dict[str, str]) -> None:
-    await HttpClient(world.context, "engagement", connection="ges-14").post("/internal/settings/demo", rows)
+    await world.publish(rows)
 
 
 async def code(world: Any, **fields: object) -> int:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.http import HttpFailure
 
 DAY = 86_400
 BERLIN = {"_timezone": "Europe/Berlin", "_bh_regular1": "Mon-Sun 09:00-17:00"}
@@ -25,7 +25,7 @@ def seconds(text: str) -> float:
 
 
 async def publish(world: Any, table: dict[str, dict[str, str]]) -> None:
-    await HttpClient(world.context, "engagement", connection="ges-14").post("/internal/settings/demo", table)
+    await world.publish(table)
 
 
 async def desk(world: Any, hours: dict[str, str] | None = None, **properties: str) -> None:
