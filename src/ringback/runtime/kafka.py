@@ -239,6 +239,8 @@ class KafkaConsumer:
                 "enable.auto.commit": False,
                 "session.timeout.ms": 6000,
                 "allow.auto.create.topics": True,
+                # A topic that is made after we have subscribed is noticed soon, not after minutes.
+                "topic.metadata.refresh.interval.ms": 2000,
                 "log_level": 0,
             }
         )
