@@ -28,8 +28,8 @@ from ringback.runtime.link import LinkClient
 from ringback.testing.demo_tenant import DOMAIN, TENANT
 from ringback.testing.phone import Phone
 
-AGENTS = (10, 50)
-CALLS = 30
+AGENTS = (10, 300, 3000)
+CALLS = 60
 RATE = "5"
 ROUTE_POINT, PASSWORD = "8990", "a-password-for-benchmarks"
 GROUPS = [["sip_proxy"], ["sip_cluster"], ["tenant", "rq"], ["orchestration"], ["agent_state"], ["media"]]

@@ -18,8 +18,8 @@ from stand import ROOT, Stand, cpu_seconds, load, report
 from ringback.testing.demo_tenant import DOMAIN
 from ringback.testing.phone import Phone
 
-CALLS = 300
-RATES = (50,)
+CALLS = 1000
+RATES = (50, 100)
 CUSTOMER = "2001"
 UAS_PORT, SIPPY_PORT = 15081, 15082
 PEER_VENV = ROOT / "var" / "bench" / "venv"
