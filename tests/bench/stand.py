@@ -95,6 +95,7 @@ class Stand:
             "RINGBACK_LOG_LEVEL": os.environ.get("RINGBACK_LOG_LEVEL", "warning"),
             "RINGBACK_DRAIN_S": "1",
             "RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
         }
         log = (self.folder / f"{len(self._processes)}.log").open("wb")
         command = (sys.executable, "-m", "ringback", "run", *services)
