@@ -183,8 +183,3 @@ def next_hop_of(request: Request) -> SipUri:
 def id_of_request(request: Request) -> DialogId:
     """The dialog id of a request that was received."""
     return (request.call_id, request.to_tag or "", request.from_tag or "")
-
-
-def id_of_response(response: Response) -> DialogId:
-    """The dialog id of a response that was received."""
-    return (response.call_id, response.from_tag or "", response.to_tag or "")

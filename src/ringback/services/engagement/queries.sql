@@ -86,9 +86,6 @@ ORDER BY updated_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
--- name: next_due
-SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
-
 -- name: update_progress
 UPDATE engagement.callbacks
 SET state = $2, reason = $3, due_at = $4, attempt = $5, step = $6, dialled = $7, dials = $8, last_result = $9,

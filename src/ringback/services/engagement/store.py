@@ -188,10 +188,6 @@ class Session:
         """Callbacks in ROUTING without a step since `before` and that no other node holds."""
         return _records(await self._connection.fetch(QUERIES["lock_stalled"], _moment(before), limit))
 
-    async def next_due(self) -> float | None:
-        """When the next scheduled callback becomes due."""
-        return _maybe_seconds(await self._connection.fetchval(QUERIES["next_due"]))
-
     async def silent(self, before: float, limit: int) -> list[Record]:
         """Live callbacks whose sessions have not been heard of since `before`."""
         return _records(await self._connection.fetch(QUERIES["silent_callbacks"], _moment(before), limit))

@@ -181,11 +181,6 @@ class RequestStore:
         raw = await self._valkey.call("HGET", calls_key(tenant), conn_id)
         return raw.decode() if raw else ""
 
-    async def count_open(self, tenant: str) -> int:
-        """How many requests are open."""
-        count: int = await self._valkey.call("ZCARD", open_key(tenant))
-        return count
-
     async def _close(self, request: CancelRequest | ConfirmRequest, kind: str, result: bytes) -> bool:
         tenant = request.tenant
         keys = [
