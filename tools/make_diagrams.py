@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ringback import topology
-from ringback.contracts.statistics import definitions as statistic_definitions
 from ringback.commands.settings import group_settings, printable, text
 from ringback.connections import CONNECTIONS
+from ringback.contracts.statistics import definitions as statistic_definitions
 from ringback.domain.agents import machine as agents
 from ringback.domain.calendar import weekly
 from ringback.domain.callbacks import events as ev
