@@ -43,7 +43,7 @@ class EngagementService(Service):
         sessions = Sessions(ctx, settings.applications)
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
-        self._access = Access(ctx)
+        self._access = Access(ctx, settings.access_cache_s)
         self.metrics = metrics = Metrics(ctx, self._gauges())
         desk = QueueDesk(ctx, catalogue, self._waits)
         self.published = Published(ctx, store, settings, settings.silence_s)
