@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.attempts.purging import Purger
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
@@ -58,6 +59,7 @@ class EngagementService(Service):
         self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
+        self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
@@ -87,6 +89,7 @@ class EngagementService(Service):
         await self._http.server.start()
         self._outbox.start()
         self.scheduler.start()
+        self.purger.start()
         self._outside.start()
         self._callins.start()
         self.published.start()
