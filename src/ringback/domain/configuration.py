@@ -100,7 +100,7 @@ class Gateway(Struct, frozen=True, omit_defaults=True):
 
     host: str
     port: int = 5060
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
 
 
 class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
