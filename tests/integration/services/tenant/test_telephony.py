@@ -133,8 +133,13 @@ async def test_an_agents_desktop_from_login_to_logout(floor: Floor) -> None:
     assert (await kim.until("EventRinging"))["ThisDN"] == "1001"
     with pytest.raises(LinkError, match="unknown_call"):  # the call is kim's to ask for; there is none
         await kim.call("RequestHoldCall", Tenant="demo", ConnID="00aa", ThisDN="1001")
-    with pytest.raises(LinkError, match="has not been at"):
-        await kim.call("RequestHoldCall", Tenant="demo", ConnID="00bb", ThisDN="1001")
+    for method, more in (("RequestHoldCall", {"ThisDN": "1001"}), ("RequestQueryCall", {})):
+        with pytest.raises(LinkError, match="has not been at"):
+            await kim.call(method, Tenant="demo", ConnID="00bb", **more)
+    legs = {"a": {"dn": "", "state": "up"}, "b": {"dn": "1001", "state": "ringing"}, "c": {"state": "ended"}}
+    await floor.ctx.valkey.call("SET", "{demo}:call:00aa", msgspec.json.encode({"call": {"legs": legs}}))
+    info = await kim.call("RequestQueryCall", Tenant="demo", ConnID="00aa")
+    assert [(each["ThisDN"], each["State"]) for each in info["Parties"]] == [("", "up"), ("1001", "ringing")]
     with pytest.raises(LinkError, match="another agent"):
         await kim.call("RequestAgentReady", Tenant="demo", AgentID="lee")
     for method in ("RequestRegisterAddress", "RequestQueryAddress"):
@@ -176,6 +181,19 @@ async def test_roles_say_who_hears_and_who_asks_for_everybody(floor: Floor) -> N
             await desktop.call("subscribe", tenant="other")
     with pytest.raises(LinkError, match="no such device"):
         await supervisor.call("RequestRegisterAddress", Tenant="demo", ThisDN="4711")
+
+
+async def test_who_is_no_longer_who_they_were_is_sent_home(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telephony, "_RIGHTS_S", 0.1)
+    sue = await floor.user("sue", "Supervisor")
+    await sue.call("subscribe", tenant="demo")
+    users = HttpClient(floor.ctx, "auth", "configuration")
+    await users.post("/configuration/v3/users", UserRequest(tenant="demo", user="sue", roles=("Developer",)))
+    async with asyncio.timeout(8):
+        with suppress(ConnectionError):
+            assert await sue.reader.read() == b""
 
 
 async def test_nobody_gets_in_without_a_token_or_the_secret(floor: Floor) -> None:
