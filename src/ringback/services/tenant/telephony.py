@@ -22,9 +22,11 @@ from prometheus_client import Counter
 
 from ringback.contracts.calls import CallDialogs, call_key
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.dialplan import dn_states_key
 from ringback.contracts.events import AgentEvent, CallEvent, DnEvent, agents_stream, calls_stream, dns_stream
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.telephony import RequestReply, TelephonyRequest
+from ringback.domain.dialplan import DnState
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkError, LinkServer, LinkSession
 from ringback.runtime.streams import StreamEntry, StreamTail
@@ -238,13 +240,15 @@ class TelephonyLink:
 
     async def _view(self, name: str, address: tuple[str, str], desk: Desk) -> AddressView:
         tenant, dn = address
+        kept = await self._calls.call("HGET", dn_states_key(tenant), dn)
+        device = msgspec.json.decode(kept, type=DnState) if kept else DnState()
         agent = await self._sessions[tenant].at_dn(dn)
         if not agent:
-            return empty(name, address, self._ctx.now())
+            return empty(name, address, self._ctx.now(), device)
         session = await self._sessions[tenant].load(agent)
         if session.conn_id:
             desk.heard(session.conn_id)
-        return occupied(name, address, session, self._ctx.now())
+        return occupied(name, address, session, self._ctx.now(), device)
 
     async def _query_call(self, session: LinkSession, params: dict[str, Any]) -> CallInfo:
         wanted, desk = msgspec.convert(params, CallParams), self._desk(session)

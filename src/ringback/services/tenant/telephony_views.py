@@ -9,6 +9,7 @@ import msgspec
 from ringback.contracts.calls import CallDialogs
 from ringback.contracts.names import tlib
 from ringback.domain.agents import AgentSession, status
+from ringback.domain.dialplan import DnState
 
 
 class AddressParams(msgspec.Struct, frozen=True, kw_only=True, rename=tlib):
@@ -63,12 +64,19 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True, rename=tlib):
     parties: list[PartyView]
 
 
-def empty(name: str, address: tuple[str, str], now: float) -> AddressView:
-    """A device at which nobody is logged in."""
-    return AddressView(id=name, time=now, tenant=address[0], this_dn=address[1])
+def empty(name: str, address: tuple[str, str], now: float, device: DnState | None = None) -> AddressView:
+    """A device at which nobody is logged in, as its user has set it."""
+    set_so = {} if device is None else _set_so(device)
+    return AddressView(id=name, time=now, tenant=address[0], this_dn=address[1], extensions=set_so)
 
 
-def occupied(name: str, address: tuple[str, str], session: AgentSession, now: float) -> AddressView:
+def _set_so(device: DnState) -> dict[str, Any]:
+    return {"DND": int(bool(device.dnd)), "ForwardTo": device.forward_to or ""}
+
+
+def occupied(
+    name: str, address: tuple[str, str], session: AgentSession, now: float, device: DnState
+) -> AddressView:
     """A device and the agent at it."""
     return AddressView(
         id=name,
@@ -82,7 +90,11 @@ def occupied(name: str, address: tuple[str, str], session: AgentSession, now: fl
         conn_id=session.conn_id,
         place=session.place,
         queues=session.queues,
-        extensions={"DND": int(session.dnd), "AutoAnswer": int(session.policy.auto_answer)},
+        extensions={
+            **_set_so(device),
+            "DND": int(session.dnd),
+            "AutoAnswer": int(session.policy.auto_answer),
+        },
     )
 
 

@@ -121,7 +121,10 @@ async def test_an_agents_desktop_from_login_to_logout(floor: Floor) -> None:
     assert (await kim.until("EventAgentNotReady"))["ReasonCode"] == "lunch"
     await kim.call("RequestSetDNDOn", Tenant="demo", ThisDN="1001")
     await kim.until("EventDNDOn")
+    await kim.call("RequestCallForwardSet", Tenant="demo", ThisDN="1001", OtherDN="1002")
+    await kim.until("EventForwardSet")
     view = await kim.call("RequestQueryAddress", Tenant="demo", ThisDN="1001")
+    assert view["Extensions"]["ForwardTo"] == "1002"
     assert (view["Status"], view["ReasonCode"], view["Extensions"]["DND"]) == (
         "NotReadyForNextCall",
         "lunch",
@@ -230,7 +233,7 @@ async def test_hostile_sessions_end_and_the_others_go_on(
     endless.writer.write(b"x" * 1_000_000)
     big = {"more": "x" * 50_000}
     event = CallEvent(id="EventAttachedDataChanged", time=1.0, tenant="demo", conn_id="00aa", this_dn="1002")
-    for _ in range(200):
+    for _ in range(400):
         await append(floor.ctx.valkey, calls_stream("demo"), msgspec.structs.replace(event, user_data=big))
     await floor.call("EventRinging", "1001")
     async with asyncio.timeout(10):
