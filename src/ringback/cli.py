@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ringback.commands import groups
+from ringback.commands.siptools.group import sip
 
 app = typer.Typer(
     name="ringback",
@@ -141,6 +142,7 @@ def simulate(
 
 app.add_typer(groups.sessions)
 app.add_typer(groups.app)
+app.add_typer(sip)
 
 
 @app.command(hidden=True)
