@@ -1,7 +1,7 @@
 """Traced messages as a capture file that Wireshark reads: raw IP, each message in a UDP datagram. Pure.
 
-The framing is made up (a message over TCP or TLS stands in one datagram, readable), the addresses are those that
-were seen.
+The framing is made up (a message over TCP or TLS stands in one datagram, readable); the addresses are those
+that were seen.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _LINGER_S = 0.6
 
 
 def trace(data: Path | None, words: list[str], *, seconds: float, pcap: Path | None, whole: bool) -> int:
-    """Print messages as they pass; after `seconds` or Ctrl-C the ladder. The exit code: 1 if nothing was seen."""
+    """Print messages as they pass, at the end the ladder; the exit code is 1 if nothing was seen."""
     console = Console(highlight=False)
     watch = _Watch(console, words, seconds, whole=whole)
     try:

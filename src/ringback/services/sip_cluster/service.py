@@ -2,8 +2,8 @@
 
 import asyncio
 
-from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw

@@ -1,8 +1,8 @@
 """Who is not listened to for a while: scanners, guessers of passwords, senders of torn messages. Pure.
 
-Each offence gives its source points, which fade with time. Too many, and the source is banned; each further ban
-lasts twice as long. A source that has proved who it is a short while ago gets no points for what anybody can send
-in its name over UDP.
+Each offence gives its source points, which fade with time. Too many, and the source is banned; each further
+ban lasts twice as long. A source that has proved who it is a short while ago gets no points for what anybody
+can send in its name over UDP.
 """
 
 from __future__ import annotations

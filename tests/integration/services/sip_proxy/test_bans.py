@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.integration.services.sip_proxy.conftest import Part
 
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.services.sip_proxy.bans import Ban
 from ringback.sip import Response, parse_message
 from ringback.testing.servers import run_host
-from tests.integration.services.sip_proxy.conftest import Part
 
 Stage = Any
 HOST = run_host(62)
@@ -100,7 +100,8 @@ async def test_a_trunk_is_never_banned(stage: Stage, control: HttpClient) -> Non
 
 def options(host: str, transport: str, port: int = 5060) -> bytes:
     return (
-        f"OPTIONS sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/{transport} {host}:{port};branch=z9hG4bKq{port};rport\r\n"
+        f"OPTIONS sip:{DOMAIN} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{transport} {host}:{port};branch=z9hG4bKq{port};rport\r\n"
         "Max-Forwards: 70\r\nFrom: <sip:a@b.test>;tag=1\r\nTo: <sip:a@b.test>\r\n"
         f"Call-ID: {host}-{port}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
     ).encode()

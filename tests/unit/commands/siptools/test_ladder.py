@@ -70,8 +70,8 @@ def test_the_ladder_has_a_column_for_each_and_arrows_that_point_the_right_way() 
         )
     )
     assert lines[0].split() == ["192.0.2.9:5060", "sip_proxy"]
-    assert lines[2].split() == ["0.000", "│────────", "OPTIONS", "──────▶│"]
-    assert lines[3].split() == ["0.250", "│◀───────", "OPTIONS", "───────│"]
+    assert lines[2].split() == ["0.000", "│───────", "OPTIONS", "──────▶│"]
+    assert lines[3].split() == ["0.250", "│◀──────", "OPTIONS", "───────│"]
     assert len({line.index("│") for line in lines[2:]}) == 1
 
 
