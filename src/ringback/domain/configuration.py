@@ -118,11 +118,14 @@ class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
 
 
 class VirtualQueue(DnBase, frozen=True, kw_only=True, tag="virtual_queue"):
-    """A waiting line. ``target`` is a skill expression or a group; ``service_level`` in seconds."""
+    """A waiting line. ``target`` is a skill expression or a group; ``service_level`` in seconds. Where queues
+    with a ``weight`` compete for one agent, each gets its share of the agent; 0: who waits longest is next.
+    """
 
     target: str = ""
     service_level: float = 20.0
     music: str = ""
+    weight: float = 0.0
 
 
 class Mailbox(DnBase, frozen=True, kw_only=True, tag="mailbox"):
@@ -139,11 +142,15 @@ DN = Extension | RoutePoint | Trunk | VirtualQueue | Mailbox
 
 
 class AgentGroup(Object, frozen=True, kw_only=True):
-    """People named one by one, or by a skill ``expression``."""
+    """People named one by one, or by a skill ``expression``; and those of other ``groups``. As a target it
+    can also stand for ``places`` (`.GP`) and for virtual ``queues`` (`.GQ`)."""
 
     name: str = ""
     members: tuple[str, ...] = ()
     expression: str = ""
+    groups: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
 
 class Skill(Object, frozen=True, kw_only=True):

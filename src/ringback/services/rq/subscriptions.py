@@ -99,4 +99,5 @@ def _notification(entry: StreamEntry, role: Role) -> dict[str, Any]:
         return {**body, "cursor": entry.id}
     kind = entry.fields["type"].decode()
     sequence = int(entry.fields.get("sequence", b"0"))
-    return {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}
+    told = {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}
+    return {**told, "at": float(entry.fields["at"])} if "at" in entry.fields else told

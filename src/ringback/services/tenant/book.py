@@ -14,11 +14,12 @@ from ringback.domain.routing.growth import Growth
 
 @dataclass(slots=True)
 class Known:
-    """One open request; `seq` is the number of its last result."""
+    """One open request; `seq` is the number of its last result, `vq` where it waits now."""
 
     submit: SubmitRequest
     sequence: int
     seq: int = 0
+    vq: str = ""
 
     def next_seq(self) -> int:
         self.seq += 1
@@ -41,7 +42,7 @@ class RequestBook:
         submit = request.submit
         if submit.request_id in self._known:
             return False
-        self._known[submit.request_id] = Known(submit, request.sequence, request.seq)
+        self._known[submit.request_id] = Known(submit, request.sequence, request.seq, submit.vq)
         for name in _names(submit):
             self._names[name] = submit.request_id
         self.callbacks[submit.vq] += submit.kind == "callback"
@@ -60,7 +61,16 @@ class RequestBook:
         for name in _names(submit):
             if self._names.get(name) == request_id:
                 del self._names[name]
-        self.callbacks[submit.vq] -= submit.kind == "callback"
+        self.callbacks[known.vq] -= submit.kind == "callback"
+
+    def move(self, request_id: str, vq: str) -> None:
+        """The request waits in another virtual queue."""
+        known = self._known.get(request_id)
+        if known is not None:
+            callback = known.submit.kind == "callback"
+            self.callbacks[known.vq] -= callback
+            self.callbacks[vq] += callback
+            known.vq = vq
 
     def find(self, name: str) -> str:
         """The request id behind a request id, ConnID, interaction id or session id; empty when there is
@@ -87,15 +97,20 @@ def growth_of(submit: SubmitRequest) -> Growth:
 def to_submit(request: OpenRequest, lease: float, now: float = 0.0) -> messages.Submit:
     """What the core is told of a request."""
     submit = request.submit
+    steps = submit.as_steps()
     return messages.Submit(
         interaction=submit.request_id,
         queue=submit.vq,
-        targets=(submit.target,),
+        targets=() if steps else (submit.target,),
         arrived=submit.arrival_time,
         sequence=request.sequence,
         priority=growth_of(submit).priority(now),
         timeout=submit.timeout_s or None,
         lease=lease,
+        steps=steps,
+        media=submit.media,
+        growth=submit.growth,
+        submitted=request.at,
     )
 
 

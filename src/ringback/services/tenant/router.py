@@ -123,7 +123,7 @@ class TenantRouter:
         known, interaction = self.book.get(request_id), self.core.interactions.get(request_id)
         if known is None or interaction is None or interaction.agent is not None:
             return
-        position, queue = self.core.position(request_id), known.submit.vq
+        position, queue = self.core.position(request_id), known.vq
         expected = estimate(
             POSITION_METHOD, self.core.queues[queue].history, self.core.staff(queue), position
         )
@@ -141,6 +141,11 @@ class TenantRouter:
                 self.release(output.agent, name, output.reason)
             elif isinstance(output, messages.Requeued):
                 self._spawn(self._requeued(output.interaction))
+            elif isinstance(output, messages.Moved):
+                self.book.move(output.interaction, output.queue)
+                self._spawn(self._requeued(output.interaction))
+            elif isinstance(output, messages.Diverted):
+                self._divert(output)
             elif isinstance(output, messages.Refused):
                 self._finish(output.interaction, "rejected", output.reason)
             else:
@@ -181,6 +186,11 @@ class TenantRouter:
         if known is not None and outcome in _ANSWERED:
             self._spawn(self._decide(self._result(known, _ANSWERED[outcome], reason=reason)))
         self.book.remove(request_id)
+
+    def _divert(self, output: messages.Diverted) -> None:
+        known = self.book.get(output.interaction)
+        if known is not None:
+            self._spawn(self._decide(self._result(known, "diverted", dn=output.destination)))
 
     async def _requeued(self, request_id: str) -> None:
         """Said a turn later: most who are returned have found another agent by then."""
@@ -229,8 +239,9 @@ class TenantRouter:
             tenant=self.tenant,
             seq=known.next_seq(),
             outcome=outcome,
-            vq=submit.vq,
+            vq=known.vq,
             session_id=submit.session_id,
+            media=submit.media,
             **fields,
         )
 
