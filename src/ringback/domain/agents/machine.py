@@ -34,6 +34,7 @@ from .session import (
     LeaseExpired,
     Login,
     Logout,
+    Move,
     NoAnswer,
     NotAllowed,
     NotReady,
@@ -107,6 +108,10 @@ def _ring(session: AgentSession, event: Ring | Answer | Dial, now: float, leases
 def _talk(session: AgentSession, event: Answer | Dial, now: float, leases: Leases) -> Fields:
     ringing: Fields = {} if session.conn_id else _ring(session, event, now, leases)
     return ringing | {"conn_id": event.conn_id, "lease_until": now + leases.talking, "talking_since": now}
+
+
+def _move(session: AgentSession, event: Move, now: float, leases: Leases) -> Fields:
+    return {"conn_id": event.conn_id}
 
 
 def _acw(session: AgentSession, event: Any, now: float, leases: Leases) -> Fields:
@@ -212,12 +217,14 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.RINGING, NoAnswer): Rule(Next.AFTER, _no_answer, "EventReleased"),
     (S.RINGING, Reject): Rule(Next.AFTER, _rejected, "EventReleased"),
     (S.RINGING, Release): Rule(Next.AFTER, event="EventReleased", fair=True),
+    (S.RINGING, Move): Rule(Next.SAME, _move),
     (S.RINGING, LeaseExpired): Rule(Next.AFTER, fair=True),
     (S.RINGING, DnOutOfService): Rule(Next.SAME, _out_of_service, "EventDNOutOfService"),
     (S.TALKING, Logout): Rule(Next.SAME, _after(S.LOGGED_OUT)),
     (S.TALKING, Ready): Rule(Next.SAME, _after(S.READY)),
     (S.TALKING, NotReady): Rule(Next.SAME, _after(S.NOT_READY)),
     (S.TALKING, Release): Rule(Next.WRAP_UP, event="EventReleased"),
+    (S.TALKING, Move): Rule(Next.SAME, _move),
     (S.TALKING, LeaseExpired): Rule(Next.WRAP_UP),
     (S.TALKING, Renew): Rule(
         Next.SAME, lambda session, event, now, leases: {"lease_until": now + leases.talking}
@@ -266,6 +273,8 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
     """Whether a report is about the call, the reservation, the device or the time of this session."""
     if isinstance(event, Unreserve):
         return event.reservation == session.reservation
+    if isinstance(event, Move):
+        return event.previous == session.conn_id
     if isinstance(event, Answer):
         return session.conn_id in ("", event.conn_id)
     if isinstance(event, NoAnswer | Reject) and session.state is State.RESERVED:

@@ -27,6 +27,7 @@ from ringback.domain.agents.session import (
     DnBackInService,
     DnOutOfService,
     Happening,
+    Move,
     NoAnswer,
     Reject,
     Release,
@@ -72,6 +73,7 @@ CALL_EVENTS: dict[str, Callable[[CallEvent], Happening]] = {
     "EventDialing": lambda event: Dial(event.conn_id),
     "EventEstablished": lambda event: Answer(event.conn_id),
     "EventReleased": released,
+    "EventPartyChanged": lambda event: Move(event.conn_id, event.previous_conn_id),
     "EventAbandoned": lambda event: Release(event.conn_id),
 }
 
