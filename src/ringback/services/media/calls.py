@@ -13,6 +13,7 @@ from ringback.contracts.treatment import Command
 from ringback.media.port import NoPortError, PortRange, RtpPort
 from ringback.services.media.clients import CallDataClient, VoicemailClient
 from ringback.services.media.leg import ALLOW, MediaLeg
+from ringback.services.media.rooms import Rooms
 from ringback.services.media.settings import MediaSettings
 from ringback.services.media.treatments import Deposit
 from ringback.sip.endpoint import SipEndpoint
@@ -38,6 +39,7 @@ class MediaCalls:
         self.voicemail = VoicemailClient(ctx, settings.deposit_tries)
         self.call_data = CallDataClient(ctx)
         self.default_tenant = ctx.common.tenants[0] if ctx.common.tenants else ""
+        self.rooms = Rooms()
         self.draining = False
         """Whether new calls are refused."""
         self._settings = settings
