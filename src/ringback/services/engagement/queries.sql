@@ -47,6 +47,9 @@ ORDER BY due_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
+-- name: next_due
+SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
+
 -- name: lock_expired
 SELECT * FROM engagement.callbacks
 WHERE state = 'QUEUED' AND expires_at <= $1

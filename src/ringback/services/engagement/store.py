@@ -180,37 +180,28 @@ class Session:
         live = _records(await self._connection.fetch(QUERIES["live_callbacks"], tenant, limit))
         return live + _records(await self._connection.fetch(QUERIES["latest_callbacks"], tenant, limit))
 
+    async def next_due(self) -> float | None:
+        """When the next scheduled callback is due; None: there is none."""
+        return _maybe_seconds(await self._connection.fetchval(QUERIES["next_due"]))
+
     async def save(self, record: Record, effects: Iterable[Effect]) -> None:
         """Write the changed progress and what its session is to be told."""
-        progress = record.progress
-        await self._connection.execute(
-            QUERIES["update_progress"],
-            record.id,
-            progress.state.value,
-            progress.reason.value if progress.reason else None,
-            _maybe_moment(progress.due_at),
-            progress.attempt,
-            progress.step,
-            progress.dialled,
-            progress.dials,
-            progress.last_result.value if progress.last_result else None,
-            _moment(record.updated_at),
-            record.agent_id,
-            record.conn_id,
-            record.position,
-            record.ewt,
-        )
-        for effect in effects:
-            await self._tell(record, effect)
+        await self.save_all([(record, effects)])
+
+    async def save_all(self, changes: Sequence[tuple[Record, Iterable[Effect]]]) -> None:
+        """As `save`, many in two round trips."""
+        progress = [_progress_row(record) for record, _ in changes]
+        if progress:
+            await self._connection.executemany(QUERIES["update_progress"], progress)
+        told = [_outbox_row(record, effect) for record, effects in changes for effect in effects]
+        if told:
+            await self._connection.executemany(QUERIES["tell"], told)
 
     async def start_again(self, record: Record, now: float) -> None:
         """Put the start of the running attempt into the outbox once more."""
-        await self._tell(record.after(record.progress, now), StartAttempt(record.progress.attempt))
-
-    async def _tell(self, record: Record, effect: Effect) -> None:
-        kind, reason = ("start", "") if isinstance(effect, StartAttempt) else ("stop", effect.reason.value)
+        start = StartAttempt(record.progress.attempt)
         await self._connection.execute(
-            QUERIES["tell"], kind, record.id, effect.attempt, reason, _moment(record.updated_at)
+            QUERIES["tell"], *_outbox_row(record.after(record.progress, now), start)
         )
 
     async def lock_tellings(self, kind: str, now: float, limit: int) -> list[Telling]:
@@ -291,6 +282,31 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.use.key if entry.use else None,
         entry.use.body_sha256 if entry.use else None,
     )
+
+
+def _progress_row(record: Record) -> tuple[object, ...]:
+    progress = record.progress
+    return (
+        record.id,
+        progress.state.value,
+        progress.reason.value if progress.reason else None,
+        _maybe_moment(progress.due_at),
+        progress.attempt,
+        progress.step,
+        progress.dialled,
+        progress.dials,
+        progress.last_result.value if progress.last_result else None,
+        _moment(record.updated_at),
+        record.agent_id,
+        record.conn_id,
+        record.position,
+        record.ewt,
+    )
+
+
+def _outbox_row(record: Record, effect: Effect) -> tuple[object, ...]:
+    kind, reason = ("start", "") if isinstance(effect, StartAttempt) else ("stop", effect.reason.value)
+    return kind, record.id, effect.attempt, reason, _moment(record.updated_at)
 
 
 def _maybe_moment(seconds: float | None) -> datetime | None:
