@@ -20,8 +20,9 @@ from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
-from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
+from ringback.services.engagement.store import Claim, Entry, KeyUse, Store, Verdict
 from ringback.services.engagement.waits import WaitTimes
+from ringback.services.engagement.writer import Writer
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -91,6 +92,7 @@ class Booking:
     ) -> None:
         self._ctx = ctx
         self._store = store
+        self._writer = Writer(ctx, store)
         self._catalogue = catalogue
         self._settings = settings
         self._desk = desk
@@ -125,10 +127,8 @@ class Booking:
         if use is None:
             return None
         async with self._store.statement() as session:
-            try:
-                return await session.known_key(tenant, use)
-            except KeyReusedError as error:
-                raise HttpError(422, "idempotency-key-reused", str(error)) from None
+            known = await session.known_key(tenant, use)
+        return None if known is None else _made(known).id
 
     async def _place(self, wish: Wish, use: KeyUse | None) -> Booked:
         """Store it in the slot that it wants; one that may be moved goes to the next with room."""
@@ -150,24 +150,10 @@ class Booking:
 
     async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
         record, accepted = _record(wish, begins)
-        if use is None and not record.details.push_targets:
-            async with self._store.statement() as session:
-                _check(await session.book(record, accepted.effects, claim))
-        else:
-            try:
-                async with self._store.transaction() as session:
-                    if use is not None:
-                        known = await session.take_key(record.tenant, use, record.id, record.created_at)
-                        if known != record.id:
-                            return Booked(known, new=False)
-                    _check(await session.book(record, accepted.effects, claim))
-                    if record.details.push_targets:
-                        await session.watch_for_push(record.id)
-            except KeyReusedError as error:
-                raise HttpError(422, "idempotency-key-reused", str(error)) from None
-        if accepted.effects:
+        made = _made(await self._writer.write(Entry(record, bool(accepted.effects), claim, use)))
+        if made.new and accepted.effects:
             self._on_started()
-        return Booked(record.id, new=True)
+        return made
 
     def _wish(self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None) -> Wish:
         now = self._ctx.now()
@@ -333,15 +319,21 @@ def _throttle_key(wish: Wish, fields: list[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _check(word: str) -> None:
-    if word == "slot-full":
+def _made(verdict: Verdict) -> Booked:
+    """The callback that is there now; HttpError when it was refused, _SlotFull when its slot has no room."""
+    if verdict.word in {"", "known"}:
+        return Booked(verdict.made, new=not verdict.word)
+    if verdict.word == "slot-full":
         raise _SlotFull
-    if word == "number-waiting":
-        raise HttpError(400, "number-waiting", "callbacks to this number are waiting already")
-    if word == "throttled":
+    if verdict.word == "key-reused":
         raise HttpError(
-            429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
+            422, "idempotency-key-reused", "this Idempotency-Key came with another request before"
         )
+    if verdict.word == "number-waiting":
+        raise HttpError(400, "number-waiting", "callbacks to this number are waiting already")
+    raise HttpError(
+        429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
+    )
 
 
 def _check_zone(name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -92,8 +92,7 @@ class Changes:
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_due(now, limit)
-            for record in records:
-                await self._apply_or_leave(session, record, Due())
+            await self._apply_all(session, [(record, Due()) for record in records])
         return self._woken(len(records))
 
     async def expire(self, limit: int) -> int:
@@ -101,8 +100,7 @@ class Changes:
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_expired(now, limit)
-            for record in records:
-                await self._apply_or_leave(session, record, Expire())
+            await self._apply_all(session, [(record, Expire()) for record in records])
         return self._woken(len(records))
 
     async def stalled(self, before: float, limit: int) -> int:
@@ -112,7 +110,7 @@ class Changes:
             for record in records:
                 attempt = record.progress.attempt
                 self._ctx.log.warning("attempt_stalled", callback_id=str(record.id), attempt=attempt)
-                await self._apply_or_leave(session, record, Stalled(attempt))
+            await self._apply_all(session, [(record, Stalled(record.progress.attempt)) for record in records])
         return self._woken(len(records))
 
     async def lost(self, record: Record) -> None:
@@ -131,21 +129,34 @@ class Changes:
                 await session.touch(current, self._ctx.now())
         self._on_effects()
 
-    async def _apply_or_leave(self, session: Session, record: Record, event: Event) -> None:
-        try:
-            await self._apply(session, record, event)
-        except CallbackRefusedError as refused:
-            self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+    async def _apply_all(self, session: Session, events: Sequence[tuple[Record, Event]]) -> None:
+        """Apply an event to each callback; one that will not have it yet is left as it is."""
+        changes = []
+        for record, event in events:
+            try:
+                outcome, changed = await self._judge(session, record, event)
+            except CallbackRefusedError as refused:
+                self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+                continue
+            if isinstance(outcome, Accepted):
+                changes.append((record, changed, outcome.effects))
+        await session.save_all([(changed, effects) for _, changed, effects in changes])
+        for record, changed, _ in changes:
+            self._report(record, changed)
 
     async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
-        policy = await self._catalogue.policy(record, session)
-        now = self._ctx.now()
-        outcome = advance(record.progress, event, policy, now)
+        outcome, changed = await self._judge(session, record, event)
         if isinstance(outcome, Accepted):
-            changed = record.after(outcome.progress, now)
             await session.save(changed, outcome.effects)
             self._report(record, changed)
         return outcome
+
+    async def _judge(self, session: Session, record: Record, event: Event) -> tuple[Outcome, Record]:
+        """What the life cycle says, and the callback as it is after that."""
+        policy = await self._catalogue.policy(record, session)
+        now = self._ctx.now()
+        outcome = advance(record.progress, event, policy, now)
+        return outcome, record.after(outcome.progress, now) if isinstance(outcome, Accepted) else record
 
     def _report(self, before: Record, after: Record) -> None:
         progress = after.progress
