@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.attempts.purging import Purger
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
@@ -46,7 +47,7 @@ class EngagementService(Service):
         sessions = Sessions(ctx, settings.applications)
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
-        self._access = Access(ctx)
+        self._access = Access(ctx, settings.access_cache_s)
         self.metrics = metrics = Metrics(ctx, self._gauges())
         desk = QueueDesk(ctx, catalogue, self._waits)
         self.published = Published(ctx, store, settings, settings.silence_s)
@@ -60,6 +61,7 @@ class EngagementService(Service):
         )
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
+        self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self._callins = CallIns(ctx, store, changes.called_in)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
@@ -102,6 +104,7 @@ class EngagementService(Service):
         await self._http.server.start()
         self._outbox.start()
         self.scheduler.start()
+        self.purger.start()
         self._outside.start()
         self._callins.start()
         self._selfservice.start()
