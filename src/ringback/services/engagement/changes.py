@@ -71,6 +71,27 @@ class Changes:
                 raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
         self._on_effects()
 
+    async def called_in(self, tenant: str, callback_id: UUID, call_id: str) -> Record:
+        """The customer's own call takes the place of the callback, which completes; returns it as it was.
+
+        Twice for one call is no error. HttpError 409 once the customer is being dialled, 404 when unknown.
+        """
+        async with self._store.transaction() as session:
+            record = await self._locked(session, tenant, callback_id)
+            progress = record.progress
+            if progress.reason is Reason.CUSTOMER_CALLED_IN and record.conn_id == call_id:
+                return record
+            if progress.live and progress.dialled:
+                raise HttpError(409, "callback-dialled", "the customer is being dialled already")
+            try:
+                named = replace(record, conn_id=call_id)
+                await self._apply(session, named, Cancel(Reason.CUSTOMER_CALLED_IN))
+                await session.release_slot(record.id)
+            except CallbackRefusedError as refused:
+                raise HttpError(409, refused.slug, str(refused)) from None
+        self._on_effects()
+        return record
+
     async def step(self, tenant: str, callback_id: UUID, step: CallbackStep) -> CallbackStepReply:
         """Take a session's step; idempotent by (attempt, step). HttpError 404 or 409."""
         async with self._store.transaction() as session:

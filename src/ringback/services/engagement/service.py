@@ -12,6 +12,7 @@ from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
 from ringback.services.engagement.callins.routes import CallInRoutes
+from ringback.services.engagement.callins.waiting import WaitingCallers
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
@@ -58,11 +59,11 @@ class EngagementService(Service):
             desk=desk,
             published=self.published,
         )
-        self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
+        self._callins = CallIns(ctx, store, changes.called_in)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
             ctx,
@@ -92,6 +93,7 @@ class EngagementService(Service):
         self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
+        WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
