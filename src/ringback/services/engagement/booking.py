@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
-from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
+from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Session, Store
 from ringback.services.engagement.waits import WaitTimes
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_KEY = 255
 _MOVES = 50
 _LONGEST_HOLD_S = 60.0
+Told = Callable[[Session, Record], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Wish:
     """A request that may be taken if there is room.
 
     begins: when it is to begin, the office being open. place: of a caller who has waited in line.
-    movable: it may begin later when there is no room.
+    movable: it may begin later when there is no room. told: called before the commit.
     """
 
     tenant: str
@@ -68,6 +69,7 @@ class Wish:
     begins: float
     place: Place | None
     movable: bool
+    told: Told | None = None
 
     @property
     def at_once(self) -> bool:
@@ -99,11 +101,17 @@ class Booking:
         self._admit = admit
 
     async def book(
-        self, tenant: str, asked: CreateCallback, use: KeyUse | None, place: Place | None = None
+        self,
+        tenant: str,
+        asked: CreateCallback,
+        use: KeyUse | None,
+        place: Place | None = None,
+        told: Told | None = None,
     ) -> Booked:
         """Store a callback; it is promised when this returns. HttpError says why it is refused.
 
-        `place` is that of a caller who has waited in line; others stand at the end of it.
+        `place` is that of a caller who has waited in line; others stand at the end of it. `told` writes what
+        else belongs into the transaction.
         """
         known = await self._known(tenant, use)
         if known is not None:
@@ -111,7 +119,7 @@ class Booking:
         offer = await self._catalogue.offer(tenant, asked.service_name)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
-        wish = self._wish(tenant, asked, offer, place)
+        wish = replace(self._wish(tenant, asked, offer, place), told=told)
         await self._ask_router(wish)
         # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
         await self._admit(tenant, asked)
@@ -146,7 +154,7 @@ class Booking:
 
     async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
         record, accepted = _record(wish, begins)
-        if use is None and not record.details.push_targets:
+        if use is None and not record.details.push_targets and wish.told is None:
             async with self._store.statement() as session:
                 _check(await session.book(record, accepted.effects, claim))
         else:
@@ -159,6 +167,8 @@ class Booking:
                     _check(await session.book(record, accepted.effects, claim))
                     if record.details.push_targets:
                         await session.watch_for_push(record.id)
+                    if wish.told is not None:
+                        await wish.told(session, record)
             except KeyReusedError as error:
                 raise HttpError(422, "idempotency-key-reused", str(error)) from None
         if accepted.effects:

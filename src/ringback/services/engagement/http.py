@@ -158,7 +158,7 @@ class EngagementHttp:
         return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, request: HttpRequest) -> object:
-        methods = await _methods_of(request)
+        methods = await methods_of(request)
         if not methods:
             raise HttpError(404, "path-unknown", "the API has no such path")
         allow = ", ".join(methods)
@@ -196,7 +196,7 @@ class EngagementHttp:
         return {"services": len(table)}
 
 
-async def _methods_of(request: HttpRequest) -> list[str]:
+async def methods_of(request: HttpRequest) -> list[str]:
     """The methods that the path of a request has."""
     methods: set[str] = set()
     for resource in request.raw.app.router.resources():
