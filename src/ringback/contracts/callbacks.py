@@ -8,7 +8,47 @@ import msgspec
 
 STREAM = "NewCallbackStream"
 
-StepState = Literal["QUEUED", "ROUTING", "DIALLING", "PROCESSING", "COMPLETED", "FAILED"]
+StepState = Literal[
+    "QUEUED", "ROUTING", "DIALLING", "CUSTOMER", "PROCESSING", "COMPLETED", "FAILED", "SNOOZED"
+]
+
+
+class DialPlan(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=lambda name: name.replace("_", "")
+):
+    """How the session is to dial, by the settings of the service; times are seconds.
+
+    Applications read it as `_genesys.callback.dial`, every name in lower case without underscores.
+    """
+
+    first: Literal["AGENT", "CUSTOMER"] = "CUSTOMER"
+    """Whose phone rings first."""
+    number: str = ""
+    """The customer's number as it is dialled."""
+    preview: bool = False
+    preview_timeout: int = 30
+    allow_reject: bool = True
+    max_rejects: int = 0
+    """Rejections that end the callback; 0: none do."""
+    reject_pause: int = 10
+    display_name: str = ""
+    detect: int = 0
+    """Listen for so long who or what has answered; 0: whoever answers is a person."""
+    machine: Literal["hang_up", "message", "connect"] = "hang_up"
+    message: str = ""
+    """Prompt that is left on an answering machine."""
+    reserve: int = 60
+    max_queue_wait: int = 0
+    """Dial without an agent after so long in line; 0: never."""
+    snooze: bool = False
+    """The customer may ask to be called later."""
+    increment: int = 0
+    interval: int = 60
+    limit: int = 100
+    dials: int = 0
+    """Dials that count, of the attempts before this one."""
+    attached: dict[str, Any] = {}
+    """User data of the call."""
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +76,8 @@ class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
     """JSON."""
     expires_at: str = "0"
     """Seconds since the epoch."""
+    dial: str = "{}"
+    """JSON of a `DialPlan`."""
 
     @property
     def session_id(self) -> str:

@@ -26,6 +26,12 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Seconds since the epoch: when the caller came, or when the customer asked to be called."""
     timeout_s: float = 0.0
     """Seconds in the queue until `timeout` is answered; 0: none."""
+    lease_s: float = 0.0
+    """Seconds that a reserved agent is held; 0: as the router is set."""
+    priority_increment: int = 0
+    """Points gained every `priority_interval_s` from the arrival on, up to `priority_limit`."""
+    priority_interval_s: float = 60.0
+    priority_limit: int = 0
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

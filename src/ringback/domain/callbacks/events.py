@@ -72,7 +72,12 @@ class AgentLost(WriteBack):
 
 @dataclass(frozen=True, slots=True)
 class Dialling(WriteBack):
-    """The session is about to dial the customer. Written before the INVITE leaves."""
+    """The session is about to dial the customer. Written before the INVITE leaves.
+
+    `number_taken`: the customer's number is being dialled, or talked to, for another callback.
+    """
+
+    number_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,11 @@ class AttemptFailed(WriteBack):
     """The dial did not reach the customer."""
 
     result: DialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed(WriteBack):
+    """The customer answered and asked to be called again later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     SCHEDULED --Due--> QUEUED --AgentReserved, Dialling--> ROUTING --Connected--> PROCESSING
         ^                 ^------------AgentLost--------------'                       |
-        '------ AttemptFailed, another dial allowed ----------'           Finished --> COMPLETED
+        '------ AttemptFailed, another dial allowed; Snoozed -'           Finished --> COMPLETED
 
     Cancel, Expire and Ended complete a callback from the states that the table names. An attempt that the
     platform could not begin (CREATE_CALL_ERROR) is repeated with a growing pause until the time to live is
@@ -21,6 +21,7 @@ Invariants, each checked by the state machine in the tests:
 7.  A time to become due is set while SCHEDULED and in no other state.
 8.  Nobody is dialled while the policy's hours are closed: leave is asked for before each dial, and a callback
     that does not get it waits for the next opening.
+9.  A number is dialled for one callback at a time: one that finds it taken waits `NUMBER_PAUSE_S` seconds.
 
 An event that fits no line of the table is refused with a reason. A session asks for leave by writing a step
 back before it acts on it: `Ignored.proceed` false, or a refusal, tells it to stop.
@@ -36,6 +37,7 @@ from ringback.domain.callbacks.names import LIVE, DialResult, Reason, State
 from ringback.domain.callbacks.retry import RetryPolicy, counts_as_dial
 
 Policy = RetryPolicy
+NUMBER_PAUSE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,16 @@ def _due(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Ac
 def _unless_closed(progress: Progress, policy: Policy, now: float) -> Accepted | None:
     """Wait for the next time at which the customer may be called; None when that is now."""
     opens_at = policy.allowed_from(now)
-    if opens_at is None or max(now, opens_at) >= progress.expires_at:
-        return Accepted(_complete(progress, Reason.FAIL_TIMEOUT_TTL))
-    if opens_at <= now:
+    if opens_at is not None and opens_at <= now < progress.expires_at:
         return None
-    return Accepted(replace(progress, state=State.SCHEDULED, due_at=opens_at))
+    return _wait_until(progress, opens_at)
+
+
+def _wait_until(progress: Progress, due_at: float | None) -> Accepted:
+    """The attempt is over, and another begins at `due_at`, unless that never comes or is too late."""
+    if due_at is None or due_at >= progress.expires_at:
+        return Accepted(_complete(progress, Reason.FAIL_TIMEOUT_TTL))
+    return Accepted(replace(progress, state=State.SCHEDULED, due_at=due_at))
 
 
 def _cancel(progress: Progress, event: ev.Event, _policy: Policy, _now: float) -> Accepted:
@@ -223,12 +230,15 @@ def _goes_to(state: State) -> Rule:
     return rule
 
 
-def _dialling(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Accepted:
+def _dialling(progress: Progress, event: ev.Event, policy: Policy, now: float) -> Accepted:
     """Give leave to dial; with the hours over by now, the attempt ends and the place in line stays."""
     if progress.dialled:
         raise CallbackRefusedError("attempt-dialled", "this attempt has dialled the customer already")
     if policy.allowed_from(now) != now and (closed := _unless_closed(progress, policy, now)):
         return closed
+    assert isinstance(event, ev.Dialling)
+    if event.number_taken:
+        return _wait_until(progress, policy.allowed_from(now + NUMBER_PAUSE_S))
     return Accepted(replace(progress, state=State.ROUTING, dialled=True, dials=progress.dials + 1))
 
 
@@ -253,9 +263,15 @@ def _after_dial(progress: Progress, result: DialResult, policy: Policy, now: flo
         again = policy.after_fault(progress.attempt - dials, now)
     if again is None:
         return Accepted(_complete(failed, Reason.FAIL_CALL_TO_CUSTOMER))
-    if again >= progress.expires_at:
-        return Accepted(_complete(failed, Reason.FAIL_TIMEOUT_TTL))
-    return Accepted(replace(failed, state=State.SCHEDULED, due_at=again))
+    return _wait_until(failed, again)
+
+
+def _snoozed(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Accepted:
+    """The customer's own wish uses up no dial; the place in line stays, the time to live goes on."""
+    if not progress.dialled:
+        raise CallbackRefusedError("attempt-not-dialled", "nobody can ask for it before the dial")
+    reached = replace(progress, dials=progress.dials - 1, last_result=DialResult.PERSON)
+    return _wait_until(reached, policy.after_snooze(now))
 
 
 def _lost(progress: Progress, _event: ev.Event, policy: Policy, now: float) -> Accepted:
@@ -294,6 +310,7 @@ TABLE: dict[tuple[State, type[ev.Event]], Rule] = {
     (State.QUEUED, ev.Dialling): _dialling,
     (State.QUEUED, ev.Connected): _connected,
     (State.QUEUED, ev.AttemptFailed): _failed,
+    (State.QUEUED, ev.Snoozed): _snoozed,
     (State.QUEUED, ev.AttemptLost): _lost,
     (State.QUEUED, ev.Ended): _ended,
     (State.QUEUED, ev.Cancel): _cancel,
@@ -304,6 +321,7 @@ TABLE: dict[tuple[State, type[ev.Event]], Rule] = {
     (State.ROUTING, ev.Customer): _goes_to(State.ROUTING),
     (State.ROUTING, ev.Connected): _connected,
     (State.ROUTING, ev.AttemptFailed): _failed,
+    (State.ROUTING, ev.Snoozed): _snoozed,
     (State.ROUTING, ev.AttemptLost): _lost,
     (State.ROUTING, ev.Stalled): _stalled,
     (State.ROUTING, ev.Ended): _ended,

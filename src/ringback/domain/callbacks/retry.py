@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ringback.domain.calendar import BusinessHours, Together
 from ringback.domain.callbacks.names import DialResult
@@ -49,11 +50,16 @@ _BY_SIP_STATUS: dict[int, DialResult] = {
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`max_dials` dials in all, `delay` seconds between two, only while `hours` are open."""
+    """`max_dials` dials in all, `delay` seconds between two, only while `hours` are open.
+
+    delays: seconds after particular results. snooze: seconds until a customer is called who asked for it.
+    """
 
     max_dials: int
     delay: float
     hours: BusinessHours | Together | None = None
+    delays: Mapping[DialResult, float] = field(default_factory=dict)
+    snooze: float = 600.0
 
     def allowed_from(self, at: float) -> float | None:
         """The first instant from `at` on at which a dial may be made; None when there is none."""
@@ -63,7 +69,11 @@ class RetryPolicy:
         """When to dial again after `dials` counted ones, the one just failed included; None: not again."""
         if not REACTIONS[result].retry or dials >= self.max_dials:
             return None
-        return self.allowed_from(now + self.delay)
+        return self.allowed_from(now + self.delays.get(result, self.delay))
+
+    def after_snooze(self, now: float) -> float | None:
+        """When to call a customer again who has just asked to be called later; None: not again."""
+        return self.allowed_from(now + self.snooze)
 
     def after_fault(self, faults: int, now: float) -> float | None:
         """When to begin again after `faults` attempts (from 1) that never came to a dial; None: not again."""

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ringback.domain.calendar import BusinessHours, CalendarError, Together, weekly
+from ringback.domain.callbacks.names import MOST_REJECTS, DialResult
 from ringback.domain.callbacks.retry import RetryPolicy
 from ringback.domain.callbacks.slots import CapacityRule, read_capacity_rule
 from ringback.domain.numbers import NumberGate, NumberRules, read_gate
@@ -24,8 +25,34 @@ Kind = Literal["service", "hours", "capacity", "numbers"]
 NotNegative = Annotated[int, Meta(ge=0)]
 
 
+OVERWRITABLE = frozenset(
+    {
+        "_agent_preview",
+        "_agent_preview_timeout",
+        "_call_display_name",
+        "_call_display_number",
+        "_cpd_enable",
+        "_dial_retry_timeout",
+        "_hold_enabled",
+        "_max_dial_attempts",
+        "_snooze_duration",
+        "_target",
+        "_ttl",
+        "_userterminated_first_connect_party",
+    }
+)
+"""What `_overwritable_options` may name."""
+
+
 class SettingsError(ValueError):
-    """A property has a value that it cannot have; the message names the property."""
+    """Properties have values that they cannot have; the message names them.
+
+    cells: the reason by property.
+    """
+
+    def __init__(self, message: str, cells: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.cells = dict(cells or {})
 
 
 class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name: f"_{name}"):
@@ -53,6 +80,28 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     throttle_request_parameters_limit: immediate callbacks in 24 hours with the same values.
     logged_in_check: take immediate callbacks only while somebody is logged in.
     quiet_hours: times of the customer's day without a dial, `21:00-08:00`; empty: none.
+    userterminated_first_connect_party: whose phone rings first. AGENT: the customer is dialled when the agent
+    has answered. CUSTOMER: the agent, who is reserved, is rung when the customer has answered.
+    agent_preview: ask the reserved agent first, for agent_preview_timeout seconds; silence is an acceptance
+    where agent_preview_allow_reject is false, else a rejection. After a rejection the callback goes back to
+    its place in line when agent_reject_retry_timeout seconds have passed. agent_preview_max_rejects:
+    rejections that cancel the callback; 0: none do.
+    prefix_dial_out: digits in front of the number. call_display_name: the name beside the caller id.
+    cpd_enable: listen who or what has answered, for at most cpd_timeguard seconds; then it is a person.
+    treatment_call_failure_answering_machine: hang_up; message: leave answering_machine_message after the
+    beep, once a callback; connect: treat it as a person.
+    max_queue_wait: seconds in line after which the customer is dialled without an agent; 0: never.
+    dial_retry_timeout_busy, _no_answer, _answering_machine: seconds until the next dial after such a result;
+    0: dial_retry_timeout. The one after busy is never longer than dial_retry_timeout.
+    urs_vq_priority: priority where the request names none. It grows by _increment every _increment_interval
+    seconds in line, up to _limit.
+    agent_reserve_timeout: seconds that an agent is held while the customer is dialled.
+    hold_enabled: a customer who has answered may ask to be called again after snooze_duration seconds.
+    attach_udata: how user data goes to the call: each key by itself, all as JSON under GMS_UserData, or only
+    the callback's id under GMS_StorageId.
+    overwritable_options: properties that a request may bring itself, with commas.
+    callback_purge_time: seconds after its end at which a callback is forgotten; 0: never.
+    region_affinity_rule: name of the rule with the regions that are to run its sessions, in order.
     """
 
     service: str = ""
@@ -83,6 +132,33 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     throttle_request_parameters_limit: Positive = 6
     logged_in_check: bool = False
     quiet_hours: Annotated[str, Meta(pattern=r"^(\d{1,2}:\d\d-\d{1,2}:\d\d)?$")] = ""
+    userterminated_first_connect_party: Literal["AGENT", "CUSTOMER"] = "CUSTOMER"
+    agent_preview: bool = False
+    agent_preview_allow_reject: bool = True
+    agent_preview_timeout: Annotated[int, Meta(ge=1, le=300)] = 30
+    agent_preview_max_rejects: Annotated[int, Meta(ge=0, le=MOST_REJECTS)] = 0
+    agent_reject_retry_timeout: Annotated[int, Meta(ge=0, le=3600)] = 10
+    prefix_dial_out: Annotated[str, Meta(pattern=r"^[0-9*#]{0,8}$")] = ""
+    call_display_name: Annotated[str, Meta(pattern=r'^[^"\\<>\x00-\x1f\x7f]{0,64}$')] = ""
+    cpd_enable: bool = False
+    cpd_timeguard: Annotated[int, Meta(ge=1, le=60)] = 6
+    treatment_call_failure_answering_machine: Literal["hang_up", "message", "connect"] = "hang_up"
+    answering_machine_message: str = "callback-message"
+    max_queue_wait: NotNegative = 0
+    dial_retry_timeout_busy: NotNegative = 60
+    dial_retry_timeout_no_answer: NotNegative = 0
+    dial_retry_timeout_answering_machine: NotNegative = 0
+    urs_vq_priority: int = 0
+    urs_vq_priority_increment: NotNegative = 0
+    urs_vq_priority_increment_interval: Positive = 60
+    urs_vq_priority_limit: int = 100
+    agent_reserve_timeout: Annotated[int, Meta(ge=5, le=600)] = 60
+    hold_enabled: bool = False
+    snooze_duration: Positive = 600
+    attach_udata: Literal["separate_keys", "single_json", "gms_storage_id"] = "separate_keys"
+    overwritable_options: str = ""
+    callback_purge_time: NotNegative = 2_592_000
+    region_affinity_rule: str = ""
 
     def most_waiting(self) -> int | None:
         """How many callbacks of one number may wait at once; None: any."""
@@ -111,7 +187,21 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
 
     def retry_policy(self, hours: BusinessHours | Together | None = None) -> RetryPolicy:
         """The policy after a failed dial, within the given hours."""
-        return RetryPolicy(self.max_dial_attempts, float(self.dial_retry_timeout), hours)
+        usual = float(self.dial_retry_timeout)
+        delays = {
+            DialResult.BUSY: min(usual, float(self.dial_retry_timeout_busy) or usual),
+            DialResult.NO_ANSWER: float(self.dial_retry_timeout_no_answer) or usual,
+            DialResult.ANSWERING_MACHINE: float(self.dial_retry_timeout_answering_machine) or usual,
+        }
+        return RetryPolicy(self.max_dial_attempts, usual, hours, delays, float(self.snooze_duration))
+
+    def initial_priority(self, asked: float | None) -> int:
+        """The priority that a callback begins with: the request's, if it names one."""
+        return self.urs_vq_priority if asked is None else int(asked)
+
+    def overwritable(self) -> list[str]:
+        """The properties that a request may bring itself."""
+        return [name.strip() for name in self.overwritable_options.split(",") if name.strip()]
 
 
 def read_hours(properties: Mapping[str, object]) -> BusinessHours:
@@ -170,7 +260,8 @@ def check(properties: Mapping[str, object]) -> dict[Kind, str]:
         return {}
     settings = read_settings(properties)
     if not settings.route_point:
-        raise SettingsError("_route_point is empty: the customer is dialled from a route point")
+        why = "is empty: the customer is dialled from a route point"
+        raise SettingsError(f"_route_point {why}", {"_route_point": why})
     named: dict[Kind, str] = {
         "hours": settings.business_hours_service,
         "capacity": settings.capacity_rule,
@@ -202,13 +293,63 @@ def are_hours(properties: Mapping[str, object]) -> bool:
 
 
 def read_settings(properties: Mapping[str, object]) -> CallbackSettings:
-    """Settings from published properties (values may be strings); raises SettingsError."""
+    """Settings from published properties (values may be strings); raises SettingsError for all bad ones."""
+    cells: dict[str, str] = {}
+    good: dict[str, object] = {}
+    for name, value in properties.items():
+        try:
+            msgspec.convert({name: value}, CallbackSettings, strict=False)
+            good[name] = value
+        except msgspec.ValidationError as error:
+            cells[name] = str(error).partition(" - at ")[0]
+    settings = msgspec.convert(good, CallbackSettings, strict=False)
+    cells |= {name: why for name, why in misfits(settings).items() if name not in cells}
+    if cells:
+        raise SettingsError("; ".join(f"{name}: {why}" for name, why in cells.items()), cells)
+    return settings
+
+
+def properties_of(settings: CallbackSettings) -> dict[str, object]:
+    """Settings as published properties."""
+    properties: dict[str, object] = msgspec.to_builtins(settings)
+    return properties
+
+
+def misfits(settings: CallbackSettings) -> dict[str, str]:
+    """The properties whose values do not fit each other, or cannot be read, with the reason."""
+    agent_first = settings.userterminated_first_connect_party == "AGENT"
+    rejects = settings.agent_preview_max_rejects
+    rules: dict[str, tuple[bool, str]] = {
+        "_agent_preview_max_rejects": (
+            rejects > 0 and not (settings.agent_preview and settings.agent_preview_allow_reject),
+            "needs _agent_preview and _agent_preview_allow_reject",
+        ),
+        "_max_queue_wait": (
+            agent_first and settings.max_queue_wait > 0,
+            "the customer cannot be dialled without an agent when the agent is first",
+        ),
+        "_hold_enabled": (
+            agent_first and settings.hold_enabled,
+            "needs the customer to be first: here an agent is on the line already",
+        ),
+        "_urs_vq_priority_limit": (
+            settings.urs_vq_priority_increment > 0
+            and settings.urs_vq_priority_limit < settings.urs_vq_priority,
+            "is below _urs_vq_priority",
+        ),
+        "_answering_machine_message": (
+            settings.treatment_call_failure_answering_machine == "message"
+            and not settings.answering_machine_message,
+            "is empty, and a message is to be left",
+        ),
+    }
+    found = {name: why for name, (wrong, why) in rules.items() if wrong}
+    strange = [name for name in settings.overwritable() if name not in OVERWRITABLE]
+    if strange:
+        found["_overwritable_options"] = f"cannot be brought by a request: {strange[0][:60]}"
     try:
-        settings = msgspec.convert(dict(properties), CallbackSettings, strict=False)
         if settings.quiet_hours:
             read_quiet_hours(settings.quiet_hours)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error)) from error
     except CalendarError as error:
-        raise SettingsError(f"_quiet_hours: {error}") from error
-    return settings
+        found["_quiet_hours"] = str(error)
+    return found

@@ -36,6 +36,7 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     user_data: dict[str, Any] | None = None
     always_check_capacity: bool = False
     timezone: Annotated[str, Meta(max_length=64)] | None = None
+    options: dict[str, Annotated[str, Meta(max_length=256)]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,5 @@ def details_of(asked: CreateCallback, desired: float | None) -> Details:
         survey_rp=asked.survey_rp or "",
         push_targets=asked.push_targets or [],
         timezone=asked.timezone or "",
+        options=asked.options or {},
     )

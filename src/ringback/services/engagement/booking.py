@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from ringback.domain.calendar import CalendarError, zone_named
-from ringback.domain.callbacks import Accepted, booked
+from ringback.domain.callbacks import Accepted, SettingsError, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
 from ringback.services.engagement.asking import CreateCallback, Place, details_of
@@ -119,6 +119,10 @@ class Booking:
         offer = await self._catalogue.offer(tenant, asked.service_name)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this serviceName")
+        try:
+            offer = offer.having(asked.options or {})
+        except SettingsError as error:
+            raise HttpError(400, "option-refused", str(error)) from None
         wish = replace(self._wish(tenant, asked, offer, place), told=told)
         await self._ask_router(wish)
         # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
@@ -307,7 +311,7 @@ def _record(wish: Wish, begins: float) -> tuple[Record, Accepted]:
         created_at=wish.now,
         updated_at=wish.now,
         desired_at=wish.desired,
-        priority=int(wish.asked.priority or 0),
+        priority=wish.offer.settings.initial_priority(wish.asked.priority),
         details=details_of(wish.asked, wish.desired),
         progress=accepted.progress,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ringback.domain.callbacks import (
     SlotPlan,
     check,
     kind_of,
+    properties_of,
     read_capacity,
     read_hours,
     read_number_gate,
@@ -54,6 +55,16 @@ class Offer:
         """The rules by which the customer's number is judged."""
         return self.settings.number_rules(self.gate)
 
+    def having(self, options: dict[str, str]) -> Offer:
+        """The offer with what a request has brought itself; raises SettingsError for what it may not."""
+        if not options:
+            return self
+        strange = [name for name in options if name not in self.settings.overwritable()]
+        if strange:
+            why = "may not be brought by a request"
+            raise SettingsError(f"{strange[0][:60]} {why}", {strange[0]: why})
+        return replace(self, settings=read_settings({**properties_of(self.settings), **options}))
+
     def ringing(self, number: str, zone: str) -> Together:
         """When a number may be called; `zone`: the customer's own, empty when it is not known."""
         return self.settings.ringing(self.hours, number, zone)
@@ -83,29 +94,40 @@ class Catalogue:
         async with self._store.transaction() as own:
             return await self._read(own, tenant, service)
 
-    async def policy(self, record: Record, session: Session) -> RetryPolicy:
-        """When a callback that is there already may be dialled, and what follows a dial that fails.
-
-        A withdrawn service has the default policy.
-        """
+    async def offer_of(self, record: Record, session: Session) -> Offer:
+        """What holds for a callback that is there; a withdrawn service has the defaults."""
         offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
+        try:
+            return offer.having(record.details.options)
+        except SettingsError:
+            # The service permits it no longer.
+            return offer
+
+    async def policy(self, record: Record, session: Session) -> RetryPolicy:
+        """When a callback that is there already may be dialled, and what follows a dial that fails."""
+        offer = await self.offer_of(record, session)
         return offer.settings.retry_policy(offer.ringing(record.number, record.details.timezone))
 
     async def publish(self, tenant: str, table: dict[str, Properties]) -> None:
         """Store settings, hours and rules by name, all or none; raises SettingsError that names the row."""
         named: list[tuple[str, Kind, str]] = []
+        cells: dict[str, str] = {}
         for service, properties in table.items():
             if "\0" in service:
                 raise SettingsError("the name of a service has no U+0000")
             try:
                 named += [(service, kind, name) for kind, name in check(properties).items()]
             except SettingsError as error:
-                raise SettingsError(f"{service}: {error}") from error
+                cells |= {f"{service} {name}": why for name, why in error.cells.items()} or {
+                    service: str(error)
+                }
         async with self._store.transaction() as session:
             there = await session.settings(tenant, [name for _, _, name in named if "\0" not in name])
             for service, kind, name in named:
                 if kind_of(table.get(name) or there.get(name) or {}) != kind:
-                    raise SettingsError(f"{service}: no {kind} are published under the name {name[:40]!r}")
+                    cells[f"{service} {name[:40]!r}"] = f"no {kind} are published under this name"
+            if cells:
+                raise SettingsError("; ".join(f"{cell}: {why}" for cell, why in cells.items()), cells)
             for service in sorted(table):
                 await session.publish(tenant, service, table[service], self._ctx.now())
         self._known.clear()

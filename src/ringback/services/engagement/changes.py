@@ -17,6 +17,7 @@ from ringback.domain.callbacks import (
     CallbackRefusedError,
     Cancel,
     Connected,
+    Customer,
     Dialling,
     DialResult,
     Due,
@@ -27,6 +28,7 @@ from ringback.domain.callbacks import (
     Ignored,
     Outcome,
     Reason,
+    Snoozed,
     Stalled,
     State,
     Waiting,
@@ -34,6 +36,7 @@ from ringback.domain.callbacks import (
     advance,
 )
 from ringback.runtime.http import HttpError
+from ringback.services.engagement.attempts import numbers
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
@@ -79,6 +82,8 @@ class Changes:
         async with self._store.transaction() as session:
             record = await self._locked(session, tenant, callback_id)
             event = _event_of(record, step)
+            if isinstance(event, Dialling):
+                event = replace(event, number_taken=await numbers.is_taken(session, record))
             try:
                 outcome = await self._apply(session, _with_report(record, step), event)
             except CallbackRefusedError as refused:
@@ -182,6 +187,10 @@ def _event_of(record: Record, step: CallbackStep) -> WriteBack:
         return AgentReserved(attempt, number)
     if step.state == "DIALLING":
         return Dialling(attempt, number)
+    if step.state == "CUSTOMER":
+        return Customer(attempt, number)
+    if step.state == "SNOOZED":
+        return Snoozed(attempt, number)
     if step.state == "PROCESSING":
         return Connected(attempt, number)
     if step.state == "FAILED":

@@ -40,6 +40,7 @@ CODES: dict[str, int] = {
     "nobody-logged-in": 40027,
     "timezone-unknown": 40028,
     "time-ambiguous": 40029,
+    "option-refused": 40041,
     "captcha-missing": 40051,
     "captcha-refused": 40052,
     "captcha-key-unknown": 40053,
@@ -62,6 +63,7 @@ CODES: dict[str, int] = {
     "captcha-unavailable": 50351,
     "call-in-codes-used-up": 50353,
     "push-unavailable": 50352,
+    "links-unavailable": 50354,
 }
 
 

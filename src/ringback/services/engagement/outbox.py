@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ringback.domain.callbacks import CallbackSettings
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
@@ -89,9 +88,7 @@ class Outbox:
         self._ctx.log.info("attempt_started", callback_id=str(telling.record.id), attempt=telling.attempt)
 
     async def _offer(self, telling: Telling, session: Session) -> Offer:
-        record = telling.record
-        offer = await self._catalogue.offer(record.tenant, record.service, session)
-        return offer or Offer(CallbackSettings())
+        return await self._catalogue.offer_of(telling.record, session)
 
     async def tell_stops(self) -> int:
         """Send the events that are due; returns how many rows were looked at."""

@@ -34,6 +34,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origination_ixn_id: str = "<unspecified>"
     survey_rp: str = ""
     timezone: str = ""
+    options: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
 from ringback.services.engagement.asking import CreateCallback
+from ringback.services.engagement.attempts.purging import Purger
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
@@ -19,12 +20,14 @@ from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.management.callbacks import Desks
 from ringback.services.engagement.management.wiring import Management
 from ringback.services.engagement.metrics import Metrics
+from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.outbox import Outbox
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
 from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
+from ringback.services.engagement.selfservice.wiring import SelfService
 from ringback.services.engagement.sessions import Sessions
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.status import StatusPage
@@ -61,6 +64,7 @@ class EngagementService(Service):
         self._callins = CallIns(ctx, store)
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
+        self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
@@ -78,6 +82,17 @@ class EngagementService(Service):
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
+        self._selfservice = SelfService(
+            ctx,
+            settings,
+            store=store,
+            catalogue=catalogue,
+            slots=slots,
+            waits=self._waits,
+            changes=changes,
+            moving=Moving(ctx, store, catalogue, slots, self._outbox.wake),
+        )
+        self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         # People who book for others have no captcha.
@@ -97,8 +112,10 @@ class EngagementService(Service):
         await self._http.server.start()
         self._outbox.start()
         self.scheduler.start()
+        self.purger.start()
         self._outside.start()
         self._callins.start()
+        self._selfservice.start()
         self.published.start()
 
     async def drain(self) -> None:

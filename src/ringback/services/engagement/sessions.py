@@ -8,8 +8,10 @@ from urllib.parse import quote
 import msgspec
 
 from ringback.contracts.callbacks import STREAM, CallbackEntry, session_id
+from ringback.domain.callbacks import CallbackSettings
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.streams import append_fields
+from ringback.services.engagement.attempts.plan import application, dial_plan
 from ringback.services.engagement.catalogue import Offer
 from ringback.services.engagement.records import Record
 
@@ -31,7 +33,7 @@ class Sessions:
 
     def __init__(self, ctx: Context, application: str) -> None:
         self._ctx = ctx
-        self._application = application or ctx.url("designer") + "/apps/{tenant}/callback.scxml"
+        self._application = application or ctx.url("designer") + "/apps/{tenant}/{name}.scxml"
         self._client = HttpClient(ctx, "orchestration", "control", connection=_CONNECTION, timeout_s=3.0)
 
     async def start(self, record: Record, attempt: int, offer: Offer) -> None:
@@ -71,13 +73,18 @@ class Sessions:
             arrival_time=f"{progress.arrived_at:.6f}",
             desired_time=f"{progress.arrived_at if record.desired_at is None else record.desired_at:.6f}",
             priority=str(record.priority),
-            app=(settings.service or self._application).replace("{tenant}", record.tenant),
+            app=self._address(record.tenant, settings),
             route_point=record.details.route_point or settings.route_point,
             target=settings.target,
             caller_id=settings.call_display_number,
             user_data=msgspec.json.encode(record.details.user_data).decode(),
             expires_at=f"{progress.expires_at:.6f}",
+            dial=msgspec.json.encode(dial_plan(settings, record)).decode(),
         )
+
+    def _address(self, tenant: str, settings: CallbackSettings) -> str:
+        named = (settings.service or self._application).replace("{tenant}", tenant)
+        return named.replace("{name}", application(settings))
 
 
 def _path(record: Record, attempt: int, what: str) -> str:

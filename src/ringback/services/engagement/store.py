@@ -279,8 +279,12 @@ class Session:
         return self._connection
 
 
-def _moment(seconds: float) -> datetime:
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as the database has them."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+_moment = moment
 
 
 def _maybe_moment(seconds: float | None) -> datetime | None:

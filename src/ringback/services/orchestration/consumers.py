@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ringback.contracts.callbacks import STREAM, CallbackEntry
+from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.contracts.routing import RouteResult
 from ringback.runtime.link import LinkUnavailable
@@ -149,6 +149,16 @@ def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
     )
 
 
+def dial_of(entry: CallbackEntry) -> dict[str, Any]:
+    """How to dial, with every field, as applications read it. Raises msgspec.DecodeError."""
+    plan = msgspec.json.decode(entry.dial or "{}", type=DialPlan)
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(DialPlan)}
+    found: dict[str, Any] = {names[name]: value for name, value in msgspec.structs.asdict(plan).items()}
+    if entry.dial in ("", "{}"):
+        found |= {"number": entry.number, "attached": msgspec.json.decode(entry.user_data or "{}")}
+    return found
+
+
 def callback_record(entry: CallbackEntry, now: float) -> Record:
     """The session of one attempt of a callback. Raises ValueError, msgspec.DecodeError."""
     udata = msgspec.json.decode(entry.user_data or "{}", type=dict[str, Any])
@@ -165,6 +175,7 @@ def callback_record(entry: CallbackEntry, now: float) -> Record:
         "callerid": entry.caller_id,
         "expiresat": float(entry.expires_at or 0),
         "udata": udata,
+        "dial": dial_of(entry),
     }
     sid = entry.session_id
     return Record(

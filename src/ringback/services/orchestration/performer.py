@@ -173,6 +173,10 @@ class Performer:
             priority=found["priority"],
             arrival_time=found["arrival_time"] or record.started,
             timeout_s=found["timeout_s"],
+            lease_s=found.get("lease_s", 0.0),
+            priority_increment=found.get("priority_increment", 0),
+            priority_interval_s=found.get("priority_interval_s", 60.0),
+            priority_limit=found.get("priority_limit", 0),
         )
         await self._clients.rq.call("submit", request)
         return None

@@ -9,6 +9,7 @@ from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents.session import Reserve as ReserveAgent
 from ringback.domain.routing import messages
+from ringback.domain.routing.growth import Growth
 
 
 @dataclass(slots=True)
@@ -72,7 +73,18 @@ def _names(submit: SubmitRequest) -> list[str]:
     return [name for name in (submit.conn_id, submit.interaction_id, submit.session_id) if name]
 
 
-def to_submit(request: OpenRequest, lease: float) -> messages.Submit:
+def growth_of(submit: SubmitRequest) -> Growth:
+    """How the priority of a request grows."""
+    return Growth(
+        submit.priority,
+        submit.arrival_time,
+        submit.priority_increment,
+        submit.priority_interval_s,
+        submit.priority_limit,
+    )
+
+
+def to_submit(request: OpenRequest, lease: float, now: float = 0.0) -> messages.Submit:
     """What the core is told of a request."""
     submit = request.submit
     return messages.Submit(
@@ -81,7 +93,7 @@ def to_submit(request: OpenRequest, lease: float) -> messages.Submit:
         targets=(submit.target,),
         arrived=submit.arrival_time,
         sequence=request.sequence,
-        priority=submit.priority,
+        priority=growth_of(submit).priority(now),
         timeout=submit.timeout_s or None,
         lease=lease,
     )

@@ -12,15 +12,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ringback.contracts.reservation import AgentSessions, Contended
-from ringback.contracts.routing import Outcome, RouteResult
+from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents import NotAllowed
 from ringback.domain.agents.session import Unreserve
 from ringback.domain.routing import Router, estimate, messages
+from ringback.domain.routing.growth import Growing
 from ringback.domain.routing.waiting import Experience, Promises
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
-from ringback.services.tenant.book import Known, RequestBook, reservation_id, to_reservation, to_submit
+from ringback.services.tenant.book import (
+    Known,
+    RequestBook,
+    growth_of,
+    reservation_id,
+    to_reservation,
+    to_submit,
+)
 from ringback.services.tenant.settings import TenantSettings
 
 if TYPE_CHECKING:
@@ -56,6 +64,7 @@ class TenantRouter:
         self.broken = asyncio.Event()
         self.book = RequestBook()
         self.decisions = 0
+        self._growing = Growing()
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
@@ -77,17 +86,23 @@ class TenantRouter:
     def submit(self, request: OpenRequest) -> None:
         """Take a request; one that has to wait is told its position."""
         if self.book.add(request):
-            self.feed(to_submit(request, self.lease_of(request.submit.kind)))
+            self._queue(request)
             self.tell_position(request.submit.request_id)
 
     def load(self, request: OpenRequest) -> None:
         """Take a request that had its place before a restart: nobody needs to be told."""
         if self.book.add(request):
-            self.feed(to_submit(request, self.lease_of(request.submit.kind)))
+            self._queue(request)
 
-    def lease_of(self, kind: str) -> float:
-        """Seconds that an agent is held, by the kind of the request."""
-        return self._settings.callback_lease_s if kind == "callback" else self._settings.call_lease_s
+    def _queue(self, request: OpenRequest) -> None:
+        submit, now = request.submit, self._ctx.now()
+        self._growing.watch(submit.request_id, growth_of(submit), now)
+        self.feed(to_submit(request, self.lease_of(submit), now))
+
+    def lease_of(self, submit: SubmitRequest) -> float:
+        """Seconds that an agent is held for a request."""
+        usual = self._settings.callback_lease_s if submit.kind == "callback" else self._settings.call_lease_s
+        return submit.lease_s or usual
 
     def attempt_of(self, request_id: str, agent_id: str) -> int:
         """The attempt under which an agent holds a request; 0 when the agent does not."""
@@ -136,13 +151,16 @@ class TenantRouter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = self.core.next_timer()
+        timers = (self.core.next_timer(), self._growing.next_step())
+        due = min((at for at in timers if at is not None), default=None)
         if due is not None and not self._closed:
             delay = max(0.0, due - self._ctx.now())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
+        for grown in self._growing.due(self._ctx.now(), lambda name: self.book.get(name) is not None):
+            self.feed(grown)
         self._drive(self.core.handle_timer)
 
     def _drive(
@@ -174,7 +192,7 @@ class TenantRouter:
             self.feed(messages.NotTaken(output.agent, output.version))
             return
         self.decisions += 1
-        lease = self.lease_of(known.submit.kind)
+        lease = self.lease_of(known.submit)
         wanted = to_reservation(known.submit, output, lease)
         try:
             step = await self._sessions.apply(output.agent, wanted, self._ctx.now())

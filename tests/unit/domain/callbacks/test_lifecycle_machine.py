@@ -28,6 +28,7 @@ from ringback.domain.callbacks import (
     Progress,
     Reason,
     RetryPolicy,
+    Snoozed,
     Stalled,
     StartAttempt,
     State,
@@ -41,7 +42,7 @@ MAX_DIALS = 2
 TTL = 6_000.0
 POLICY = RetryPolicy(MAX_DIALS, 300.0)
 
-SIMPLE = (Waiting, AgentReserved, AgentLost, Dialling, Customer, Connected, Finished)
+SIMPLE = (Waiting, AgentReserved, AgentLost, Dialling, Customer, Connected, Finished, Snoozed)
 # Most steps lead on: an attempt that always dies at once shows nothing.
 KINDS = st.sampled_from([*SIMPLE * 6, *DialResult, Reason.FAIL_ERROR, Reason.AGENT_CONNECTED])
 # Cancel is rare for the same reason.
@@ -115,6 +116,8 @@ class CallbackLife(RuleBasedStateMachine):
             and before.dialled
         ):
             self.world.counted -= 1
+        if isinstance(event, Snoozed):
+            self.world.counted -= 1
 
     @rule(seconds=st.sampled_from([1, 60, 301, 5000]))
     def time_passes(self, seconds: int) -> None:
@@ -142,6 +145,13 @@ class CallbackLife(RuleBasedStateMachine):
         if self.progress.due_at is not None:
             self.now = max(self.now, self.progress.due_at)
             self._happens(Due())
+
+    @precondition(lambda self: self.progress.live and not self.progress.dialled)
+    @rule()
+    def the_number_is_taken(self) -> None:
+        before = self.progress
+        self._happens(Dialling(before.attempt, before.step + 1, number_taken=True))
+        assert not self.progress.live and self.progress.dials == before.dials, "invariant 9"
 
     @precondition(lambda self: self.world.sent)
     @rule(data=st.data())

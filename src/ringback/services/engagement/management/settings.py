@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from ringback.runtime.settings import Doc
-from ringback.services.engagement.outside.settings import OutsideSettings
+from ringback.services.engagement.selfservice.settings import SelfServiceSettings
 
 
-class ManagementSettings(OutsideSettings, frozen=True, kw_only=True):
+class ManagementSettings(SelfServiceSettings, frozen=True, kw_only=True):
     """What a caller may ask for, and how often."""
 
     access_cache_s: Annotated[

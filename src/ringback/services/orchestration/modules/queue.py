@@ -13,7 +13,11 @@ NAMESPACE = f"{VENDOR}/queue"
 
 
 def submit(element: Element, context: ActionContext) -> None:
-    """`<submit requestid queue target priority timeout arrivaltime interactionid kind>`; times in seconds."""
+    """`<submit requestid queue target priority timeout arrivaltime interactionid lease>`; times in seconds.
+
+    `priorityincrement` points are gained every `priorityinterval` seconds from the arrival on, up to
+    `prioritylimit`. `lease`: how long a reserved agent is held.
+    """
     payload = {
         "vq": needed(context, element, "queue"),
         "target": text(context, element, "target") or _first_target(element, context),
@@ -22,6 +26,12 @@ def submit(element: Element, context: ActionContext) -> None:
         "arrival_time": number(context, element, "arrivaltime"),
         "interaction_id": text(context, element, "interactionid"),
     }
+    if lease := number(context, element, "lease"):
+        payload["lease_s"] = lease
+    if increment := int(number(context, element, "priorityincrement")):
+        payload["priority_increment"] = increment
+        payload["priority_interval_s"] = number(context, element, "priorityinterval", 60.0)
+        payload["priority_limit"] = int(number(context, element, "prioritylimit"))
     emit(context, element, payload)
 
 
