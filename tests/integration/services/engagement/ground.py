@@ -24,7 +24,7 @@ _TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name,
        format('pristine.%I', schemaname || '.' || tablename) AS copy,
        pg_relation_size(format('%I.%I', schemaname, tablename)::regclass) AS bytes
-FROM pg_tables WHERE schemaname IN ('auth', 'engagement')
+FROM pg_tables WHERE schemaname IN ('auth', 'engagement', 'audit')
 """
 
 
