@@ -24,6 +24,7 @@ from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.outbox import Outbox
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
+from ringback.services.engagement.publication import Publication
 from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
@@ -46,6 +47,7 @@ class EngagementService(Service):
         super().__init__(ctx, settings)
         store = Store(ctx)
         catalogue = Catalogue(ctx, store, settings.settings_cache_s)
+        publication = Publication(ctx, store, catalogue)
         sessions = Sessions(ctx, settings.applications)
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
@@ -76,7 +78,7 @@ class EngagementService(Service):
             ),
             slots=slots,
             changes=changes,
-            catalogue=catalogue,
+            publication=publication,
             desk=desk,
             keys=self._keys,
             metrics=metrics,

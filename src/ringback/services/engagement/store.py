@@ -264,11 +264,6 @@ class Session:
         rows = await self._connection.fetch(QUERIES["read_service_names"], tenant)
         return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
 
-    async def publish(self, tenant: str, service: str, properties: dict[str, str], now: float) -> None:
-        """Replace the properties of one service."""
-        encoded = msgspec.json.encode(properties).decode()
-        await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
-
     async def watch_for_push(self, callback_id: UUID) -> None:
         """Let the devices of a callback be told when its turn comes near."""
         await self._connection.execute(QUERIES["watch_for_push"], callback_id)

@@ -43,13 +43,12 @@ from ringback.services.engagement.management.models import (
     Page,
     Recreate,
     again,
-    moment,
     row_of,
 )
 from ringback.services.engagement.openapi import Parameter
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.records import Record
-from ringback.services.engagement.store import Session, Store
+from ringback.services.engagement.store import Session, Store, moment
 
 if TYPE_CHECKING:
     from ringback.services.engagement.metrics import Metrics

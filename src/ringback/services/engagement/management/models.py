@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from ringback.domain.callbacks import DialResult, Reason, State
 from ringback.domain.numbers import masked
 from ringback.services.engagement.asking import CreateCallback
 from ringback.services.engagement.records import Record
+from ringback.services.engagement.store import moment
 
 MOST_IDS = 1_000
 Text = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
@@ -182,8 +183,3 @@ def again(record: Record, desired_time: str | None) -> CreateCallback:
         user_data=details.user_data,
         timezone=details.timezone or None,
     )
-
-
-def moment(seconds: float) -> datetime:
-    """An instant from seconds of the epoch."""
-    return datetime.fromtimestamp(seconds, UTC)
