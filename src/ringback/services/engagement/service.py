@@ -17,7 +17,7 @@ from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
-from ringback.services.engagement.management.callbacks import Desks
+from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.wiring import Management
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.moving import Moving
@@ -84,6 +84,7 @@ class EngagementService(Service):
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
+        moving = Moving(ctx, store, catalogue, slots, self._outbox.wake)
         self._selfservice = SelfService(
             ctx,
             settings,
@@ -92,18 +93,32 @@ class EngagementService(Service):
             slots=slots,
             waits=self._waits,
             changes=changes,
-            moving=Moving(ctx, store, catalogue, slots, self._outbox.wake),
+            moving=moving,
         )
         self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         # People who book for others have no captcha.
-        booking = Booking(
+        by_people = Booking(
             ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, _without_captcha
         )
-        Management(
-            ctx, self._access, Desks(store, booking, changes, desk, metrics, self._outbox.wake)
-        ).add_routes(self._http.server)
+        desks = Desks(
+            store=store,
+            booking=by_people,
+            changes=changes,
+            moving=moving,
+            catalogue=catalogue,
+            publication=publication,
+            queues=desk,
+            waits=self._waits,
+            sessions=sessions,
+            callins=self._callins,
+            credentials=self._outside.credentials,
+            keys=self._keys,
+            metrics=metrics,
+            wake=self._outbox.wake,
+        )
+        Management(ctx, self._access, desks).add_routes(self._http.server)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )

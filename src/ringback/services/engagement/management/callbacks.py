@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 from uuid import UUID
 
 import msgspec
@@ -14,9 +13,9 @@ from ringback.domain.numbers import masked
 from ringback.domain.permissions import Action, Scope
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.asking import CreateCallback
-from ringback.services.engagement.booking import Booking, key_use
-from ringback.services.engagement.changes import Changes
+from ringback.services.engagement.booking import key_use
 from ringback.services.engagement.management.api import Call, Operation, in_path
+from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.listing import (
     MOST_COUNTED,
     PAGE,
@@ -46,12 +45,8 @@ from ringback.services.engagement.management.models import (
     row_of,
 )
 from ringback.services.engagement.openapi import Parameter
-from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.records import Record
-from ringback.services.engagement.store import Session, Store, moment
-
-if TYPE_CHECKING:
-    from ringback.services.engagement.metrics import Metrics
+from ringback.services.engagement.store import Session, moment
 
 _LISTS = ("states", "reasons", "services", "offer_types")
 _CANCELLABLE = [State.SCHEDULED, State.QUEUED, State.ROUTING]
@@ -77,18 +72,6 @@ SORTING = (
     Parameter("order", "which way", {"enum": ["asc", "desc"], "default": "desc"}),
 )
 _ID = in_path("id", "the callback's id")
-
-
-@dataclass(frozen=True, slots=True)
-class Desks:
-    """The rooms that the management of callbacks works with."""
-
-    store: Store
-    booking: Booking
-    changes: Changes
-    queues: QueueDesk
-    metrics: Metrics
-    wake: Callable[[], None]
 
 
 class Callbacks:

@@ -8,10 +8,13 @@ from ringback.runtime.http import HttpError, HttpRequest, HttpResponse
 from ringback.services.engagement.http import methods_of
 from ringback.services.engagement.management.api import BASE, Api
 from ringback.services.engagement.management.audit import AuditRoom
-from ringback.services.engagement.management.callbacks import Callbacks, Desks
+from ringback.services.engagement.management.callbacks import Callbacks
+from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.document import document
 from ringback.services.engagement.management.export import Export
 from ringback.services.engagement.management.people import People
+from ringback.services.engagement.management.rescheduling import Rescheduling
+from ringback.services.engagement.management.settings_room import SettingsRoom
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -23,7 +26,14 @@ class Management:
     """All rooms of the management API, served on the service's own server."""
 
     def __init__(self, ctx: Context, access: Access, desks: Desks) -> None:
-        rooms = (People(ctx), Callbacks(desks), Export(desks.store), AuditRoom(desks.store))
+        rooms = (
+            People(ctx),
+            Callbacks(desks),
+            Rescheduling(ctx, desks),
+            Export(desks.store),
+            SettingsRoom(desks),
+            AuditRoom(desks.store),
+        )
         self._api = Api(ctx, access, [each for room in rooms for each in room.operations()])
         self._document = document(self._api.operations)
 
