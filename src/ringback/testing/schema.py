@@ -11,6 +11,8 @@ from uuid import UUID
 KNOWN = {
     "pattern",
     "exclusiveMinimum",
+    "propertyNames",
+    "maxProperties",
     "$ref",
     "type",
     "enum",
@@ -73,7 +75,10 @@ def _members(
     for name in schema.get("required", []):
         if name not in value:
             yield f"{at}: {name} is missing"
+    if len(value) > schema.get("maxProperties", len(value)):
+        yield f"{at}: has {len(value)} properties"
     for name, member in value.items():
+        yield from faults(name, schema.get("propertyNames", {}), document, f"{at}.{name} (name)")
         rest = schema.get("additionalProperties", True)
         if name in properties:
             yield from faults(member, properties[name], document, f"{at}.{name}")

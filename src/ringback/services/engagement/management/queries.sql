@@ -56,3 +56,18 @@ WHERE tenant = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::text IS NULL OR w
   AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)
 ORDER BY id DESC
 LIMIT $8
+
+-- name: count_by_service
+SELECT service, count(*) FILTER (WHERE state <> 'SCHEDULED') AS queued,
+       count(*) FILTER (WHERE state = 'SCHEDULED') AS scheduled
+FROM engagement.callbacks
+WHERE tenant = $1 AND state IN ('SCHEDULED', 'QUEUED', 'ROUTING')
+GROUP BY service
+
+-- name: list_callins
+SELECT * FROM engagement.callins
+WHERE tenant = $1 AND ($2::text IS NULL OR group_name = $2) AND ($3::uuid IS NULL OR id = $3)
+  AND ($4::text IS NULL OR from_number = $4)
+  AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT $7

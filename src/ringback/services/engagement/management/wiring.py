@@ -13,7 +13,9 @@ from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.document import document
 from ringback.services.engagement.management.export import Export
 from ringback.services.engagement.management.people import People
+from ringback.services.engagement.management.queues_room import QueuesRoom
 from ringback.services.engagement.management.rescheduling import Rescheduling
+from ringback.services.engagement.management.rules_room import RulesRoom
 from ringback.services.engagement.management.settings_room import SettingsRoom
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Management:
             Rescheduling(ctx, desks),
             Export(desks.store),
             SettingsRoom(desks),
+            RulesRoom(desks),
+            QueuesRoom(ctx, desks),
             AuditRoom(desks.store),
         )
         self._api = Api(ctx, access, [each for room in rooms for each in room.operations()])
