@@ -62,13 +62,8 @@ class Changes:
         """Cancel a callback; doing it twice is no error. HttpError 400 when too late, 404 when unknown."""
         async with self._store.transaction() as session:
             record = await self._locked(session, tenant, callback_id)
-            if record.progress.reason in _CANCELLED:
+            if not await self.cancel_within(session, record, Reason.CANCELLED):
                 return
-            try:
-                await self._apply(session, record, Cancel())
-                await session.release_slot(record.id)
-            except CallbackRefusedError as refused:
-                raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
         self._on_effects()
 
     async def called_in(self, tenant: str, callback_id: UUID, call_id: str) -> Record:
@@ -91,6 +86,17 @@ class Changes:
                 raise HttpError(409, refused.slug, str(refused)) from None
         self._on_effects()
         return record
+
+    async def cancel_within(self, session: Session, record: Record, reason: Reason) -> bool:
+        """Cancel a locked callback; false when it was cancelled before. HttpError 400 when too late."""
+        if record.progress.reason in _CANCELLED:
+            return False
+        try:
+            await self._apply(session, record, Cancel(reason))
+            await session.release_slot(record.id)
+        except CallbackRefusedError as refused:
+            raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
+        return True
 
     async def step(self, tenant: str, callback_id: UUID, step: CallbackStep) -> CallbackStepReply:
         """Take a session's step; idempotent by (attempt, step). HttpError 404 or 409."""

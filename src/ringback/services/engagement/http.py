@@ -12,14 +12,14 @@ from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackS
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.services.engagement.asking import CreateCallback, Place
-from ringback.services.engagement.availability import SlotDesk
+from ringback.services.engagement.availability import SlotDesk, read_flag
 from ringback.services.engagement.booking import Booking, key_use
-from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
+from ringback.services.engagement.publication import DESIGNER, Publication
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
@@ -51,7 +51,7 @@ class EngagementHttp:
         booking: Booking,
         slots: SlotDesk,
         changes: Changes,
-        catalogue: Catalogue,
+        publication: Publication,
         desk: QueueDesk,
         keys: ApiKeys,
         metrics: Metrics,
@@ -62,7 +62,7 @@ class EngagementHttp:
         self._booking = booking
         self._slots = slots
         self._changes = changes
-        self._catalogue = catalogue
+        self._publication = publication
         self._desk = desk
         self._keys = keys
         self._metrics = metrics
@@ -158,7 +158,7 @@ class EngagementHttp:
         return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, request: HttpRequest) -> object:
-        methods = await _methods_of(request)
+        methods = await methods_of(request)
         if not methods:
             raise HttpError(404, "path-unknown", "the API has no such path")
         allow = ", ".join(methods)
@@ -189,14 +189,15 @@ class EngagementHttp:
     async def _publish(self, request: HttpRequest) -> dict[str, int]:
         table = request.decode(dict[Annotated[str, Meta(min_length=1, max_length=255)], dict[str, str]])
         try:
-            await self._catalogue.publish(request.path_param("tenant"), table)
+            whole = read_flag(request.query, "whole")
+            await self._publication.publish(request.path_param("tenant"), table, DESIGNER, whole=whole)
         except SettingsError as error:
             raise HttpError(400, "invalid-settings", str(error)) from None
         self._ctx.log.info("settings_published", services=len(table), corr_id=request.corr_id)
         return {"services": len(table)}
 
 
-async def _methods_of(request: HttpRequest) -> list[str]:
+async def methods_of(request: HttpRequest) -> list[str]:
     """The methods that the path of a request has."""
     methods: set[str] = set()
     for resource in request.raw.app.router.resources():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.asking import CreateCallback
 from ringback.services.engagement.attempts.purging import Purger
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
@@ -17,11 +18,14 @@ from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.management.desks import Desks
+from ringback.services.engagement.management.wiring import Management
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.outbox import Outbox
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
+from ringback.services.engagement.publication import Publication
 from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
@@ -44,6 +48,7 @@ class EngagementService(Service):
         super().__init__(ctx, settings)
         store = Store(ctx)
         catalogue = Catalogue(ctx, store, settings.settings_cache_s)
+        publication = Publication(ctx, store, catalogue)
         sessions = Sessions(ctx, settings.applications)
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
@@ -74,12 +79,13 @@ class EngagementService(Service):
             ),
             slots=slots,
             changes=changes,
-            catalogue=catalogue,
+            publication=publication,
             desk=desk,
             keys=self._keys,
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
+        moving = Moving(ctx, store, catalogue, slots, self._outbox.wake)
         self._selfservice = SelfService(
             ctx,
             settings,
@@ -88,12 +94,33 @@ class EngagementService(Service):
             slots=slots,
             waits=self._waits,
             changes=changes,
-            moving=Moving(ctx, store, catalogue, slots, self._outbox.wake),
+            moving=moving,
         )
         self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
+        # People who book for others have no captcha.
+        by_people = Booking(
+            ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, _without_captcha
+        )
+        desks = Desks(
+            store=store,
+            booking=by_people,
+            changes=changes,
+            moving=moving,
+            catalogue=catalogue,
+            publication=publication,
+            queues=desk,
+            waits=self._waits,
+            sessions=sessions,
+            callins=self._callins,
+            credentials=self._outside.credentials,
+            keys=self._keys,
+            metrics=metrics,
+            wake=self._outbox.wake,
+        )
+        Management(ctx, self._access, desks).add_routes(self._http.server)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
@@ -130,3 +157,7 @@ class EngagementService(Service):
             "GWS_CONFIG_STATUS": lambda: self._access.configuration_reachable,
             "ALL_URS_DOWN": lambda: self._waits.reachable,
         }
+
+
+async def _without_captcha(_tenant: str, _asked: CreateCallback) -> None:
+    """Let everybody in."""

@@ -1,0 +1,58 @@
+"""The management API put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringback.runtime.http import HttpError, HttpRequest, HttpResponse
+from ringback.services.engagement.http import methods_of
+from ringback.services.engagement.management.api import BASE, Api
+from ringback.services.engagement.management.audit import AuditRoom
+from ringback.services.engagement.management.callbacks import Callbacks
+from ringback.services.engagement.management.desks import Desks
+from ringback.services.engagement.management.document import document
+from ringback.services.engagement.management.export import Export
+from ringback.services.engagement.management.people import People
+from ringback.services.engagement.management.queues_room import QueuesRoom
+from ringback.services.engagement.management.rescheduling import Rescheduling
+from ringback.services.engagement.management.rules_room import RulesRoom
+from ringback.services.engagement.management.settings_room import SettingsRoom
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.runtime.http import HttpServer
+    from ringback.services.engagement.access import Access
+
+
+class Management:
+    """All rooms of the management API, served on the service's own server."""
+
+    def __init__(self, ctx: Context, access: Access, desks: Desks) -> None:
+        rooms = (
+            People(ctx),
+            Callbacks(desks),
+            Rescheduling(ctx, desks),
+            Export(desks.store),
+            SettingsRoom(desks),
+            RulesRoom(desks),
+            QueuesRoom(ctx, desks),
+            AuditRoom(desks.store),
+        )
+        self._api = Api(ctx, access, [each for room in rooms for each in room.operations()])
+        self._document = document(self._api.operations)
+
+    def add_routes(self, server: HttpServer) -> None:
+        """Serve the operations, and the document without a token."""
+        server.route("GET", BASE + "openapi.json", self._describe, public=True)
+        self._api.add_routes(server)
+        server.route("*", BASE + "{rest:.*}", self._unknown, public=True)
+
+    async def _describe(self, _request: HttpRequest) -> HttpResponse:
+        return HttpResponse(self._document)
+
+    async def _unknown(self, request: HttpRequest) -> object:
+        methods = await methods_of(request)
+        if not methods:
+            raise HttpError(404, "path-unknown", "the API has no such path")
+        allow = ", ".join(methods)
+        raise HttpError(405, "method-not-allowed", f"this path is for {allow} only", headers={"Allow": allow})
