@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
@@ -68,15 +69,14 @@ class EngagementService(Service):
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
+        booking = partial(Booking, ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake)
         self._callins = CallIns(ctx, store, changes.called_in)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
             ctx,
             settings,
             store=store,
-            booking=Booking(
-                ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, self._outside.admit
-            ),
+            booking=booking(self._outside.admit),
             slots=slots,
             changes=changes,
             publication=publication,
@@ -100,13 +100,9 @@ class EngagementService(Service):
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
-        # People who book for others have no captcha.
-        by_people = Booking(
-            ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, _without_captcha
-        )
         desks = Desks(
             store=store,
-            booking=by_people,
+            booking=booking(_without_captcha),  # people who book for others have no captcha
             changes=changes,
             moving=moving,
             catalogue=catalogue,

@@ -234,7 +234,6 @@ class Session:
         rows = await self._connection.fetch(QUERIES["read_service_names"], tenant)
         return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
 
-
     @property
     def connection(self) -> asyncpg.pool.PoolConnectionProxy:
         """The connection itself, for rooms that have queries of their own."""
