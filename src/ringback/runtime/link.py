@@ -86,6 +86,11 @@ class LinkSession:
         for row in self.connections:
             self._ctx.connections.count(row, sent=1)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def drain(self) -> None:
         """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
         await self._writer.drain()
