@@ -20,6 +20,7 @@ from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
+from ringback.services.orchestration.statistics import Statistics
 from ringback.services.orchestration.store import SessionStore
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Node:
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
         self.performer.add("session.terminate", starting.terminate)
+        self._statistics = Statistics(ctx, self.performer, self.deliver)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
 
@@ -70,6 +72,7 @@ class Node:
 
     async def start(self) -> None:
         """Take up the sessions that this node had, and watch the other nodes."""
+        await self._statistics.start()
         await self._announce()
         for tenant, store in self.stores.items():
             for sid in await store.owned(self.ctx.node):
@@ -136,6 +139,7 @@ class Node:
     def left(self, record: Record) -> None:
         """A session is over, or another node's."""
         self._awake.pop(record.id, None)
+        self._statistics.left(record)
         if self._live.pop(record.id, None) is not None:
             self.metrics.interactions.labels(record.kind, record.tenant).dec()
 
@@ -151,6 +155,7 @@ class Node:
         record = await self.stores[tenant].load(sid)
         if record is not None:
             self.log.info("session_resumed", session=sid)
+            self._statistics.resume(record)
             self._run(record)
 
     async def _woken(self, entry: StreamEntry) -> None:

@@ -84,6 +84,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     default_dn: str = ""
     failed: str = ""
     """Why the application could not run; empty when it could."""
+    subscriptions: dict[str, dict[str, Json]] = {}
+    """Statistics that the session is told of, by the number of the action."""
     generation: int = 0
     """How many sessions began one another down to this one."""
     recent: list[SessionStep] = []
