@@ -122,8 +122,15 @@ class Node:
         is_url = "://" in point.script
         record.app = point.script if is_url else self.applications.url(record.tenant, point.script)
 
+    def count_version(self, record: Record, state: str) -> None:
+        """Of an application that is shared: what its two versions do."""
+        if record.version:
+            name = record.app.rpartition("/")[2].removesuffix(".scxml")
+            self.metrics.shared.labels(name, record.version, state).inc()
+
     async def after(self, record: Record) -> None:
         """A session has come to its end: nothing it had begun is left behind."""
+        self.count_version(record, "failed" if record.failed else "ended")
         self.metrics.cleared_interactions.inc()
         if record.failed:
             self.metrics.error_events.inc()
