@@ -119,6 +119,8 @@ def asked_by(action: Action | Pending) -> Asked:
 
 def _pending(record: Record, action: Action) -> Pending:
     record.asked[str(action.number)] = asked_by(action)
+    if (module_of(action.namespace), action.name) == ("statistic", "subscribe"):
+        record.subscriptions[str(action.number)] = {**action.payload, "session": action.session}
     step = 0
     if action.name == "report":
         record.steps += 1
