@@ -41,7 +41,7 @@ class TenantService(Service):
         self._wait_times = WaitTimes(ctx, self.leaders)
         self.figures = {name: Figures(ctx, name, config, self._outside(name)) for name in tenants}
         self._http = RoutingHttp(ctx, self.leaders, self.rq, self.figures)
-        self._telephony = TelephonyLink(ctx)
+        self._telephony = TelephonyLink(ctx, config)
         self._statistics = StatisticsLink(ctx, self.leaders, self.figures)
         self._describe()
 
