@@ -11,6 +11,8 @@ from ringback.runtime.service import Service
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.services.tenant.http import RoutingHttp
+from ringback.services.tenant.interactions import REQUEST as INTERACTION_STATUS
+from ringback.services.tenant.interactions import Interactions
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.promise_metrics import PromiseMetrics
 from ringback.services.tenant.settings import TenantSettings
@@ -39,6 +41,8 @@ class TenantService(Service):
         self._http = RoutingHttp(ctx, self.leaders, self.rq)
         self._telephony = TelephonyLink(ctx)
         self._statistics = StatisticsLink(ctx, self.leaders)
+        self._interactions = Interactions(ctx, settings, self.leaders)
+        self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
         self._describe()
 
     async def start(self) -> None:
@@ -51,6 +55,7 @@ class TenantService(Service):
         await self.rq.start()
         for leader in self.leaders.values():
             leader.start()
+        self._interactions.start()
         await self._config_server.start()
         await self._wait_times.server.start()
         await self._http.server.start()
