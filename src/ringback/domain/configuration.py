@@ -52,7 +52,8 @@ class Person(Object, frozen=True, kw_only=True):
     is ready; ``legal_guard`` seconds of pause after each call of a queue that nobody can shorten;
     ``auto_logout`` seconds of not ready after which the agent is logged out, 0 for never; ``auto_answer``
     tells the desktop that the phone is to answer by itself; ``on_out_of_service`` what becomes of the agent
-    whose phone is gone (by default ``logout`` with ``auto_login``, else ``not_ready``)."""
+    whose phone is gone (by default ``logout`` with ``auto_login``, else ``not_ready``). ``capacity``: most
+    interactions of each medium at a time, as ``voice:1, chat:3 unless voice>=1`` (empty: one call)."""
 
     name: str = ""
     login_ids: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class Person(Object, frozen=True, kw_only=True):
     auto_logout: float = 0.0
     auto_answer: bool = False
     on_out_of_service: Literal["", "none", "not_ready", "logout"] = ""
+    capacity: str = ""
 
 
 class DnBase(Object, frozen=True, kw_only=True, tag_field="type"):

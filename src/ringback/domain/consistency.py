@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import phonenumbers
 
 from ringback.domain.agents import UNTIMED
+from ringback.domain.capacity import CapacityError, parse_capacity
 from ringback.domain.configuration import (
     AgentGroup,
     AnyObject,
@@ -107,6 +108,10 @@ def _person(item: Person, known: _Known) -> Iterator[str]:
         yield f"extension {item.dn!r} does not exist"
     if item.auto_login and not item.dn:
         yield "auto_login needs a dn"
+    try:
+        parse_capacity(item.capacity)
+    except CapacityError as error:
+        yield f"capacity: {error}"
     if item.wrap_up < 0 and item.wrap_up != UNTIMED:
         yield "wrap_up is below 0 seconds and not -1"
     for name, seconds in (("legal_guard", item.legal_guard), ("auto_logout", item.auto_logout)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents.session import Reserve as ReserveAgent
+from ringback.domain.agents.session import Take
 from ringback.domain.routing import messages
 from ringback.domain.routing.growth import Growth
 
@@ -125,12 +126,20 @@ def read_reservation(name: str) -> tuple[str, int]:
     return (request_id, int(attempt)) if attempt.isdigit() else ("", 0)
 
 
-def to_reservation(submit: SubmitRequest, reserve: messages.Reserve, lease: float) -> ReserveAgent:
+def to_reservation(submit: SubmitRequest, reserve: messages.Reserve, lease: float) -> ReserveAgent | Take:
     """What the agent's session is told. A callback's call does not exist yet, so none is expected."""
+    if reserve.media != messages.VOICE:
+        return Take(
+            reservation_id(reserve.interaction, reserve.attempt),
+            submit.interaction_id or submit.request_id,
+            reserve.queue,
+            reserve.media,
+            lease,
+        )
     return ReserveAgent(
         reservation=reservation_id(reserve.interaction, reserve.attempt),
         interaction=submit.interaction_id or submit.request_id,
-        queue=submit.vq,
+        queue=reserve.queue,
         lease=lease,
         conn_id=submit.conn_id if submit.kind == "call" else "",
     )

@@ -43,6 +43,8 @@ class AgentFacts(msgspec.Struct, frozen=True):
             frozenset(more.get("Groups", ())),
             bool(more.get("DND", 0)),
             event.place or event.this_dn,
+            more.get("Capacity", ""),
+            more.get("Load", {}),
         )
 
     @classmethod
@@ -57,6 +59,8 @@ class AgentFacts(msgspec.Struct, frozen=True):
             groups,
             session.dnd,
             session.place or session.dn,
+            session.policy.capacity,
+            session.load if session.policy.capacity else {},
         )
 
     def as_input(self) -> messages.AgentInput:
@@ -128,6 +132,9 @@ class Feeder:
 
     def _confirm(self, confirm: ConfirmRequest) -> None:
         attempt = self._router.attempt_of(confirm.request_id, confirm.agent_id)
+        known = self._router.book.get(confirm.request_id)
+        if attempt and known is not None and known.submit.media != messages.VOICE:
+            self._router.keep(confirm.agent_id, reservation_id(confirm.request_id, attempt))
         if attempt:
             self._router.feed(messages.Confirm(confirm.request_id, attempt))
         else:  # connected to an agent whom the router did not give: finished all the same

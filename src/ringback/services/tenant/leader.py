@@ -161,6 +161,10 @@ class Leader:
         """Reservations that are still held are put back; those that nobody knows are let go."""
         given = {r.result.reservation_id: r for r in requests if r.result and r.result.outcome == "reserved"}
         for session in agents:
+            for name, work in session.work.items():
+                if name in given and read_reservation(name)[0] == given[name].submit.request_id:
+                    held = read_reservation(name)
+                    router.feed(messages.Resume(held[0], session.agent_id, held[1], work.until))
             if not session.reservation:
                 continue
             request = given.get(session.reservation)

@@ -60,7 +60,13 @@ DEMO = Configuration(
     agent_groups=(AgentGroup(id="Bank", queues=("Loans", "Cards")),),
     persons=(
         Person(id="kim", skills={"English": 3, "Loans": 2}, dn="1001", wrap_up=0.2),
-        Person(id="lee", skills={"English": 5, "Loans": 1}, dn="1002", wrap_up=0.2),
+        Person(
+            id="lee",
+            skills={"English": 5, "Loans": 1},
+            dn="1002",
+            wrap_up=0.2,
+            capacity="voice:1, chat:2 unless voice>=1",
+        ),
     ),
 )
 RUN = """
