@@ -171,6 +171,10 @@ class Booking:
 
     def _wish(self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None) -> Wish:
         now = self._ctx.now()
+        if offer.settings.call_direction == "USERORIGINATED" and not asked.push_targets:
+            raise HttpError(
+                400, "push-targets-missing", "pushTargets are needed: the customer is told to call"
+            )
         if not (asked.route_point or offer.settings.route_point):
             raise HttpError(400, "no-route-point", "this service has no route point that dials out")
         try:

@@ -19,6 +19,7 @@ from ringback.services.engagement.envelope import API, CODES
 from ringback.services.engagement.outside.publishing import PublishRequest
 from ringback.services.engagement.outside.wiring import VerifyCaptcha
 from ringback.services.engagement.queues import QueueStatus
+from ringback.services.engagement.selfservice.receipts import Confirm
 from ringback.services.engagement.selfservice.routes import LinkMade
 from ringback.services.engagement.views import CallbackId, CallbackView
 from ringback.services.engagement.waits import Estimate
@@ -187,6 +188,15 @@ OPERATIONS: list[Operation] = [
         "Push a notification to a device; the answer has the push service's name of it.",
         dict[str, str],
         body=PublishRequest,
+    ),
+    Operation(
+        "POST",
+        "notification/confirm",
+        "confirmNotification",
+        "A device has a notice: it gives back the receipt. No key is needed.",
+        dict[str, bool],
+        body=Confirm,
+        refusals=(400, 404, 429, 500, 503),
     ),
 ]
 

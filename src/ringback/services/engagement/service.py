@@ -20,6 +20,7 @@ from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.outbox import Outbox
+from ringback.services.engagement.outside.originated import Originated
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
 from ringback.services.engagement.published import Published
@@ -64,6 +65,7 @@ class EngagementService(Service):
         self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self._callins = CallIns(ctx, store, changes.called_in)
+        changes.originated = Originated(ctx, catalogue, self._callins, self._outside.writing)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         self._http = EngagementHttp(
             ctx,
@@ -91,6 +93,7 @@ class EngagementService(Service):
             moving=Moving(ctx, store, catalogue, slots, self._outbox.wake),
         )
         self._selfservice.add_routes(self._http)
+        self._selfservice.give_words(self._outside.words)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)

@@ -16,6 +16,7 @@ from ringback.services.engagement.outside.egress import Egress
 from ringback.services.engagement.outside.publishing import publish
 from ringback.services.engagement.outside.push import NoticeView, Push
 from ringback.services.engagement.outside.statistics import Statistics
+from ringback.services.engagement.outside.writing import Words, Writing
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -56,7 +57,9 @@ class Outside:
         self._captcha = Captcha(ctx, settings, self._credentials, egress)
         self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
         self._statistics = Statistics(ctx, settings, self._credentials, egress, published.event)
-        self._push = Push(ctx, settings, store, catalogue, desk, self._channels)
+        self.words = Words()
+        self.writing = Writing(ctx, self.words)
+        self._push = Push(ctx, settings, store, catalogue, desk, self._channels, self.writing)
 
     async def admit(self, tenant: str, asked: CreateCallback) -> None:
         """Return when the request may become a callback as far as the outside has a say; HttpError."""
