@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -87,7 +88,7 @@ class Booking:
         desk: SlotDesk,
         waits: WaitTimes,
         on_started: Callable[[], None],
-        admit: Callable[[str, CreateCallback], Awaitable[None]],
+        admit: Callable[[str, CreateCallback], AbstractAsyncContextManager[None]],
     ) -> None:
         self._ctx = ctx
         self._store = store
@@ -117,9 +118,10 @@ class Booking:
             raise HttpError(400, "option-refused", str(error)) from None
         wish = self._wish(tenant, asked, offer, place)
         await self._ask_router(wish)
-        # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
-        await self._admit(tenant, asked)
-        return await self._place(wish, use)
+        # Late, for a captcha's token is good once: a request that is refused for what it says, or for want
+        # of room, keeps it.
+        async with self._admit(tenant, asked):
+            return await self._place(wish, use)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
         if use is None:

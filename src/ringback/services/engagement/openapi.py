@@ -59,6 +59,7 @@ class Operation:
     body: type[msgspec.Struct] | None = None
     parameters: tuple[Parameter, ...] = ()
     refusals: tuple[int, ...] = (400, 401, 500, 503)
+    keyless: bool = False
 
 
 def _in_path(name: str, about: str) -> Parameter:
@@ -197,6 +198,7 @@ OPERATIONS: list[Operation] = [
         dict[str, bool],
         body=Confirm,
         refusals=(400, 404, 429, 500, 503),
+        keyless=True,
     ),
 ]
 
@@ -240,6 +242,8 @@ def _operation(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
         "parameters": [_parameter(each) for each in operation.parameters],
         "responses": answers,
     }
+    if operation.keyless:
+        described["security"] = []
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
