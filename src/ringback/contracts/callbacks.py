@@ -50,6 +50,8 @@ class DialPlan(
     """Dials that count, of the attempts before this one."""
     attached: dict[str, Any] = {}
     """User data of the call."""
+    customer_calls: int = 0
+    """Wait so long for the customer, whose device is told to call; 0: the customer is dialled."""
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):

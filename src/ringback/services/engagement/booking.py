@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -90,7 +91,7 @@ class Booking:
         desk: SlotDesk,
         waits: WaitTimes,
         on_started: Callable[[], None],
-        admit: Callable[[str, CreateCallback], Awaitable[None]],
+        admit: Callable[[str, CreateCallback], AbstractAsyncContextManager[None]],
     ) -> None:
         self._ctx = ctx
         self._store = store
@@ -127,9 +128,10 @@ class Booking:
             raise HttpError(400, "option-refused", str(error)) from None
         wish = replace(self._wish(tenant, asked, offer, place), told=told)
         await self._ask_router(wish)
-        # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
-        await self._admit(tenant, asked)
-        return await self._place(wish, use)
+        # Late, for a captcha's token is good once: a request that is refused for what it says, or for want
+        # of room, keeps it.
+        async with self._admit(tenant, asked):
+            return await self._place(wish, use)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
         if use is None:
@@ -175,6 +177,10 @@ class Booking:
 
     def _wish(self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None) -> Wish:
         now = self._ctx.now()
+        if offer.settings.call_direction == "USERORIGINATED" and not asked.push_targets:
+            raise HttpError(
+                400, "push-targets-missing", "pushTargets are needed: the customer is told to call"
+            )
         if not (asked.route_point or offer.settings.route_point):
             raise HttpError(400, "no-route-point", "this service has no route point that dials out")
         try:

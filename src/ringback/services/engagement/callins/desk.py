@@ -84,20 +84,28 @@ class CallIns:
 
     async def create(self, tenant: str, asked: CallInAsked) -> CallInMade:
         """Make a request; HttpError 400, or 503 when the group has no code left."""
-        now = self._ctx.now()
         async with self._store.transaction() as session:
-            group = await self._find(session, tenant, asked)
-            number = _caller(asked, group)
-            made = CallInMade(
-                id=uuid4(),
-                to_phone_number=secrets.choice(group.numbers),
-                group_name=asked.group_name,
-                expiration_time=int(now) + group.expiry_s,
-                from_phone_number=number or None,
-                callback_service_id=asked.callback_service_id,
-            )
-            user_data = msgspec.json.encode(identifiers(asked.user_data)).decode()
-            return await self._insert(session, tenant, made, group, user_data, now)
+            return await self.give(session, tenant, asked)
+
+    async def give(
+        self, session: Session, tenant: str, asked: CallInAsked, expiry_s: int | None = None
+    ) -> CallInMade:
+        """As `create`, within a transaction; `expiry_s`: seconds, in place of the group's."""
+        now = self._ctx.now()
+        group = await self._find(session, tenant, asked)
+        if expiry_s is not None:
+            group = msgspec.structs.replace(group, expiry_s=expiry_s)
+        number = _caller(asked, group)
+        made = CallInMade(
+            id=uuid4(),
+            to_phone_number=secrets.choice(group.numbers),
+            group_name=asked.group_name,
+            expiration_time=int(now) + group.expiry_s,
+            from_phone_number=number or None,
+            callback_service_id=asked.callback_service_id,
+        )
+        user_data = msgspec.json.encode(identifiers(asked.user_data)).decode()
+        return await self._insert(session, tenant, made, group, user_data, now)
 
     async def match(self, tenant: str, asked: MatchAsked) -> CallInMatched:
         """The request that a call belongs to; it is used up by the first call that matches.
