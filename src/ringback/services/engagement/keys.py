@@ -37,6 +37,10 @@ class ApiKeys:
             raise HttpError(401, "api-key-wrong", "the API key is not known")
         return tenant
 
+    def forget(self) -> None:
+        """Ask anew about every key: one was revoked."""
+        self._known.clear()
+
     async def _tenant(self, digest: str) -> str | None:
         asked, tenant = self._known.get(digest, (float("-inf"), None))
         age = self._ctx.monotonic() - asked

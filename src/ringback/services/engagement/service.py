@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ringback.runtime.context import Context
 from ringback.runtime.service import Service
@@ -69,13 +70,13 @@ class EngagementService(Service):
         self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
+        waits, wake = self._waits, self._outbox.wake
+        booking = partial(Booking, ctx, store, catalogue, settings, slots, waits, wake)
         self._http = EngagementHttp(
             ctx,
             settings,
             store=store,
-            booking=Booking(
-                ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, self._outside.admit
-            ),
+            booking=booking(self._outside.admit),
             slots=slots,
             changes=changes,
             publication=publication,
@@ -98,13 +99,10 @@ class EngagementService(Service):
         self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
-        # People who book for others have no captcha.
-        by_people = Booking(
-            ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake, _without_captcha
-        )
         desks = Desks(
             store=store,
-            booking=by_people,
+            # People who book for others have no captcha.
+            booking=booking(_without_captcha),
             changes=changes,
             moving=moving,
             catalogue=catalogue,
@@ -118,7 +116,7 @@ class EngagementService(Service):
             metrics=metrics,
             wake=self._outbox.wake,
         )
-        Management(ctx, self._access, desks).add_routes(self._http.server)
+        Management(ctx, self._access, desks).serve(self._http.server)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )

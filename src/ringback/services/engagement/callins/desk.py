@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -32,6 +33,11 @@ _TRIES = 20
 _TIDY_S = 30.0
 _KEPT_S = 30 * 86_400.0
 _MOST_SHOWN = 250
+Told = Callable[[Session], Awaitable[None]]
+
+
+async def unheard(_session: Session) -> None:
+    """Nothing else is to be written."""
 
 
 class CallIns:
@@ -45,17 +51,22 @@ class CallIns:
         """Begin to tidy up; runs until the service stops."""
         self._ctx.spawn(self._tidy_often(), "call-ins")
 
-    async def put_group(self, tenant: str, name: str, group: Group) -> None:
-        """Define a group anew; requests made before keep their number and code."""
-        row = (tenant, name, group.numbers, group.code_length, group.expiry_s, group.default_country)
-        async with self._store.statement() as session:
-            await session.connection.execute(_QUERIES["put_group"], *row)
+    async def put_group(self, tenant: str, name: str, group: Group, told: Told = unheard) -> None:
+        """Define a group anew; requests made before keep their number and code.
 
-    async def delete_group(self, tenant: str, name: str) -> None:
+        `told` writes what else belongs into the transaction.
+        """
+        row = (tenant, name, group.numbers, group.code_length, group.expiry_s, group.default_country)
+        async with self._store.transaction() as session:
+            await session.connection.execute(_QUERIES["put_group"], *row)
+            await told(session)
+
+    async def delete_group(self, tenant: str, name: str, told: Told = unheard) -> None:
         """Remove a group; HttpError 404."""
-        async with self._store.statement() as session:
+        async with self._store.transaction() as session:
             if await session.connection.fetchval(_QUERIES["delete_group"], tenant, name) is None:
                 raise HttpError(404, "unknown-group", "there is no call-in group of this name")
+            await told(session)
 
     async def groups(self, tenant: str) -> dict[str, Group]:
         """A tenant's groups by name."""

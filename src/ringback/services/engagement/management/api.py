@@ -14,6 +14,7 @@ from ringback.domain.permissions import TENANT_WIDE, Action, Grants, Scope
 from ringback.runtime.audit import Change, record
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.engagement.access import Access, Caller
+from ringback.services.engagement.metrics import TENANT
 from ringback.services.engagement.openapi import Parameter
 from ringback.services.engagement.store import Session
 
@@ -141,6 +142,7 @@ class Api:
     def _handler(self, operation: Operation) -> Callable[[HttpRequest], Awaitable[object]]:
         async def serve(request: HttpRequest) -> object:
             caller = await self._caller(request) if operation.signed_in else _NOBODY
+            request.raw[TENANT] = caller.tenant
             _check(operation, caller)
             return await operation.handler(Call(caller, request, operation.action, self._ctx.now()))
 
