@@ -57,6 +57,8 @@ CODES: dict[str, int] = {
     "idempotency-key-reused": 42201,
     "no-capacity": 42901,
     "throttled": 42902,
+    "rate-limited": 42903,
+    "slow-down": 42904,
     "internal": 50001,
     "statistics-failed": 50051,
     "unavailable": 50301,

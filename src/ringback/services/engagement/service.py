@@ -18,6 +18,7 @@ from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.limits import Limits
 from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.wiring import Management
 from ringback.services.engagement.metrics import Metrics
@@ -54,6 +55,7 @@ class EngagementService(Service):
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx, settings.access_cache_s)
         self.metrics = metrics = Metrics(ctx, self._gauges())
+        limits = Limits(ctx, settings)
         desk = QueueDesk(ctx, catalogue, self._waits)
         self.published = Published(ctx, store, settings, settings.silence_s)
         self._outside = Outside(
@@ -82,6 +84,7 @@ class EngagementService(Service):
             publication=publication,
             desk=desk,
             keys=self._keys,
+            limits=limits,
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
@@ -116,7 +119,7 @@ class EngagementService(Service):
             metrics=metrics,
             wake=self._outbox.wake,
         )
-        Management(ctx, self._access, desks).serve(self._http.server)
+        Management(ctx, self._access, limits, desks).serve(self._http.server)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )

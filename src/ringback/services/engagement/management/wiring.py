@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.runtime.http import HttpServer
     from ringback.services.engagement.access import Access
+    from ringback.services.engagement.limits import Limits
 
 
 class Management:
     """All rooms of the management API, served on the service's own server."""
 
-    def __init__(self, ctx: Context, access: Access, desks: Desks) -> None:
+    def __init__(self, ctx: Context, access: Access, limits: Limits, desks: Desks) -> None:
         self._failures = Failures(ctx)
         rooms = (
             People(ctx),
@@ -50,7 +51,7 @@ class Management:
             HealthRoom(ctx),
             AuditRoom(desks.store),
         )
-        self._api = Api(ctx, access, [each for room in rooms for each in room.operations()])
+        self._api = Api(ctx, access, limits, [each for room in rooms for each in room.operations()])
         self._document = document(self._api.operations)
 
     def serve(self, server: HttpServer) -> None:
