@@ -17,6 +17,7 @@ from ringback.services.engagement.booking import Booking, key_use
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.limits import GUESSES, Limits
 from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
 from ringback.services.engagement.publication import DESIGNER, Publication
@@ -36,6 +37,15 @@ _COUNTED = {
     "number-waiting": "CB_ENQUEUE_LIMIT_REACHED",
     "throttled": "CB_TTL_LIMIT_REACHED",
 }
+STANDING = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""With every answer of port 3050 that does not say it differently itself."""
 _IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
 
 
@@ -54,6 +64,7 @@ class EngagementHttp:
         publication: Publication,
         desk: QueueDesk,
         keys: ApiKeys,
+        limits: Limits,
         metrics: Metrics,
     ) -> None:
         self._ctx = ctx
@@ -65,8 +76,10 @@ class EngagementHttp:
         self._publication = publication
         self._desk = desk
         self._keys = keys
+        self._limits = limits
         self._metrics = metrics
         self.server = HttpServer(ctx)
+        self.server.stand(STANDING)
         self.server.error_renderer = self._render
         self.server.on_response = metrics.response
         self.server.metrics_connection = "ges-17"
@@ -95,9 +108,15 @@ class EngagementHttp:
 
     def _public(self, method: str, path: str, handler: Handler) -> None:
         async def serve(request: HttpRequest) -> HttpResponse:
-            tenant = await self._keys.tenant_of(request.headers.get("x-api-key"))
-            request.raw[TENANT] = tenant
-            answer = await handler(tenant, request)
+            try:
+                owner = await self._keys.owner_of(request.headers.get("x-api-key"))
+                request.raw[TENANT] = owner.tenant
+                self._limits.admit(owner)
+                answer = await handler(owner.tenant, request)
+            except HttpError as error:
+                if error.status in GUESSES:
+                    await self._limits.hold_back(request.peer)
+                raise
             return answer if isinstance(answer, HttpResponse) else success(answer, request)
 
         self.server.route(

@@ -233,8 +233,8 @@ def document() -> bytes:
 
 def _operation(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
     answers: dict[str, Any] = {"200": _answer("Successful", schemas[operation.data])}
-    for status in operation.refusals:
-        data = schemas[Proposals] if status == 429 else None
+    for status in sorted({*operation.refusals, 429}):
+        data = schemas[Proposals] if status == 429 and 429 in operation.refusals else None
         answers[str(status)] = _answer(REFUSALS[status], data, refusal=True)
     described: Schema = {
         "operationId": operation.name,

@@ -20,6 +20,7 @@ from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.limits import Limits
 from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.wiring import Management
 from ringback.services.engagement.metrics import Metrics
@@ -57,6 +58,7 @@ class EngagementService(Service):
         self._keys = ApiKeys(ctx, settings.key_cache_s)
         self._access = Access(ctx, settings.access_cache_s)
         self.metrics = metrics = Metrics(ctx, self._gauges())
+        limits = Limits(ctx, settings)
         desk = QueueDesk(ctx, catalogue, self._waits)
         self.published = Published(ctx, store, settings, settings.silence_s)
         self._outside = Outside(
@@ -71,10 +73,11 @@ class EngagementService(Service):
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         self.purger = Purger(ctx, store, catalogue)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
-        booking = partial(Booking, ctx, store, catalogue, settings, slots, self._waits, self._outbox.wake)
         self._callins = CallIns(ctx, store, changes.called_in)
         changes.originated = Originated(ctx, catalogue, self._callins, self._outside.writing)
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
+        waits, wake = self._waits, self._outbox.wake
+        booking = partial(Booking, ctx, store, catalogue, settings, slots, waits, wake)
         self._http = EngagementHttp(
             ctx,
             settings,
@@ -85,6 +88,7 @@ class EngagementService(Service):
             publication=publication,
             desk=desk,
             keys=self._keys,
+            limits=limits,
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
@@ -106,7 +110,8 @@ class EngagementService(Service):
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
         desks = Desks(
             store=store,
-            booking=booking(_without_captcha),  # people who book for others have no captcha
+            # People who book for others have no captcha.
+            booking=booking(_without_captcha),
             changes=changes,
             moving=moving,
             catalogue=catalogue,
@@ -120,7 +125,7 @@ class EngagementService(Service):
             metrics=metrics,
             wake=self._outbox.wake,
         )
-        Management(ctx, self._access, desks).add_routes(self._http.server)
+        Management(ctx, self._access, limits, desks).serve(self._http.server)
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )

@@ -14,6 +14,8 @@ from ringback.domain.permissions import TENANT_WIDE, Action, Grants, Scope
 from ringback.runtime.audit import Change, record
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.engagement.access import Access, Caller
+from ringback.services.engagement.limits import GUESSES, Limits
+from ringback.services.engagement.metrics import TENANT
 from ringback.services.engagement.openapi import Parameter
 from ringback.services.engagement.store import Session
 
@@ -121,9 +123,10 @@ class DetailedError(HttpError):
 class Api:
     """Serves the operations."""
 
-    def __init__(self, ctx: Context, access: Access, operations: Iterable[Operation]) -> None:
+    def __init__(self, ctx: Context, access: Access, limits: Limits, operations: Iterable[Operation]) -> None:
         self._ctx = ctx
         self._access = access
+        self._limits = limits
         self.operations = tuple(operations)
 
     def add_routes(self, server: HttpServer) -> None:
@@ -140,9 +143,15 @@ class Api:
 
     def _handler(self, operation: Operation) -> Callable[[HttpRequest], Awaitable[object]]:
         async def serve(request: HttpRequest) -> object:
-            caller = await self._caller(request) if operation.signed_in else _NOBODY
-            _check(operation, caller)
-            return await operation.handler(Call(caller, request, operation.action, self._ctx.now()))
+            try:
+                caller = await self._caller(request) if operation.signed_in else _NOBODY
+                request.raw[TENANT] = caller.tenant
+                _check(operation, caller)
+                return await operation.handler(Call(caller, request, operation.action, self._ctx.now()))
+            except HttpError as error:
+                if error.status in GUESSES:
+                    await self._limits.hold_back(request.peer)
+                raise
 
         return serve
 

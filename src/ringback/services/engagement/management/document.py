@@ -17,13 +17,14 @@ _REFUSALS = {
     403: "No role of the user allows it",
     404: "There is no such thing, or it is outside of what the user sees",
     409: "It is in use, or the name is taken",
+    413: "The body is too large",
     422: "The Idempotency-Key came with another request before",
     429: "There is no room at this time, or there were too many requests",
     500: "A fault of the service",
     502: "The service that was asked gave no good answer",
     503: "Something that this needs is away: Retry-After says when to repeat",
 }
-_ALWAYS = (403, 500, 503)
+_ALWAYS = (401, 403, 413, 429, 500, 503)
 
 
 def document(operations: Iterable[Operation]) -> bytes:
@@ -58,7 +59,7 @@ def document(operations: Iterable[Operation]) -> bytes:
 
 def _operation(operation: Operation, answer: Schema | None, body: Schema | None) -> Schema:
     answers: dict[str, Any] = {"200": _answer(operation.media, answer)}
-    refusals = {*operation.refusals, *_ALWAYS, 401}
+    refusals = {*operation.refusals, *_ALWAYS}
     if body is not None:
         refusals.add(400)
     for status in sorted(refusals):

@@ -70,7 +70,7 @@ def conditions(tenant: str, asked: Filter, scope: Scope, now: float) -> Where:
     if asked.services:
         where.add("services", asked.services)
     if asked.number is not None:
-        where.add("number", _spellings(asked.number))
+        where.add("number", spellings(asked.number))
     if asked.offer_types:
         where.add("offer_types", asked.offer_types)
     _add_times(where, asked, now)
@@ -93,7 +93,7 @@ def _add_times(where: Where, asked: Filter, now: float) -> None:
             where.add(f"{name}_to", in_utc(last))
 
 
-def _spellings(number: str) -> list[str]:
+def spellings(number: str) -> list[str]:
     """As numbers are kept: with a `+`, whether it was typed or not."""
     digits = "".join(each for each in number if each.isascii() and each.isdigit())
     return ["+" + digits]
