@@ -91,7 +91,6 @@ class EngagementService(Service):
             limits=limits,
             metrics=metrics,
         )
-        self._outside.add_routes(self._http)
         moving = Moving(ctx, store, catalogue, slots, self._outbox.wake)
         self._selfservice = SelfService(
             ctx,
@@ -103,10 +102,6 @@ class EngagementService(Service):
             changes=changes,
             moving=moving,
         )
-        self._selfservice.add_routes(self._http)
-        self._selfservice.give_words(self._outside.words)
-        self.published.watch(self._http.server)
-        CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
         desks = Desks(
             store=store,
@@ -129,6 +124,15 @@ class EngagementService(Service):
         self._status = StatusPage(
             ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
         )
+        self._add_routes()
+
+    def _add_routes(self) -> None:
+        """What the parts serve themselves."""
+        self._outside.add_routes(self._http)
+        self._selfservice.add_routes(self._http)
+        self._selfservice.give_words(self._outside.words)
+        self.published.watch(self._http.server)
+        CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         self._status.add_routes(self._http.server)
 
     async def start(self) -> None:
