@@ -28,7 +28,7 @@ from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.telephony import RequestReply, TelephonyRequest
 from ringback.domain.dialplan import DnState
 from ringback.runtime.http import HttpClient, HttpFailure
-from ringback.runtime.link import LinkError, LinkServer, LinkSession
+from ringback.runtime.link import LinkError, LinkServer, LinkSession, MethodHandler
 from ringback.runtime.streams import StreamEntry, StreamTail
 from ringback.services.tenant.telephony_desk import FORBIDDEN, THE_PLATFORM, Desk
 from ringback.services.tenant.telephony_users import TelephonyUsers
@@ -102,6 +102,21 @@ class TelephonyLink:
         for name in REQUESTS:
             self.server.method(name, self._handler(name))
         self.server.on_close = self._gone
+
+    def tool(self, name: str, handler: MethodHandler) -> None:
+        """Serve a method that is for the platform and for users who may hear all of their tenant (`tenant` or
+        `Tenant` among its parameters).
+        """
+
+        async def checked(session: LinkSession, params: dict[str, Any]) -> Any:
+            desk = self._desk(session)
+            self._spend(desk)
+            tenant = params.get("tenant", params.get("Tenant"))
+            if desk.rights.tenant not in ("", tenant) or not desk.rights.hears_all:
+                raise LinkError(FORBIDDEN, "this user may not ask for it")
+            return await handler(session, params)
+
+        self.server.method(name, checked)
 
     async def start(self) -> None:
         """Bind the listener and follow the events."""

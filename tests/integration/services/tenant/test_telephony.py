@@ -179,9 +179,16 @@ async def test_roles_say_who_hears_and_who_asks_for_everybody(floor: Floor) -> N
         await monitor.call("RequestAgentLogin", Tenant="demo", AgentID="kim", ThisDN="1001")
     await supervisor.call("RequestAgentLogin", Tenant="demo", AgentID="kim", ThisDN="1001")
     assert (await monitor.until("EventAgentLogin"))["AgentID"] == "kim"
+    kim = await floor.user("kim")
+    asked = {"tenant": "demo", "interaction_id": "none"}
+    assert (await monitor.call("RequestInteractionStatus", **asked))["state"] == "unknown"
+    with pytest.raises(LinkError, match="may not"):
+        await kim.call("RequestInteractionStatus", **asked)
     for desktop in (monitor, supervisor):
         with pytest.raises(LinkError, match="no tenant"):
             await desktop.call("subscribe", tenant="other")
+        with pytest.raises(LinkError, match="may not"):
+            await desktop.call("RequestInteractionStatus", **{**asked, "tenant": "other"})
     with pytest.raises(LinkError, match="no such device"):
         await supervisor.call("RequestRegisterAddress", Tenant="demo", ThisDN="4711")
 

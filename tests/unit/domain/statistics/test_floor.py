@@ -89,6 +89,15 @@ class TestQueues:
         assert day.read(LOANS, "TotalCallbacksAnswered", 600) == 1
         assert day.read(LOANS, "AverageCallbackWaitTime", 600) == 600.0
 
+    def test_other_media_are_counted_apart_too(self) -> None:
+        day = Day()
+        day.at(0, Entered(LOANS, "chat", "interaction", T))
+        assert day.read(LOANS, "CurrNumberWaitingInteractions", 1) == 1
+        assert day.read(LOANS, "CurrNumberWaitingCalls", 1) == 0
+        day.at(5, Left(LOANS, "chat", "answered"))
+        assert day.read(LOANS, "TotalInteractionsAnswered", 6) == 1
+        assert day.read(LOANS, "TotalCallsAnswered", 6) == 0
+
     def test_what_comes_twice_counts_once(self) -> None:
         day = Day()
         for _ in range(2):
