@@ -15,7 +15,7 @@ def exchange(server: DigestServer, password: str, algorithm: str, now: float = 1
 
 
 def stored() -> dict[str, str]:
-    return {name: ha1("1001", "demo", "right", name) for name in ("MD5", "SHA-256")}
+    return {name: ha1("1001", "demo", "right", name) for name in ("MD5", "SHA-256", "SHA-512-256")}
 
 
 def parsed(value: str) -> dict[str, str]:
@@ -41,10 +41,30 @@ def test_the_examples_of_rfc_7616_3_9_1(algorithm: str, expected: str) -> None:
     assert response_hash(algorithm, secret, "GET", params, "/dir/index.html", "auth") == expected
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_the_example_of_rfc_7616_3_9_2() -> None:
+    """With the response of erratum 4897: the one in the text was made with another hash."""
+    params = {
+        "nonce": "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
+        "nc": "00000001",
+        "cnonce": "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm",
+    }
+    secret = ha1("J\u00e4s\u00f8n Doe", "api@example.org", "Secret, or not?", "SHA-512-256")
+    expected = "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    assert response_hash("SHA-512-256", secret, "GET", params, "/doe.json", "auth") == expected
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
 def test_the_right_password_is_let_in_and_the_wrong_one_is_not(algorithm: str) -> None:
-    assert exchange(DigestServer("demo", SECRET), "right", algorithm)[0] is Verdict.OK
-    assert exchange(DigestServer("demo", SECRET), "wrong", algorithm)[0] is Verdict.WRONG
+    server = DigestServer("demo", SECRET, algorithms=("SHA-512-256", "SHA-256", "MD5"))
+    assert exchange(server, "right", algorithm)[0] is Verdict.OK
+    assert exchange(server, "wrong", algorithm)[0] is Verdict.WRONG
+
+
+def test_what_was_not_asked_for_is_not_taken() -> None:
+    """RFC 8760 2.4: a server that has given MD5 up is not talked back into it."""
+    _, value = exchange(DigestServer("demo", SECRET), "right", "MD5")
+    strict = DigestServer("demo", SECRET, algorithms=("SHA-512-256",))
+    assert strict.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.WRONG
 
 
 def test_an_answer_cannot_be_used_twice() -> None:
