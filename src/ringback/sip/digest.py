@@ -1,4 +1,4 @@
-"""HTTP digest for SIP (RFC 7616, RFC 8760): MD5, SHA-256, SHA-512-256; qop=auth; signed nonces without state."""
+"""HTTP digest for SIP (RFC 7616, RFC 8760): MD5, SHA-256, SHA-512-256; qop=auth; signed stateless nonces."""
 
 from __future__ import annotations
 
