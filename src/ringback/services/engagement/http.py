@@ -21,6 +21,7 @@ from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
 from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.records import identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
 from ringback.services.engagement.views import CallbackId, CallbackView, view
@@ -115,7 +116,8 @@ class EngagementHttp:
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
         use = key_use(request.headers.get("Idempotency-Key"), request.body)
-        made = await self._booking.book(tenant, request.decode(CreateCallback), use)
+        asked = request.decode(CreateCallback)
+        made = await self._booking.book(tenant, asked, use)
         if made.new:
             self._metrics.created()
         self._ctx.log.info(
@@ -123,6 +125,7 @@ class EngagementHttp:
             callback_id=str(made.id),
             tenant=tenant,
             corr_id=request.corr_id,
+            **_warning(asked),
         )
         return CallbackId(id=made.id)
 
@@ -203,6 +206,13 @@ async def _methods_of(request: HttpRequest) -> list[str]:
         _, allowed = await resource.resolve(request.raw)
         methods |= allowed
     return sorted(methods - {"*"})
+
+
+def _warning(asked: CreateCallback) -> dict[str, str]:
+    """What the log says of a request that was taken but for a part; never names, which are the customer's."""
+    given = asked.user_data or {}
+    ignored = len(given) - len(identifiers(given))
+    return {"warning": f"keys of userData that are no identifiers, ignored: {ignored}"} if ignored else {}
 
 
 def _uuid(text: str) -> UUID:
