@@ -21,6 +21,7 @@ from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
 from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.reader import Reader
 from ringback.services.engagement.records import identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
@@ -59,7 +60,7 @@ class EngagementHttp:
     ) -> None:
         self._ctx = ctx
         self._max_bytes = settings.max_body_bytes
-        self._store = store
+        self._reader = Reader(ctx, store)
         self._booking = booking
         self._slots = slots
         self._changes = changes
@@ -131,8 +132,7 @@ class EngagementHttp:
 
     async def _retrieve(self, tenant: str, request: HttpRequest) -> CallbackView:
         asked = request.decode(CallbackId)
-        async with self._store.statement() as session:
-            record = await session.read(tenant, asked.id)
+        record = await self._reader.read(tenant, asked.id)
         if record is None:
             raise HttpError(404, "callback-unknown", "there is no callback with this id")
         place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
