@@ -12,11 +12,9 @@ from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
     Grid,
-    Kind,
     RetryPolicy,
     SettingsError,
     SlotPlan,
-    check,
     kind_of,
     properties_of,
     read_capacity,
@@ -122,28 +120,8 @@ class Catalogue:
         offer = await self.offer_of(record, session)
         return offer.settings.retry_policy(offer.ringing(record.number, record.details.timezone))
 
-    async def publish(self, tenant: str, table: dict[str, Properties]) -> None:
-        """Store settings, hours and rules by name, all or none; raises SettingsError that names the row."""
-        named: list[tuple[str, Kind, str]] = []
-        cells: dict[str, str] = {}
-        for service, properties in table.items():
-            if "\0" in service:
-                raise SettingsError("the name of a service has no U+0000")
-            try:
-                named += [(service, kind, name) for kind, name in check(properties).items()]
-            except SettingsError as error:
-                cells |= {f"{service} {name}": why for name, why in error.cells.items()} or {
-                    service: str(error)
-                }
-        async with self._store.transaction() as session:
-            there = await session.settings(tenant, [name for _, _, name in named if "\0" not in name])
-            for service, kind, name in named:
-                if kind_of(table.get(name) or there.get(name) or {}) != kind:
-                    cells[f"{service} {name[:40]!r}"] = f"no {kind} are published under this name"
-            if cells:
-                raise SettingsError("; ".join(f"{cell}: {why}" for cell, why in cells.items()), cells)
-            for service in sorted(table):
-                await session.publish(tenant, service, table[service], self._ctx.now())
+    def forget(self) -> None:
+        """Read all anew: something was published."""
         self._known.clear()
         self._reading.clear()
 

@@ -116,9 +116,3 @@ SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 AN
 
 -- name: read_service_names
 SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 ORDER BY service
-
--- name: publish_settings
-INSERT INTO engagement.service_settings (tenant, service, properties, updated_at)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT (tenant, service) DO UPDATE
-SET properties = excluded.properties, version = service_settings.version + 1, updated_at = excluded.updated_at

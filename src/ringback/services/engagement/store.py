@@ -238,11 +238,6 @@ class Session:
         rows = await self._connection.fetch(QUERIES["read_service_names"], tenant)
         return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
 
-    async def publish(self, tenant: str, service: str, properties: dict[str, str], now: float) -> None:
-        """Replace the properties of one service."""
-        encoded = msgspec.json.encode(properties).decode()
-        await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
-
     @property
     def connection(self) -> asyncpg.pool.PoolConnectionProxy:
         """The connection itself, for rooms that have queries of their own."""

@@ -65,7 +65,7 @@ async def test_settings_are_published_by_the_platforms_own_services_only(world: 
 
 async def test_of_many_who_ask_at_once_one_reads_the_settings(world: Any) -> None:
     service = world.harness["engagement"]
-    catalogue, read = service._http._catalogue, []
+    catalogue, read = service._http._publication._catalogue, []
     before = catalogue._read
 
     async def counted(*arguments: Any) -> Any:
