@@ -2,11 +2,14 @@
 
 import pytest
 
+from ringback.contracts.events import TOPIC_CALLS, TOPIC_SIP, calls_stream
 from ringback.runtime.http import HttpClient
+from ringback.runtime.kafka import KafkaConsumer, KafkaMessage
 from ringback.testing import check_call_in
 from ringback.testing.check_report import Steps
 from ringback.testing.check_world import until
 from ringback.testing.demo_tenant import CHECK_CALL_IN_NUMBER, CHECK_CUSTOMERS, TENANT
+from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
 
 from .test_callback_offer import sessions
@@ -16,11 +19,37 @@ pytestmark = pytest.mark.timeout(90)
 
 
 async def test_the_customer_with_the_code_talks_to_an_agent_and_the_callback_is_not_dialled(
-    scene: Scene,
+    scene: Scene, platform: ServiceHarness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await ready(scene, scene.first, "check-1")
     await check_call_in.call_in(scene.world, Steps(), scene.carrier, scene.first)
     assert not scene.carrier.received_calls
+    events = repr(await platform.process.valkey.call("XRANGE", calls_stream(TENANT), "-", "+"))
+    assert check_call_in.ORDER in events, "the request's user data is data of the call"
+    reports = await reported(platform)
+    for where, text in (("reports", reports), ("logs", "".join(capfd.readouterr()))):
+        assert check_call_in.ORDER not in text, where
+    assert '"Digits":' not in reports, "no code leaves the platform"
+
+
+async def reported(platform: ServiceHarness) -> str:
+    """What has gone to Kafka, once the end of a call is among it."""
+    seen: list[bytes] = []
+
+    async def take(message: KafkaMessage) -> None:
+        seen.append(message.value)
+
+    topics = [TOPIC_CALLS, TOPIC_SIP, "voice-sipfe"]
+    KafkaConsumer(platform.process, topics, "test-call-in", take, connection="voice-56").start()
+
+    async def look() -> list[bytes]:
+        return seen
+
+    def whole(found: list[bytes]) -> bool:
+        text = b"".join(found)
+        return b"EventTreatmentEnd" in text and text.count(b"EventCallDeleted") >= 2
+
+    return b"".join(await until(look, whole, 30.0)).decode()
 
 
 async def test_a_caller_without_a_code_is_asked_three_times_and_released(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from ringback.testing.demo_tenant import CHECK_CALL_IN_NUMBER, CHECK_CUSTOMERS, 
 from ringback.testing.phone import Call, Phone, PhoneCarrier
 
 _GROUP = "check-call-in"
+ORDER = "check-order-4711"
 
 
 async def call_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
@@ -33,7 +34,7 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
     with steps.step("a callback is booked for later, and a number and a code are given out for it"):
         later = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="milliseconds")
         callback = await world.book(CHECK_CUSTOMERS[5], desiredTime=later)
-        asked = {"groupName": _GROUP, "callbackServiceId": callback, "userData": {"order": 7}}
+        asked = {"groupName": _GROUP, "callbackServiceId": callback, "userData": {"order": ORDER}}
         status, envelope = await world.api("POST", "/call-in/requests/create", asked)
         expect(status == 200, envelope)
     made: dict[str, Any] = envelope["data"]
