@@ -42,7 +42,7 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
     try:
         with steps.step("the customer dials the number from another phone and types the code"):
             await customer.wait_answered(10.0)
-            await _types(world, customer, str(made["accessCode"]))
+            await types(world, customer, str(made["accessCode"]))
         with steps.step("the agent's phone rings and is answered"):
             offered = await agent.wait_call(10.0)
             offered.ring()
@@ -58,8 +58,8 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
         await world.agent_becomes("check-1", "ready")
 
 
-async def _types(world: World, customer: Call, code: str) -> None:
-    """Type when the code is asked for."""
+async def types(world: World, customer: Call, code: str) -> None:
+    """Type a code when it is asked for. Raises CheckFailed."""
     control = HttpClient(world.ctx, "orchestration", "control")
 
     async def asked() -> bool:

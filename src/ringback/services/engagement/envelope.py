@@ -59,7 +59,7 @@ CODES: dict[str, int] = {
     "idempotency-key-reused": 42201,
     "no-capacity": 42901,
     "throttled": 42902,
-    "too-often": 42904,
+    "too-often": 42905,
     "internal": 50001,
     "statistics-failed": 50051,
     "unavailable": 50301,
