@@ -214,7 +214,10 @@ def _persons() -> tuple[Person, ...]:
             _person(name.lower(), name, dn, {"English": 5, **skills})
             for (name, skills), dn in zip(scripted.items(), SCRIPTED_PHONES, strict=True)
         ),
-        _person("check-1", "Check 1", CHECK_PHONES[0], {"Check": 5}, wrap_up=0.5),
+        msgspec.structs.replace(
+            _person("check-1", "Check 1", CHECK_PHONES[0], {"Check": 5}, wrap_up=0.5),
+            capacity="voice:1, chat:2 unless voice>=1",
+        ),
         _person("check-2", "Check 2", CHECK_PHONES[1], {"Check": 5}, wrap_up=0.5),
     )
 

@@ -34,6 +34,11 @@ _TRIES = 20
 _TIDY_S = 30.0
 _KEPT_S = 30 * 86_400.0
 _MOST_SHOWN = 250
+Told = Callable[[Session], Awaitable[None]]
+
+
+async def unheard(_session: Session) -> None:
+    """Nothing else is to be written."""
 
 
 CalledIn = Callable[[str, UUID, str], Awaitable[Record]]
@@ -54,8 +59,11 @@ class CallIns:
         """Begin to tidy up; runs until the service stops."""
         self._ctx.spawn(self._tidy_often(), "call-ins")
 
-    async def put_group(self, tenant: str, name: str, group: Group) -> None:
-        """Define a group anew; requests made before keep their number and code."""
+    async def put_group(self, tenant: str, name: str, group: Group, told: Told = unheard) -> None:
+        """Define a group anew; requests made before keep their number and code.
+
+        `told` writes what else belongs into the transaction.
+        """
         row = (
             tenant,
             name,
@@ -67,14 +75,16 @@ class CallIns:
             group.wrong_in_all,
             group.lock_s,
         )
-        async with self._store.statement() as session:
+        async with self._store.transaction() as session:
             await session.connection.execute(_QUERIES["put_group"], *row)
+            await told(session)
 
-    async def delete_group(self, tenant: str, name: str) -> None:
+    async def delete_group(self, tenant: str, name: str, told: Told = unheard) -> None:
         """Remove a group; HttpError 404."""
-        async with self._store.statement() as session:
+        async with self._store.transaction() as session:
             if await session.connection.fetchval(_QUERIES["delete_group"], tenant, name) is None:
                 raise HttpError(404, "unknown-group", "there is no call-in group of this name")
+            await told(session)
 
     async def groups(self, tenant: str) -> dict[str, Group]:
         """A tenant's groups by name."""

@@ -55,10 +55,10 @@ class Outside:
     ) -> None:
         egress = Egress(ctx, settings.egress_proxy, lambda: published.event("DNS_FAILURE"))
         self._ctx = ctx
-        self._credentials = Credentials(ctx, store, settings.settings_cache_s)
-        self._captcha = Captcha(ctx, settings, self._credentials, egress)
-        self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
-        self._statistics = Statistics(ctx, settings, self._credentials, egress, published.event)
+        self.credentials = Credentials(ctx, store, settings.settings_cache_s)
+        self._captcha = Captcha(ctx, settings, self.credentials, egress)
+        self._channels = Channels(ctx, settings, self.credentials, egress, published.push_sent)
+        self._statistics = Statistics(ctx, settings, self.credentials, egress, published.event)
         self.words = Words()
         self.writing = Writing(ctx, self.words)
         self._push = Push(ctx, settings, store, catalogue, desk, self._channels, self.writing)
@@ -107,16 +107,16 @@ class Outside:
         return await self._push.of_callback(request.path_param("tenant"), callback_id)
 
     async def _list(self, request: HttpRequest) -> dict[str, dict[str, Any]]:
-        return await self._credentials.shown(request.path_param("tenant"), _kind(request))
+        return await self.credentials.shown(request.path_param("tenant"), _kind(request))
 
     async def _put(self, request: HttpRequest) -> dict[str, str]:
         tenant, name = request.path_param("tenant"), _name(request)
-        await self._credentials.put(tenant, _kind(request), name, request.body)
+        await self.credentials.put(tenant, _kind(request), name, request.body)
         self._ctx.log.info("credential_stored", tenant=tenant, kind=_kind(request), name=name)
         return {"name": name}
 
     async def _delete(self, request: HttpRequest) -> dict[str, str]:
-        await self._credentials.delete(request.path_param("tenant"), _kind(request), _name(request))
+        await self.credentials.delete(request.path_param("tenant"), _kind(request), _name(request))
         return {"name": _name(request)}
 
 
