@@ -24,3 +24,6 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
         float, Doc("seconds after which another node takes over a dead node's routing")
     ] = 3.0
     configuration_s: Annotated[float, Doc("seconds between looks at the virtual queues' configuration")] = 2.0
+    experience_s: Annotated[
+        float, Doc("seconds between two savings of what the prediction of waiting times has learned")
+    ] = 15.0
