@@ -140,6 +140,7 @@ def simulate(
 
 
 app.add_typer(groups.sessions)
+app.add_typer(groups.routing)
 app.add_typer(groups.app)
 
 

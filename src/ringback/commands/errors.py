@@ -1,6 +1,7 @@
 """The errors whose message is for people: one line that says what to do."""
 
 from ringback.commands.simulation.scenario import ScenarioError as PlanError
+from ringback.domain.routing.log import DecisionLogError
 from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
 from ringback.runtime.http import HttpFailure, HttpUnavailable
@@ -13,6 +14,7 @@ from ringback.scxml import DocumentError
 from ringback.testing.scenario_file import ScenarioError
 
 EXPECTED = (
+    DecisionLogError,
     DocumentError,
     EmbeddedError,
     HttpFailure,

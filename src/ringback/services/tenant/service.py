@@ -10,6 +10,7 @@ from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.service import Service
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
+from ringback.services.tenant.decisions import DecisionPages
 from ringback.services.tenant.http import RoutingHttp
 from ringback.services.tenant.interactions import REQUEST as INTERACTION_STATUS
 from ringback.services.tenant.interactions import Interactions
@@ -41,6 +42,7 @@ class TenantService(Service):
         self._http = RoutingHttp(ctx, self.leaders, self.rq)
         self._telephony = TelephonyLink(ctx)
         self._statistics = StatisticsLink(ctx, self.leaders)
+        DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
         self._describe()
