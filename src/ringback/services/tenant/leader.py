@@ -282,8 +282,7 @@ class Leader:
         rows: list[Any] = await self._valkey.call("HGETALL", self._memory_key)
         for name, raw in zip(rows[::2], rows[1::2], strict=True):
             memory = msgspec.json.decode(raw, type=Memory)
-            queue = router.core.queue(name.decode())
-            queue.history.resume(memory.intervals, memory.handling)
+            router.feed(messages.Remembered(name.decode(), memory.intervals, memory.handling))
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
