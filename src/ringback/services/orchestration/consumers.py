@@ -60,13 +60,28 @@ class Consumers:
             await store.own_call(event.conn_id, sid)
 
     async def _begin(self, event: CallEvent, entry_id: str) -> bool:
-        """Start a session for a call on a route point; False when the call has one already."""
+        """Start a session for a call on a route point; False when the call has one there already.
+
+        A session of a route point that the call has left is ended: nobody tells it of the call any more.
+        """
+        left = []
         for visit in range(1, _VISITS + 1):
             record = inbound_record(event, visit, entry_id)
             found = await self._node.begin(record)
-            if found != "over":
-                return found != "lives"
+            if found == "lives" and not await self._has_left(event, record.id):
+                return False
+            if found == "lives":
+                left.append(record.id)
+            elif found != "over":
+                break
+        for sid in left:
+            await self._node.deliver(event.tenant, sid, Input(terminate=True), f"left:{entry_id}")
         return True
+
+    async def _has_left(self, event: CallEvent, sid: str) -> bool:
+        """Whether the call has gone from this session's route point to another one, or back to it."""
+        record = await self._node.stores[event.tenant].load(sid)
+        return record is not None and (record.routed or record.route_point != event.this_dn)
 
     # Callbacks
 
