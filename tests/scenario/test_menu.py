@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ringback.contracts import telephony as t
+from ringback.contracts.applications import SessionRow
 from ringback.contracts.views import AgentView
 from ringback.runtime.http import HttpClient
 from ringback.runtime.link import LinkClient
@@ -74,12 +75,14 @@ async def test_a_key_leads_through_another_route_point_to_an_agent_who_gives_the
     call = await dial(scene, MENU)
     await call.hear_speech_or_music()
 
-    async def ringing() -> bool:
-        call.send_dtmf("1")
-        agents = HttpClient(scene.world.ctx, "agent_state")
-        return (await agents.get("/agents/demo/check-1", AgentView)).state == "ringing"
+    control = HttpClient(scene.world.ctx, "orchestration", "control")
 
-    await until(ringing, bool, 20.0)
+    async def asks() -> bool:
+        rows = await control.get("/scxml/sessions", list[SessionRow])
+        return any("asking" in row.states for row in rows)
+
+    await until(asks, bool, 20.0)
+    call.send_dtmf("1")
     agent = await rings(scene.first)
     await agent.answer()
     await hear_each_other(call, agent)
