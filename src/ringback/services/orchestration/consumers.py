@@ -62,8 +62,9 @@ class Consumers:
     async def _begin(self, event: CallEvent, entry_id: str) -> bool:
         """Start a session for a call on a route point; False when the call has one there already.
 
-        A session of a route point that the call has left is ended: nobody tells it of the call any more.
+        Whoever had the call before is told that it is gone: no event of it comes there any more.
         """
+        owner = await self._node.stores[event.tenant].session_of_call(event.conn_id)
         left = []
         for visit in range(1, _VISITS + 1):
             record = inbound_record(event, visit, entry_id)
@@ -74,6 +75,8 @@ class Consumers:
                 left.append(record.id)
             elif found != "over":
                 break
+        for sid in {*left, owner} - {record.id, ""}:
+            await self._node.deliver(event.tenant, sid, Input(call=moved(event)), f"moved:{entry_id}")
         for sid in left:
             await self._node.deliver(event.tenant, sid, Input(terminate=True), f"left:{entry_id}")
         return True
@@ -133,6 +136,13 @@ class Consumers:
         if sid:
             key = f"rq:{result.request_id}:{result.seq}"
             await self._node.deliver(result.tenant, sid, Input(result=result), key)
+
+
+def moved(event: CallEvent) -> CallEvent:
+    """For the session that had a call which now stands on another route point: the end of it."""
+    return msgspec.structs.replace(
+        event, id="EventCallDeleted", result_class="success", reason="transferred", reference_id=""
+    )
 
 
 def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
