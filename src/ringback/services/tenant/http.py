@@ -109,7 +109,7 @@ class RoutingHttp:
     async def _interaction(self, request: HttpRequest) -> InteractionView:
         router = router_of(self._leaders, request.path_param("tenant"))
         name = request.path_param("id")
-        request_id = router.book.find(name) or name
+        request_id = router.book.find_left(name)
         explanation = router.core.explain(request_id)
         if explanation is None:
             raise HttpError(404, "unknown_interaction", "no such interaction is in a queue, or was lately")
