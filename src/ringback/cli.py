@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from ringback.commands import groups
+from ringback.commands import account_groups, groups
+from ringback.commands.siptools.group import sip
 
 app = typer.Typer(
     name="ringback",
@@ -189,6 +190,8 @@ def simulate(
 
 app.add_typer(groups.sessions)
 app.add_typer(groups.app)
+for group in (sip, account_groups.keys, account_groups.users, account_groups.tenant):
+    app.add_typer(group)
 
 
 @app.command(hidden=True)

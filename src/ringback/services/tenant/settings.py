@@ -24,6 +24,12 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
         float, Doc("seconds after which another node takes over a dead node's routing")
     ] = 3.0
     configuration_s: Annotated[float, Doc("seconds between looks at the virtual queues' configuration")] = 2.0
+    interaction_lease_s: Annotated[
+        float, Doc("seconds an agent is held for an interaction of another medium until it is accepted")
+    ] = 30.0
+    interaction_hold_s: Annotated[
+        float, Doc("seconds an accepted interaction keeps its place at the agent without a further event")
+    ] = 86400.0
     experience_s: Annotated[
         float, Doc("seconds between two savings of what the prediction of waiting times has learned")
     ] = 15.0
