@@ -259,11 +259,6 @@ class Leader:
                     memory = Memory(list(queue.history.intervals), list(queue.history.handling))
                     await self._valkey.call("HSET", self._memory_key, name, msgspec.json.encode(memory))
 
-    async def _keep_experience(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.experience_s)
-            await self._experiences.save(self.experience)
-
     async def _recall_definitions(self) -> None:
         """What was known of queues and groups: requests that name them cannot wait for the configuration."""
         rows: list[Any] = await self._valkey.call("HGETALL", self._definitions_key)
@@ -274,6 +269,11 @@ class Leader:
     def _definitions_key(self) -> str:
         return f"{{{self.tenant}}}:router:definitions"
 
+    async def _keep_experience(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.experience_s)
+            await self._experiences.save(self.experience)
+
     @property
     def _memory_key(self) -> str:
         return f"{{{self.tenant}}}:router:memory"
@@ -282,8 +282,7 @@ class Leader:
         rows: list[Any] = await self._valkey.call("HGETALL", self._memory_key)
         for name, raw in zip(rows[::2], rows[1::2], strict=True):
             memory = msgspec.json.decode(raw, type=Memory)
-            queue = router.core.queue(name.decode())
-            queue.history.resume(memory.intervals, memory.handling)
+            router.feed(messages.Remembered(name.decode(), memory.intervals, memory.handling))
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:

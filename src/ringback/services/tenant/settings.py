@@ -33,3 +33,6 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
     experience_s: Annotated[
         float, Doc("seconds between two savings of what the prediction of waiting times has learned")
     ] = 15.0
+    decision_log: Annotated[
+        int, Doc("entries kept of the log of routing decisions, a tenth of a second each; 0: no log")
+    ] = 20_000

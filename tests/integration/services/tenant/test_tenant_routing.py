@@ -35,6 +35,7 @@ from ringback.domain.configuration import (
     Tenant,
     VirtualQueue,
 )
+from ringback.domain.routing.log import replay
 from ringback.domain.routing.messages import AgentReady
 from ringback.domain.routing.waiting.promises import Record
 from ringback.runtime.http import HttpClient, HttpFailure
@@ -536,6 +537,34 @@ class TestFigures:
             async with asyncio.timeout(5):
                 while (await floor.routing.get("/interactions/demo/r2"))["position"] != 1:
                     await asyncio.sleep(0.02)
+
+    async def test_who_has_left_can_still_be_asked_about_and_the_log_replayed(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            await floor.submit("r2", 100.0)
+            await floor.rq.call("cancel", CancelRequest(request_id="r1", tenant="demo"))
+            assert (await floor.result("reserved")).request_id == "r2"
+            view = await floor.routing.get("/interactions/demo/c-r1")
+            story = view["explanation"]
+            assert (story["state"], story["history"][1]["text"].split(":")[0]) == (
+                "cancelled",
+                "reserved kim for Loans>=1",
+            )
+            log = b""
+            async with asyncio.timeout(5):
+                while log.count(b'"Reserve"') < 2:
+                    await asyncio.sleep(0.05)
+                    reply = await floor.routing.request("GET", "/decisions/demo")
+                    log = reply.body
+            found = replay(log.splitlines())
+            assert (found.differences, found.skipped, found.beginnings) == ([], 0, 1)
+            after = reply.headers["X-Cursor"]
+            rest = await floor.routing.request("GET", f"/decisions/demo?after={after}")
+            assert b'"Began"' not in rest.body
+            with pytest.raises(HttpFailure, match="X-Cursor"):
+                await floor.routing.get("/decisions/demo?after=x")
 
     async def test_statistics_come_as_they_change(self, floor: Floor) -> None:
         async with floor.tenant_here():
