@@ -51,6 +51,12 @@ SENTENCES = {
     "callback-offer": "To keep your place and be called back, press one. To stay on the line, press two.",
     "callback-confirmed": "Thank you. You keep your place in line, and we will call you back.",
     "callback-greeting": "Hello. This is the callback that you asked for. Please hold for the next agent.",
+    "callback-choice": "Hello. This is the callback that you asked for. To be called later, press two. "
+    "Or hold for the next agent.",
+    "callback-later": "Thank you. We will call you again later. Goodbye.",
+    "callback-message": "Hello. You have asked us to call you back, and nobody has answered. "
+    "We will try again.",
+    "callback-agent": "A callback. Please hold while we call the customer.",
     "press-one-to-connect": "Press one to be connected now.",
     "closed": "We are closed at the moment. Please call again during our office hours.",
     "no-agents": "No agent is available at the moment. Please call again later.",

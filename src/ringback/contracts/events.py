@@ -111,6 +111,8 @@ class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     sequence: int = 0
     """Rises by one with each change of this agent."""
     extensions: dict[str, Any] = {}
+    reference_id: str = ""
+    """Of EventUserEvent: what an answer is to name. Of EventPrivateInfo: what is answered."""
 
 
 class DnEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
@@ -134,6 +136,11 @@ def calls_stream(tenant: str) -> str:
 def agents_stream(tenant: str) -> str:
     """The stream of agent events of a tenant."""
     return f"{{{tenant}}}:events:agents"
+
+
+def private_stream(tenant: str) -> str:
+    """The stream of agents' answers to what the platform has asked them (EventPrivateInfo)."""
+    return f"{{{tenant}}}:events:private"
 
 
 def dns_stream(tenant: str) -> str:

@@ -31,7 +31,7 @@ def finish(m: Machine, outcome: Outcome) -> None:
 def treatment_end(m: Machine, reason: str, digits: str = "") -> None:
     """EventTreatmentEnd for what plays now."""
     treatment, m.data.treatment = m.data.treatment, None
-    if treatment is not None and treatment.reference:
+    if treatment is not None and treatment.reference and treatment.said:
         m.emit(
             "EventTreatmentEnd",
             this_dn=m.data.parties.device,
@@ -49,12 +49,13 @@ def _release_parties(m: Machine, outcome: Outcome) -> None:
     if target is not None and target.engaged:
         _released(m, target, parties.target_dn, origin_side(m), parties.target_agent, outcome)
     if origin is not None and origin.engaged:
-        _released(m, origin, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
+        _released(m, origin, parties.origin_dn, parties.target_dn or parties.dnis, m.data.make_agent, outcome)
 
 
 def _released(m: Machine, leg: Leg, this_dn: str, other: str, agent_id: str, outcome: Outcome) -> None:
     leg.engaged = False
-    role = DNRole.ORIGINATION if leg.slot is Slot.ORIGIN else DNRole.DESTINATION
+    called = leg.slot is Slot.TARGET or m.data.make_agent
+    role = DNRole.DESTINATION if called else DNRole.ORIGINATION
     m.emit(
         "EventReleased",
         this_dn=this_dn,

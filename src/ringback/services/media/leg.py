@@ -12,6 +12,7 @@ from ringback.contracts.treatment import (
     CONTENT_TYPE,
     Collect,
     Command,
+    Detect,
     Music,
     Play,
     Record,
@@ -23,6 +24,7 @@ from ringback.media.player import Player
 from ringback.media.port import RtpPort
 from ringback.media.prompts import UnknownPromptError
 from ringback.media.session import AudioReceived, DigitReceived, MediaEvent, PlaybackEnded
+from ringback.services.media.detection import DetectTreatment
 from ringback.services.media.negotiation import AudioEnd
 from ringback.services.media.treatments import (
     Action,
@@ -180,6 +182,8 @@ class MediaLeg:
                 return MusicTreatment(command.reference)
             case Collect():
                 return CollectTreatment(command, self._loop.time())
+            case Detect():
+                return DetectTreatment(command, self._loop.time())
             case Stop():
                 return SilentTreatment(command.reference)
             case Record():
@@ -244,7 +248,7 @@ class MediaLeg:
     def _report(self, reference: str, end: End) -> None:
         if not reference or self.closed:
             return
-        event = TreatmentEnded(reference=reference, reason=end.reason, digits=end.digits)
+        event = TreatmentEnded(reference=reference, reason=end.reason, digits=end.digits, heard=end.heard)
         request = self.dialog.request("INFO", body=msgspec.json.encode(event), content_type=CONTENT_TYPE)
         self._calls.endpoint.send_request(request, self.dialog.destination, on_response=self._told)
 

@@ -18,6 +18,7 @@ from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
 from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
+from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.store import SessionStore
@@ -55,6 +56,7 @@ class Node:
         self._ending = Ending(self)
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
+        self.performer.add("callback.preview", Previewing(self.clients).ask)
         self.performer.add("session.terminate", starting.terminate)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()

@@ -77,6 +77,7 @@ class Performer:
             "dialog.playsound": self._treatment,
             "dialog.collect": self._treatment,
             "dialog.playandcollect": self._treatment,
+            "dialog.beep": self._treatment,
             "dialog.stop": self._treatment,
             "interaction.redirect": self._redirect,
             "interaction.createcall": self._make_call,
@@ -282,12 +283,17 @@ class Performer:
                 timeout=found["timeout"],
                 prompts=found["prompts"],
                 user_data=found["user_data"],
+                agent_id=found.get("agent_id", ""),
+                customer=found.get("customer", ""),
+                detect=found.get("detect", 0.0),
+                display_name=found.get("display_name", ""),
             )
         )
         if reply.conn_id:
             await store.own_call(reply.conn_id, record.id)
             # The next action, which may be to release the call, comes before the call's first event.
-            record.conn_id = reply.conn_id
+            if reply.conn_id != record.conn_id:
+                record.conn_id, record.routed, record.gone = reply.conn_id, False, False
         return None
 
     async def _terminate(self, record: Record, action: Pending, _store: SessionStore) -> Reply:

@@ -112,7 +112,17 @@ def request(asked: t.CallRequest, reference: str) -> i.Request:
         case t.RequestMakeCall():
             greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
             return i.RequestMakeCall(
-                reference, asked.this_dn, asked.other_dn, asked.ani, asked.timeout, asked.user_data, greeting
+                reference,
+                asked.this_dn,
+                asked.other_dn,
+                asked.ani,
+                asked.timeout,
+                asked.user_data,
+                greeting,
+                asked.agent_id,
+                asked.customer,
+                asked.detect,
+                asked.display_name,
             )
         case t.RequestReleaseCall():
             return i.RequestReleaseCall(reference, asked.this_dn)
@@ -168,6 +178,13 @@ def command(play: Play) -> media.Command:
                 timeout_s=parameters.get("timeout_s", 5.0),
                 terminators=parameters.get("terminators", "#"),
                 then=then,
+            )
+        case TreatmentType.ANSWER_DETECTION | TreatmentType.BEEP_DETECTION:
+            answer = play.type is TreatmentType.ANSWER_DETECTION
+            return media.Detect(
+                reference=play.reference,
+                what="answer" if answer else "beep",
+                timeout_s=parameters.get("timeout_s", 5.0),
             )
         case TreatmentType.RECORD_USER_ANNOUNCEMENT:
             longest = parameters.get("max_s", 0.0)

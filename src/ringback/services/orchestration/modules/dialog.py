@@ -1,4 +1,4 @@
-"""Treatments of the caller on the route point: `play`, `playsound`, `collect`, `playandcollect`, `stop`.
+"""Treatments of the caller on the route point: `play`, `playsound`, `collect`, `beep`, `stop`.
 
 Events: `dialog.<element>.done` (`digits` of a collection), `error.dialog.<element>`. A treatment that another
 one replaces, or that the routing of the call ends, has no event.
@@ -41,6 +41,12 @@ def collect(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
+def beep(element: Element, context: ActionContext) -> None:
+    """`<beep timeout>`: listen for the beep of an answering machine; `reason` is then finished or timeout."""
+    payload = {"treatment": "BeepDetection", "timeout": number(context, element, "timeout", 15.0)}
+    emit(context, element, payload)
+
+
 def stop(element: Element, context: ActionContext) -> None:
     """`<stop>`: silence."""
     emit(context, element, {"treatment": "Silence"})
@@ -51,5 +57,6 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "playsound"): playsound,
     (NAMESPACE, "collect"): collect,
     (NAMESPACE, "playandcollect"): collect,
+    (NAMESPACE, "beep"): beep,
     (NAMESPACE, "stop"): stop,
 }
