@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Protocol = Literal["http", "link", "sip", "sip-edge"]
+Protocol = Literal["http", "link", "sip", "sip-edge", "sip-stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Listener:
     protocol: Protocol
     port: int
     purpose: str
+    optional: bool = False
+    """Bound only where it is asked for."""
 
 
 LISTENERS: tuple[Listener, ...] = (
@@ -34,6 +36,9 @@ LISTENERS: tuple[Listener, ...] = (
     Listener("registrar", "sip", "sip", 5066, "REGISTER, behind sip_proxy"),
     Listener("registrar", "http", "http", 9103, "health and metrics"),
     Listener("sip_proxy", "edge", "sip-edge", 5060, "phones and trunks, UDP and TCP"),
+    Listener("sip_proxy", "tls", "sip-stream", 5061, "phones and trunks, TLS", optional=True),
+    Listener("sip_proxy", "ws", "sip-stream", 8088, "browsers, WebSocket", optional=True),
+    Listener("sip_proxy", "wss", "sip-stream", 8089, "browsers, WebSocket over TLS", optional=True),
     Listener("sip_proxy", "inside", "sip", 5080, "SIP/TCP between the platform's own parts"),
     Listener("sip_proxy", "http", "http", 9104, "health and metrics"),
     Listener("sip_cluster", "http", "http", 11300, "call-control requests"),

@@ -100,7 +100,8 @@ def listeners(facts: Facts) -> RenderableType:
     for name, place in facts.stores:
         table.add_row(name, place)
     for service in topology.SERVICES:
-        ports = [port_of(facts, entry) for entry in topology.LISTENERS if entry.service == service]
+        always = (e for e in topology.LISTENERS if e.service == service and not e.optional)
+        ports = [port_of(facts, entry) for entry in always]
         table.add_row(service, "  ".join(ports))
     return Group(Text(f"Listening on {facts.near}:"), table)
 

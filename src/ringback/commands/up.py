@@ -176,6 +176,8 @@ def _make_private(data: Path) -> None:
 def _refuse_taken_ports(env: dict[str, str], host: str) -> None:
     """Raise `EmbeddedError` or `SettingsError` when a listener's port is taken."""
     for listener in topology.LISTENERS:
+        if listener.optional:
+            continue
         port = str(port_setting(listener, env).value)
         if not port.isdigit() or int(port) > 65535:
             raise SettingsError(f"the port of {listener.service}.{listener.name} is {port!r}: give a number.")

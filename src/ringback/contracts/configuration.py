@@ -22,6 +22,7 @@ from ringback.domain.configuration import (
     Kind,
     Mailbox,
     Person,
+    Place,
     RoutePoint,
     Skill,
     Tenant,
@@ -110,6 +111,10 @@ class ConfigClient:
     async def person(self, tenant: str, person: str) -> Person | None:
         """One person, or None."""
         return await self._read(f"/tenants/{_part(tenant)}/persons/{_part(person)}", Person)
+
+    async def place(self, tenant: str, place: str) -> Place | None:
+        """One desk, or None."""
+        return await self._read(f"/tenants/{_part(tenant)}/places/{_part(place)}", Place)
 
     async def skills(self, tenant: str) -> list[Skill]:
         """The skills."""

@@ -113,10 +113,16 @@ class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     extensions: dict[str, Any] = {}
     reference_id: str = ""
     """Of EventUserEvent: what an answer is to name. Of EventPrivateInfo: what is answered."""
+    """What more is known of the agent: ReadySince, LeaseUntil, Skills, Groups, Queue, Queues, DND, Status
+    (the field's word for what the agent does), CallType, AutoAnswer."""
+    this_queue: str = ""
+    """The queue that a login or a logout is about; empty: the whole session."""
 
 
 class DnEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
-    """A device came into or went out of service: EventDNBackInService, EventDNOutOfService."""
+    """A device came into or went out of service (EventDNBackInService, EventDNOutOfService), or its user has
+    set it otherwise (EventForwardSet, EventForwardCancel, EventDNDOn, EventDNDOff).
+    """
 
     id: str
     time: float
@@ -126,6 +132,8 @@ class DnEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     contacts: int = 0
     """How many bindings the DN has now."""
     reason: str = ""
+    other_dn: str = ""
+    """Where the DN's calls are forwarded to."""
 
 
 def calls_stream(tenant: str) -> str:

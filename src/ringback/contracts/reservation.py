@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from ringback.contracts.events import AgentEvent, agents_stream
-from ringback.domain.agents import AgentSession, Leases, Step, step
+from ringback.domain.agents import AgentSession, Leases, Step, status, step
 from ringback.domain.agents.session import Emitted, Happening
 from ringback.runtime.valkey import Commands, Script
 
@@ -163,6 +163,7 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         "ReadySince": session.ready_since,
         "LeaseUntil": session.lease_until,
         "Skills": session.skills,
+        "Status": status(session).name,
     }
     if session.groups:
         extensions["Groups"] = session.groups
@@ -170,12 +171,20 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         extensions["Queue"] = session.queue
     if session.dnd:
         extensions["DND"] = 1
+    if session.queues:
+        extensions["Queues"] = session.queues
+    if session.call_type:
+        extensions["CallType"] = session.call_type
+    if session.policy.auto_answer:
+        extensions["AutoAnswer"] = 1
     return AgentEvent(
         id=emitted.id,
         time=now,
         tenant=tenant,
         agent_id=session.agent_id,
         this_dn=session.dn,
+        this_queue=emitted.queue,
+        place=session.place,
         agent_work_mode=emitted.work_mode,
         reason_code=emitted.reason,
         state=session.state.value,

@@ -120,16 +120,21 @@ class _AgentRequest(_Request, frozen=True, kw_only=True, omit_defaults=True, ren
 
 
 class RequestAgentLogin(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
-    """Log an agent in at a device."""
+    """Log an agent in at a device, or, logged in there already, for more queues."""
 
-    this_dn: str
+    this_dn: str = ""
+    """Empty: the device of the place, or else of the agent."""
     place: str = ""
     agent_work_mode: str = ""
     """`AutoIn`: ready at once."""
+    this_queue: str = ""
+    queues: tuple[str, ...] = ()
 
 
 class RequestAgentLogout(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
-    """Log an agent out."""
+    """Log an agent out, or out of one queue."""
+
+    this_queue: str = ""
 
 
 class RequestAgentReady(_AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
@@ -142,7 +147,39 @@ class RequestAgentNotReady(
     """Make an agent not ready, now or when the call under way has ended."""
 
     agent_work_mode: str = ""
+    """`AfterCallWork`: after-call work, begun or extended, now or when the call under way has ended."""
     reason_code: str = ""
+    wrap_up_time: float = 0.0
+    """Seconds of after-call work from now on; 0: until the agent is ready."""
+
+
+class _DeviceRequest(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """What a user sets on a device: `this_dn`, or the device at which the agent is logged in."""
+
+    this_dn: str = ""
+    agent_id: str = ""
+
+
+class RequestSetDNDOn(_DeviceRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Let nothing ring at a device."""
+
+
+class RequestSetDNDOff(_DeviceRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Let the device ring again."""
+
+
+class RequestCallForwardSet(
+    _DeviceRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Send every call of a device to another number."""
+
+    other_dn: str
+
+
+class RequestCallForwardCancel(
+    _DeviceRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Send the calls of a device elsewhere no longer."""
 
 
 class RequestDistributeUserEvent(
@@ -175,6 +212,7 @@ CallRequest = (
     | RequestRetrieveCall
     | RequestAttachUserData
 )
+DeviceRequest = RequestSetDNDOn | RequestSetDNDOff | RequestCallForwardSet | RequestCallForwardCancel
 AgentRequest = (
     RequestAgentLogin
     | RequestAgentLogout
@@ -182,6 +220,7 @@ AgentRequest = (
     | RequestAgentNotReady
     | RequestDistributeUserEvent
     | RequestPrivateService
+    | DeviceRequest
 )
 TelephonyRequest = CallRequest | AgentRequest
 

@@ -19,6 +19,12 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     interaction_id: str = ""
     conn_id: str = ""
     lease_until: float = 0.0
+    status: str = ""
+    """What the agent is seen to do, in the field's words: WaitForNextCall, CallInbound, AfterCallWork, …"""
+    queues: tuple[str, ...] = ()
+    dnd: bool = False
+    work_mode: str = ""
+    auto_answer: bool = False
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

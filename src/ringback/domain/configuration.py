@@ -13,7 +13,15 @@ import msgspec
 from msgspec import Struct
 
 Kind = Literal[
-    "tenant", "persons", "dns", "agent-groups", "skills", "dial-plan", "prompts", "callback-services"
+    "tenant",
+    "persons",
+    "dns",
+    "agent-groups",
+    "skills",
+    "dial-plan",
+    "prompts",
+    "callback-services",
+    "places",
 ]
 
 
@@ -40,7 +48,11 @@ class Tenant(Object, frozen=True, kw_only=True):
 
 class Person(Object, frozen=True, kw_only=True):
     """An agent: ``skills`` maps a skill id to a level; with ``auto_login`` the registration of a phone at
-    ``dn`` logs the agent in and makes it ready. ``wrap_up`` is after-call work in seconds."""
+    ``dn`` logs the agent in and makes it ready. ``wrap_up`` is after-call work in seconds, -1 until the agent
+    is ready; ``legal_guard`` seconds of pause after each call of a queue that nobody can shorten;
+    ``auto_logout`` seconds of not ready after which the agent is logged out, 0 for never; ``auto_answer``
+    tells the desktop that the phone is to answer by itself; ``on_out_of_service`` what becomes of the agent
+    whose phone is gone (by default ``logout`` with ``auto_login``, else ``not_ready``)."""
 
     name: str = ""
     login_ids: tuple[str, ...] = ()
@@ -49,6 +61,10 @@ class Person(Object, frozen=True, kw_only=True):
     auto_login: bool = False
     wrap_up: float = 5.0
     enabled: bool = True
+    legal_guard: float = 0.0
+    auto_logout: float = 0.0
+    auto_answer: bool = False
+    on_out_of_service: Literal["", "none", "not_ready", "logout"] = ""
 
 
 class DnBase(Object, frozen=True, kw_only=True, tag_field="type"):
@@ -84,7 +100,7 @@ class Gateway(Struct, frozen=True, omit_defaults=True):
 
     host: str
     port: int = 5060
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
 
 
 class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
@@ -161,7 +177,14 @@ class CallbackService(Object, frozen=True, kw_only=True):
     settings: str = ""
 
 
-AnyObject = Tenant | Person | DN | AgentGroup | Skill | DialRule | Prompt | CallbackService
+class Place(Object, frozen=True, kw_only=True):
+    """A desk: who logs in there works at the phone ``dn``."""
+
+    name: str = ""
+    dn: str
+
+
+AnyObject = Tenant | Person | DN | AgentGroup | Skill | DialRule | Prompt | CallbackService | Place
 TYPES: dict[Kind, Any] = {
     "tenant": Tenant,
     "persons": Person,
@@ -171,6 +194,7 @@ TYPES: dict[Kind, Any] = {
     "dial-plan": DialRule,
     "prompts": Prompt,
     "callback-services": CallbackService,
+    "places": Place,
 }
 
 
@@ -185,6 +209,7 @@ class Configuration(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     dial_plan: tuple[DialRule, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     callback_services: tuple[CallbackService, ...] = ()
+    places: tuple[Place, ...] = ()
 
     def objects(self) -> Iterator[tuple[Kind, AnyObject]]:
         """Every object with its kind, the tenant first."""
@@ -197,6 +222,7 @@ class Configuration(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
             ("dial-plan", self.dial_plan),
             ("prompts", self.prompts),
             ("callback-services", self.callback_services),
+            ("places", self.places),
         )
         for kind, objects in groups:
             for each in objects:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import phonenumbers
 
+from ringback.domain.agents import UNTIMED
 from ringback.domain.configuration import (
     AgentGroup,
     AnyObject,
@@ -19,6 +20,7 @@ from ringback.domain.configuration import (
     Kind,
     Mailbox,
     Person,
+    Place,
     Problem,
     RoutePoint,
     Skill,
@@ -100,8 +102,11 @@ def _person(item: Person, known: _Known) -> Iterator[str]:
         yield f"extension {item.dn!r} does not exist"
     if item.auto_login and not item.dn:
         yield "auto_login needs a dn"
-    if item.wrap_up < 0:
-        yield "wrap_up is below 0 seconds"
+    if item.wrap_up < 0 and item.wrap_up != UNTIMED:
+        yield "wrap_up is below 0 seconds and not -1"
+    for name, seconds in (("legal_guard", item.legal_guard), ("auto_logout", item.auto_logout)):
+        if seconds < 0:
+            yield f"{name} is below 0 seconds"
 
 
 def _extension(item: Extension, known: _Known) -> Iterator[str]:
@@ -154,6 +159,11 @@ def _agent_group(item: AgentGroup, known: _Known) -> Iterator[str]:
     yield from (f"person {member!r} does not exist" for member in item.members if member not in known.persons)
 
 
+def _place(item: Place, known: _Known) -> Iterator[str]:
+    if item.dn not in known.extensions:
+        yield f"extension {item.dn!r} does not exist"
+
+
 def _skill(item: Skill, known: _Known) -> Iterator[str]:
     if item.max_level < 1:
         yield "max_level is below 1"
@@ -194,4 +204,5 @@ _CHECKS: dict[type, Callable[..., Iterator[str]]] = {
     Skill: _skill,
     DialRule: _dial_rule,
     CallbackService: _callback_service,
+    Place: _place,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from ringback.sip.errors import DialogError
 from ringback.sip.message import CSeq, Message, Request, Response
-from ringback.sip.transport import Destination
+from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import NameAddr, SipUri, split_commas
 
 DialogId = tuple[str, str, str]
@@ -169,9 +169,14 @@ class Dialog:
 
 
 def destination_of(uri: SipUri) -> Destination:
-    """Where a request for this URI goes, without DNS."""
+    """Where a request for this URI goes, without DNS: `sips` by TLS (RFC 5630 3.1.1), unknown ways by TCP."""
     host, port = uri.address
-    return Destination("udp" if uri.transport == "udp" else "tcp", host, port)
+    transport = uri.transport
+    if uri.scheme == "sips":
+        transport = "wss" if transport in WEB else "tls"
+    if transport == "tls" and uri.port is None:
+        port = 5061
+    return Destination(transport if transport in TRANSPORTS else "tcp", host, port)
 
 
 def next_hop_of(request: Request) -> SipUri:

@@ -18,7 +18,7 @@ from ringback.sip.ids import IdSource
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.parser import parse_message
 from ringback.sip.sockets import Sockets
-from ringback.sip.tcp import TcpConnection
+from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via
@@ -43,7 +43,7 @@ class Counters:
 
 
 class SipEndpoint:
-    """Sends and receives SIP over UDP and TCP.
+    """Sends and receives SIP over UDP, TCP, TLS and WebSocket.
 
     `on_request(tx, request)` is called with each new request (and each ACK to a 2xx); it may be a coroutine
     function. `admit(request, source)` is asked before anything is done for a new request: the response that
@@ -61,6 +61,7 @@ class SipEndpoint:
         random: Callable[[int], bytes] = os.urandom,
         trace: Trace | None = None,
         admit: Admit | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._on_request = on_request
         self._admit = admit
@@ -69,14 +70,14 @@ class SipEndpoint:
         self.ids = IdSource(random)
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
-        self._sockets = Sockets(self._received, self, advertised_host)
+        self._sockets = Sockets(self._received, self, advertised_host, tls or Tls())
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
-        """Told of a TCP connection that is gone: an INVITE that has been taken on it may be sent again."""
+        """Told of a connection that is gone: an INVITE that has been taken on it may be sent again."""
 
     # Life
 
@@ -86,7 +87,14 @@ class SipEndpoint:
 
     async def listen_tcp(self, host: str, port: int = 0) -> tuple[str, int]:
         """Listen for TCP connections; returns the address that was bound. Raises OSError."""
-        return await self._sockets.listen_tcp(host, port)
+        return await self.listen("tcp", host, port)
+
+    async def listen(self, transport: str, host: str, port: int = 0) -> tuple[str, int]:
+        """Listen for connections (tcp, tls, ws, wss); returns the address that was bound.
+
+        Raises OSError, and ValueError where a certificate is missing.
+        """
+        return await self._sockets.listen(transport, host, port)
 
     async def close(self) -> None:
         """Close every socket; transactions that are under way are dropped."""
@@ -105,11 +113,11 @@ class SipEndpoint:
 
     @property
     def connections(self) -> int:
-        """Open TCP connections."""
+        """Open connections."""
         return self._sockets.connections
 
     def is_connected(self, destination: Destination) -> bool:
-        """True if there is an open TCP connection to a destination."""
+        """True if there is an open connection to a destination."""
         return self._sockets.is_connected(destination)
 
     def local_address(self, transport: str, toward: str = "") -> tuple[str, int]:
@@ -119,7 +127,9 @@ class SipEndpoint:
     def contact(self, destination: Destination, user: str | None = None) -> NameAddr:
         """A Contact under which a peer at `destination` reaches this endpoint."""
         host, port = self.local_address(destination.transport, destination.host)
-        params: dict[str, str | None] = {} if destination.transport == "udp" else {"transport": "tcp"}
+        params: dict[str, str | None] = {}
+        if destination.transport != "udp":
+            params["transport"] = destination.uri_transport
         return NameAddr(SipUri("sip", user, host, port, params))
 
     # Sending
@@ -222,20 +232,20 @@ class SipEndpoint:
 
     # Receiving
 
-    def tcp_received(self, data: bytes, source: Source) -> None:
+    def stream_received(self, data: bytes, source: Source) -> None:
         """A connection has a whole message."""
         self._received(data, source)
 
-    def tcp_garbage(self, source: Source) -> None:
+    def stream_garbage(self, source: Source) -> None:
         """A connection sent what cannot be cut into messages."""
         self.counters.parse_errors += 1
 
-    def tcp_lost(self, connection: TcpConnection) -> None:
+    def stream_lost(self, connection: StreamConnection) -> None:
         """A connection is gone: what waits for an answer on it fails now, not after 32 s."""
         if not self._closed:
             self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
             self._run()
-            self.on_connection_lost(connection.remote)
+            self.on_connection_lost(connection.remote[1:])
 
     def _received(self, data: bytes, source: Source) -> None:
         if data[:1] in _FILLERS and data.strip(b"\r\n\x00") == b"":
@@ -389,8 +399,9 @@ def _reply_source(via: Via, source: Source) -> Source:
     return Source("udp", host, port, socket=source.socket)
 
 
-def _goes_over(peer: Destination, connection: TcpConnection) -> bool:
-    return peer.transport == "tcp" and (peer.host, peer.port) == connection.remote
+def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
+    where = (peer.transport, peer.host, peer.port)
+    return where in (connection.remote, connection.asked)
 
 
 def _nothing() -> None:

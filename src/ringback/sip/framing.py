@@ -53,6 +53,16 @@ class StreamFramer:
                 raise
         return found
 
+    @staticmethod
+    def wrap(data: bytes) -> bytes:
+        """A message as it goes out: Content-Length alone bounds it."""
+        return data
+
+    @staticmethod
+    def answer() -> bytes:
+        """What the framing itself has to say to the peer: nothing."""
+        return b""
+
     @property
     def broken(self) -> bool:
         """True if the stream can no longer be cut; the connection is to be closed."""

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from ringback.sip.tcp import TcpPool, TcpUser
+from ringback.sip.stream import StreamPool, StreamUser, Tls
 from ringback.sip.transport import Destination, Source, UdpSocket, is_address
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -15,17 +15,18 @@ Failed = Callable[[], None]
 
 
 class Sockets:
-    """UDP sockets and TCP connections; `received` gets datagrams, `user` what connections have to say."""
+    """UDP sockets and connections; `received` gets datagrams, `user` what connections have to say."""
 
     def __init__(
         self,
         received: Callable[[bytes, Source], None],
-        user: TcpUser,
+        user: StreamUser,
         advertised_host: str | None,
+        tls: Tls,
     ) -> None:
         self._received = received
         self._advertised = advertised_host
-        self._tcp = TcpPool(user)
+        self._streams = StreamPool(user, tls)
         self._udp: list[UdpSocket] = []
         self._listening: dict[str, tuple[str, int]] = {}
         self._local_hosts: dict[str, str] = {}
@@ -41,10 +42,13 @@ class Sockets:
         self._listening.setdefault("udp", (sock.host, sock.port))
         return sock.host, sock.port
 
-    async def listen_tcp(self, host: str, port: int) -> tuple[str, int]:
-        """Listen for TCP connections; returns the address that was bound. Raises OSError."""
-        bound = await self._tcp.listen(host, port)
-        self._listening.setdefault("tcp", bound)
+    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
+        """Listen for connections (tcp, tls, ws, wss); returns the address that was bound.
+
+        Raises OSError, and ValueError where a certificate is missing.
+        """
+        bound = await self._streams.listen(transport, host, port)
+        self._listening.setdefault(transport, bound)
         return bound
 
     async def close(self) -> None:
@@ -53,18 +57,18 @@ class Sockets:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._tcp.close()
+        await self._streams.close()
         for sock in self._udp:
             sock.close()
 
     @property
     def connections(self) -> int:
-        """Open TCP connections."""
-        return len(self._tcp)
+        """Open connections."""
+        return len(self._streams)
 
     def is_connected(self, destination: Destination) -> bool:
-        """True if there is an open TCP connection to a destination."""
-        return self._tcp.is_connected(destination.host, destination.port)
+        """True if there is an open connection to a destination."""
+        return self._streams.is_connected((destination.transport, destination.host, destination.port))
 
     def local_address(self, transport: str, toward: str) -> tuple[str, int]:
         """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
@@ -79,7 +83,8 @@ class Sockets:
         if self._closed:
             return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
-        if not is_address(host):
+        if not is_address(host) and destination.transport != "tls":
+            # TLS needs the name itself, to hold it against the certificate.
             task = asyncio.get_running_loop().create_task(self._resolve_and_send(data, destination, failed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -101,7 +106,7 @@ class Sockets:
             return
         connection = destination.connection if isinstance(destination, Source) else None
         if connection is None or not connection.send(data):
-            self._tcp.send(host, destination.port, data, failed)
+            self._streams.send((destination.transport, host, destination.port), data, failed)
 
     async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         loop = asyncio.get_running_loop()

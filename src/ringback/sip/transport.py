@@ -12,9 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ringback.sip.tcp import TcpConnection
+    from ringback.sip.stream import StreamConnection
 
 MAX_DATAGRAM = 65_535
+WEB = frozenset({"ws", "wss"})
+"""WebSocket, plain and over TLS (RFC 7118)."""
+TRANSPORTS = frozenset({"udp", "tcp", "tls"}) | WEB
 # Datagrams read in one turn of the loop: enough to be cheap, few enough to let others run.
 _BATCH = 64
 _RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -22,7 +25,7 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to send: transport `udp` or `tcp`, host, port."""
+    """Where to send: transport (one of `TRANSPORTS`), host, port."""
 
     transport: str
     host: str
@@ -33,6 +36,11 @@ class Destination:
         """True for all but UDP."""
         return self.transport != "udp"
 
+    @property
+    def uri_transport(self) -> str:
+        """The transport parameter of a URI that leads here; WebSocket has one name there (RFC 7118 5.2)."""
+        return "ws" if self.transport in WEB else self.transport
+
     def __str__(self) -> str:
         return f"{self.transport}:{self.host}:{self.port}"
 
@@ -41,7 +49,7 @@ class Destination:
 class Source(Destination):
     """Where a message came from, with what is needed to answer on the same way."""
 
-    connection: TcpConnection | None = None
+    connection: StreamConnection | None = None
     socket: UdpSocket | None = None
 
 

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -43,7 +44,7 @@ class GoogleForTests:
 
     `secret_keys` are the secret keys that exist; `captcha` the tokens by text; `devices` the registration
     tokens that exist; `messages` what was delivered; `failures` answers to the next sends, one each, as
-    (HTTP status, status, error code, headers).
+    (HTTP status, status, error code, headers). `other_account`: its service account has a key of its own.
     """
 
     secret_keys: set[str] = field(default_factory=set)
@@ -57,9 +58,10 @@ class GoogleForTests:
     violations: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
     bearers: set[str] = field(default_factory=set)
+    other_account: bool = False
 
     def __post_init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _new_key() if self.other_account else _key()
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
         self.base = ""
@@ -180,6 +182,16 @@ class GoogleForTests:
         if not body.get("validate_only"):
             self.messages.append(body["message"])
         return web.json_response({"name": f"projects/{PROJECT}/messages/{next(self._numbers)}"})
+
+
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    """Made once a process: making one takes long."""
+    return _new_key()
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _public(key: rsa.RSAPrivateKey) -> RSAKey:

@@ -11,6 +11,7 @@ from ringback.domain.configuration import (
     Gateway,
     Mailbox,
     Person,
+    Place,
     RoutePoint,
     Skill,
     Tenant,
@@ -57,7 +58,9 @@ def test_a_configuration_that_holds_together_has_no_problem() -> None:
         ({"persons": (Person(id="kim", skills={"English": 11}),)}, "persons", "level 11"),
         ({"persons": (Person(id="kim", dn="8000"),)}, "persons", "8000"),
         ({"persons": (Person(id="kim", auto_login=True),)}, "persons", "auto_login"),
-        ({"persons": (Person(id="kim", wrap_up=-1),)}, "persons", "wrap_up"),
+        ({"persons": (Person(id="kim", wrap_up=-2),)}, "persons", "wrap_up"),
+        ({"persons": (Person(id="kim", legal_guard=-1),)}, "persons", "legal_guard"),
+        ({"places": (Place(id="desk-1", dn="4711"),)}, "places", "4711"),
         (
             {"persons": (Person(id="kim", login_ids=("a",)), Person(id="lee", login_ids=("a",)))},
             "persons",

@@ -9,21 +9,25 @@ Rules:
 - What an agent asks for during a call takes effect when the work is done: `after` says where the agent goes.
 - EventAgentNotReady with the work mode AfterCallWork comes before the EventReleased of the call that it
   follows.
+- After a call of a queue nothing makes an agent ready before the legal guard is over. The rest of it is
+  after-call work in the work mode LegalGuard.
+- After-call work without an end of its own (UNTIMED) has a lease all the same, and leads to not ready.
 - An agent who loses an interaction through no fault of their own keeps their place among the ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 
+from . import effects
+from .effects import LEGAL_GUARD, OUT_OF_SERVICE, UNREACHABLE, Effect, Fields, Leases
 from .session import (
     REQUESTS,
     RESTING,
-    Action,
+    AfterCallWork,
     AgentSession,
     Answer,
     Dial,
@@ -31,6 +35,7 @@ from .session import (
     DnOutOfService,
     Emitted,
     Happening,
+    Hold,
     LeaseExpired,
     Login,
     Logout,
@@ -38,121 +43,20 @@ from .session import (
     NotAllowed,
     NotReady,
     ProfileChanged,
+    QueueLogin,
+    QueueLogout,
     Ready,
     Reject,
     Release,
     Renew,
     Reserve,
+    Retrieve,
     Ring,
     SetDnd,
     State,
     Step,
     Unreserve,
 )
-
-OUT_OF_SERVICE = "dn_out_of_service"
-UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, slots=True)
-class Leases:
-    """Seconds that the transient states may last. After-call work lasts as long as the agent's policy
-    says.
-    """
-
-    ringing: float = 60.0
-    talking: float = 7200.0
-
-
-Fields = dict[str, Any]
-Effect = Callable[[AgentSession, Any, float, Leases], Fields]
-
-
-def _nothing(session: AgentSession, event: Any, now: float, leases: Leases) -> Fields:
-    return {}
-
-
-def _login(session: AgentSession, event: Login, now: float, leases: Leases) -> Fields:
-    return {
-        "dn": event.dn,
-        "skills": event.skills,
-        "groups": event.groups,
-        "policy": event.policy,
-        "after": State.READY if event.ready else State.NOT_READY,
-        "after_reason": "",
-    }
-
-
-def _reserve(session: AgentSession, event: Reserve, now: float, leases: Leases) -> Fields:
-    return {
-        "reservation": event.reservation,
-        "interaction": event.interaction,
-        "queue": event.queue,
-        "expected_conn_id": event.conn_id,
-        "lease_until": now + event.lease,
-        "after": State.READY,
-        "after_reason": "",
-    }
-
-
-def _ring(session: AgentSession, event: Ring | Answer | Dial, now: float, leases: Leases) -> Fields:
-    fields: Fields = {"conn_id": event.conn_id, "lease_until": now + leases.ringing}
-    if session.state in RESTING:
-        fields |= {"after": session.state, "after_reason": session.reason}
-    elif session.expected_conn_id not in ("", event.conn_id):
-        fields |= {"interaction": "", "reservation": "", "queue": ""}
-    return fields
-
-
-def _talk(session: AgentSession, event: Answer | Dial, now: float, leases: Leases) -> Fields:
-    ringing: Fields = {} if session.conn_id else _ring(session, event, now, leases)
-    return ringing | {"conn_id": event.conn_id, "lease_until": now + leases.talking, "talking_since": now}
-
-
-def _acw(session: AgentSession, event: Any, now: float, leases: Leases) -> Fields:
-    return {"lease_until": now + session.policy.wrap_up}
-
-
-def _after(state: State) -> Effect:
-    def effect(session: AgentSession, event: Any, now: float, leases: Leases) -> Fields:
-        return {"after": state, "after_reason": getattr(event, "reason", "")}
-
-    return effect
-
-
-def _fault(choose: Callable[[AgentSession], Action]) -> Effect:
-    """The agent's own doing: the place among the ready is lost, and the policy may say more."""
-
-    def effect(session: AgentSession, event: Any, now: float, leases: Leases) -> Fields:
-        fields: Fields = {"ready_since": now}
-        if session.after is State.READY and session.interaction:
-            fields |= _ACTIONS[choose(session)](event.reason)
-        return fields
-
-    return effect
-
-
-_ACTIONS: dict[Action, Callable[[str], Fields]] = {
-    "none": lambda reason: {},
-    "not_ready": lambda reason: {"after": State.NOT_READY, "after_reason": reason},
-    "logout": lambda reason: {"after": State.LOGGED_OUT, "after_reason": reason},
-}
-
-
-def _out_of_service(session: AgentSession, event: DnOutOfService, now: float, leases: Leases) -> Fields:
-    if session.after is State.LOGGED_OUT and session.state not in RESTING:
-        return {}
-    action = session.policy.on_out_of_service
-    at_rest = session.state in RESTING
-    to, reason = (session.state, session.reason) if at_rest else (session.after, session.after_reason)
-    kept = {"after": to, "after_reason": reason}
-    if action == "not_ready" and to is State.NOT_READY:
-        return kept
-    return kept | _ACTIONS[action](OUT_OF_SERVICE)
-
-
-_no_answer = _fault(lambda session: session.policy.on_no_answer)
-_rejected = _fault(lambda session: session.policy.on_reject)
 
 
 class Next:
@@ -172,62 +76,75 @@ class Rule:
     """
 
     to: State | str
-    effect: Effect = _nothing
+    effect: Effect = effects.nothing
     event: str = ""
     fair: bool = False
 
 
 S = State
 TABLE: dict[tuple[State, type[Any]], Rule] = {
-    (S.LOGGED_OUT, Login): Rule(Next.AFTER, _login, "EventAgentLogin"),
+    (S.LOGGED_OUT, Login): Rule(Next.AFTER, effects.login, "EventAgentLogin"),
     (S.NOT_READY, Logout): Rule(S.LOGGED_OUT),
     (S.NOT_READY, Ready): Rule(S.READY),
     (S.NOT_READY, NotReady): Rule(S.NOT_READY),
-    (S.NOT_READY, Ring): Rule(S.RINGING, _ring, "EventRinging"),
-    (S.NOT_READY, Answer): Rule(S.TALKING, _talk, "EventEstablished"),
-    (S.NOT_READY, Dial): Rule(S.TALKING, _talk, "EventOffHook"),
-    (S.NOT_READY, DnOutOfService): Rule(Next.AFTER, _out_of_service, "EventDNOutOfService"),
+    (S.NOT_READY, Ring): Rule(S.RINGING, effects.ring, "EventRinging"),
+    (S.NOT_READY, Answer): Rule(S.TALKING, effects.talk, "EventEstablished"),
+    (S.NOT_READY, Dial): Rule(S.TALKING, effects.talk, "EventOffHook"),
+    (S.NOT_READY, AfterCallWork): Rule(S.ACW, effects.rest_first),
+    (S.NOT_READY, LeaseExpired): Rule(Next.AFTER, effects.auto_logout),
+    (S.NOT_READY, DnBackInService): Rule(S.READY, event="EventDNBackInService"),
+    (S.NOT_READY, DnOutOfService): Rule(Next.AFTER, effects.out_of_service, "EventDNOutOfService"),
     (S.READY, Logout): Rule(S.LOGGED_OUT),
     (S.READY, Ready): Rule(Next.SAME),
     (S.READY, NotReady): Rule(S.NOT_READY),
-    (S.READY, Reserve): Rule(S.RESERVED, _reserve),
-    (S.READY, Ring): Rule(S.RINGING, _ring, "EventRinging"),
-    (S.READY, Answer): Rule(S.TALKING, _talk, "EventEstablished"),
-    (S.READY, Dial): Rule(S.TALKING, _talk, "EventOffHook"),
-    (S.READY, DnOutOfService): Rule(Next.AFTER, _out_of_service, "EventDNOutOfService"),
-    (S.RESERVED, Logout): Rule(Next.SAME, _after(S.LOGGED_OUT)),
-    (S.RESERVED, Ready): Rule(Next.SAME, _after(S.READY)),
-    (S.RESERVED, NotReady): Rule(Next.SAME, _after(S.NOT_READY)),
-    (S.RESERVED, Ring): Rule(S.RINGING, _ring, "EventRinging"),
-    (S.RESERVED, Answer): Rule(S.TALKING, _talk, "EventEstablished"),
-    (S.RESERVED, NoAnswer): Rule(Next.AFTER, _no_answer, "EventReleased"),
-    (S.RESERVED, Reject): Rule(Next.AFTER, _rejected, "EventReleased"),
+    (S.READY, AfterCallWork): Rule(S.ACW, effects.rest_first),
+    (S.READY, Reserve): Rule(S.RESERVED, effects.reserve),
+    (S.READY, Ring): Rule(S.RINGING, effects.ring, "EventRinging"),
+    (S.READY, Answer): Rule(S.TALKING, effects.talk, "EventEstablished"),
+    (S.READY, Dial): Rule(S.TALKING, effects.talk, "EventOffHook"),
+    (S.READY, DnOutOfService): Rule(Next.AFTER, effects.out_of_service, "EventDNOutOfService"),
+    (S.RESERVED, Logout): Rule(Next.SAME, effects.after(S.LOGGED_OUT)),
+    (S.RESERVED, Ready): Rule(Next.SAME, effects.after(S.READY)),
+    (S.RESERVED, NotReady): Rule(Next.SAME, effects.after(S.NOT_READY)),
+    (S.RESERVED, Ring): Rule(S.RINGING, effects.ring, "EventRinging"),
+    (S.RESERVED, Answer): Rule(S.TALKING, effects.talk, "EventEstablished"),
+    (S.RESERVED, NoAnswer): Rule(Next.AFTER, effects.no_answer, "EventReleased"),
+    (S.RESERVED, Reject): Rule(Next.AFTER, effects.rejected, "EventReleased"),
     (S.RESERVED, Unreserve): Rule(Next.AFTER, fair=True),
     (S.RESERVED, LeaseExpired): Rule(Next.AFTER, fair=True),
-    (S.RESERVED, DnOutOfService): Rule(Next.AFTER, _out_of_service, "EventDNOutOfService", fair=True),
-    (S.RINGING, Logout): Rule(Next.SAME, _after(S.LOGGED_OUT)),
-    (S.RINGING, Ready): Rule(Next.SAME, _after(S.READY)),
-    (S.RINGING, NotReady): Rule(Next.SAME, _after(S.NOT_READY)),
-    (S.RINGING, Answer): Rule(S.TALKING, _talk, "EventEstablished"),
-    (S.RINGING, NoAnswer): Rule(Next.AFTER, _no_answer, "EventReleased"),
-    (S.RINGING, Reject): Rule(Next.AFTER, _rejected, "EventReleased"),
+    (S.RESERVED, DnOutOfService): Rule(Next.AFTER, effects.out_of_service, "EventDNOutOfService", fair=True),
+    (S.RINGING, Logout): Rule(Next.SAME, effects.after(S.LOGGED_OUT)),
+    (S.RINGING, Ready): Rule(Next.SAME, effects.after(S.READY)),
+    (S.RINGING, NotReady): Rule(Next.SAME, effects.after(S.NOT_READY)),
+    (S.RINGING, AfterCallWork): Rule(Next.SAME, effects.want_acw),
+    (S.RINGING, Answer): Rule(S.TALKING, effects.talk, "EventEstablished"),
+    (S.RINGING, NoAnswer): Rule(Next.AFTER, effects.no_answer, "EventReleased"),
+    (S.RINGING, Reject): Rule(Next.AFTER, effects.rejected, "EventReleased"),
     (S.RINGING, Release): Rule(Next.AFTER, event="EventReleased", fair=True),
     (S.RINGING, LeaseExpired): Rule(Next.AFTER, fair=True),
-    (S.RINGING, DnOutOfService): Rule(Next.SAME, _out_of_service, "EventDNOutOfService"),
-    (S.TALKING, Logout): Rule(Next.SAME, _after(S.LOGGED_OUT)),
-    (S.TALKING, Ready): Rule(Next.SAME, _after(S.READY)),
-    (S.TALKING, NotReady): Rule(Next.SAME, _after(S.NOT_READY)),
+    (S.RINGING, DnOutOfService): Rule(Next.SAME, effects.out_of_service, "EventDNOutOfService"),
+    (S.TALKING, Logout): Rule(Next.SAME, effects.after(S.LOGGED_OUT)),
+    (S.TALKING, Ready): Rule(Next.SAME, effects.after(S.READY)),
+    (S.TALKING, NotReady): Rule(Next.SAME, effects.after(S.NOT_READY)),
+    (S.TALKING, AfterCallWork): Rule(Next.SAME, effects.want_acw),
+    (S.TALKING, Answer): Rule(Next.SAME, effects.answered, "EventEstablished"),
+    (S.TALKING, Hold): Rule(Next.SAME, effects.hold(True), "EventHeld"),
+    (S.TALKING, Retrieve): Rule(Next.SAME, effects.hold(False), "EventRetrieved"),
     (S.TALKING, Release): Rule(Next.WRAP_UP, event="EventReleased"),
     (S.TALKING, LeaseExpired): Rule(Next.WRAP_UP),
     (S.TALKING, Renew): Rule(
         Next.SAME, lambda session, event, now, leases: {"lease_until": now + leases.talking}
     ),
-    (S.TALKING, DnOutOfService): Rule(Next.SAME, _out_of_service, "EventDNOutOfService"),
+    (S.TALKING, DnOutOfService): Rule(Next.SAME, effects.out_of_service, "EventDNOutOfService"),
     (S.ACW, Logout): Rule(S.LOGGED_OUT),
     (S.ACW, Ready): Rule(S.READY),
     (S.ACW, NotReady): Rule(S.NOT_READY),
-    (S.ACW, LeaseExpired): Rule(Next.AFTER),
-    (S.ACW, DnOutOfService): Rule(Next.AFTER, _out_of_service, "EventDNOutOfService"),
+    (S.ACW, AfterCallWork): Rule(Next.SAME, effects.extend, "EventAgentNotReady"),
+    (S.ACW, Ring): Rule(S.RINGING, effects.ring, "EventRinging"),
+    (S.ACW, Answer): Rule(S.TALKING, effects.talk, "EventEstablished"),
+    (S.ACW, Dial): Rule(S.TALKING, effects.talk, "EventOffHook"),
+    (S.ACW, LeaseExpired): Rule(Next.AFTER, effects.acw_over),
+    (S.ACW, DnOutOfService): Rule(Next.AFTER, effects.out_of_service, "EventDNOutOfService"),
 }
 
 ENTRY_EVENTS: dict[State, str] = {
@@ -237,7 +154,6 @@ ENTRY_EVENTS: dict[State, str] = {
     S.RESERVED: "EventAgentReserved",
     S.ACW: "EventAgentNotReady",
 }
-AFTER_CALL_WORK = "AfterCallWork"
 
 
 def step(session: AgentSession, event: Happening, now: float, leases: Leases | None = None) -> Step:
@@ -245,8 +161,8 @@ def step(session: AgentSession, event: Happening, now: float, leases: Leases | N
 
     Without events the session is unchanged and nothing needs to be stored.
     """
-    if isinstance(event, SetDnd | ProfileChanged | DnBackInService):
-        return _aside(session, event, now)
+    if isinstance(event, SetDnd | ProfileChanged | QueueLogin | QueueLogout):
+        return _aside(session, event)
     rule = TABLE.get((session.state, type(event)))
     if rule is None or (isinstance(event, Reserve) and not session.available):
         if isinstance(event, REQUESTS):
@@ -259,6 +175,8 @@ def step(session: AgentSession, event: Happening, now: float, leases: Leases | N
     to = _resolve(rule.to, session, changed)
     if to is session.state and rule.to == Next.SAME:
         return _stay(session, changed, rule)
+    if to is State.READY and session.guard_until > now:
+        return _guard(session, changed, rule, event, now, leases)
     return _enter(session, changed, to, rule, event, now, leases)
 
 
@@ -266,17 +184,26 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
     """Whether a report is about the call, the reservation, the device or the time of this session."""
     if isinstance(event, Unreserve):
         return event.reservation == session.reservation
+    if isinstance(event, Ring | Answer | Dial) and session.state is State.ACW:
+        return event.conn_id != session.conn_id
     if isinstance(event, Answer):
         return session.conn_id in ("", event.conn_id)
     if isinstance(event, NoAnswer | Reject) and session.state is State.RESERVED:
         return session.expected_conn_id in ("", event.conn_id)
-    if isinstance(event, NoAnswer | Reject | Release | Renew):
+    if isinstance(event, NoAnswer | Reject | Release | Renew | Hold | Retrieve):
         return event.conn_id == session.conn_id
     if isinstance(event, DnOutOfService):
         return event.dn == session.dn
+    if isinstance(event, DnBackInService):
+        return event.dn == session.dn and session.reason in _away_for(session)
     if isinstance(event, LeaseExpired):
-        return session.lease_until <= now
+        return 0.0 < session.lease_until <= now
     return True
+
+
+def _away_for(session: AgentSession) -> tuple[str, ...]:
+    """The reasons of not ready that end when the phone is back."""
+    return (OUT_OF_SERVICE, UNREACHABLE) if session.policy.auto_login else (OUT_OF_SERVICE,)
 
 
 def _resolve(to: State | str, session: AgentSession, changed: AgentSession) -> State:
@@ -284,7 +211,7 @@ def _resolve(to: State | str, session: AgentSession, changed: AgentSession) -> S
         return to
     if to == Next.SAME:
         return session.state
-    if to == Next.WRAP_UP and changed.interaction and changed.policy.wrap_up > 0:
+    if to == Next.WRAP_UP and effects.wraps_up(changed):
         return State.ACW
     return changed.after
 
@@ -292,8 +219,28 @@ def _resolve(to: State | str, session: AgentSession, changed: AgentSession) -> S
 def _stay(session: AgentSession, changed: AgentSession, rule: Rule) -> Step:
     if changed == session:
         return Step(session)
-    emitted = Emitted(rule.event or "EventAgentChanged", changed.after_reason, conn_id=changed.conn_id)
+    emitted = Emitted(
+        rule.event or "EventAgentChanged", changed.after_reason, changed.work_mode, changed.conn_id
+    )
     return Step(replace(changed, version=session.version + 1), (emitted,))
+
+
+def _guard(
+    session: AgentSession, changed: AgentSession, rule: Rule, event: Happening, now: float, leases: Leases
+) -> Step:
+    """Ready is wanted while the legal guard lasts: the agent waits for its end."""
+    waiting = session.state is State.ACW and session.work_mode == LEGAL_GUARD
+    if waiting and session.after is State.READY:
+        return Step(session)
+    outcome = _enter(session, changed, State.ACW, rule, event, now, leases)
+    return Step(replace(outcome.session, **effects.rest_of_guard(changed)), _said_guard(outcome.events))
+
+
+def _said_guard(events: tuple[Emitted, ...]) -> tuple[Emitted, ...]:
+    return tuple(
+        Emitted(each.id, each.reason, LEGAL_GUARD, each.conn_id) if each.work_mode else each
+        for each in events
+    )
 
 
 def _enter(
@@ -309,7 +256,7 @@ def _enter(
     reason = changed.after_reason if rule.to in (Next.AFTER, Next.WRAP_UP) else getattr(event, "reason", "")
     fields: Fields = {"version": session.version + 1, "state": to, "since": now, "reason": ""}
     if to is State.ACW:
-        fields |= _acw(changed, event, now, leases)
+        fields |= effects.enter_acw(changed, event, now, leases)
     if to in RESTING:
         fields |= _at_rest(changed, to, reason, rule, now)
     entered = replace(changed, **fields)
@@ -327,19 +274,26 @@ def _at_rest(changed: AgentSession, to: State, reason: str, rule: Rule, now: flo
         "talking_since": 0.0,
         "after": State.READY,
         "after_reason": "",
+        "acw": 0.0,
+        "work_mode": "",
+        "call_type": 0,
+        "held": False,
+        "dialling": False,
     }
+    if to is State.NOT_READY and changed.policy.auto_logout > 0:
+        fields["lease_until"] = now + changed.policy.auto_logout
     if to is State.READY and not rule.fair:
         fields["ready_since"] = now
     if to is not State.READY:
         fields["reason"] = reason
     if to is State.LOGGED_OUT:
-        fields |= {"dn": "", "dnd": False}
+        fields |= {"dn": "", "dnd": False, "place": "", "queues": (), "guard_until": 0.0}
     return fields
 
 
 def _events(to: State, rule: Rule, before: AgentSession, entered: AgentSession) -> tuple[Emitted, ...]:
     conn_id = entered.conn_id or before.conn_id
-    work_mode = AFTER_CALL_WORK if to is State.ACW else ""
+    work_mode = entered.work_mode
     own = (Emitted(rule.event, entered.reason, conn_id=conn_id),) if rule.event else ()
     entry = ENTRY_EVENTS.get(to)
     if entry is None:
@@ -348,22 +302,21 @@ def _events(to: State, rule: Rule, before: AgentSession, entered: AgentSession) 
     return arrival + own if to is State.ACW else own + arrival
 
 
-def _aside(session: AgentSession, event: SetDnd | ProfileChanged | DnBackInService, now: float) -> Step:
-    """What does not depend on the state: do not disturb, the person's configuration, a phone that is back."""
-    if isinstance(event, SetDnd):
-        if session.state is State.LOGGED_OUT or session.dnd == event.on:
-            return Step(session)
-        name = "EventDNDOn" if event.on else "EventDNDOff"
-        return Step(replace(session, version=session.version + 1, dnd=event.on), (Emitted(name),))
-    if isinstance(event, ProfileChanged):
-        changed = replace(session, skills=event.skills, groups=event.groups, policy=event.policy)
-        if changed == session or session.state is State.LOGGED_OUT:
-            return Step(session)
-        return Step(replace(changed, version=session.version + 1), (Emitted("EventAgentChanged"),))
-    reasons = (OUT_OF_SERVICE, UNREACHABLE) if session.policy.auto_login else (OUT_OF_SERVICE,)
-    if session.dn != event.dn or session.state is not State.NOT_READY or session.reason not in reasons:
+def _aside(session: AgentSession, event: SetDnd | ProfileChanged | QueueLogin | QueueLogout) -> Step:
+    """What does not depend on the state: do not disturb, the person's configuration, the queues."""
+    if session.state is State.LOGGED_OUT:
         return Step(session)
-    back = replace(
-        session, version=session.version + 1, state=State.READY, reason="", since=now, ready_since=now
-    )
-    return Step(back, (Emitted("EventDNBackInService"), Emitted("EventAgentReady")))
+    if isinstance(event, SetDnd):
+        changed, said = replace(session, dnd=event.on), Emitted("EventDNDOn" if event.on else "EventDNDOff")
+    elif isinstance(event, ProfileChanged):
+        changed = replace(session, skills=event.skills, groups=event.groups, policy=event.policy)
+        said = Emitted("EventAgentChanged")
+    elif isinstance(event, QueueLogin):
+        kept = session.queues if event.queue in session.queues else (*session.queues, event.queue)
+        changed, said = replace(session, queues=kept), Emitted("EventAgentLogin", queue=event.queue)
+    else:
+        kept = tuple(queue for queue in session.queues if queue != event.queue)
+        changed, said = replace(session, queues=kept), Emitted("EventQueueLogout", queue=event.queue)
+    if changed == session:
+        return Step(session)
+    return Step(replace(changed, version=session.version + 1), (said,))

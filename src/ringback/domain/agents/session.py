@@ -31,9 +31,16 @@ TRANSIENT = frozenset(State) - RESTING
 Action = Literal["none", "not_ready", "logout"]
 
 
+UNTIMED = -1.0
+"""After-call work without an end of its own: the agent says when it is done."""
+
+
 class Policy(Struct, frozen=True, omit_defaults=True):
-    """How the platform treats an agent. `wrap_up`: seconds of after-call work, 0 for none. `auto_login`: a
-    phone that is back in service makes an agent ready whom it could not reach.
+    """How the platform treats an agent. `wrap_up`: seconds of after-call work, 0 for none, UNTIMED until the
+    agent is ready. `auto_login`: a phone that is back in service makes an agent ready whom it could not
+    reach. `legal_guard`: seconds of pause after each call of a queue that nobody can shorten.
+    `auto_answer`: the phone is to answer by itself. `auto_logout`: seconds of not ready after which the
+    agent is logged out, 0 for never.
     """
 
     wrap_up: float = 5.0
@@ -41,12 +48,17 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     on_reject: Action = "none"
     on_out_of_service: Action = "not_ready"
     auto_login: bool = False
+    legal_guard: float = 0.0
+    auto_answer: bool = False
+    auto_logout: float = 0.0
 
 
 class AgentSession(Struct, frozen=True, omit_defaults=True):
     """One agent. `after` is where the agent goes when the present work ends; `conn_id` is the call at the
     agent, `interaction` what the router has given; `expected_conn_id` the call that a reservation waits for,
-    when known.
+    when known. `acw` is the after-call work that the agent has asked for ahead (seconds, UNTIMED, 0: what the
+    policy says); until `guard_until` no call is given, whatever the agent asks for. `work_mode` says what
+    kind of after-call work it is, `call_type` and `held` what the call at the agent is like.
     """
 
     agent_id: str
@@ -69,6 +81,14 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     conn_id: str = ""
     expected_conn_id: str = ""
     talking_since: float = 0.0
+    place: str = ""
+    queues: tuple[str, ...] = ()
+    acw: float = 0.0
+    guard_until: float = 0.0
+    work_mode: str = ""
+    call_type: int = 0
+    held: bool = False
+    dialling: bool = False
 
     @property
     def available(self) -> bool:
@@ -81,18 +101,36 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The agent takes a place at `dn`; `ready` makes the agent ready at once."""
+    """The agent sits down at `dn`; `ready` makes the agent ready at once. `queues`: the agent works for
+    these lines, as the desktop has named them.
+    """
 
     dn: str
     skills: dict[str, int] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     ready: bool = False
+    place: str = ""
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Logout:
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLogin:
+    """The agent works for one more queue."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLogout:
+    """The agent works for a queue no longer."""
+
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +141,13 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class NotReady:
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AfterCallWork:
+    """After-call work for `seconds` from now on, or UNTIMED: at once, or when the call has ended."""
+
+    seconds: float = UNTIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +186,28 @@ class ProfileChanged:
 @dataclass(frozen=True, slots=True)
 class Ring:
     conn_id: str
+    call_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Dial:
     conn_id: str
+    call_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    conn_id: str
+    call_type: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    conn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieve:
     conn_id: str
 
 
@@ -194,11 +252,25 @@ class DnBackInService:
     dn: str
 
 
-Request = Login | Logout | Ready | NotReady | SetDnd | Reserve | Unreserve | ProfileChanged
+Request = (
+    Login
+    | Logout
+    | QueueLogin
+    | QueueLogout
+    | Ready
+    | NotReady
+    | AfterCallWork
+    | SetDnd
+    | Reserve
+    | Unreserve
+    | ProfileChanged
+)
 Report = (
     Ring
     | Dial
     | Answer
+    | Hold
+    | Retrieve
     | NoAnswer
     | Reject
     | Release
@@ -208,7 +280,7 @@ Report = (
     | DnBackInService
 )
 Happening = Request | Report
-REQUESTS = (Login, Logout, Ready, NotReady, Reserve)
+REQUESTS = (Login, Logout, Ready, NotReady, AfterCallWork, Reserve)
 
 
 class NotAllowed(Exception):
@@ -227,6 +299,7 @@ class Emitted:
     reason: str = ""
     work_mode: str = ""
     conn_id: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     beep, once a callback; connect: treat it as a person.
     max_queue_wait: seconds in line after which the customer is dialled without an agent; 0: never.
     dial_retry_timeout_busy, _no_answer, _answering_machine: seconds until the next dial after such a result;
-    0: dial_retry_timeout. The one after busy is never longer than dial_retry_timeout.
+    0: dial_retry_timeout.
     urs_vq_priority: priority where the request names none. It grows by _increment every _increment_interval
     seconds in line, up to _limit.
     agent_reserve_timeout: seconds that an agent is held while the customer is dialled.
@@ -145,7 +145,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     treatment_call_failure_answering_machine: Literal["hang_up", "message", "connect"] = "hang_up"
     answering_machine_message: str = "callback-message"
     max_queue_wait: NotNegative = 0
-    dial_retry_timeout_busy: NotNegative = 60
+    dial_retry_timeout_busy: NotNegative = 0
     dial_retry_timeout_no_answer: NotNegative = 0
     dial_retry_timeout_answering_machine: NotNegative = 0
     urs_vq_priority: int = 0
@@ -189,7 +189,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
         """The policy after a failed dial, within the given hours."""
         usual = float(self.dial_retry_timeout)
         delays = {
-            DialResult.BUSY: min(usual, float(self.dial_retry_timeout_busy) or usual),
+            DialResult.BUSY: float(self.dial_retry_timeout_busy) or usual,
             DialResult.NO_ANSWER: float(self.dial_retry_timeout_no_answer) or usual,
             DialResult.ANSWERING_MACHINE: float(self.dial_retry_timeout_answering_machine) or usual,
         }

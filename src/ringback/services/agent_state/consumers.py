@@ -27,9 +27,11 @@ from ringback.domain.agents.session import (
     DnBackInService,
     DnOutOfService,
     Happening,
+    Hold,
     NoAnswer,
     Reject,
     Release,
+    Retrieve,
     Ring,
 )
 from ringback.runtime.http import HttpError
@@ -46,6 +48,7 @@ REPORTED = frozenset(
     {
         "EventAgentLogin",
         "EventAgentLogout",
+        "EventQueueLogout",
         "EventAgentReady",
         "EventAgentNotReady",
         "EventDNOutOfService",
@@ -56,6 +59,9 @@ REPORTED = frozenset(
     }
 )
 """What goes to Kafka; the rest of the agents stream is for the platform itself."""
+
+SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn", "EventDNDOff"})
+"""Events of devices that do not come from the registrar."""
 
 
 def released(event: CallEvent) -> Happening:
@@ -68,9 +74,11 @@ def released(event: CallEvent) -> Happening:
 
 
 CALL_EVENTS: dict[str, Callable[[CallEvent], Happening]] = {
-    "EventRinging": lambda event: Ring(event.conn_id),
-    "EventDialing": lambda event: Dial(event.conn_id),
-    "EventEstablished": lambda event: Answer(event.conn_id),
+    "EventRinging": lambda event: Ring(event.conn_id, event.call_type),
+    "EventDialing": lambda event: Dial(event.conn_id, event.call_type),
+    "EventEstablished": lambda event: Answer(event.conn_id, event.call_type),
+    "EventHeld": lambda event: Hold(event.conn_id),
+    "EventRetrieved": lambda event: Retrieve(event.conn_id),
     "EventReleased": released,
     "EventAbandoned": lambda event: Release(event.conn_id),
 }
@@ -118,6 +126,10 @@ class Followers:
         event = entry.json(DnEvent)
         sessions = self._sessions.get(event.tenant)
         if sessions is None:
+            return
+        if event.id in SET_BY_USERS:
+            key = f"{event.tenant}:{event.this_dn}"
+            await self._ctx.kafka.publish(TOPIC_AGENTS, key, entry.fields["e"], connection="voice-55")
             return
         agent_id = await sessions.at_dn(event.this_dn)
         if event.id == "EventDNOutOfService":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.telephony import AgentRequest
 from ringback.contracts.views import AgentView
-from ringback.domain.agents import AgentSession
+from ringback.domain.agents import AgentSession, status
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.services.agent_state.requests import AgentRequests
 
@@ -60,4 +60,10 @@ def _view(tenant: str, session: AgentSession) -> AgentView:
         interaction_id=session.interaction,
         conn_id=session.conn_id,
         lease_until=session.lease_until,
+        status=status(session).name,
+        queues=session.queues,
+        place=session.place,
+        dnd=session.dnd,
+        work_mode=session.work_mode,
+        auto_answer=session.policy.auto_answer,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.agents import Policy
 from ringback.domain.agents.session import Login, ProfileChanged
-from ringback.domain.configuration import AgentGroup, Person
+from ringback.domain.configuration import AgentGroup, Extension, Person, Place
 from ringback.domain.routing import ExpressionError, Profile, parse_target
 
 if TYPE_CHECKING:
@@ -46,10 +46,28 @@ class People:
         """All persons."""
         return await self._config.persons(tenant)
 
-    async def login(self, tenant: str, person: Person, dn: str, *, ready: bool) -> Login:
+    async def place(self, tenant: str, place: str) -> Place | None:
+        """A desk, or None."""
+        return await self._config.place(tenant, place)
+
+    async def extension(self, tenant: str, dn: str) -> Extension | None:
+        """A phone, or None."""
+        found = await self._config.dn(tenant, dn)
+        return found if isinstance(found, Extension) else None
+
+    async def login(
+        self,
+        tenant: str,
+        person: Person,
+        dn: str,
+        *,
+        ready: bool,
+        place: str = "",
+        queues: tuple[str, ...] = (),
+    ) -> Login:
         """The login of a person at a phone."""
         groups = await self._groups(tenant, person)
-        return Login(dn, person.skills, groups, self._policy(person), ready)
+        return Login(dn, person.skills, groups, self._policy(person), ready, place, queues)
 
     async def profile(self, tenant: str, person: Person) -> ProfileChanged:
         """What the configuration says now."""
@@ -64,8 +82,11 @@ class People:
             wrap_up=person.wrap_up,
             on_no_answer=self._settings.on_no_answer,
             on_reject=self._settings.on_reject,
-            on_out_of_service="logout" if person.auto_login else "not_ready",
+            on_out_of_service=person.on_out_of_service or ("logout" if person.auto_login else "not_ready"),
             auto_login=person.auto_login,
+            legal_guard=person.legal_guard,
+            auto_answer=person.auto_answer,
+            auto_logout=person.auto_logout,
         )
 
     async def _groups(self, tenant: str, person: Person) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """No agent stays stuck: leases end on time, and agents are compared with the calls that live.
 
 A repair is a change that no event had brought: a reservation, a ringing or a conversation that time or the
-comparison had to end. After-call work ends by its lease as a matter of course.
+comparison had to end, after-call work that nobody ended. Timed after-call work and automatic logout end by
+their lease as a matter of course.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 from prometheus_client import Counter, Gauge
 
-from ringback.contracts.calls import call_key, calls_key
+from ringback.contracts.calls import CallDialogs, call_key, calls_key
 from ringback.contracts.reservation import AgentSessions
 from ringback.domain.agents import AgentSession, State
+from ringback.domain.agents.effects import ACW_EXPIRED
 from ringback.domain.agents.session import LeaseExpired, Release, Renew
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.agent_state.settings import AgentStateSettings
+
+
+MENDED = frozenset({State.RESERVED, State.RINGING, State.TALKING})
 
 
 class Reconciler:
@@ -70,12 +76,12 @@ class Reconciler:
         sessions, now = self._sessions[tenant], self._ctx.now()
         for agent_id in await sessions.due(now):
             session = await sessions.load(agent_id)
-            if session.state is State.TALKING and await self._lives(tenant, session.conn_id):
+            if session.state is State.TALKING and await self._lives(tenant, session):
                 await sessions.apply(agent_id, Renew(session.conn_id), now)
                 continue
             outcome = await sessions.apply(agent_id, LeaseExpired(), now)
-            if outcome.events and session.state is not State.ACW:
-                self._repaired(tenant, session)
+            if outcome.events and (session.state in MENDED or outcome.session.reason == ACW_EXPIRED):
+                self.repaired(tenant, session)
 
     async def compare(self, tenant: str) -> None:
         """Release agents whose call is gone, when it is found missing twice in a row."""
@@ -85,21 +91,31 @@ class Reconciler:
             session = await sessions.load(agent_id)
             if session.state not in (State.RINGING, State.TALKING):
                 continue
-            if not await self._lives(tenant, session.conn_id):
+            if not await self._lives(tenant, session):
                 missing.add((tenant, agent_id, session.conn_id))
         for each in missing & self._missing:
             outcome = await sessions.apply(each[1], Release(each[2]), self._ctx.now())
             if outcome.events:
-                self._repaired(tenant, outcome.session)
+                self.repaired(tenant, outcome.session)
         self._missing = {each for each in self._missing if each[0] != tenant} | missing
         self._logged_in.labels(tenant).set(await sessions.count_logged_in())
 
-    async def _lives(self, tenant: str, conn_id: str) -> bool:
+    async def _lives(self, tenant: str, session: AgentSession) -> bool:
+        """Whether the call is there, and the agent's device has a dialog in it."""
         valkey = self._ctx.valkey.using("voice-37")
-        if await valkey.call("EXISTS", call_key(tenant, conn_id)):
-            return True
-        return bool(await valkey.call("SISMEMBER", calls_key(tenant), conn_id))
+        snapshot = await valkey.call("GET", call_key(tenant, session.conn_id))
+        if not snapshot:
+            return bool(await valkey.call("SISMEMBER", calls_key(tenant), session.conn_id))
+        return read_dialogs(snapshot).concerns(session.agent_id, session.dn)
 
-    def _repaired(self, tenant: str, session: AgentSession) -> None:
+    def repaired(self, tenant: str, session: AgentSession) -> None:
         self.repairs.labels(tenant, session.state.value).inc()
         self._ctx.log.warning("agent_repaired", agent=session.agent_id, state=session.state.value)
+
+
+def read_dialogs(snapshot: bytes) -> CallDialogs:
+    """Who has a dialog in a call."""
+    try:
+        return msgspec.json.decode(snapshot, type=CallDialogs)
+    except msgspec.MsgspecError:
+        return CallDialogs()

@@ -1,4 +1,6 @@
-"""Agents' requests, from HTTP and from Kafka: log in, log out, ready, not ready."""
+"""Agents' requests, from HTTP and from Kafka: log in, log out, ready, not ready, and what they set on their
+phones.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import msgspec
 from ringback.contracts.reservation import AgentSessions, DnTaken
 from ringback.contracts.telephony import (
     AgentRequest,
+    DeviceRequest,
     RequestAgentLogin,
     RequestAgentLogout,
     RequestAgentNotReady,
@@ -17,16 +20,27 @@ from ringback.contracts.telephony import (
     RequestPrivateService,
     RequestReply,
 )
-from ringback.domain.agents import NotAllowed, State
-from ringback.domain.agents.session import Happening, Logout, NotReady, Ready
+from ringback.domain.agents import UNTIMED, AgentSession, NotAllowed, State
+from ringback.domain.agents.session import (
+    AfterCallWork,
+    Happening,
+    Logout,
+    NotReady,
+    QueueLogin,
+    QueueLogout,
+    Ready,
+    SetDnd,
+)
 from ringback.runtime.http import HttpError
 from ringback.services.agent_state import messages
+from ringback.services.agent_state.devices import Devices
 from ringback.services.agent_state.people import People
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-AUTO_IN = "AutoIn"
+AUTO_IN, AFTER_CALL_WORK = "AutoIn", "AfterCallWork"
+_LONGEST = 100
 _REMEMBER_S = 3600
 
 
@@ -37,6 +51,7 @@ class AgentRequests:
         self._ctx = ctx
         self._sessions = sessions
         self._people = people
+        self._devices = Devices(ctx, people)
 
     async def perform(self, request: AgentRequest) -> RequestReply:
         """Do what is asked, once for each idempotency key."""
@@ -62,6 +77,9 @@ class AgentRequests:
         if isinstance(request, RequestAgentLogin):
             await self._login(sessions, request)
             return
+        if isinstance(request, DeviceRequest):
+            await self._devices.perform(sessions, request)
+            return
         person = await self._people.find(request.tenant, request.agent_id)
         agent_id = person.id if person else request.agent_id
         valkey, now = self._ctx.valkey.using("voice-37"), self._ctx.now()
@@ -78,17 +96,54 @@ class AgentRequests:
         if person is None:
             raise HttpError(404, "unknown_agent", "no such agent, or the agent is disabled")
         session = await sessions.load(person.id)
-        dn = request.this_dn or person.dn
+        dn, queues = await self._dn(request, person.dn), _queues(request)
         if session.state is not State.LOGGED_OUT and session.dn == dn:
+            await self._more_queues(sessions, session, queues)
             return
         ready = request.agent_work_mode == AUTO_IN
-        login = await self._people.login(request.tenant, person, dn, ready=ready)
+        login = await self._people.login(
+            request.tenant, person, dn, ready=ready, place=request.place, queues=queues
+        )
         await sessions.apply(person.id, login, self._ctx.now())
+        if await self._devices.dnd(request.tenant, dn):
+            await sessions.apply(person.id, SetDnd(on=True), self._ctx.now())
+
+    async def _dn(self, request: RequestAgentLogin, own: str) -> str:
+        """The device of a login: the one that is named, that of the place, or the agent's own."""
+        if request.this_dn:
+            return request.this_dn
+        if not request.place:
+            if own:
+                return own
+            raise HttpError(422, "no_dn", "name a device or a place: this agent has no phone of their own")
+        place = await self._people.place(request.tenant, request.place)
+        if place is None:
+            raise HttpError(404, "unknown_place", "there is no such place")
+        return place.dn
+
+    async def _more_queues(
+        self, sessions: AgentSessions, session: AgentSession, queues: tuple[str, ...]
+    ) -> None:
+        if len({*session.queues, *queues}) > _LONGEST:
+            raise HttpError(422, "too_many_queues", f"an agent works for {_LONGEST} queues at most")
+        for queue in queues:
+            await sessions.apply(session.agent_id, QueueLogin(queue), self._ctx.now())
+
+
+def _queues(request: RequestAgentLogin) -> tuple[str, ...]:
+    queues = tuple(dict.fromkeys(each for each in (request.this_queue, *request.queues) if each))
+    if len(queues) > _LONGEST or any(len(each) > _LONGEST for each in queues):
+        raise HttpError(422, "too_many_queues", f"an agent works for {_LONGEST} queues at most")
+    return queues
 
 
 def _happening(request: RequestAgentLogout | RequestAgentReady | RequestAgentNotReady) -> Happening:
     if isinstance(request, RequestAgentLogout):
-        return Logout()
+        return QueueLogout(request.this_queue) if request.this_queue else Logout()
     if isinstance(request, RequestAgentReady):
         return Ready()
-    return NotReady(request.reason_code)
+    if request.agent_work_mode != AFTER_CALL_WORK:
+        return NotReady(request.reason_code)
+    if request.wrap_up_time < 0:
+        raise HttpError(422, "wrong_time", "WrapUpTime is not below 0 seconds")
+    return AfterCallWork(request.wrap_up_time or UNTIMED)

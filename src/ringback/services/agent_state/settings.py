@@ -20,3 +20,9 @@ class AgentStateSettings(ServiceSettings, frozen=True, kw_only=True):
     on_reject: Annotated[
         Literal["none", "not_ready", "logout"], Doc("what becomes of an agent who rejects a call")
     ] = "none"
+    acw_lease_s: Annotated[
+        float, Doc("seconds after which after-call work is over that the agent has not ended")
+    ] = 3600.0
+    device_sweep_s: Annotated[
+        float, Doc("seconds between comparisons of agents with the phones and calls at their devices")
+    ] = 30.0

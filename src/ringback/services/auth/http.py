@@ -11,20 +11,26 @@ import msgspec
 from ringback.contracts.auth import (
     ApiKeyReply,
     ApiKeyRequest,
+    ApiKeyView,
     KeyOwner,
+    KeyRevocation,
     LinkRequest,
     Privileges,
+    TenantView,
     TokenReply,
     TokenRequest,
+    UserChange,
     UserInfo,
     UserReply,
     UserRequest,
+    UserView,
     key_digest,
 )
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.services.auth.accounts import Accounts, key_view, user_view
 from ringback.services.auth.passwords import Guesses, Passwords
 from ringback.services.auth.settings import AuthSettings
-from ringback.services.auth.store import AuthStore, User
+from ringback.services.auth.store import AuthStore
 from ringback.services.auth.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -43,6 +49,7 @@ class AuthHttp:
         self._store = store
         self._tokens = tokens
         self._passwords = Passwords()
+        self._accounts = Accounts(ctx, store, self._passwords)
         self._guesses = Guesses(settings.failures, settings.wait_s)
         self.servers = [self._authentication(), self._environment(), self._configuration()]
 
@@ -58,12 +65,18 @@ class AuthHttp:
         server = HttpServer(self._ctx, "environment")
         server.route("GET", "/environment/v3/api-keys/{sha256}", self._key_owner)
         server.route("POST", "/environment/v3/api-keys", self._new_key)
+        server.route("GET", "/environment/v3/api-keys", self._keys)
+        server.route("POST", "/environment/v3/api-keys/revoke", self._revoke_key)
+        server.route("GET", "/environment/v3/tenants/{tenant}", self._tenant)
         return server
 
     def _configuration(self) -> HttpServer:
         server = HttpServer(self._ctx, "configuration")
         server.route("GET", "/configuration/v3/users/{user}/privileges", self._privileges)
         server.route("POST", "/configuration/v3/users", self._user)
+        server.route("GET", "/configuration/v3/users", self._users)
+        server.route("POST", "/configuration/v3/users/password", self._password)
+        server.route("POST", "/configuration/v3/users/remove", self._remove_user)
         return server
 
     async def _token(self, request: HttpRequest) -> TokenReply:
@@ -91,11 +104,16 @@ class AuthHttp:
         if scheme.lower() != "bearer" or not token:
             raise _unauthorized("a bearer token is needed")
         now = self._ctx.now()
-        user = self._tokens.read(token, now) if token.count(".") == 2 else None
+        user = await self._signed(token, now) if token.count(".") == 2 else None
         user = user or await self._store.link_user(key_digest(token), now)
         if user is None:
             raise _unauthorized("the token is not known, or it is over")
         return user
+
+    async def _signed(self, token: str, now: float) -> UserInfo | None:
+        """Whose signed token it is; None also when the user is gone, or has another password since."""
+        read = self._tokens.read(token, now)
+        return read[0] if read is not None and await self._store.accepts(*read) else None
 
     async def _jwks(self, _request: HttpRequest) -> object:
         return self._tokens.jwks()
@@ -116,33 +134,46 @@ class AuthHttp:
         return owner
 
     async def _new_key(self, request: HttpRequest) -> ApiKeyReply:
-        asked = request.decode(ApiKeyRequest)
-        self._check_tenant(asked.tenant)
-        key = secrets.token_urlsafe(24)
-        await self._store.put_key(asked.tenant, asked.name, key_digest(key))
-        return ApiKeyReply(key=key)
+        return ApiKeyReply(key=await self._accounts.new_key(request.decode(ApiKeyRequest)))
+
+    async def _keys(self, request: HttpRequest) -> list[ApiKeyView]:
+        return [key_view(row) for row in await self._store.keys(self._asked_tenant(request))]
+
+    async def _revoke_key(self, request: HttpRequest) -> dict[str, str]:
+        asked = request.decode(KeyRevocation)
+        await self._accounts.revoke_key(asked)
+        return {"name": asked.name}
+
+    async def _tenant(self, request: HttpRequest) -> TenantView:
+        self._accounts.check_tenant(request.path_param("tenant"))
+        return TenantView(tenant=request.path_param("tenant"))
 
     async def _privileges(self, request: HttpRequest) -> Privileges:
         user = await self._store.user(request.path_param("user"))
         if user is None:
             raise HttpError(404, "unknown_user", "there is no such user")
-        found = {"user": user.name, "tenant": user.tenant, "roles": user.roles}
-        return msgspec.convert(found, Privileges)
+        return Privileges(user=user.name, tenant=user.tenant, roles=user.roles, scopes=user.scopes)
 
     async def _user(self, request: HttpRequest) -> UserReply:
         asked = request.decode(UserRequest)
-        self._check_tenant(asked.tenant)
-        if await self._store.change_roles(asked.user, asked.tenant, asked.roles):
-            return UserReply(user=asked.user)
-        password = secrets.token_urlsafe(12)
-        user = User(asked.user, asked.tenant, await self._passwords.hash(password), asked.roles)
-        if not await self._store.add_user(user):
-            raise HttpError(409, "name_taken", "another tenant has a user of this name")
-        return UserReply(user=asked.user, password=password)
+        return UserReply(user=asked.user, password=await self._accounts.put_user(asked))
 
-    def _check_tenant(self, tenant: str) -> None:
-        if tenant not in self._ctx.common.tenants:
-            raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
+    async def _users(self, request: HttpRequest) -> list[UserView]:
+        return [user_view(user) for user in await self._store.users(self._asked_tenant(request))]
+
+    async def _password(self, request: HttpRequest) -> UserReply:
+        asked = request.decode(UserChange)
+        return UserReply(user=asked.user, password=await self._accounts.new_password(asked))
+
+    async def _remove_user(self, request: HttpRequest) -> dict[str, str]:
+        asked = request.decode(UserChange)
+        await self._accounts.remove_user(asked)
+        return {"user": asked.user}
+
+    def _asked_tenant(self, request: HttpRequest) -> str:
+        tenant = request.query.get("tenant", "")
+        self._accounts.check_tenant(tenant)
+        return tenant
 
 
 def _token_request(request: HttpRequest) -> TokenRequest:

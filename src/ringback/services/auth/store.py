@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ringback.contracts.auth import KeyOwner, UserInfo
+import msgspec
+
+from ringback.contracts.auth import KeyOwner, Role, Scopes, UserInfo
 from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
 
 if TYPE_CHECKING:
@@ -17,18 +18,32 @@ QUERIES = load_queries("ringback.services.auth")
 _ACQUIRE_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """One user; `password_hash` is argon2's."""
+class User(msgspec.Struct, frozen=True):
+    """One user; `password_hash` is argon2's, `scopes` the queues that a role is limited to."""
 
     name: str
     tenant: str
     password_hash: str
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
+    scopes: Scopes = {}
+    created_at: float = 0.0
 
 
-def _can_be_stored(text: str) -> bool:
+def can_be_stored(text: str) -> bool:
+    """Whether a name may be asked for in the database."""
     return "\0" not in text and text.isprintable()
+
+
+def read_user(row: Any) -> User:
+    """A user from a row of the table."""
+    return User(
+        row["name"],
+        row["tenant"],
+        row["password_hash"],
+        tuple(row["roles"]),
+        msgspec.json.decode(row["scopes"], type=Scopes),
+        row["created_at"].timestamp(),
+    )
 
 
 class AuthStore:
@@ -53,44 +68,42 @@ class AuthStore:
 
     async def user(self, name: str) -> User | None:
         """The user of that name."""
-        if not _can_be_stored(name):
+        if not can_be_stored(name):
             return None
         async with self.connection() as connection:
             row = await connection.fetchrow(QUERIES["read_user"], name)
-        return (
-            None
-            if row is None
-            else User(row["name"], row["tenant"], row["password_hash"], tuple(row["roles"]))
-        )
+        return None if row is None else read_user(row)
 
-    async def add_user(self, user: User) -> bool:
-        """Write a new user; False when the name is taken."""
+    async def users(self, tenant: str) -> list[User]:
+        """The users of a tenant by name."""
         async with self.connection() as connection:
-            made = await connection.fetchval(
-                QUERIES["insert_user"], user.name, user.tenant, user.password_hash, list(user.roles)
-            )
-        return made is not None
+            return [read_user(row) for row in await connection.fetch(QUERIES["read_users"], tenant)]
 
-    async def change_roles(self, name: str, tenant: str, roles: tuple[str, ...]) -> bool:
-        """Give a user other roles; False when the tenant has no such user."""
+    async def keys(self, tenant: str) -> list[Any]:
+        """The rows of a tenant's keys by name."""
         async with self.connection() as connection:
-            return await connection.fetchval(QUERIES["change_roles"], name, tenant, list(roles)) is not None
+            return list(await connection.fetch(QUERIES["read_keys"], tenant))
+
+    async def accepts(self, user: UserInfo, issued_at: float) -> bool:
+        """Whether a signed token of the user that was made then is still good."""
+        if not can_be_stored(user.sub):
+            return False
+        async with self.connection() as connection:
+            row = (user.sub, user.tenant, issued_at)
+            return await connection.fetchval(QUERIES["accepts_token"], *row) is not None
 
     async def change_hash(self, name: str, password_hash: str) -> None:
         """Store a password hash made with newer parameters."""
         async with self.connection() as connection:
             await connection.execute(QUERIES["change_hash"], name, password_hash)
 
-    async def put_key(self, tenant: str, name: str, digest: str) -> None:
-        """Write an API key's digest under a name; the older key of that name ends."""
-        async with self.connection() as connection:
-            await connection.execute(QUERIES["put_key"], digest, tenant, name)
-
     async def key_owner(self, digest: str) -> KeyOwner | None:
         """The tenant that owns a key."""
         async with self.connection() as connection:
             row = await connection.fetchrow(QUERIES["read_key"], digest)
-        return None if row is None else KeyOwner(tenant=row["tenant"], name=row["name"])
+        if row is None:
+            return None
+        return KeyOwner(tenant=row["tenant"], name=row["name"], rate=row["rate"], burst=row["burst"])
 
     async def put_link(self, digest: str, user: str, expires_at: float, now: float) -> None:
         """Write an opaque token's digest; those that have expired are forgotten."""

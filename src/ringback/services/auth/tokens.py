@@ -47,13 +47,13 @@ class Tokens:
             "iss": self._issuer,
             "sub": user.sub,
             "tenant": user.tenant,
-            "iat": int(now),
+            "iat": now,
             "exp": int(now) + lifetime_s,
         }
         return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
 
-    def read(self, token: str, now: float) -> UserInfo | None:
-        """Whose token it is; None when it is not ours, changed or over."""
+    def read(self, token: str, now: float) -> tuple[UserInfo, float] | None:
+        """Whose token it is, and when it was made; None when it is not ours, changed or over."""
         try:
             claims = jwt.decode(token, KeySet(list(self._keys)), algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError):
@@ -61,7 +61,10 @@ class Tokens:
         expires = claims.get("exp")
         if claims.get("iss") != self._issuer or not isinstance(expires, int) or expires <= now:
             return None
-        return UserInfo(sub=str(claims.get("sub")), tenant=str(claims.get("tenant")))
+        issued = claims.get("iat")
+        if not isinstance(issued, int | float):
+            return None
+        return UserInfo(sub=str(claims.get("sub")), tenant=str(claims.get("tenant"))), float(issued)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys (RFC 7517)."""

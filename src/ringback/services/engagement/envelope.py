@@ -63,6 +63,7 @@ CODES: dict[str, int] = {
     "captcha-unavailable": 50351,
     "call-in-codes-used-up": 50353,
     "push-unavailable": 50352,
+    "links-unavailable": 50354,
 }
 
 

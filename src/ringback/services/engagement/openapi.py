@@ -19,6 +19,7 @@ from ringback.services.engagement.envelope import API, CODES
 from ringback.services.engagement.outside.publishing import PublishRequest
 from ringback.services.engagement.outside.wiring import VerifyCaptcha
 from ringback.services.engagement.queues import QueueStatus
+from ringback.services.engagement.selfservice.routes import LinkMade
 from ringback.services.engagement.views import CallbackId, CallbackView
 from ringback.services.engagement.waits import Estimate
 
@@ -96,6 +97,15 @@ OPERATIONS: list[Operation] = [
         "cancelCallback",
         "Cancel a callback that nobody talks on yet; twice is no error.",
         CallbackId,
+        body=CallbackId,
+        refusals=(400, 401, 404, 500, 503),
+    ),
+    Operation(
+        "POST",
+        "callbacks/link",
+        "linkToCallback",
+        "The address of the customer's own page of a callback, for the customer alone.",
+        LinkMade,
         body=CallbackId,
         refusals=(400, 401, 404, 500, 503),
     ),

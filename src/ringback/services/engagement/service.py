@@ -17,12 +17,14 @@ from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.metrics import Metrics
+from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.outbox import Outbox
 from ringback.services.engagement.outside.wiring import Outside
 from ringback.services.engagement.picture import Painter
 from ringback.services.engagement.published import Published
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.scheduler import Scheduler
+from ringback.services.engagement.selfservice.wiring import SelfService
 from ringback.services.engagement.sessions import Sessions
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.status import StatusPage
@@ -44,7 +46,7 @@ class EngagementService(Service):
         sessions = Sessions(ctx, settings.applications)
         self._waits = WaitTimes(ctx)
         self._keys = ApiKeys(ctx, settings.key_cache_s)
-        self._access = Access(ctx)
+        self._access = Access(ctx, settings.access_cache_s)
         self.metrics = metrics = Metrics(ctx, self._gauges())
         desk = QueueDesk(ctx, catalogue, self._waits)
         self.published = Published(ctx, store, settings, settings.silence_s)
@@ -77,6 +79,17 @@ class EngagementService(Service):
             metrics=metrics,
         )
         self._outside.add_routes(self._http)
+        self._selfservice = SelfService(
+            ctx,
+            settings,
+            store=store,
+            catalogue=catalogue,
+            slots=slots,
+            waits=self._waits,
+            changes=changes,
+            moving=Moving(ctx, store, catalogue, slots, self._outbox.wake),
+        )
+        self._selfservice.add_routes(self._http)
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         self._status = StatusPage(
@@ -92,6 +105,7 @@ class EngagementService(Service):
         self.purger.start()
         self._outside.start()
         self._callins.start()
+        self._selfservice.start()
         self.published.start()
 
     async def drain(self) -> None:

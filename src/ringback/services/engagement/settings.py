@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from ringback.runtime.settings import Doc
-from ringback.services.engagement.outside.settings import OutsideSettings
+from ringback.services.engagement.management.settings import ManagementSettings
 
 
-class EngagementSettings(OutsideSettings, frozen=True, kw_only=True):
+class EngagementSettings(ManagementSettings, frozen=True, kw_only=True):
     """What the engagement service can be told."""
 
     max_body_bytes: Annotated[int, Doc("largest request body, bytes")] = 64 * 1024

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 Mode = Literal["mode1", "mode2", "mode3"]
-_METHODS: dict[Mode, str] = {"mode1": "urs", "mode2": "urs2", "mode3": "stat"}
+_METHODS: dict[str, str] = {"mode1": "urs", "mode2": "urs2", "mode3": "stat", "ours": "ringback"}
 _ANYBODY = "max"
 NO_AGENTS = -2
 _MESSAGES = {0: "Successful", -1: "No interactions yet", NO_AGENTS: "No agents are logged in"}
@@ -59,13 +59,23 @@ class WaitTimes:
         """Position and wait of one interaction; None when the router does not have it."""
         return await self._ask(tenant, queue, session_id, "mode2")
 
+    async def foretold(self, tenant: str, queue: str, session_id: str) -> WaitTime | None:
+        """Position and range of wait of one interaction, as our own predictor says it; None: not there."""
+        return await self._ask(tenant, queue, session_id, "ours")
+
     async def anybody(self, tenant: str, queue: str) -> bool:
         """Whether somebody is logged in to serve a queue."""
         queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
         return any(view.agents_logged_in for view in queues if view.queue == queue)
 
     async def _ask(
-        self, tenant: str, queue: str, interaction: str, mode: Mode, *, on_hold: bool = False
+        self,
+        tenant: str,
+        queue: str,
+        interaction: str,
+        mode: Mode | Literal["ours"],
+        *,
+        on_hold: bool = False,
     ) -> WaitTime | None:
         asked = {"tenant": tenant, "aqt": _METHODS[mode], **({"hold": "true"} if on_hold else {})}
         query = urlencode(asked)

@@ -22,7 +22,7 @@ from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.sip import Request, SipParseError, SipUri
 from ringback.sip.dialog import destination_of, next_hop_of
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.transport import Destination
+from ringback.sip.transport import TRANSPORTS, Destination
 from ringback.sip.uri import format_host_port
 
 _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
@@ -229,9 +229,9 @@ class Inside:
 
 
 def parse_received(text: str) -> Destination | None:
-    """Read `udp:192.0.2.1:5060`; None for anything else."""
+    """Read `udp:192.0.2.1:5060` (any transport); None for anything else."""
     transport, _, rest = text.partition(":")
     host, _, port = rest.rpartition(":")
-    if transport not in ("udp", "tcp") or not host or not port.isdigit():
+    if transport not in TRANSPORTS or not host or not port.isdigit():
         return None
     return Destination(transport, host, int(port))

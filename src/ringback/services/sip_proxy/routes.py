@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.message import Message
-from ringback.sip.transport import Destination
+from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
 _SEPARATOR = "~"
@@ -37,27 +37,39 @@ class Mark:
     def decode(cls, user: str | None) -> Mark:
         """Read a user part; what is not of ours is an empty mark."""
         parts = [unquote(part) for part in (user or "").split(_SEPARATOR)]
-        if len(parts) == 4 and parts[3].isdigit() and parts[1] in ("udp", "tcp"):
+        if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
         return cls(parts[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`."""
+    """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
+
+    `others` are the ports of transports that have their own (tls, ws, wss).
+    """
 
     name: str
     host: str
     port: int
+    others: tuple[tuple[str, int], ...] = ()
 
     def owns(self, uri: SipUri) -> bool:
         """True if a URI leads to this face."""
-        return uri.host == self.host and (uri.port or 5060) == self.port
+        port = uri.port or 5060
+        return uri.host == self.host and (port == self.port or any(port == other for _, other in self.others))
+
+    def port_of(self, transport: str) -> int:
+        """The port of a transport."""
+        return next((port for name, port in self.others if name == transport), self.port)
 
     def route(self, mark: Mark, transport: str) -> str:
         """A Record-Route value of this face."""
-        params: dict[str, str | None] = {} if transport == "udp" else {"transport": transport}
-        uri = SipUri("sip", mark.encode() or None, self.host, self.port, {**params, "lr": None})
+        params: dict[str, str | None] = {}
+        if transport != "udp":
+            params["transport"] = "ws" if transport in WEB else transport
+        port = self.port_of(transport)
+        uri = SipUri("sip", mark.encode() or None, self.host, port, {**params, "lr": None})
         return f"<{uri}>"
 
 

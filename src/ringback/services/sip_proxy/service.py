@@ -7,6 +7,7 @@ from ringback.runtime.http import HttpServer
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
 from ringback.services.sip_proxy.core import ProxyCore
+from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
 from ringback.services.sip_proxy.inside import Inside
 from ringback.services.sip_proxy.routes import Side
@@ -15,7 +16,7 @@ from ringback.sip.endpoint import SipEndpoint
 
 
 class SipProxyService(Service):
-    """Listens on SIP UDP and TCP 5060 outside, SIP/TCP 5080 inside."""
+    """Listens on SIP 5060 (UDP, TCP), 5061 (TLS), 8088 and 8089 (WebSocket) outside, SIP/TCP 5080 inside."""
 
     name = "sip_proxy"
     settings_type = SipProxySettings
@@ -27,7 +28,11 @@ class SipProxyService(Service):
         self._core = ProxyCore(ctx, settings)
         edge, inside = Edge(self._core), Inside(self._core)
         advertised = settings.advertised_host or None
-        self._edge = SipEndpoint(edge.on_request, advertised_host=advertised, admit=edge.admit)
+        certificate = read_certificate(settings)
+        self._edge = SipEndpoint(
+            edge.on_request, advertised_host=advertised, admit=edge.admit, tls=certificate.tls
+        )
+        self._doors = Doors(ctx, settings, self._edge, certificate)
         self._inside = SipEndpoint(inside.on_request)
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
@@ -40,9 +45,7 @@ class SipProxyService(Service):
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         core.inside = Side("inside", host, port)
         self.ctx.bound("inside", (host, port))
-        host, port = await self._listen_outside()
-        core.edge = Side("edge", self._settings.advertised_host or host, port)
-        self.ctx.bound("edge", (host, port))
+        core.edge = await self._doors.open()
         self._watch_gauges()
 
     async def drain(self) -> None:
@@ -60,12 +63,6 @@ class SipProxyService(Service):
     def checks(self) -> dict[str, bool]:
         """There is a node to give calls to."""
         return {"nodes": bool(self._core.directory.cluster)}
-
-    async def _listen_outside(self) -> tuple[str, int]:
-        """UDP and TCP on the same port."""
-        host, port = await self._edge.listen_udp(*self.ctx.address("sip_proxy", "edge"))
-        await self._edge.listen_tcp(host, port)
-        return host, port
 
     def _watch_gauges(self) -> None:
         core, metrics = self._core, self._core.metrics

@@ -25,3 +25,15 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     attempts: Annotated[int, Doc("nodes or gateways that are tried for one call")] = 3
     nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
     directory_s: Annotated[float, Doc("seconds between looks into the directory of nodes")] = 1.0
+    tls_certificate: Annotated[
+        str,
+        Doc("PEM file with the certificate and its chain; TLS (5061) and secure WebSocket listen with it"),
+    ] = ""
+    tls_key: Annotated[str, Doc("PEM file with its key; empty: in the same file")] = ""
+    tls_authorities: Annotated[
+        str,
+        Doc("PEM file with the authorities that trunks' certificates are held against; empty: the system's"),
+    ] = ""
+    websocket: Annotated[
+        bool, Doc("listen for browsers without TLS too (8088), behind a proxy that has it")
+    ] = False

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
+from ringback.contracts.dialplan import dn_states_key
 from ringback.contracts.events import (
     TOPIC_AGENT_REQUESTS,
     TOPIC_AGENTS,
@@ -18,16 +20,23 @@ from ringback.contracts.events import (
     private_stream,
 )
 from ringback.contracts.telephony import (
+    AgentRequest,
     RequestAgentLogin,
+    RequestAgentLogout,
     RequestAgentNotReady,
     RequestAgentReady,
+    RequestCallForwardCancel,
+    RequestCallForwardSet,
     RequestDistributeUserEvent,
     RequestPrivateService,
     RequestReply,
+    RequestSetDNDOff,
+    RequestSetDNDOn,
 )
 from ringback.contracts.views import AgentView
 from ringback.domain.agents.session import Reserve
-from ringback.domain.configuration import AgentGroup, Configuration, Extension, Person, Skill, Tenant
+from ringback.domain.configuration import AgentGroup, Configuration, Extension, Person, Place, Skill, Tenant
+from ringback.domain.dialplan import DnState
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
@@ -47,6 +56,7 @@ DEMO = Configuration(
         Person(id="lee", skills={"English": 5}, dn="1002", auto_login=True, login_ids=("5002",)),
         Person(id="off", enabled=False),
     ),
+    places=(Place(id="desk-1", dn="1001"),),
     agent_groups=(AgentGroup(id="Fluent", expression="English>=5"), AgentGroup(id="Team", members=("kim",))),
 )
 
@@ -96,6 +106,11 @@ class World:
     async def reserve(self, lease: float = 10.0) -> None:
         happening = Reserve("r1:1", "ixn-1", "Loans", lease)
         await self.service.sessions["demo"].apply("kim", happening, self.ctx.now())
+
+    async def dn_state(self, dn: str) -> DnState:
+        return msgspec.json.decode(
+            await self.ctx.valkey.call("HGET", dn_states_key("demo"), dn), type=DnState
+        )
 
     async def live(self) -> None:
         await self.ctx.valkey.call("SET", "{demo}:call:00aa", "{}")
@@ -174,6 +189,115 @@ class TestRequests:
         await world.http.post("/requests", RequestAgentReady(tenant="demo", agent_id="kim"))
         await world.http.post("/requests", away)
         assert (await world.view()).state == "ready"
+
+
+class TestDesk:
+    async def ask(self, world: World, request: AgentRequest) -> None:
+        await world.http.post("/requests", request, RequestReply)
+
+    async def test_a_place_brings_its_phone_and_queues_come_and_go(self, world: World) -> None:
+        login = RequestAgentLogin(tenant="demo", agent_id="kim", place="desk-1", queues=("Loans",))
+        await self.ask(world, login)
+        view = await world.view()
+        assert (view.dn, view.place, view.queues, view.status) == (
+            "1001",
+            "desk-1",
+            ("Loans",),
+            "NotReadyForNextCall",
+        )
+        more = RequestAgentLogin(tenant="demo", agent_id="kim", this_dn="1001", this_queue="Cards")
+        await self.ask(world, more)
+        await self.ask(world, RequestAgentLogout(tenant="demo", agent_id="kim", this_queue="Loans"))
+        event = await world.until("EventQueueLogout")
+        assert (event.this_queue, event.extensions["Queues"]) == ("Loans", ["Cards"])
+
+    @pytest.mark.parametrize(
+        ("request_", "status", "slug"),
+        [
+            (RequestAgentLogin(tenant="demo", agent_id="kim", place="nowhere"), 404, "unknown_place"),
+            (RequestAgentLogin(tenant="demo", agent_id="kim", queues=("q",) * 999 + ("x" * 101,)), 422, ""),
+            (RequestSetDNDOn(tenant="demo", this_dn="4711"), 404, "unknown_dn"),
+            (RequestSetDNDOn(tenant="demo", agent_id="kim"), 404, "unknown_dn"),
+            (RequestCallForwardSet(tenant="demo", this_dn="1001", other_dn="sip:x@y"), 422, "wrong_number"),
+            (RequestCallForwardSet(tenant="demo", this_dn="1001", other_dn="1001"), 422, "wrong_number"),
+        ],
+    )
+    async def test_what_cannot_be_is_refused(
+        self, world: World, request_: AgentRequest, status: int, slug: str
+    ) -> None:
+        with pytest.raises(HttpFailure) as failure:
+            await self.ask(world, request_)
+        assert (failure.value.status, failure.value.slug) == (status, slug or failure.value.slug)
+
+    async def test_after_call_work_is_extended_by_request(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.call("EventEstablished", this_dn="1001", call_type=2)
+        talking = await world.until("EventEstablished", "talking")
+        assert talking.extensions["Status"] == "CallInbound"
+        longer = RequestAgentNotReady(
+            tenant="demo", agent_id="kim", agent_work_mode="AfterCallWork", wrap_up_time=60.0
+        )
+        await self.ask(world, longer)
+        await world.call("EventReleased", this_dn="1001")
+        acw = await world.until("EventAgentNotReady", "acw")
+        assert acw.extensions["LeaseUntil"] > world.ctx.now() + 50
+
+    async def test_do_not_disturb_and_forwarding_reach_the_dial_plan(self, world: World) -> None:
+        await world.login()
+        await self.ask(world, RequestSetDNDOn(tenant="demo", agent_id="kim"))
+        assert (await world.until("EventDNDOn")).agent_id == "kim"
+        await self.ask(world, RequestCallForwardSet(tenant="demo", this_dn="1001", other_dn="1002"))
+        assert await world.dn_state("1001") == DnState(dnd=True, forward_to="1002")
+        await self.ask(world, RequestCallForwardCancel(tenant="demo", this_dn="1001"))
+        await self.ask(world, RequestSetDNDOff(tenant="demo", this_dn="1001"))
+        assert await world.dn_state("1001") == DnState(dnd=False, forward_to="")
+        rows = await world.ctx.valkey.call("XRANGE", dns_stream("demo"), "-", "+")
+        said = [msgspec.json.decode(row[1][1], type=DnEvent) for row in rows]
+        assert [(each.id, each.other_dn) for each in said] == [
+            ("EventForwardSet", "1002"),
+            ("EventForwardCancel", ""),
+        ]
+
+    async def test_who_logs_in_at_a_phone_that_is_not_to_ring_is_not_given_calls(self, world: World) -> None:
+        await self.ask(world, RequestSetDNDOn(tenant="demo", this_dn="1001"))
+        await world.login()
+        assert (await world.view()).dnd
+
+
+class TestDevices:
+    """Differences that no event has told are mended at the second look."""
+
+    async def looked(self, world: World, times: int = 2) -> None:
+        for _ in range(times):
+            await world.service.device_sweep.compare("demo")
+
+    async def test_a_phone_that_is_gone_logs_its_agent_out(self, world: World) -> None:
+        await world.phone("EventDNBackInService")
+        await world.until("EventAgentReady")
+        await self.looked(world, 1)
+        assert (await world.view("lee")).state == "ready"
+        await self.looked(world, 1)
+        assert (await world.view("lee")).state == "logged_out"
+        assert world.service.reconciler.repairs.labels("demo", "logged_out")._value.get() == 1
+
+    async def test_a_call_that_nobody_reported_makes_busy(self, world: World) -> None:
+        await world.login()
+        await world.ctx.valkey.call("SADD", "{demo}:calls", "00aa")
+        legs = {"origin1": {"dn": "", "state": "up"}, "target2": {"dn": "1001", "state": "up"}}
+        snapshot = msgspec.json.encode({"node": "n", "call": {"legs": legs}})
+        await world.ctx.valkey.call("SET", "{demo}:call:00aa", snapshot)
+        await self.looked(world)
+        assert (await world.view()).state == "talking"
+
+    async def test_a_call_that_the_agents_device_has_left_is_no_longer_theirs(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.call("EventEstablished", this_dn="1001")
+        await world.until("EventEstablished", "talking")
+        legs = {"origin1": {"dn": "", "state": "up"}, "target2": {"dn": "1002", "state": "up"}}
+        await world.ctx.valkey.call("SET", "{demo}:call:00aa", msgspec.json.encode({"call": {"legs": legs}}))
+        await world.until("EventAgentReady")
 
 
 class TestCalls:

@@ -10,11 +10,13 @@ from joserfc.jwk import KeySet
 
 from ringback.contracts.auth import (
     ApiKeyReply,
+    ApiKeyView,
     KeyOwner,
     Privileges,
     TokenReply,
     UserInfo,
     UserReply,
+    UserView,
     key_digest,
 )
 from ringback.runtime.http import HttpClient, HttpFailure
@@ -165,3 +167,89 @@ async def test_a_name_that_nobody_has_is_a_wrong_password(auth: Auth, name: str)
     with pytest.raises(HttpFailure) as refused:
         await auth.token(name, "password")
     assert refused.value.status == 401
+
+
+async def test_a_role_may_be_limited_to_queues_and_grants_replace_each_other(auth: Auth) -> None:
+    await auth.make_user("alice", "Supervisor")
+    body = {"tenant": "demo", "user": "alice", "roles": ["Supervisor"], "scopes": {"Supervisor": ["sales"]}}
+    assert (await auth.configuration.post("/configuration/v3/users", body, UserReply)).password == ""
+    found = await auth.configuration.get("/configuration/v3/users/alice/privileges", Privileges)
+    assert (found.roles, found.scopes) == (("Supervisor",), {"Supervisor": ("sales",)})
+    [listed] = await auth.configuration.get("/configuration/v3/users?tenant=demo", list[UserView])
+    assert (listed.user, listed.scopes) == ("alice", {"Supervisor": ("sales",)})
+    with pytest.raises(HttpFailure, match="not given"):
+        wrong = {**body, "scopes": {"Monitor": ["sales"]}}
+        await auth.configuration.post("/configuration/v3/users", wrong)
+
+
+async def test_a_new_password_ends_the_old_one_and_every_token(auth: Auth) -> None:
+    made = await auth.make_user("alice", "Monitor")
+    token = (await auth.token("alice", made.password)).access_token
+    body = {"tenant": "demo", "user": "alice"}
+    fresh = await auth.configuration.post("/configuration/v3/users/password", body, UserReply)
+    with pytest.raises(HttpFailure, match="invalid_token"):
+        await auth.whose(token)
+    with pytest.raises(HttpFailure, match="invalid_grant"):
+        await auth.token("alice", made.password)
+    assert (await auth.whose((await auth.token("alice", fresh.password)).access_token)).sub == "alice"
+
+
+async def test_a_user_who_is_removed_has_no_token_any_more(auth: Auth) -> None:
+    made = await auth.make_user("alice", "Monitor")
+    token = (await auth.token("alice", made.password)).access_token
+    await auth.configuration.post("/configuration/v3/users/remove", {"tenant": "demo", "user": "alice"})
+    with pytest.raises(HttpFailure, match="invalid_token"):
+        await auth.whose(token)
+    for path in ("password", "remove"):
+        with pytest.raises(HttpFailure) as refused:
+            body = {"tenant": "demo", "user": "al\0ice"}
+            await auth.configuration.post(f"/configuration/v3/users/{path}", body)
+        assert refused.value.status == 404
+
+
+async def test_keys_are_listed_by_prefix_and_revoked_by_name(auth: Auth) -> None:
+    body = {"tenant": "demo", "name": "web", "replace": False, "rate": 5}
+    made = await auth.environment.post("/environment/v3/api-keys", body, ApiKeyReply)
+    with pytest.raises(HttpFailure, match="name_taken"):
+        await auth.environment.post("/environment/v3/api-keys", body)
+    [view] = await auth.environment.get("/environment/v3/api-keys?tenant=demo", list[ApiKeyView])
+    assert (view.name, view.prefix, view.rate, view.burst) == ("web", made.key[:6], 5.0, None)
+    revoke = {"tenant": "demo", "name": "web"}
+    await auth.environment.post("/environment/v3/api-keys/revoke", revoke)
+    for path in (f"/environment/v3/api-keys/{key_digest(made.key)}", "/environment/v3/tenants/other"):
+        with pytest.raises(HttpFailure) as refused:
+            await auth.environment.get(path)
+        assert refused.value.status == 404
+    with pytest.raises(HttpFailure, match="unknown_key"):
+        await auth.environment.post("/environment/v3/api-keys/revoke", revoke)
+
+
+async def test_changes_of_users_and_keys_are_in_the_audit_log_which_nobody_can_change(
+    auth: Auth, postgres_dsn: str
+) -> None:
+    by = {"who": "root", "source": "127.0.0.1"}
+    user = {"tenant": "demo", "user": "alice", "roles": ["Monitor"], "by": by}
+    made = await auth.configuration.post("/configuration/v3/users", user, UserReply)
+    await auth.configuration.post("/configuration/v3/users", {**user, "roles": []})
+    key = {"tenant": "demo", "name": "web", "by": by}
+    secret = (await auth.environment.post("/environment/v3/api-keys", key, ApiKeyReply)).key
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        rows = await connection.fetch("SELECT * FROM audit.entries ORDER BY id")
+        assert [(row["who"], row["source"], row["action"], row["subject"]) for row in rows] == [
+            ("root", "127.0.0.1", "user.create", "alice"),
+            ("root", "127.0.0.1", "user.grant", "alice"),
+            ("root", "127.0.0.1", "key.create", "web"),
+        ]
+        assert msgspec.json.decode(rows[1]["before"])["roles"] == ["Monitor"]
+        assert made.password not in str(rows)
+        assert secret not in str(rows)
+        for sql in (
+            "UPDATE audit.entries SET who = 'x'",
+            "DELETE FROM audit.entries",
+            "TRUNCATE audit.entries",
+        ):
+            with pytest.raises(asyncpg.RaiseError, match="only ever added to"):
+                await connection.execute(sql)
+    finally:
+        await connection.close()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,16 +17,16 @@ from ringback.contracts.callbacks import STREAM, session_id
 from ringback.domain.callbacks.settings import kind_of
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
-from ringback.runtime.migrate import migrate
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import PostgresForTests, ValkeyForTests
+
+from .ground import Ground, new_ground
 
 SETTINGS = {
     "sales": {"_max_dial_attempts": "2", "_dial_retry_timeout": "60", "_route_point": "8010"},
     "closed": {"_business_hours_service": "never", "_route_point": "8010"},
     "never": {"_timezone": "UTC"},
 }
-_hosts = itertools.count()
 
 
 class Peers:
@@ -105,8 +104,8 @@ class World:
     peers: Peers
     postgres: PostgresForTests
     valkey: ValkeyForTests
+    auth: ServiceHarness
     key: str = ""
-    clock_offset: float = 0.0
     host: str = ""
     others: list[ServiceHarness] = field(default_factory=list)
 
@@ -123,7 +122,7 @@ class World:
 
     def move_clock(self, seconds: float) -> None:
         before = self.harness.process.now
-        self.harness.process.now = lambda: before() + seconds
+        self.harness.process.now = self.auth.process.now = lambda: before() + seconds
 
     async def publish(self, table: dict[str, dict[str, str]]) -> None:
         """Publish settings; a service gets a route point where the test names none."""
@@ -223,28 +222,37 @@ def engagement_env() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture(scope="module")
+async def ground(valkey: ValkeyForTests, postgres: PostgresForTests) -> AsyncIterator[Ground]:
+    """What the tests of a module share; a module that stops the servers has its own fixture of this name."""
+    async with new_ground(valkey, postgres) as shared:
+        yield shared
+
+
+@pytest.fixture
+async def own_ground(valkey: ValkeyForTests, postgres: PostgresForTests) -> AsyncIterator[Ground]:
+    """A ground for one test only."""
+    async with new_ground(valkey, postgres) as own:
+        yield own
+
+
 @pytest.fixture
 async def world(
+    ground: Ground,
     valkey_url: str,
-    postgres_dsn: str,
     postgres: PostgresForTests,
     valkey: ValkeyForTests,
     engagement_env: dict[str, str],
 ) -> AsyncIterator[World]:
-    """A platform of auth and engagement with an API key and published settings."""
-    await migrate(postgres_dsn, ["auth", "engagement"])
-    number = next(_hosts)
-    host = f"127.{100 + os.getpid() % 100}.{2 + number // 200}.{10 + number % 200}"
+    """A new engagement service beside auth, with an API key and published settings."""
     env = {"RINGBACK_ENGAGEMENT_SCHEDULER_S": "0.05", "RINGBACK_ENGAGEMENT_STATUS_S": "0.05"}
-    # Every request asks whose key it is, so that nothing rests on what is remembered.
-    env["RINGBACK_ENGAGEMENT_KEY_CACHE_S"] = "0"
     env |= engagement_env
     peers = Peers()
     async with ServiceHarness(
-        "auth", "engagement", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=host, env=env
+        "engagement", valkey_url=valkey_url, postgres_dsn=ground.dsn, host=ground.host, env=env
     ) as harness:
         await peers.start(harness)
-        world = World(harness, postgres_dsn, peers, postgres, valkey, host=host)
+        world = World(harness, ground.dsn, peers, postgres, valkey, auth=ground.auth, host=ground.host)
         environment = HttpClient(world.context, "auth", "environment")
         body = {"tenant": "demo", "name": "test"}
         world.key = (await environment.post("/environment/v3/api-keys", body, ApiKeyReply)).key
@@ -252,3 +260,5 @@ async def world(
         await designer.post("/internal/settings/demo", SETTINGS)
         yield world
         await peers.stop()
+    ground.auth.process.now = time.time
+    await ground.clean()

@@ -3,7 +3,23 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from .ground import Ground
+
 BODY = {"serviceName": "sales", "phoneNumber": "+12025550123"}
+
+
+@pytest.fixture
+def ground(own_ground: Ground) -> Ground:
+    """Here servers are stopped: nothing is shared."""
+    return own_ground
+
+
+@pytest.fixture
+def engagement_env() -> dict[str, str]:
+    """Every request asks whose key it is, so that nothing rests on what is remembered."""
+    return {"RINGBACK_ENGAGEMENT_KEY_CACHE_S": "0"}
 
 
 async def ready(world: Any) -> bool:
@@ -77,7 +93,7 @@ async def test_without_the_environment_service_a_known_key_stays_good_and_an_unk
     world: Any,
 ) -> None:
     await world.book()
-    await world.harness["auth"].stop()
+    await world.auth["auth"].stop()
     await world.book()
     status, envelope = await world.api("POST", "callbacks/create", BODY, key="never seen")
     assert (status, envelope["status"]["code"]) == (503, 50301)

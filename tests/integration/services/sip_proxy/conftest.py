@@ -60,7 +60,7 @@ async def publish(valkey: Commands, whole: Configuration) -> None:
     """Write a configuration as the tenant service does."""
     for kind, item in whole.objects():
         await valkey.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))
-    await valkey.call("SET", version_key("demo"), 1)
+    await valkey.call("INCR", version_key("demo"))
 
 
 class Part:

@@ -4,22 +4,39 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ringback.domain.agents import RESTING, TABLE, TRANSIENT, AgentSession, NotAllowed, Policy, State, step
+from ringback.domain.agents import (
+    RESTING,
+    TABLE,
+    TRANSIENT,
+    UNTIMED,
+    AgentSession,
+    NotAllowed,
+    Policy,
+    State,
+    Status,
+    status,
+    step,
+)
 from ringback.domain.agents.session import (
+    AfterCallWork,
     Answer,
     Dial,
     DnBackInService,
     DnOutOfService,
     Happening,
+    Hold,
     LeaseExpired,
     Login,
     Logout,
     NoAnswer,
     NotReady,
+    QueueLogin,
+    QueueLogout,
     Ready,
     Reject,
     Release,
     Reserve,
+    Retrieve,
     Ring,
     SetDnd,
     Unreserve,
@@ -30,7 +47,9 @@ ids = st.sampled_from(["r1", "r2"])
 actions = st.sampled_from(["none", "not_ready", "logout"])
 policies = st.builds(
     Policy,
-    wrap_up=st.sampled_from([0.0, 5.0]),
+    wrap_up=st.sampled_from([0.0, 5.0, UNTIMED]),
+    legal_guard=st.sampled_from([0.0, 20.0]),
+    auto_logout=st.sampled_from([0.0, 60.0]),
     on_no_answer=actions,
     on_reject=actions,
     on_out_of_service=actions,
@@ -40,10 +59,16 @@ happenings: st.SearchStrategy[Happening] = st.one_of(
     st.builds(Logout, reason=st.just("")),
     st.builds(Ready),
     st.builds(NotReady, reason=st.sampled_from(["", "lunch"])),
+    st.builds(AfterCallWork, seconds=st.sampled_from([30.0, 9000.0, UNTIMED])),
     st.builds(SetDnd, on=st.booleans()),
+    st.builds(QueueLogin, queue=st.sampled_from(["Q", "R"])),
+    st.builds(QueueLogout, queue=st.sampled_from(["Q", "R"])),
     st.builds(Reserve, reservation=ids, interaction=ids, queue=st.just("Q"), lease=st.just(10.0)),
     st.builds(Unreserve, reservation=ids),
-    *(st.builds(kind, conn_id=calls) for kind in (Ring, Dial, Answer, NoAnswer, Reject, Release)),
+    *(
+        st.builds(kind, conn_id=calls)
+        for kind in (Ring, Dial, Answer, Hold, Retrieve, NoAnswer, Reject, Release)
+    ),
     st.builds(DnOutOfService, dn=st.just("7001")),
     st.builds(DnBackInService, dn=st.just("7001")),
 )
@@ -69,7 +94,8 @@ class AgentMachine(RuleBasedStateMachine):
             assert before.state is State.READY and before.interaction == ""
         if before.interaction and self.session.interaction not in ("", before.interaction):
             raise AssertionError("an interaction was put in the place of another")
-        if before.conn_id and self.session.conn_id not in ("", before.conn_id):
+        over = before.state is State.ACW  # what rings or is dialled then is a new call
+        if before.conn_id and not over and self.session.conn_id not in ("", before.conn_id):
             raise AssertionError("a call was put in the place of another")
 
     @rule(seconds=st.floats(0.0, 100.0))
@@ -84,6 +110,17 @@ class AgentMachine(RuleBasedStateMachine):
             assert (session.interaction, session.reservation, session.conn_id) == ("", "", "")
         else:
             assert session.lease_until > 0
+
+    @invariant()
+    def nobody_is_ready_within_the_legal_guard(self) -> None:
+        assert self.session.state is not State.READY or self.session.guard_until <= self.now
+
+    @invariant()
+    def what_is_shown_fits_the_state(self) -> None:
+        shown, session = status(self.session), self.session
+        assert (shown is Status.LoggedOut) == (session.state is State.LOGGED_OUT)
+        assert (shown is Status.WaitForNextCall) == (session.state in (State.READY, State.RESERVED))
+        assert (shown is Status.CallOnHold) == (session.state is State.TALKING and session.held)
 
     @invariant()
     def time_alone_leads_back(self) -> None:

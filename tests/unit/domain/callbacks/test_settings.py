@@ -110,7 +110,11 @@ def test_the_request_decides_about_the_first_priority_only() -> None:
 
 def test_the_pause_before_the_next_dial_depends_on_the_result() -> None:
     policy = read_settings(
-        {"_dial_retry_timeout": "300", "_dial_retry_timeout_answering_machine": "3600"}
+        {
+            "_dial_retry_timeout": "300",
+            "_dial_retry_timeout_busy": "60",
+            "_dial_retry_timeout_answering_machine": "3600",
+        }
     ).retry_policy()
     pauses = {
         result: policy.next_dial(result, 1, 1000.0)

@@ -29,4 +29,4 @@ def test_a_call_event_is_what_happens_to_the_agent(name: str, reason: str, happe
 
 
 def test_events_of_the_queue_do_not_concern_an_agent() -> None:
-    assert not {"EventRouteRequest", "EventRouteUsed", "EventDiverted", "EventHeld"} & set(CALL_EVENTS)
+    assert not {"EventRouteRequest", "EventRouteUsed", "EventDiverted"} & set(CALL_EVENTS)

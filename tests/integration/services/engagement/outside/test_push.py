@@ -105,7 +105,7 @@ class TestPublish:
     async def test_an_account_whose_key_is_another_ones_is_refused(
         self, world: Any, keeper: Keeper, google: GoogleForTests
     ) -> None:
-        other = GoogleForTests().service_account()
+        other = GoogleForTests(other_account=True).service_account()
         await keeper.put("push", "FCM", {**other, "token_uri": f"{google.base}/token"})
         status, answer = await publish(world)
         assert (status, answer["code"]) == (400, 40055)

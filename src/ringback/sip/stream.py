@@ -1,14 +1,17 @@
-"""TCP connections: framed, bounded, reused by remote address (RFC 3261 18.1.1, 18.3)."""
+"""Connections: TCP, TLS, WebSocket; framed, bounded, reused by remote address (RFC 3261 18.1.1, 18.3)."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.framing import PONG, Ping, StreamFramer
-from ringback.sip.transport import Source
+from ringback.sip.transport import WEB, Source
+from ringback.sip.websocket import WebSocketFramer
 
 # A peer that does not read is cut off before it fills the memory.
 MAX_WRITE_BUFFER = 2 * 1024 * 1024
@@ -17,33 +20,48 @@ STALLED_S = 30.0
 """A message that began must be whole after this many seconds."""
 CONNECT_S = 5.0
 
+Remote = tuple[str, str, int]
+"""Transport, host and port of the other side."""
 
-class TcpUser(Protocol):
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What an endpoint needs for TLS: `server` to listen, `client` to connect and to check whom it met."""
+
+    server: ssl.SSLContext | None = None
+    client: ssl.SSLContext | None = None
+
+
+class StreamUser(Protocol):
     """What a connection tells its owner."""
 
-    def tcp_received(self, data: bytes, source: Source) -> None:
+    def stream_received(self, data: bytes, source: Source) -> None:
         """One whole message."""
 
-    def tcp_lost(self, connection: TcpConnection) -> None:
+    def stream_lost(self, connection: StreamConnection) -> None:
         """The connection is gone."""
 
-    def tcp_garbage(self, source: Source) -> None:
+    def stream_garbage(self, source: Source) -> None:
         """The stream could not be cut into messages; the connection is being closed."""
 
 
-class TcpConnection(asyncio.Protocol):
+class StreamConnection(asyncio.Protocol):
     """One connection, accepted or made by us."""
 
-    def __init__(self, pool: TcpPool) -> None:
+    def __init__(self, pool: StreamPool, transport: str) -> None:
         self._pool = pool
-        self._framer = StreamFramer()
+        self._name = transport
+        self._framer: StreamFramer | WebSocketFramer = (
+            WebSocketFramer() if transport in WEB else StreamFramer()
+        )
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
-        self._source = Source("tcp", "", 0)
-        self.remote: tuple[str, int] = ("", 0)
-        self.local: tuple[str, int] = ("", 0)
+        self._source = Source(transport, "", 0)
+        self.remote: Remote = (transport, "", 0)
+        self.asked: Remote = self.remote
+        """What we connected to: over TLS by the name that the certificate must bear."""
 
     @property
     def is_open(self) -> bool:
@@ -51,7 +69,10 @@ class TcpConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, data: bytes) -> bool:
-        """Queue bytes; False if the connection is closed or its peer does not read."""
+        """Queue a message; False if the connection is closed or its peer does not read."""
+        return self._queue(self._framer.wrap(data))
+
+    def _queue(self, data: bytes) -> bool:
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
@@ -76,12 +97,14 @@ class TcpConnection(asyncio.Protocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the connection is open."""
+        """asyncio: the connection is open, and its TLS handshake done."""
         self._transport = cast(asyncio.Transport, transport)
-        self.remote = transport.get_extra_info("peername")[:2]
-        self.local = transport.get_extra_info("sockname")[:2]
-        self._source = Source("tcp", *self.remote, connection=self)
+        host, port = transport.get_extra_info("peername")[:2]
+        self.remote = (self._name, host, port)
+        self._source = Source(self._name, host, port, connection=self)
         self._pool.opened(self)
+        if self._framer.pending:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
@@ -94,9 +117,11 @@ class TcpConnection(asyncio.Protocol):
             if isinstance(item, Ping):
                 self.send(PONG)
             else:
-                self._pool.user.tcp_received(item, source)
+                self._pool.user.stream_received(item, source)
+        if answer := self._framer.answer():
+            self._queue(answer)
         if self._framer.broken:
-            self._pool.user.tcp_garbage(source)
+            self._pool.user.stream_garbage(source)
             self.close()
         else:
             self._watch()
@@ -105,7 +130,7 @@ class TcpConnection(asyncio.Protocol):
         """asyncio: the connection is gone."""
         self._cancel_stall()
         self._transport = None
-        self._source = Source("tcp", *self.remote)  # a connection that holds itself is left to the collector
+        self._source = Source(*self.remote)  # a connection that holds itself is left to the collector
         self._pool.closed(self)
 
     def _watch(self) -> None:
@@ -120,14 +145,15 @@ class TcpConnection(asyncio.Protocol):
             self._stall = None
 
 
-class TcpPool:
+class StreamPool:
     """All connections of an endpoint, its listeners, and the attempts to connect."""
 
-    def __init__(self, user: TcpUser) -> None:
+    def __init__(self, user: StreamUser, tls: Tls) -> None:
         self.user = user
-        self._connections: set[TcpConnection] = set()
-        self._by_remote: dict[tuple[str, int], TcpConnection] = {}
-        self._connecting: dict[tuple[str, int], list[tuple[bytes, Callable[[], None]]]] = {}
+        self._tls = tls
+        self._connections: set[StreamConnection] = set()
+        self._by_remote: dict[Remote, StreamConnection] = {}
+        self._connecting: dict[Remote, list[tuple[bytes, Callable[[], None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
 
@@ -135,26 +161,38 @@ class TcpPool:
         """Open connections."""
         return len(self._connections)
 
-    def is_connected(self, host: str, port: int) -> bool:
+    def is_connected(self, remote: Remote) -> bool:
         """True if there is an open connection to this address."""
-        connection = self._by_remote.get((host, port))
+        connection = self._by_remote.get(remote)
         return connection is not None and connection.is_open
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Accept connections; returns the address that was bound. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: TcpConnection(self), host, port, backlog=1024)
+    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
+        """Accept connections of a transport; returns what was bound. Raises OSError, ValueError."""
+        secure = self._tls.server if transport in ("tls", "wss") else None
+        if transport in ("tls", "wss") and secure is None:
+            raise ValueError(f"{transport} needs a certificate")
+        server = await asyncio.get_running_loop().create_server(
+            lambda: StreamConnection(self, transport),
+            host,
+            port,
+            backlog=1024,
+            ssl=secure,
+            ssl_handshake_timeout=CONNECT_S if secure else None,
+        )
         self._servers.append(server)
         name = server.sockets[0].getsockname()
         return name[0], name[1]
 
-    def send(self, host: str, port: int, data: bytes, failed: Callable[[], None]) -> None:
+    def send(self, remote: Remote, data: bytes, failed: Callable[[], None]) -> None:
         """Send on the connection to this address, opening one if needed; `failed` is called if that fails."""
-        remote = (host, port)
         connection = self._by_remote.get(remote)
         if connection is not None and connection.is_open:
             if not connection.send(data):
                 failed()
+            return
+        if remote[0] in WEB:
+            # A browser cannot be called; it has to come (RFC 7118 5).
+            asyncio.get_running_loop().call_soon(failed)
             return
         waiting = self._connecting.get(remote)
         if waiting is not None:
@@ -176,7 +214,7 @@ class TcpPool:
             connection.close()
         self._servers.clear()
 
-    def opened(self, connection: TcpConnection) -> None:
+    def opened(self, connection: StreamConnection) -> None:
         """A connection is open."""
         if len(self._connections) >= MAX_CONNECTIONS:
             connection.close()
@@ -184,23 +222,41 @@ class TcpPool:
         self._connections.add(connection)
         self._by_remote[connection.remote] = connection
 
-    def closed(self, connection: TcpConnection) -> None:
+    def closed(self, connection: StreamConnection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
-        if self._by_remote.get(connection.remote) is connection:
-            del self._by_remote[connection.remote]
-        self.user.tcp_lost(connection)
+        for remote in (connection.remote, connection.asked):
+            if self._by_remote.get(remote) is connection:
+                del self._by_remote[remote]
+        self.user.stream_lost(connection)
 
-    async def _connect(self, remote: tuple[str, int]) -> None:
-        loop = asyncio.get_running_loop()
-        connection: TcpConnection | None = None
+    async def _connect(self, remote: Remote) -> None:
+        connection: StreamConnection | None = None
         try:
             async with asyncio.timeout(CONNECT_S):
-                _, connection = await loop.create_connection(lambda: TcpConnection(self), *remote)
-        except OSError:
+                connection = await self._open(remote)
+        except (OSError, ssl.CertificateError):
             connection = None
         finally:
             waiting = self._connecting.pop(remote, [])
+        if connection is not None:
+            connection.asked = remote
+            self._by_remote[remote] = connection
         for data, failed in waiting:
             if connection is None or not connection.send(data):
                 failed()
+
+    async def _open(self, remote: Remote) -> StreamConnection:
+        """Connect; over TLS only to a peer whose certificate names the host asked for (RFC 5922 7)."""
+        transport, host, port = remote
+        secure = self._tls.client if transport == "tls" else None
+        if transport == "tls" and secure is None:
+            raise OSError("TLS is not set up")
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: StreamConnection(self, transport),
+            host,
+            port,
+            ssl=secure,
+            server_hostname=host if secure else None,
+        )
+        return connection

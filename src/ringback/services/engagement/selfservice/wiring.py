@@ -1,0 +1,70 @@
+"""Self-service, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ringback.runtime.sql import PostgresUnavailable
+from ringback.services.engagement.moving import Moving
+from ringback.services.engagement.selfservice.keys import LinkKeys
+from ringback.services.engagement.selfservice.looking import Looking
+from ringback.services.engagement.selfservice.routes import SelfServicePages
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.engagement.availability import SlotDesk
+    from ringback.services.engagement.catalogue import Catalogue
+    from ringback.services.engagement.changes import Changes
+    from ringback.services.engagement.http import EngagementHttp
+    from ringback.services.engagement.settings import EngagementSettings
+    from ringback.services.engagement.store import Store
+    from ringback.services.engagement.waits import WaitTimes
+
+_TIDY_S = 3600.0
+_DAY_S = 86_400.0
+_LONGEST_LIFE_S = 90 * _DAY_S
+"""Longest time to live that a key is kept for, beyond how far ahead a callback may lie."""
+
+
+class SelfService:
+    """Customers' pages and the keys of their links."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        settings: EngagementSettings,
+        *,
+        store: Store,
+        catalogue: Catalogue,
+        slots: SlotDesk,
+        waits: WaitTimes,
+        changes: Changes,
+        moving: Moving,
+    ) -> None:
+        self._ctx = ctx
+        change_s, after_s = settings.link_key_days * _DAY_S, settings.link_after_h * 3600
+        kept_s = change_s + settings.max_ahead_days * _DAY_S + _LONGEST_LIFE_S + after_s
+        self._keys = LinkKeys(ctx, store, change_s, kept_s)
+        looking = Looking(ctx, store, catalogue, slots, waits, self._keys, after_s)
+        self.pages = SelfServicePages(
+            ctx, settings, store=store, looking=looking, keys=self._keys, changes=changes, moving=moving
+        )
+
+    def add_routes(self, http: EngagementHttp) -> None:
+        """Serve what belongs here."""
+        self.pages.add_to(http)
+
+    def start(self) -> None:
+        """Begin to forget keys that are over; runs until the service stops."""
+        self._ctx.spawn(self._tidy_often(), "link-keys")
+
+    async def _tidy_often(self) -> None:
+        while True:
+            try:
+                await self._keys.tidy()
+            except PostgresUnavailable as error:
+                self._ctx.log.warning("link_keys_wait", error=str(error))
+            except Exception:
+                self._ctx.log.exception("link_keys_failed")
+            await asyncio.sleep(_TIDY_S)

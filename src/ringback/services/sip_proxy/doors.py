@@ -1,0 +1,111 @@
+"""The ports on which phones, trunks and browsers come in, and the certificate that they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ringback.runtime.settings import SettingsError
+from ringback.services.sip_proxy.routes import Side
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.stream import Tls
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.sip_proxy.settings import SipProxySettings
+
+_LOOK_S = 60.0
+"""Seconds between looks whether the files of the certificate have changed."""
+
+
+@dataclass(slots=True)
+class ServerCertificate:
+    """The certificate in its files; a renewed one is shown to those who come after."""
+
+    chain: Path | None
+    key: Path | None
+    tls: Tls
+    changed_at: float = 0.0
+
+    def reload(self) -> bool:
+        """Read the files again if they have changed; True if they had. Raises OSError, ssl.SSLError."""
+        if self.chain is None or self.tls.server is None:
+            return False
+        newest = max(path.stat().st_mtime for path in (self.chain, self.key) if path is not None)
+        if newest == self.changed_at:
+            return False
+        self.tls.server.load_cert_chain(self.chain, self.key)
+        self.changed_at = newest
+        return True
+
+
+def read_certificate(settings: SipProxySettings) -> ServerCertificate:
+    """The certificate of the settings, or one without TLS; SettingsError names the file that is wrong."""
+    try:
+        client = ssl.create_default_context(cafile=settings.tls_authorities or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_AUTHORITIES: {_said(error)}") from error
+    if not settings.tls_certificate:
+        return ServerCertificate(None, None, Tls(None, client))
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    key = Path(settings.tls_key) if settings.tls_key else None
+    found = ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client))
+    try:
+        found.reload()
+    except (OSError, ssl.SSLError) as error:
+        name = settings.tls_certificate
+        raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_CERTIFICATE: {name}: {_said(error)}") from error
+    return found
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+class Doors:
+    """Listens outside on every transport that the settings ask for."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        settings: SipProxySettings,
+        endpoint: SipEndpoint,
+        certificate: ServerCertificate,
+    ) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._endpoint = endpoint
+        self._certificate = certificate
+
+    async def open(self) -> Side:
+        """Bind UDP and TCP on one port, then the others; what the proxy is called from outside."""
+        host, port = await self._endpoint.listen_udp(*self._ctx.address("sip_proxy", "edge"))
+        await self._endpoint.listen_tcp(host, port)
+        self._ctx.bound("edge", (host, port))
+        others = [(name, await self._open(name)) for name in self._wanted()]
+        if self._certificate.chain is not None:
+            self._ctx.spawn(self._follow_certificate(), "certificate")
+        return Side("edge", self._settings.advertised_host or host, port, tuple(others))
+
+    def _wanted(self) -> list[str]:
+        secure = ["tls", "wss"] if self._certificate.chain is not None else []
+        return [*secure, "ws"] if self._settings.websocket else secure
+
+    async def _open(self, name: str) -> int:
+        address = await self._endpoint.listen(name, *self._ctx.address("sip_proxy", name))
+        self._ctx.bound(name, address)
+        return address[1]
+
+    async def _follow_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            with contextlib.suppress(FileNotFoundError):  # in the midst of being replaced
+                try:
+                    if self._certificate.reload():
+                        self._ctx.log.info("certificate_renewed")
+                except ssl.SSLError as error:
+                    self._ctx.log.error("certificate_unusable", reason=str(error))

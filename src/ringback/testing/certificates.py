@@ -1,0 +1,92 @@
+"""Certificates for tests: an authority of its own and what it signs, good for a day."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ringback.sip.stream import Tls
+
+_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files in PEM: what a server shows, its key, and the authority that others trust."""
+
+    chain: Path
+    key: Path
+    authority: Path
+
+    def tls(self) -> Tls:
+        """Both sides of an endpoint that shows this certificate and trusts its authority."""
+        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server.load_cert_chain(self.chain, self.key)
+        return Tls(server, ssl.create_default_context(cafile=self.authority))
+
+
+def make_certificate(folder: Path, *names: str) -> Certificate:
+    """A certificate for these host names and addresses, signed by a new authority; files go into `folder`."""
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = _signed("Test authority", ca_key, "Test authority", ca_key, (), authority=True)
+    leaf = _signed(names[0], key, "Test authority", ca_key, names, authority=False)
+    made = Certificate(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+    made.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    made.authority.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    made.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    made.key.chmod(0o600)
+    return made
+
+
+def _signed(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    names: tuple[str, ...],
+    *,
+    authority: bool,
+) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _DAY)
+        .not_valid_after(now + _DAY)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
