@@ -23,6 +23,9 @@ from ringback.domain.callbacks.events import (
     Waiting,
     WriteBack,
 )
+from ringback.domain.callbacks.history import Happening
+from ringback.domain.callbacks.history import Kind as HappeningKind
+from ringback.domain.callbacks.invariants import INVARIANTS, Violation, Watch
 from ringback.domain.callbacks.lifecycle import (
     Accepted,
     CallbackRefusedError,
@@ -54,6 +57,7 @@ from ringback.domain.callbacks.settings import (
 from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookable
 
 __all__ = [
+    "INVARIANTS",
     "Accepted",
     "AgentLost",
     "AgentReserved",
@@ -74,6 +78,8 @@ __all__ = [
     "Expire",
     "Finished",
     "Grid",
+    "Happening",
+    "HappeningKind",
     "Ignored",
     "Kind",
     "Outcome",
@@ -88,7 +94,9 @@ __all__ = [
     "StartAttempt",
     "State",
     "StopAttempt",
+    "Violation",
     "Waiting",
+    "Watch",
     "WriteBack",
     "advance",
     "are_hours",
