@@ -36,7 +36,7 @@ from ringback.domain.callbacks import (
     advance,
 )
 from ringback.runtime.http import HttpError
-from ringback.services.engagement.attempts import numbers
+from ringback.services.engagement.attempts import numbers, trail
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
@@ -79,7 +79,7 @@ class Changes:
             if isinstance(event, Dialling):
                 event = replace(event, number_taken=await numbers.is_taken(session, record))
             try:
-                outcome = await self._apply(session, _with_report(record, step), event)
+                outcome = await self._apply(session, record, event, step)
             except CallbackRefusedError as refused:
                 self._ctx.log.warning("step_refused", callback_id=str(callback_id), slug=refused.slug)
                 if not isinstance(event, Dialling):
@@ -137,13 +137,17 @@ class Changes:
         except CallbackRefusedError as refused:
             self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
 
-    async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
+    async def _apply(
+        self, session: Session, record: Record, event: Event, step: CallbackStep | None = None
+    ) -> Outcome:
         policy = await self._catalogue.policy(record, session)
         now = self._ctx.now()
         outcome = advance(record.progress, event, policy, now)
         if isinstance(outcome, Accepted):
-            changed = record.after(outcome.progress, now)
+            told = record if step is None else _with_report(record, step)
+            changed = told.after(outcome.progress, now)
             await session.save(changed, outcome.effects)
+            await trail.note(session, record, changed, event, step)
             self._report(record, changed)
         return outcome
 

@@ -13,6 +13,7 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.booking import Booking
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
@@ -56,6 +57,7 @@ class Node:
         self._ending = Ending(self)
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
+        self.performer.add("callback.book", Booking(ctx, self.clients).book)
         self.performer.add("callback.preview", Previewing(self.clients).ask)
         self.performer.add("session.terminate", starting.terminate)
         self._live: dict[str, LiveSession] = {}

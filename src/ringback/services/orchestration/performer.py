@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from ringback.contracts.applications import FetchReply, FetchRequest
-from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
+from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
 from ringback.contracts.routing import (
     CancelRequest,
     ConfirmRequest,
@@ -86,7 +86,6 @@ class Performer:
             "session.fetch": self._fetch,
             "session.response": self._response,
             "callback.report": self._report,
-            "callback.book": self._book,
         }
 
     def add(self, name: str, work: Callable[[Record, Pending, SessionStore], Awaitable[Reply]]) -> None:
@@ -354,22 +353,6 @@ class Performer:
         path = f"/internal/callbacks/{quote(record.tenant)}/{quote(record.callback_id)}/steps"
         reply = await self._clients.engagement.post(path, step, CallbackStepReply, retry=True)
         return {"state": action.payload["state"], "go_on": reply.go_on, "callback": reply.state}
-
-    async def _book(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        found = action.payload
-        wanted = BookCallback(
-            key=record.reference(action.number),
-            service=found["service"],
-            number=found["number"],
-            arrived_at=found["arrival_time"] or record.started,
-            not_before=self._ctx.now() + found["after_s"] if found["after_s"] else 0.0,
-            interaction_id=found["interaction_id"],
-            priority=found["priority"],
-            user_data=found["user_data"],
-        )
-        path = f"/internal/callbacks/{quote(record.tenant)}"
-        made = await self._clients.engagement.post(path, wanted, CallbackBooked, retry=True)
-        return {"id": made.id}
 
 
 def module_of(namespace: str) -> str:
