@@ -57,6 +57,12 @@ SENTENCES = {
     "callback-message": "Hello. You have asked us to call you back, and nobody has answered. "
     "We will try again.",
     "callback-agent": "A callback. Please hold while we call the customer.",
+    "callback-waiting": "A callback is waiting for you. To wait on the line at its place, press one. "
+    "To keep it and hang up, press two. To cancel it, press three.",
+    "callback-kept": "Your callback stays as it is. We will call you.",
+    "callback-cancelled": "Your callback is cancelled.",
+    "enter-code": "Please enter your access code.",
+    "code-unknown": "Sorry, this code is not known.",
     "press-one-to-connect": "Press one to be connected now.",
     "closed": "We are closed at the moment. Please call again during our office hours.",
     "no-agents": "No agent is available at the moment. Please call again later.",

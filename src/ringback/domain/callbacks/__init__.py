@@ -39,7 +39,7 @@ from ringback.domain.callbacks.lifecycle import (
     advance,
     booked,
 )
-from ringback.domain.callbacks.names import DialResult, Reason, State
+from ringback.domain.callbacks.names import LIVE, DialResult, Reason, State
 from ringback.domain.callbacks.retry import RetryPolicy, dial_result_of_sip
 from ringback.domain.callbacks.settings import (
     CallbackSettings,
@@ -58,6 +58,7 @@ from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookab
 
 __all__ = [
     "INVARIANTS",
+    "LIVE",
     "Accepted",
     "AgentLost",
     "AgentReserved",

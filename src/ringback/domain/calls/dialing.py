@@ -83,7 +83,7 @@ def _agent_resolved(m: Machine, destination: Destination) -> None:
         return
     m.data.parties.origin_dn = destination.dn
     _dial(m, LegRole.AGENT, destination)
-    m.origin.engaged = True
+    m.origin.engaged, m.origin.dn_role = True, DNRole.DESTINATION
     _at_agent(m, "EventRinging", user_data=m.data.user_data)
 
 
