@@ -198,7 +198,7 @@ class EngagementHttp:
             phone_number=wanted.number,
             cb_offer_type="IN_QUEUE",
             cb_origination_ixn_id=wanted.interaction_id or None,
-            priority=wanted.priority,
+            priority=wanted.priority or None,
             user_data=wanted.user_data,
         )
         place = Place(wanted.arrived_at, wanted.not_before)

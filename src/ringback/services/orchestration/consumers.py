@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import AgentEvent, CallEvent, calls_stream, private_stream
 from ringback.contracts.routing import RouteResult
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.streams import StreamConsumer, StreamEntry
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.orchestration.node import Node
 from ringback.services.orchestration.records import Input, Record
-from ringback.services.orchestration.translation import session_of
+from ringback.services.orchestration.translation import from_agent, session_of
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -42,6 +42,8 @@ class Consumers:
         await self._node.clients.rq.start()
         StreamConsumer(self._ctx, calls, GROUP, self._call, connection="voice-46").start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
+        answers = [private_stream(tenant) for tenant in self._ctx.common.tenants]
+        StreamConsumer(self._ctx, answers, GROUP, self._answer, connection="voice-46").start()
 
     # Calls
 
@@ -103,6 +105,16 @@ class Consumers:
         if not record.app:
             record.app = self._node.applications.url(record.tenant, "callback")
         await self._node.begin(record)
+
+    # Agents
+
+    async def _answer(self, entry: StreamEntry) -> None:
+        """An agent's answer goes to the session that has asked."""
+        event = entry.json(AgentEvent)
+        sid = session_of(event.reference_id)
+        if sid and event.tenant in self._node.stores:
+            found = Input(event=from_agent(event).to_json())
+            await self._node.deliver(event.tenant, sid, found, f"private:{entry.id}")
 
     # The router
 
@@ -179,8 +191,8 @@ def dial_of(entry: CallbackEntry) -> dict[str, Any]:
     plan = msgspec.json.decode(entry.dial or "{}", type=DialPlan)
     names = {field.name: field.encode_name for field in msgspec.structs.fields(DialPlan)}
     found: dict[str, Any] = {names[name]: value for name, value in msgspec.structs.asdict(plan).items()}
-    if entry.dial in ("", "{}"):
-        found |= {"number": entry.number, "attached": msgspec.json.decode(entry.user_data or "{}")}
+    found["number"] = plan.number or entry.number
+    found["attached"] = plan.attached or msgspec.json.decode(entry.user_data or "{}")
     return found
 
 

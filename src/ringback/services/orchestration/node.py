@@ -13,12 +13,14 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.booking import Booking
 from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
 from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
+from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.statistics import Statistics
@@ -59,6 +61,8 @@ class Node:
         self._ending = Ending(self)
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
+        self.performer.add("callback.book", Booking(ctx, self.clients).book)
+        self.performer.add("callback.preview", Previewing(self.clients).ask)
         self.performer.add("session.terminate", starting.terminate)
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)

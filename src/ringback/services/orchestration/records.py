@@ -16,7 +16,7 @@ RECENT = 30
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a session's inbox: one of the four is set."""
+    """One entry of a session's inbox: one of them is set."""
 
     call: CallEvent | None = None
     result: RouteResult | None = None

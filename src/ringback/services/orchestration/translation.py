@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringback.contracts.events import CallEvent
+from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult
 from ringback.scxml import Event
 from ringback.services.orchestration.records import Asked, Json
@@ -99,6 +99,14 @@ def _treatment(event: CallEvent, asked: Asked, fields: dict[str, Json]) -> Event
     if event.id == "EventTreatmentNotApplied":
         return Event(f"error.dialog.{element}", data=fields)
     return None
+
+
+def from_agent(event: AgentEvent) -> Event:
+    """The event of an agent's answer."""
+    more = {name.lower(): value for name, value in event.extensions.items()}
+    fields = {**more, "agent": event.agent_id, "requestid": event.reference_id}
+    name = "callback.preview.done" if more.get("service") == "callback.preview" else "agent.answer"
+    return Event(name, data=fields)
 
 
 def from_result(result: RouteResult) -> Event:

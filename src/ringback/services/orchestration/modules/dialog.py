@@ -1,4 +1,4 @@
-"""Treatments of the caller on the route point: prompts, sounds, digits, a recorded message.
+"""Treatments of the caller on the route point: prompts, sounds, digits, a beep, a recorded message.
 
 Events: `dialog.<element>.done` (`digits` of a collection; `verified` of `playandverify`),
 `error.dialog.<element>`. A treatment that another one replaces, or that the routing of the call ends, has no
@@ -82,6 +82,12 @@ def unsupported(element: Element, context: ActionContext) -> None:
     emit(context, element, {})
 
 
+def beep(element: Element, context: ActionContext) -> None:
+    """`<beep timeout>`: listen for the beep of an answering machine; `reason` is then finished or timeout."""
+    payload = {"treatment": "BeepDetection", "timeout": number(context, element, "timeout", 15.0)}
+    emit(context, element, payload)
+
+
 def stop(element: Element, context: ActionContext) -> None:
     """`<stop>`: silence."""
     emit(context, element, {"treatment": "Silence"})
@@ -94,6 +100,7 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "playandcollect"): collect,
     (NAMESPACE, "playandverify"): playandverify,
     (NAMESPACE, "createann"): createann,
+    (NAMESPACE, "beep"): beep,
     (NAMESPACE, "stop"): stop,
     (NAMESPACE, "start"): unsupported,
     (NAMESPACE, "remote"): unsupported,
