@@ -3,7 +3,8 @@
 Rules:
 - Every transition of an agent's state is a row of TABLE and lives in this file. A request without a row is
   refused, a report without a row is ignored.
-- An agent has at most one interaction and one call. Reports about another call are ignored.
+- An agent has at most one call and its interaction (other media: `sharing`). Reports about another call are
+  ignored.
 - Every transient state (reserved, ringing, talking, acw) has a lease, and a row for its end: time alone leads
   every agent back to ready, not_ready or logged_out.
 - What an agent asks for during a call takes effect when the work is done: `after` says where the agent goes.
@@ -58,6 +59,7 @@ from .session import (
     Step,
     Unreserve,
 )
+from .sharing import beside
 
 
 class Next:
@@ -166,6 +168,8 @@ def step(session: AgentSession, event: Happening, now: float, leases: Leases | N
     """
     if isinstance(event, SetDnd | ProfileChanged | QueueLogin | QueueLogout):
         return _aside(session, event)
+    if (shared := beside(session, event, now)) is not None:
+        return shared
     rule = TABLE.get((session.state, type(event)))
     if rule is None or (isinstance(event, Reserve) and not session.available):
         if isinstance(event, REQUESTS):
@@ -292,7 +296,7 @@ def _at_rest(changed: AgentSession, to: State, reason: str, rule: Rule, now: flo
     if to is not State.READY:
         fields["reason"] = reason
     if to is State.LOGGED_OUT:
-        fields |= {"dn": "", "dnd": False, "place": "", "queues": (), "guard_until": 0.0}
+        fields |= {"dn": "", "dnd": False, "place": "", "queues": (), "guard_until": 0.0, "work": {}}
     return fields
 
 

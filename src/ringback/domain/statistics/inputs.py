@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["call", "callback"]
+Kind = Literal["call", "callback", "interaction"]
 Way = Literal["answered", "abandoned", "cleared"]
 ObjectType = Literal["agent", "group", "queue", "vq"]
 

@@ -86,7 +86,7 @@ class QueueMeasured:
     service_level: float = 20.0
     measured: Measured = field(init=False)
     waiting: dict[str, _Waiting] = field(default_factory=dict)
-    numbers: dict[Kind, int] = field(default_factory=lambda: {"call": 0, "callback": 0})
+    numbers: dict[Kind, int] = field(default_factory=lambda: {"call": 0, "callback": 0, "interaction": 0})
     _oldest: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
+from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.treatment import Command
 from ringback.media.port import NoPortError, PortRange, RtpPort
 from ringback.services.media.clients import CallDataClient, VoicemailClient
@@ -59,6 +60,7 @@ class MediaCalls:
     async def start(self) -> tuple[str, int]:
         """Listen for SIP over TCP; returns the address. Raises OSError."""
         bound = await self.endpoint.listen_tcp(*self.ctx.address("media", "sip"))
+        SipTracer(self.ctx, self.endpoint).start()
         self.ctx.spawn(self._sweep(), "signs-of-life")
         return bound
 

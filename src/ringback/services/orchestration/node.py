@@ -13,6 +13,7 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
@@ -59,6 +60,7 @@ class Node:
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
         self.performer.add("session.terminate", starting.terminate)
+        Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()

@@ -20,7 +20,9 @@ from ringback.contracts.routing import (
     QueueView,
     ReturnRequest,
     SubmitRequest,
+    TargetStep,
 )
+from ringback.contracts.rq import PriorityRequest
 from ringback.contracts.telephony import (
     CallRequest,
     RequestApplyTreatment,
@@ -69,6 +71,7 @@ class Performer:
         """When they were asked for, and the answer, by tenant."""
         self._elements: dict[str, Callable[[Record, Pending, SessionStore], Awaitable[Reply]]] = {
             "queue.submit": self._submit,
+            "queue.update": self._update,
             "queue.cancel": self._cancel,
             "queue.confirm": self._confirm,
             "queue.return": self._return,
@@ -175,7 +178,7 @@ class Performer:
             conn_id=record.conn_id,
             session_id=record.id,
             vq=found["vq"],
-            target=found["target"] or await self._target_of(record.tenant, found["vq"]),
+            target=found["target"] or await self._target_unless_steps(record.tenant, found),
             priority=found["priority"],
             arrival_time=found["arrival_time"] or record.started,
             timeout_s=found["timeout_s"],
@@ -183,8 +186,19 @@ class Performer:
             priority_increment=found.get("priority_increment", 0),
             priority_interval_s=found.get("priority_interval_s", 60.0),
             priority_limit=found.get("priority_limit", 0),
+            steps=msgspec.convert(found.get("steps", ()), tuple[TargetStep, ...]),
+            preferred_agent=found.get("preferred_agent", ""),
+            preferred_s=found.get("preferred_s", 0.0),
+            growth=found.get("growth"),
         )
         await self._clients.rq.call("submit", request)
+        return None
+
+    async def _target_unless_steps(self, tenant: str, found: dict[str, Json]) -> str:
+        return "" if found.get("steps") else await self._target_of(tenant, str(found["vq"]))
+
+    async def _update(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        await self._clients.rq.call("priority", PriorityRequest(tenant=record.tenant, **action.payload))
         return None
 
     async def _target_of(self, tenant: str, queue: str) -> str:

@@ -115,11 +115,14 @@ def from_result(result: RouteResult) -> Event:
     }
     if result.outcome == "reserved":
         fields["targetselected"] = f"{result.agent_id}@ringback.A"
+    elif result.outcome == "diverted":
+        fields["targetselected"] = f"{result.dn}@ringback.DN"
     return Event(_RESULTS[result.outcome], data=fields)
 
 
 _RESULTS = {
     "reserved": "queue.submit.done",
+    "diverted": "queue.submit.done",
     "position": "queue.position",
     "timeout": "error.queue.submit",
     "rejected": "error.queue.submit",

@@ -14,6 +14,8 @@ from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.services.tenant.figure_metrics import FigureMetrics
 from ringback.services.tenant.figures import Figures
 from ringback.services.tenant.http import RoutingHttp
+from ringback.services.tenant.interactions import REQUEST as INTERACTION_STATUS
+from ringback.services.tenant.interactions import Interactions
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.promise_metrics import PromiseMetrics
 from ringback.services.tenant.settings import TenantSettings
@@ -41,8 +43,10 @@ class TenantService(Service):
         self._wait_times = WaitTimes(ctx, self.leaders)
         self.figures = {name: Figures(ctx, name, config, self._outside(name)) for name in tenants}
         self._http = RoutingHttp(ctx, self.leaders, self.rq, self.figures)
-        self._telephony = TelephonyLink(ctx)
+        self._telephony = TelephonyLink(ctx, config)
         self._statistics = StatisticsLink(ctx, self.leaders, self.figures)
+        self._interactions = Interactions(ctx, settings, self.leaders)
+        self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
         self._describe()
 
     async def start(self) -> None:
@@ -57,6 +61,7 @@ class TenantService(Service):
             leader.start()
         for figures in self.figures.values():
             figures.start()
+        self._interactions.start()
         await self._config_server.start()
         await self._wait_times.server.start()
         await self._http.server.start()
