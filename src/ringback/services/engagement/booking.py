@@ -373,8 +373,8 @@ def _made(verdict: Verdict) -> Booked:
 def _check_zone(name: str) -> None:
     try:
         zone_named(name)
-    except CalendarError as error:
-        raise HttpError(400, "timezone-unknown", str(error)) from None
+    except CalendarError:
+        raise HttpError(400, "timezone-unknown", "timezone is the IANA name of a time zone") from None
 
 
 def _line_free(place: Place | None, now: float) -> float:

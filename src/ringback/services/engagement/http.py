@@ -170,7 +170,7 @@ class EngagementHttp:
         return await self._slots.open_for(tenant, request.path_param("service"), request.query)
 
     async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
-        return await self._desk.status(tenant, request.path_param("queue"))
+        return await self._desk.status(tenant, request.path_param("queue"), request.query)
 
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
         queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
