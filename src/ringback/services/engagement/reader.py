@@ -58,8 +58,10 @@ class Reader:
                 answer.cancel()
             raise
         except Exception as error:
-            for answer in batch.values():
+            # Who waits behind them is not kept waiting to hear the same.
+            for answer in (*batch.values(), *self._wanted.values()):
                 answer.set_exception(error)
+            self._wanted.clear()
         else:
             for callback_id, answer in batch.items():
                 answer.set_result(found.get(callback_id))

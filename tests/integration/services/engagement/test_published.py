@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,11 @@ async def test_every_metric_that_a_dashboard_shows_is_there(world: Any) -> None:
     assert sorted(shown - found.keys()) == []
     create = 'path="/engagement/v3/callbacks/create"'
     assert any(create in line and 'tenant="demo"' in line for line in found["ges_http_requests_total"])
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it comes with Prometheus"
+)
+def test_promtool_takes_the_rules() -> None:
+    done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
