@@ -140,7 +140,7 @@ class AgentSessions:
         ]
         events = [msgspec.json.encode(_event(tenant, after, emitted, now)) for emitted in outcome.events]
         body = msgspec.json.encode(after)
-        lease = repr(after.lease_until) if after.lease_until else "0"
+        lease = repr(after.due) if after.due else "0"
         args: tuple[str | bytes | int, ...] = (
             before.version,
             after.agent_id,
@@ -171,6 +171,10 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         extensions["Queue"] = session.queue
     if session.dnd:
         extensions["DND"] = 1
+    if session.policy.capacity:
+        extensions |= {"Capacity": session.policy.capacity, "Load": session.load}
+    if session.work:
+        extensions["Work"] = {name: work.media for name, work in session.work.items()}
     if session.queues:
         extensions["Queues"] = session.queues
     if session.call_type:

@@ -6,7 +6,37 @@ from typing import Literal
 
 import msgspec
 
-Outcome = Literal["reserved", "position", "timeout", "rejected", "cancelled"]
+from ringback.domain.routing import messages
+
+Outcome = Literal["reserved", "position", "timeout", "rejected", "cancelled", "diverted"]
+"""`diverted`: no agent, the interaction goes to the device `dn`."""
+
+Kind = Literal["call", "callback", "interaction"]
+"""`interaction`: neither rings, another server than ours carries it."""
+
+MAX_STEPS = 15
+
+
+class TargetStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may have an interaction for a time; the next step adds its targets to these."""
+
+    targets: tuple[str, ...] = ()
+    """`{threshold}[weight]Name@Server.Type`; none: those who serve `vq`."""
+    timeout_s: float = 0.0
+    """Seconds until the next step, and after the last until `timeout` is answered; 0: no end."""
+    clear: bool = False
+    """The targets of earlier steps are forgotten."""
+    vq: str = ""
+    """The interaction moves to this virtual queue, at the place of its arrival time."""
+    priority: int | None = None
+    order: str = ""
+    """Among the agents of a target: `longest-ready`, `fewest-calls`, `occupancy`, `skill NAME`, `min` or
+    `max` STATISTIC; or `percentage` between the targets. Empty: as before."""
+
+    def as_step(self) -> messages.Step:
+        """What the router is told."""
+        timeout = self.timeout_s if self.timeout_s > 0 else None
+        return messages.Step(self.targets, timeout, self.clear, self.vq, self.priority, self.order)
 
 
 class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -15,12 +45,12 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     request_id: str
     tenant: str
     interaction_id: str
-    kind: Literal["call", "callback"] = "call"
+    kind: Kind = "call"
     conn_id: str = ""
     session_id: str = ""
     vq: str
-    target: str
-    """A skill expression (`?:English>=5`), or `<agent>.A`."""
+    target: str = ""
+    """A skill expression (`?:English>=5`), or any other target (`<agent>.A`); may be empty with `steps`."""
     priority: int = 0
     arrival_time: float
     """Seconds since the epoch: when the caller came, or when the customer asked to be called."""
@@ -32,6 +62,22 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Points gained every `priority_interval_s` from the arrival on, up to `priority_limit`."""
     priority_interval_s: float = 60.0
     priority_limit: int = 0
+    steps: tuple[TargetStep, ...] = ()
+    """In the place of `target`: who may have it, and who else the longer it waits."""
+    preferred_agent: str = ""
+    """This agent alone may have it for the first `preferred_s` seconds."""
+    preferred_s: float = 0.0
+    growth: float | None = None
+    """Points of priority gained per second of waiting; None: as the platform is set."""
+    media: str = "voice"
+
+    def as_steps(self) -> tuple[messages.Step, ...]:
+        """What the router is told; empty when `target` says it all."""
+        steps = tuple(step.as_step() for step in self.steps)
+        if not self.preferred_agent or self.preferred_s <= 0:
+            return steps
+        first = messages.Step((f"{self.preferred_agent}@ringback.A",), self.preferred_s)
+        return (first, *(steps or (messages.Step((self.target,)),)))
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,6 +133,7 @@ class RouteResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ewt: float = -1.0
     """Seconds; -1: unknown."""
     reason: str = ""
+    media: str = "voice"
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):

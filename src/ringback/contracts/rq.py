@@ -1,8 +1,8 @@
 """The request queue in Valkey: keys, entries, and the scripts that keep them in step.
 
-A request is a hash (`{t}:rq:request:<id>`: `submit`, `kind`, `conn_id`, `sequence`, `state`, `seq`,
+A request is a hash (`{t}:rq:request:<id>`: `submit`, `kind`, `conn_id`, `sequence`, `at`, `state`, `seq`,
 `result`); the open ones stand in the sorted set `{t}:rq:open` in the order of their sequence. What the router
-must know goes to `{t}:rq:requests` (`type`, `sequence`, `e`), what it decides to `{t}:rq:results` (`e`:
+must know goes to `{t}:rq:requests` (`type`, `sequence`, `at`, `e`), what it decides to `{t}:rq:results` (`e`:
 RouteResult). Only the rq service writes here; the router reads the open requests when it starts.
 """
 
@@ -17,7 +17,7 @@ import msgspec
 from ringback.contracts.routing import RouteResult, SubmitRequest
 from ringback.runtime.valkey import Commands
 
-FINAL = ("timeout", "rejected", "cancelled")
+FINAL = ("timeout", "rejected", "cancelled", "diverted")
 _PAGE = 500
 
 
@@ -46,27 +46,36 @@ def calls_key(tenant: str) -> str:
     return f"{{{tenant}}}:rq:calls"
 
 
+def gone_key(tenant: str, conn_id: str) -> str:
+    """Set for a minute when a call has gone that no request knew: a request that comes late is not opened."""
+    return f"{{{tenant}}}:rq:gone:{conn_id}"
+
+
 def request_key(tenant: str, request_id: str) -> str:
     """The hash of one request; a closed one is kept for an hour, so that a repeat is known."""
     return f"{{{tenant}}}:rq:request:{request_id}"
 
 
 class PriorityRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Give a waiting request another priority; its arrival time stays."""
+    """Give a waiting request another priority, and another growth of it (points per second) unless None; its
+    arrival time stays.
+    """
 
     request_id: str
     tenant: str
     priority: int
+    growth: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """A request as it is kept; `seq` is the number of its last result."""
+    """A request as it is kept; `seq` is the number of its last result, `at` when it was submitted."""
 
     submit: SubmitRequest
     sequence: int
     seq: int = 0
     result: RouteResult | None = None
+    at: float | None = None
 
 
 async def end_of(valkey: Commands, stream: str) -> str:
@@ -86,17 +95,22 @@ async def open_requests(valkey: Commands, tenant: str) -> list[OpenRequest]:
 
 async def _read_page(valkey: Commands, tenant: str, ids: list[str]) -> list[OpenRequest]:
     """One page; the commands leave together, because they are awaited together."""
-    wanted = ("submit", "sequence", "seq", "result", "priority")
+    wanted = ("submit", "sequence", "seq", "result", "priority", "growth", "at")
     calls = (valkey.call("HMGET", request_key(tenant, name), *wanted) for name in ids)
     return [_request(row) for row in await asyncio.gather(*calls) if row[0]]
 
 
 def _request(row: list[Any]) -> OpenRequest:
-    submit, sequence, seq, result, priority = row
+    submit, sequence, seq, result, priority, growth, at = row
     request = msgspec.json.decode(submit, type=SubmitRequest)
+    if priority:
+        request = msgspec.structs.replace(request, priority=int(priority))
+    if growth:
+        request = msgspec.structs.replace(request, growth=float(growth))
     return OpenRequest(
-        msgspec.structs.replace(request, priority=int(priority)) if priority else request,
+        request,
         int(sequence),
         int(seq or 0),
         msgspec.json.decode(result, type=RouteResult) if result else None,
+        float(at) if at else None,
     )

@@ -52,7 +52,8 @@ class Person(Object, frozen=True, kw_only=True):
     is ready; ``legal_guard`` seconds of pause after each call of a queue that nobody can shorten;
     ``auto_logout`` seconds of not ready after which the agent is logged out, 0 for never; ``auto_answer``
     tells the desktop that the phone is to answer by itself; ``on_out_of_service`` what becomes of the agent
-    whose phone is gone (by default ``logout`` with ``auto_login``, else ``not_ready``)."""
+    whose phone is gone (by default ``logout`` with ``auto_login``, else ``not_ready``). ``capacity``: most
+    interactions of each medium at a time, as ``voice:1, chat:3 unless voice>=1`` (empty: one call)."""
 
     name: str = ""
     login_ids: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class Person(Object, frozen=True, kw_only=True):
     auto_logout: float = 0.0
     auto_answer: bool = False
     on_out_of_service: Literal["", "none", "not_ready", "logout"] = ""
+    capacity: str = ""
 
 
 class DnBase(Object, frozen=True, kw_only=True, tag_field="type"):
@@ -118,11 +120,14 @@ class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
 
 
 class VirtualQueue(DnBase, frozen=True, kw_only=True, tag="virtual_queue"):
-    """A waiting line. ``target`` is a skill expression or a group; ``service_level`` in seconds."""
+    """A waiting line. ``target`` is a skill expression or a group; ``service_level`` in seconds. Where queues
+    with a ``weight`` compete for one agent, each gets its share of the agent; 0: who waits longest is next.
+    """
 
     target: str = ""
     service_level: float = 20.0
     music: str = ""
+    weight: float = 0.0
 
 
 class Mailbox(DnBase, frozen=True, kw_only=True, tag="mailbox"):
@@ -139,11 +144,15 @@ DN = Extension | RoutePoint | Trunk | VirtualQueue | Mailbox
 
 
 class AgentGroup(Object, frozen=True, kw_only=True):
-    """People named one by one, or by a skill ``expression``."""
+    """People named one by one, or by a skill ``expression``; and those of other ``groups``. As a target it
+    can also stand for ``places`` (`.GP`) and for virtual ``queues`` (`.GQ`)."""
 
     name: str = ""
     members: tuple[str, ...] = ()
     expression: str = ""
+    groups: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
 
 class Skill(Object, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import phonenumbers
 
 from ringback.domain.agents import UNTIMED
+from ringback.domain.capacity import CapacityError, parse_capacity
 from ringback.domain.configuration import (
     AgentGroup,
     AnyObject,
@@ -30,6 +31,7 @@ from ringback.domain.configuration import (
 )
 from ringback.domain.dialrules import RuleError, compile_rule
 from ringback.domain.patterns import PatternError, compile_pattern
+from ringback.domain.routing.groups import GroupCycle, closure
 
 _ID = re.compile(r"[A-Za-z0-9_.*#@-]{1,64}")
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
@@ -46,6 +48,8 @@ class _Known:
     virtual_queues: frozenset[str]
     persons: frozenset[str]
     levels: dict[str, int]
+    groups: dict[str, tuple[str, ...]]
+    places: frozenset[str]
 
 
 def validate(configuration: Configuration) -> list[Problem]:
@@ -75,6 +79,8 @@ def _known(configuration: Configuration) -> _Known:
         virtual_queues=of(VirtualQueue),
         persons=frozenset(person.id for person in configuration.persons),
         levels={skill.id: skill.max_level for skill in configuration.skills},
+        groups={group.id: group.groups for group in configuration.agent_groups},
+        places=frozenset(place.id for place in configuration.places) | of(Extension),
     )
 
 
@@ -102,6 +108,10 @@ def _person(item: Person, known: _Known) -> Iterator[str]:
         yield f"extension {item.dn!r} does not exist"
     if item.auto_login and not item.dn:
         yield "auto_login needs a dn"
+    try:
+        parse_capacity(item.capacity)
+    except CapacityError as error:
+        yield f"capacity: {error}"
     if item.wrap_up < 0 and item.wrap_up != UNTIMED:
         yield "wrap_up is below 0 seconds and not -1"
     for name, seconds in (("legal_guard", item.legal_guard), ("auto_logout", item.auto_logout)):
@@ -157,6 +167,15 @@ def _mailbox(item: Mailbox, known: _Known) -> Iterator[str]:
 
 def _agent_group(item: AgentGroup, known: _Known) -> Iterator[str]:
     yield from (f"person {member!r} does not exist" for member in item.members if member not in known.persons)
+    yield from (f"group {group!r} does not exist" for group in item.groups if group not in known.groups)
+    yield from (f"place {place!r} does not exist" for place in item.places if place not in known.places)
+    yield from (
+        f"virtual queue {vq!r} does not exist" for vq in item.queues if vq not in known.virtual_queues
+    )
+    try:
+        closure(item.id, known.groups)
+    except GroupCycle as error:
+        yield str(error)
 
 
 def _place(item: Place, known: _Known) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.domain.configuration import (
@@ -107,3 +108,20 @@ def test_each_wrong_dn_is_named_with_its_reason(dn: Any, word: str) -> None:
     problems = validate(configuration(dns=(*configuration().dns, dn)))
     assert [problem.id for problem in problems] == [dn.id]
     assert word in problems[0].reason
+
+
+def test_a_group_that_contains_itself_is_named_with_the_path() -> None:
+    groups = [
+        {"id": "Bank", "groups": ["Loans"]},
+        {"id": "Loans", "groups": ["Cards"]},
+        {"id": "Cards", "groups": ["Bank"], "places": ["nowhere"], "queues": ["none"]},
+    ]
+    raw = {"tenant": {"id": "t", "domain": "t.example"}, "agent-groups": groups}
+    found = [str(problem) for problem in validate(msgspec.convert(raw, Configuration))]
+    assert found == [
+        "agent-groups Bank: contains itself: Bank > Loans > Cards > Bank",
+        "agent-groups Loans: contains itself: Loans > Cards > Bank > Loans",
+        "agent-groups Cards: place 'nowhere' does not exist",
+        "agent-groups Cards: virtual queue 'none' does not exist",
+        "agent-groups Cards: contains itself: Cards > Bank > Loans > Cards",
+    ]

@@ -3,7 +3,8 @@
 Rules:
 - Every transition of an agent's state is a row of TABLE and lives in this file. A request without a row is
   refused, a report without a row is ignored.
-- An agent has at most one interaction and one call. Reports about another call are ignored.
+- An agent has at most one call and its interaction (other media: `sharing`). Reports about another call are
+  ignored.
 - Every transient state (reserved, ringing, talking, acw) has a lease, and a row for its end: time alone leads
   every agent back to ready, not_ready or logged_out.
 - What an agent asks for during a call takes effect when the work is done: `after` says where the agent goes.
@@ -39,6 +40,7 @@ from .session import (
     LeaseExpired,
     Login,
     Logout,
+    Move,
     NoAnswer,
     NotAllowed,
     NotReady,
@@ -57,6 +59,7 @@ from .session import (
     Step,
     Unreserve,
 )
+from .sharing import beside
 
 
 class Next:
@@ -121,6 +124,7 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.RINGING, NoAnswer): Rule(Next.AFTER, effects.no_answer, "EventReleased"),
     (S.RINGING, Reject): Rule(Next.AFTER, effects.rejected, "EventReleased"),
     (S.RINGING, Release): Rule(Next.AFTER, event="EventReleased", fair=True),
+    (S.RINGING, Move): Rule(Next.SAME, effects.move),
     (S.RINGING, LeaseExpired): Rule(Next.AFTER, fair=True),
     (S.RINGING, DnOutOfService): Rule(Next.SAME, effects.out_of_service, "EventDNOutOfService"),
     (S.TALKING, Logout): Rule(Next.SAME, effects.after(S.LOGGED_OUT)),
@@ -131,6 +135,7 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.TALKING, Hold): Rule(Next.SAME, effects.hold(True), "EventHeld"),
     (S.TALKING, Retrieve): Rule(Next.SAME, effects.hold(False), "EventRetrieved"),
     (S.TALKING, Release): Rule(Next.WRAP_UP, event="EventReleased"),
+    (S.TALKING, Move): Rule(Next.SAME, effects.move),
     (S.TALKING, LeaseExpired): Rule(Next.WRAP_UP),
     (S.TALKING, Renew): Rule(
         Next.SAME, lambda session, event, now, leases: {"lease_until": now + leases.talking}
@@ -163,6 +168,8 @@ def step(session: AgentSession, event: Happening, now: float, leases: Leases | N
     """
     if isinstance(event, SetDnd | ProfileChanged | QueueLogin | QueueLogout):
         return _aside(session, event)
+    if (shared := beside(session, event, now)) is not None:
+        return shared
     rule = TABLE.get((session.state, type(event)))
     if rule is None or (isinstance(event, Reserve) and not session.available):
         if isinstance(event, REQUESTS):
@@ -186,6 +193,8 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
         return event.reservation == session.reservation
     if isinstance(event, Ring | Answer | Dial) and session.state is State.ACW:
         return event.conn_id != session.conn_id
+    if isinstance(event, Move):
+        return event.previous == session.conn_id
     if isinstance(event, Answer):
         return session.conn_id in ("", event.conn_id)
     if isinstance(event, NoAnswer | Reject) and session.state is State.RESERVED:
@@ -287,7 +296,7 @@ def _at_rest(changed: AgentSession, to: State, reason: str, rule: Rule, now: flo
     if to is not State.READY:
         fields["reason"] = reason
     if to is State.LOGGED_OUT:
-        fields |= {"dn": "", "dnd": False, "place": "", "queues": (), "guard_until": 0.0}
+        fields |= {"dn": "", "dnd": False, "place": "", "queues": (), "guard_until": 0.0, "work": {}}
     return fields
 
 

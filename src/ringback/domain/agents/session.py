@@ -6,11 +6,14 @@ change: who writes a session names the version it was read at.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
+
+from ringback.domain.capacity import VOICE, parse_capacity
 
 
 class State(StrEnum):
@@ -40,7 +43,7 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     agent is ready. `auto_login`: a phone that is back in service makes an agent ready whom it could not
     reach. `legal_guard`: seconds of pause after each call of a queue that nobody can shorten.
     `auto_answer`: the phone is to answer by itself. `auto_logout`: seconds of not ready after which the
-    agent is logged out, 0 for never.
+    agent is logged out, 0 for never. `capacity`: what the agent may have at a time (`domain.capacity`).
     """
 
     wrap_up: float = 5.0
@@ -51,6 +54,16 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     legal_guard: float = 0.0
     auto_answer: bool = False
     auto_logout: float = 0.0
+    capacity: str = ""
+
+
+class Work(Struct, frozen=True, omit_defaults=True):
+    """An interaction of another medium than voice that the agent has, until `until` unless it is kept."""
+
+    media: str
+    interaction: str
+    queue: str
+    until: float
 
 
 class AgentSession(Struct, frozen=True, omit_defaults=True):
@@ -89,11 +102,28 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     call_type: int = 0
     held: bool = False
     dialling: bool = False
+    work: dict[str, Work] = {}
 
     @property
     def available(self) -> bool:
-        """Whether the router may reserve the agent."""
-        return self.state is State.READY and not self.dnd
+        """Whether the router may reserve the agent for a call."""
+        return self.state is State.READY and not self.dnd and self.allows(VOICE)
+
+    @property
+    def load(self) -> dict[str, int]:
+        """What the agent has of each medium. After-call work is none."""
+        load = Counter(work.media for work in self.work.values())
+        load[VOICE] += self.state in (State.RESERVED, State.RINGING, State.TALKING)
+        return {media: number for media, number in load.items() if number}
+
+    def allows(self, media: str) -> bool:
+        """Whether the capacity rule leaves room for one more of a medium."""
+        return parse_capacity(self.policy.capacity).allows(media, self.load)
+
+    @property
+    def due(self) -> float:
+        """When something of the session ends by itself; 0: nothing does."""
+        return self.lease_until or min((work.until for work in self.work.values()), default=0.0)
 
 
 # What may happen. Requests are refused when the state forbids them; reports of what has happened are ignored.
@@ -175,6 +205,25 @@ class Unreserve:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """The router gives `interaction` of another medium than voice; it is held for `lease` seconds."""
+
+    reservation: str
+    interaction: str
+    queue: str
+    media: str
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The agent works on what was taken: it is held for `lease` seconds from now."""
+
+    reservation: str
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileChanged:
     """The configuration of the person has changed."""
 
@@ -231,6 +280,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """The consultation that the agent had has become one with another call."""
+
+    conn_id: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseExpired:
     """Time alone: ends whatever has lasted longer than it may."""
 
@@ -263,6 +320,8 @@ Request = (
     | SetDnd
     | Reserve
     | Unreserve
+    | Take
+    | Keep
     | ProfileChanged
 )
 Report = (
@@ -274,6 +333,7 @@ Report = (
     | NoAnswer
     | Reject
     | Release
+    | Move
     | LeaseExpired
     | Renew
     | DnOutOfService

@@ -4,6 +4,7 @@ from . import messages
 from .ewt import METHODS, UNKNOWN, Estimate, QueueHistory, Staff, estimate
 from .router import Router
 from .skills import Expression, ExpressionError, Profile, parse_target
+from .targets import Target, read_target
 
 __all__ = [
     "METHODS",
@@ -15,7 +16,9 @@ __all__ = [
     "QueueHistory",
     "Router",
     "Staff",
+    "Target",
     "estimate",
     "messages",
     "parse_target",
+    "read_target",
 ]

@@ -1,4 +1,4 @@
-"""Who may have whom: the lines of waiting interactions by expression, and the search from either side.
+"""Who may have whom: the search from either side.
 
 Both searches look at the heads of ordered sets and pass over exclusions only, so they cost the same however
 many agents are ready and however many interactions wait.
@@ -6,50 +6,188 @@ many agents are ready and however many interactions wait.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 
-from .ordered import OrderedSet
-from .pool import Agent, AgentPool
-from .queue import Interaction, Place
+from .lines import Line, Place
+from .orders import PERCENTAGE, parse_order
+from .plans import Want
+from .pool import Agent, AgentPool, Index
+from .queue import Interaction, VirtualQueue
+from .thresholds import Threshold
+
+Holds = Callable[[Threshold, Index], bool]
+REMEMBERED_SHARES = 1024
 
 
 class Matcher:
-    """Finds the interaction for an agent and the agent for an interaction."""
+    """Finds the interaction for an agent and the agent for an interaction.
 
-    def __init__(self, pool: AgentPool, interactions: Mapping[str, Interaction]) -> None:
+    `special` counts lines with a threshold, a share or a growth of their own: while there is none, one place
+    compares with any other. `watched` are the lines whose threshold may come true by itself.
+    """
+
+    def __init__(
+        self,
+        pool: AgentPool,
+        interactions: Mapping[str, Interaction],
+        queues: Mapping[str, VirtualQueue],
+        holds: Holds,
+        growth: float,
+    ) -> None:
         self._pool = pool
         self._interactions = interactions
-        self._lines: dict[str, OrderedSet[Place]] = {}
+        self._queues = queues
+        self._holds = holds
+        self._growth = growth
+        self._special = 0
+        self._served = 0.0
+        self._shares: OrderedDict[tuple[str, ...], dict[str, float]] = OrderedDict()
+        self.watched: dict[int, Line] = {}
 
     def join(self, interaction: Interaction) -> None:
         """Stand in the line of each target."""
-        for index in interaction.indexes:
-            self._lines.setdefault(index.expression.key, OrderedSet()).add(interaction.place)
+        queue, growth, place = interaction.queue, interaction.growth, interaction.place
+        share = queue.name if queue.weight else ""
+        lines = interaction.lines
+        for want in interaction.plan.wants:
+            index, key = want.index, (want.line_key, share, growth)
+            line = index.lines.get(key)
+            if line is None:
+                line = index.lines[key] = Line(key, want.threshold)
+                self._begin(line)
+            line.places.add(place)
+            lines.append((index, line))
+        if share and len(queue.waiting) == 0:
+            queue.served = max(queue.served, self._served)
 
     def leave(self, interaction: Interaction) -> None:
         """Stand in no line any more."""
-        for index in interaction.indexes:
-            line = self._lines[index.expression.key]
-            line.discard(interaction.place)
-            if not line:
-                del self._lines[index.expression.key]
+        place = interaction.place
+        for index, line in interaction.lines:
+            line.places.discard(place)
+            if not line.places and index.lines.get(line.key) is line:
+                del index.lines[line.key]
+                self._end(line)
+        interaction.lines = []
 
-    def interaction_for(self, agent: Agent, now: float) -> tuple[Interaction, str] | None:
-        """The interaction that comes first in all the lines the agent can serve, with the target."""
-        best: tuple[Place, str] | None = None
-        for key in agent.keys:
-            for place in self._lines.get(key, ()):
-                if self._may_have(self._interactions[place[3]], agent.profile.agent, now):
-                    best = min(best, (place, key)) if best else (place, key)
-                    break
-        return (self._interactions[best[0][3]], best[1]) if best else None
+    @property
+    def special(self) -> bool:
+        """Whether more than the place decides."""
+        return self._special > 0
 
-    def agent_for(self, interaction: Interaction, now: float) -> tuple[Agent, str] | None:
-        """The agent who has been ready longest, for the first target that has one."""
-        for index in interaction.indexes:
-            for _, name in index.ready:
-                if self._may_have(interaction, name, now):
-                    return self._pool.agents[name], index.expression.key
+    def interaction_for(
+        self, agent: Agent, media: frozenset[str], now: float
+    ) -> tuple[Interaction, Index] | None:
+        """The interaction that comes first in all the lines that the agent can serve in these media."""
+        if self._special:
+            return self._among_special(agent, media, now)
+        best: Place | None = None
+        found: tuple[Interaction, Index] | None = None
+        for index in agent.indexes:
+            if not index.lines or index.media not in media:
+                continue
+            for line in index.lines.values():
+                place = line.places.first()
+                if place is None or (best is not None and best <= place):
+                    continue
+                first = self._interactions[place[3]]
+                if first.excluded:
+                    other = self._first_for(agent, line, now)
+                    if other is None or (best is not None and best <= other.place):
+                        continue
+                    first, place = other, other.place
+                best, found = place, (first, index)
+        return found
+
+    def agent_for(self, interaction: Interaction, now: float) -> tuple[Agent | None, Want] | None:
+        """Who is chosen for an interaction: an agent, or None with a target that is a device."""
+        if interaction.order == PERCENTAGE:
+            return self._by_share(interaction, now)
+        for want in interaction.plan.wants:
+            found = self._of_want(want, interaction, now)
+            if found is not None:
+                return found
+        return None
+
+    def count(self, interaction: Interaction) -> None:
+        """The interaction has been given out of its line: its queue has had a part of the agents' work."""
+        queue = interaction.queue
+        if queue.weight:
+            self._served = max(self._served, queue.served)
+            queue.served += 1.0 / queue.weight
+
+    def others(self, want_index: Index, order: str, agent: str) -> tuple[str, ...]:
+        """Who would have come next, for `explain`."""
+        value = parse_order(order) if order else None
+        free = want_index.ready if value is None else want_index.in_order(order, value, self._pool.agents)
+        return tuple([standing[2] for standing in free.head(4) if standing[2] != agent][:3])
+
+    def _of_want(self, want: Want, interaction: Interaction, now: float) -> tuple[Agent | None, Want] | None:
+        index = want.index
+        if want.threshold is not None and not self._holds(want.threshold, index):
+            return None
+        if want.device:
+            return None, want
+        if not index.ready:
+            return None
+        value = parse_order(interaction.order) if interaction.order else None
+        free = index.ready if value is None else index.in_order(interaction.order, value, self._pool.agents)
+        for standing in free:
+            if not interaction.excluded or self._may_have(interaction, standing[2], now):
+                return self._pool.agents[standing[2]], want
+        return None
+
+    def _by_share(self, interaction: Interaction, now: float) -> tuple[Agent | None, Want] | None:
+        """Of the targets that can take it, the one that is furthest behind its share: each has its weight
+        added, the first gets the interaction and pays the sum.
+        """
+        able = [found for want in interaction.plan.wants if (found := self._of_want(want, interaction, now))]
+        if not able:
+            return None
+        key = interaction.plan.key[1]
+        credit = self._shares.setdefault(key, {})
+        self._shares.move_to_end(key)
+        if len(self._shares) > REMEMBERED_SHARES:
+            self._shares.popitem(last=False)
+        weights = [max(found[1].weight, 0.0) for found in able]
+        whole = sum(weights)
+        for (_, want), weight in zip(able, weights, strict=True):
+            credit[want.text] = credit.get(want.text, 0.0) + weight
+        chosen = max(able, key=lambda found: credit[found[1].text])
+        credit[chosen[1].text] -= whole
+        return chosen
+
+    def _among_special(
+        self, agent: Agent, media: frozenset[str], now: float
+    ) -> tuple[Interaction, Index] | None:
+        best: tuple[Place, Interaction, Index] | None = None
+        shared: tuple[float, Place, Interaction, Index] | None = None
+        for index in agent.indexes:
+            if not index.lines or index.media not in media:
+                continue
+            for line in index.lines.values():
+                if line.threshold is not None and not self._holds(line.threshold, index):
+                    continue
+                first = self._first_for(agent, line, now)
+                if first is None:
+                    continue
+                urgency = line.urgency(first.place, now)
+                if line.share:
+                    candidate = (self._queues[line.share].served, urgency, first, index)
+                    if shared is None or candidate[:2] < shared[:2]:
+                        shared = candidate
+                elif best is None or urgency < best[0]:
+                    best = (urgency, first, index)
+        if shared is not None and (best is None or shared[1] < best[0]):
+            best = shared[1:]
+        return best[1:] if best else None
+
+    def _first_for(self, agent: Agent, line: Line, now: float) -> Interaction | None:
+        for place in line.places:
+            interaction = self._interactions[place[3]]
+            if not interaction.excluded or self._may_have(interaction, agent.profile.agent, now):
+                return interaction
         return None
 
     def _may_have(self, interaction: Interaction, agent: str, now: float) -> bool:
@@ -60,6 +198,15 @@ class Matcher:
         """Whether no working agent is left who has not been tried."""
         tried = [self._pool.agents[name] for name in interaction.excluded if name in self._pool.agents]
         return not any(
-            index.working > sum(agent.working and index.expression.key in agent.keys for agent in tried)
-            for index in interaction.indexes
+            want.index.working > sum(agent.working and want.index in agent.indexes for agent in tried)
+            for want in interaction.plan.wants
         )
+
+    def _begin(self, line: Line) -> None:
+        self._special += not line.plain or line.growth != self._growth
+        if line.threshold is not None:
+            self.watched[id(line)] = line
+
+    def _end(self, line: Line) -> None:
+        self._special -= not line.plain or line.growth != self._growth
+        self.watched.pop(id(line), None)

@@ -1,78 +1,121 @@
 """What goes into the router and what comes out of it.
 
 Times are seconds since the epoch. An agent's `version` grows with every change of the agent's record; the
-router ignores what is not newer than what it knows, so late and repeated messages are harmless.
+router ignores what is not newer than what it knows, so late and repeated messages are harmless. Every input
+can be written down and read again (`ringback.domain.routing.log`): they are the whole truth about a decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+VOICE = "voice"
 
 
-@dataclass(frozen=True, slots=True)
-class AgentReady:
-    """The agent can take an interaction. `since` decides who is next: the longest ready goes first."""
+class AgentReady(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """The agent can take an interaction. `since` decides who is next: the longest ready goes first.
+
+    `capacity` is the agent's rule (`domain.capacity`; empty: one voice interaction and nothing else), `load`
+    what the agent has at the moment, by medium.
+    """
 
     agent: str
     version: int
     since: float
-    skills: Mapping[str, int] = field(default_factory=dict)
+    skills: Mapping[str, int] = {}
     groups: frozenset[str] = frozenset()
+    place: str = ""
+    capacity: str = ""
+    load: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AgentBusy:
+class AgentBusy(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The agent is reserved, on a call or in after-call work: counted as staff, and expected back."""
 
     agent: str
     version: int
-    skills: Mapping[str, int] = field(default_factory=dict)
+    skills: Mapping[str, int] = {}
     groups: frozenset[str] = frozenset()
+    place: str = ""
+    capacity: str = ""
+    load: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AgentAway:
+class AgentAway(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The agent is logged in and not ready."""
 
     agent: str
     version: int
-    skills: Mapping[str, int] = field(default_factory=dict)
+    skills: Mapping[str, int] = {}
     groups: frozenset[str] = frozenset()
+    place: str = ""
+    capacity: str = ""
+    load: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AgentGone:
+class AgentGone(Struct, frozen=True, gc=False, tag=True):
     """The agent has logged out."""
 
     agent: str
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The reservation was over before it was made: the agent is as ready as before, if still at `version`."""
 
     agent: str
     version: int
+    media: str = VOICE
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDefined:
-    """A virtual queue is served by the agents of `target`, known before the first interaction comes."""
+class QueueDefined(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """A virtual queue is served by the agents of `target`, known before the first interaction comes.
+
+    `weight` says how much of the agents' work is the queue's, where queues with weights compete for one agent
+    (0: no share, the order of all who wait decides).
+    """
 
     queue: str
-    target: str
+    target: str = ""
+    weight: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class GroupDefined(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """A group: of other groups, of places (`.GP`), of virtual queues (`.GQ`). Its agents say themselves that
+    they belong to it.
+    """
+
+    group: str
+    groups: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+
+
+class Step(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Who may have an interaction for a time. The next step adds its targets to these, or (`clear`) forgets
+    the earlier ones. `timeout`: seconds until the next step, None for the last. `queue`: move to that virtual
+    queue, and where no target is named to the agents who serve it. `priority`: from here on. `order`: among
+    the agents of a target (`domain.routing.orders`).
+    """
+
+    targets: tuple[str, ...] = ()
+    timeout: float | None = None
+    clear: bool = False
+    queue: str = ""
+    priority: int | None = None
+    order: str = ""
+
+
+class Submit(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """An interaction asks for an agent.
 
     `arrived` is the moment from which the customer counts as waiting: for a callback, when the customer first
     asked. `sequence` breaks ties and is given by whoever keeps the requests, so that a replay gives the same
     order. Targets are tried in their order. `timeout` (seconds after submission) gives up; None waits without
-    end.
+    end. `steps` take the place of `targets`. `growth`: points of priority gained per second of waiting, None
+    for the router's own. `submitted`: when it was first submitted, where that was before now.
     """
 
     interaction: str
@@ -83,34 +126,35 @@ class Submit:
     priority: int = 0
     timeout: float | None = None
     lease: float | None = None
+    steps: tuple[Step, ...] = ()
+    media: str = VOICE
+    growth: float | None = None
+    submitted: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reprioritize:
-    """The priority of a waiting interaction changes; its arrival time stays."""
+class Reprioritize(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """The priority (and the growth, unless None) of an interaction changes; its arrival time stays."""
 
     interaction: str
     priority: int
+    growth: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The customer has gone, or the application no longer wants an agent."""
 
     interaction: str
     reason: str = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True, gc=False, tag=True):
     """The reservation has become a conversation: the interaction leaves the queue."""
 
     interaction: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Struct, frozen=True, gc=False, tag=True):
     """The reservation is still being worked on (the phone rings): its lease starts anew."""
 
     interaction: str
@@ -118,8 +162,7 @@ class Extend:
     lease: float
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The reservation came to nothing: back to the same place. `exclude` tries every other agent first."""
 
     interaction: str
@@ -128,8 +171,7 @@ class Return:
     exclude: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Struct, frozen=True, gc=False, tag=True):
     """After a restart: a stored reservation is put back as it was. Follows the Submit of the interaction."""
 
     interaction: str
@@ -138,21 +180,37 @@ class Resume:
     lease_until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(Struct, frozen=True, gc=False, tag=True):
     """A conversation that came through `queue` has ended, after-call work included, after `seconds`."""
 
     queue: str
     seconds: float
 
 
+class ClockStepped(Struct, frozen=True, gc=False, tag=True):
+    """The clock was set: what lasts so many seconds goes on lasting as long."""
+
+    seconds: float
+
+
 AgentInput = AgentReady | AgentBusy | AgentAway | AgentGone | NotTaken
-QueueInput = QueueDefined | Submit | Reprioritize | Cancel | Confirm | Extend | Return | Resume | Handled
+QueueInput = (
+    QueueDefined
+    | GroupDefined
+    | Submit
+    | Reprioritize
+    | Cancel
+    | Confirm
+    | Extend
+    | Return
+    | Resume
+    | Handled
+    | ClockStepped
+)
 Input = AgentInput | QueueInput
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """Give `interaction` to `agent`, if the agent's record still has `version`.
 
     `attempt` names this reservation in the Confirm or Return that answers it. It ends by itself at
@@ -167,10 +225,20 @@ class Reserve:
     target: str
     lease_until: float
     waited: float
+    media: str = VOICE
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Diverted(Struct, frozen=True, gc=False, tag=True):
+    """No agent: the interaction goes to the device `destination` and has left (a Left follows)."""
+
+    interaction: str
+    queue: str
+    target: str
+    destination: str
+    waited: float
+
+
+class Release(Struct, frozen=True, gc=False, tag=True):
     """The reservation is over, the agent is to be let go. `reason`: `lease_expired` or that of the cancel."""
 
     interaction: str
@@ -179,8 +247,7 @@ class Release:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Requeued:
+class Requeued(Struct, frozen=True, gc=False, tag=True):
     """The interaction waits again at its place."""
 
     interaction: str
@@ -188,9 +255,18 @@ class Requeued:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The interaction has left its queue. `outcome`: `routed`, or the reason of the cancel, or `timeout`."""
+class Moved(Struct, frozen=True, gc=False, tag=True):
+    """The interaction waits in another virtual queue from now on, from the same arrival time."""
+
+    interaction: str
+    origin: str
+    queue: str
+
+
+class Left(Struct, frozen=True, gc=False, tag=True):
+    """The interaction has left its queue. `outcome`: `routed`, `diverted`, or the reason of the cancel, or
+    `timeout`.
+    """
 
     interaction: str
     queue: str
@@ -198,28 +274,25 @@ class Left:
     waited: float
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The interaction cannot be queued: a target cannot be read."""
+class Refused(Struct, frozen=True, gc=False, tag=True):
+    """The interaction cannot be queued: a target cannot be read. Or a definition that cannot be."""
 
     interaction: str
     reason: str
 
 
-Output = Reserve | Release | Requeued | Left | Refused
+Output = Reserve | Diverted | Release | Requeued | Moved | Left | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One step in the life of an interaction, for `explain`."""
 
     at: float
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why an interaction is where it is."""
+class Explanation(Struct, frozen=True):
+    """Why an interaction is where it is. `reasons`: why it still waits, target by target."""
 
     interaction: str
     state: str
@@ -233,3 +306,5 @@ class Explanation:
     ready: int
     excluded: tuple[str, ...]
     history: tuple[Moment, ...]
+    reasons: tuple[str, ...] = ()
+    media: str = VOICE

@@ -7,7 +7,7 @@ position) is a sum over bucket sizes. Removal is exact: nothing stale is left be
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
@@ -38,8 +38,7 @@ class OrderedSet(Generic[Key]):
         if at == len(self._buckets):
             return False
         bucket = self._buckets[at]
-        inside = bisect_left(bucket, key)
-        return inside < len(bucket) and bucket[inside] == key
+        return bool(bucket[bisect_left(bucket, key)] == key)
 
     def first(self) -> Key | None:
         """The smallest key, or None when the set is empty."""
@@ -47,28 +46,36 @@ class OrderedSet(Generic[Key]):
 
     def add(self, key: Key) -> bool:
         """Put `key` in its place; False when it is already there."""
-        if key in self:
-            return False
-        self._count += 1
-        at = bisect_left(self._highs, key)
-        if at == len(self._buckets):
+        highs = self._highs
+        if not highs or key > highs[-1]:  # most keys carry a time: the newest goes to the end
             self._append(key)
+            self._count += 1
             return True
+        at = bisect_left(highs, key)
         bucket = self._buckets[at]
-        insort(bucket, key)
+        inside = bisect_left(bucket, key)
+        if bucket[inside] == key:
+            return False
+        bucket.insert(inside, key)
+        self._count += 1
         if len(bucket) > BUCKET:
             self._split(at)
         return True
 
     def discard(self, key: Key) -> bool:
         """Take `key` out; False when it is not there."""
-        at = bisect_left(self._highs, key)
-        if at == len(self._buckets):
+        if not self._count:
             return False
-        bucket = self._buckets[at]
-        inside = bisect_left(bucket, key)
-        if inside == len(bucket) or bucket[inside] != key:
-            return False
+        at = inside = 0
+        bucket = self._buckets[0]
+        if bucket[0] != key:  # most keys that leave are the first
+            at = bisect_left(self._highs, key)
+            if at == len(self._buckets):
+                return False
+            bucket = self._buckets[at]
+            inside = bisect_left(bucket, key)
+            if bucket[inside] != key:
+                return False
         del bucket[inside]
         self._count -= 1
         if not bucket:
@@ -78,10 +85,22 @@ class OrderedSet(Generic[Key]):
         return True
 
     def rank(self, key: Key) -> int:
-        """How many keys of the set are smaller than `key`, which need not be in the set."""
+        """How many keys of the set are smaller than `key`, which need not be in the set.
+
+        Counted from the nearer end: who has just come stands at the back.
+        """
         at = bisect_left(self._highs, key)
-        before = sum(map(len, self._buckets[:at]))
-        return before + (bisect_left(self._buckets[at], key) if at < len(self._buckets) else 0)
+        if at == len(self._buckets):
+            return self._count
+        if at > len(self._buckets) // 2:
+            before = self._count - sum(map(len, self._buckets[at:]))
+        else:
+            before = sum(map(len, self._buckets[:at]))
+        return before + bisect_left(self._buckets[at], key)
+
+    def head(self, count: int) -> list[Key]:
+        """The smallest `count` keys or fewer: as many as lie in the first bucket."""
+        return self._buckets[0][:count] if self._count else []
 
     def _append(self, key: Key) -> None:
         if self._buckets and len(self._buckets[-1]) < BUCKET:

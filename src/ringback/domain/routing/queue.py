@@ -2,61 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
 from .ewt import QueueHistory
-from .messages import Moment, Submit
-from .ordered import OrderedSet
+from .lines import Line, Place, Waiting
+from .messages import Submit
+from .plans import Plan
 from .pool import Index
 
-Place = tuple[float, float, int, str]
-
-WAITING, RESERVED = "waiting", "reserved"
+NEW, WAITING, RESERVED = "new", "waiting", "reserved"
 HISTORY_LIMIT = 16
 
+Note = tuple[Any, ...]
+"""When, what (`explain` has the words), and its figures."""
 
-@dataclass(slots=True)
+
+class VirtualQueue:
+    """The line of one virtual queue: who waits, in order, how many are reserved, and what it remembers.
+
+    `served`: how much of the agents' work the queue has had, in parts of its `weight`.
+    """
+
+    __slots__ = ("history", "name", "reserved", "served", "staffed_by", "target", "waiting", "weight")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting = Waiting()
+        self.reserved = 0
+        self.history = QueueHistory()
+        self.staffed_by: Index | None = None
+        self.target = ""
+        self.weight = 0.0
+        self.served = 0.0
+
+    @property
+    def own_target(self) -> tuple[str, ...]:
+        """The target that the configuration gives it, if any."""
+        return (self.target,) if self.target else ()
+
+
 class Interaction:
     """One request for an agent, from Submit until it leaves. `place` orders it among all others."""
 
-    request: Submit
-    place: Place
-    indexes: tuple[Index, ...]
-    entered: float
-    state: str = WAITING
-    agent: str | None = None
-    attempt: int = 0
-    deadline: float | None = None
-    lease_until: float = 0.0
-    unclaimed: int = 0
-    excluded: dict[str, float] = field(default_factory=dict)
-    history: list[Moment] = field(default_factory=list)
+    __slots__ = (
+        "agent",
+        "attempt",
+        "deadline",
+        "excluded",
+        "growth",
+        "history",
+        "lease_until",
+        "lines",
+        "order",
+        "outcome",
+        "place",
+        "plan",
+        "queue",
+        "request",
+        "state",
+        "step",
+        "step_due",
+        "targets",
+        "unclaimed",
+    )
 
-    def note(self, at: float, text: str) -> None:
-        self.history.append(Moment(at, text))
+    def __init__(
+        self, request: Submit, place: Place, growth: float, queue: VirtualQueue, plan: Plan, order: str
+    ) -> None:
+        self.request = request
+        self.place = place
+        self.growth = growth
+        self.queue = queue
+        self.plan = plan
+        self.order = order
+        self.targets = request.targets
+        self.state = NEW
+        self.agent: str | None = None
+        self.attempt = 0
+        self.deadline: float | None = None
+        self.lease_until = 0.0
+        self.unclaimed = 0
+        self.step = 0
+        self.step_due: float | None = None
+        self.excluded: dict[str, float] = {}
+        self.history: list[Note] = []
+        self.lines: list[tuple[Index, Line]] = []
+        self.outcome = ""
+
+    def note(self, *note: Any) -> None:
+        """Remember a moment: when, what, figures."""
+        self.history.append(note)
         if len(self.history) > HISTORY_LIMIT:
             del self.history[1]
-
-
-@dataclass(slots=True)
-class VirtualQueue:
-    """The line of one virtual queue: who waits, in order, how many are reserved, and what it remembers."""
-
-    name: str
-    waiting: OrderedSet[Place] = field(default_factory=OrderedSet)
-    reserved: int = 0
-    history: QueueHistory = field(default_factory=QueueHistory)
-    staffed_by: Index | None = None
-
-
-def place_of(request: Submit, growth: float) -> Place:
-    """Where a request stands among all others: smaller is served earlier.
-
-    Without growth, priority comes first and arrival second. With growth (points gained per second of
-    waiting), the priority of a request at time t is `priority + growth * (t - arrived)`. Of two requests the
-    one with the smaller `arrived - priority / growth` is ahead at every t, so a priority is a head start, the
-    order never changes while they wait, and nothing is ever sorted again.
-    """
-    if growth > 0:
-        return (0.0, request.arrived - request.priority / growth, request.sequence, request.interaction)
-    return (-float(request.priority), request.arrived, request.sequence, request.interaction)

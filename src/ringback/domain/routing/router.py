@@ -2,14 +2,17 @@
 
 Rules:
 - Interactions are served by priority, then by arrival time as the request gives it, then by sequence; across
-  all virtual queues that share an agent.
-- Of the agents who match, the one who has been ready longest gets the interaction.
-- No ready agent and no waiting interaction that may have each other ever stand side by side after an input.
+  all virtual queues that share an agent. Queues with weights get their shares of an agent they compete for.
+- Of the agents who match, the one who has been ready longest gets the interaction, unless the request asks
+  for another order.
+- No ready agent and no waiting interaction that may have each other ever stand side by side after an input;
+  a threshold that comes true by itself is seen within a second.
 - An interaction is waiting or reserved; a reservation has a lease and ends by Confirm, Return, Cancel or
   time. A returned interaction keeps its place; the agent it comes from is passed over while another one who
   works could take it.
 - The router believes an agent to be ready only when told so. It never concludes it from the end of a
   reservation.
+- An agent never has more interactions of a medium than the capacity rule allows.
 
 An input costs the same however many agents are logged in and however many interactions wait: it touches the
 indexes of one agent or the lines of one interaction. The same inputs give the same outputs.
@@ -19,51 +22,50 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from .ewt import Staff
 from .explain import explain
+from .figures import figure_of
+from .groups import GroupCycle, Groups
+from .lines import place_of, rate
 from .matching import Matcher
 from .messages import (
+    VOICE,
     AgentAway,
     AgentBusy,
     AgentGone,
     AgentReady,
     Cancel,
+    ClockStepped,
     Confirm,
     Explanation,
     Extend,
+    GroupDefined,
     Handled,
     Input,
-    Left,
     NotTaken,
     Output,
     QueueDefined,
     Refused,
-    Release,
     Reprioritize,
-    Requeued,
-    Reserve,
     Resume,
     Return,
     Submit,
 )
-from .ordered import OrderedSet
-from .pool import AWAY, BUSY, READY, Agent, AgentPool
-from .queue import RESERVED, WAITING, Interaction, VirtualQueue, place_of
-from .skills import Expression, ExpressionError, parse_target
+from .orders import OrderError
+from .plans import Plans
+from .pool import AWAY, BUSY, READY, AgentPool, Index
+from .queue import RESERVED, WAITING, Interaction, VirtualQueue
+from .reservations import Reservations
+from .skills import Expression, ExpressionError
+from .steps import Steps, enter_first
+from .thresholds import Threshold
+from .timers import DEADLINE, LEASE, LOOK, RETRY, STEP
 
-LEASE = 30.0
+LEASE_S = 30.0
 RETRY_PAUSE = 5.0
-UNCLAIMED_LIMIT = 5
-"""Reservations in a row that nobody followed up: then whoever asked is gone."""
-REMEMBERED = 1024
-
-_DEADLINE, _LEASE, _RETRY = "deadline", "lease", "retry"
-
-_parse: Callable[[str], Expression] = lru_cache(maxsize=4096)(parse_target)
 
 
 class Router:
@@ -77,7 +79,7 @@ class Router:
     def __init__(
         self,
         *,
-        lease: float = LEASE,
+        lease: float = LEASE_S,
         growth: float = 0.0,
         retry_pause: float = RETRY_PAUSE,
         first_attempt: int = 1,
@@ -85,14 +87,17 @@ class Router:
         self.pool = AgentPool()
         self.queues: dict[str, VirtualQueue] = {}
         self.interactions: dict[str, Interaction] = {}
-        self._lease = lease
-        self._growth = growth
-        self._retry_pause = retry_pause
-        self._attempt = first_attempt
-        self._matcher = Matcher(self.pool, self.interactions)
-        self._timers: OrderedSet[tuple[float, str, str]] = OrderedSet()
-        self._past: OrderedDict[str, Explanation] = OrderedDict()
-        self._out: list[Output] = []
+        self.groups = Groups()
+        self._growth = rate(growth)
+        self._plans = Plans(self.pool, self._expand)
+        self._past: OrderedDict[str, Interaction] = OrderedDict()
+        self._matcher = Matcher(self.pool, self.interactions, self.queues, self._holds, self._growth)
+        self._held = Reservations(
+            self.pool, self._matcher, self._plans, self.interactions, self._past, lease, retry_pause
+        )
+        self._held.attempt = first_attempt
+        self._steps = Steps(self._held, self._plans, self.queue)
+        self._now = 0.0
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             AgentReady: partial(self._on_agent, READY),
             AgentBusy: partial(self._on_agent, BUSY),
@@ -100,6 +105,7 @@ class Router:
             AgentGone: self._on_gone,
             NotTaken: self._on_not_taken,
             QueueDefined: self._on_defined,
+            GroupDefined: self._on_group,
             Submit: self._on_submit,
             Reprioritize: self._on_reprioritize,
             Cancel: self._on_cancel,
@@ -108,28 +114,45 @@ class Router:
             Return: self._on_return,
             Resume: self._on_resume,
             Handled: self._on_handled,
+            ClockStepped: self._on_clock,
+        }
+        self._due: dict[str, Callable[[Interaction, float], None]] = {
+            DEADLINE: self._held.deadline_passed,
+            LEASE: self._held.lease_expired,
+            RETRY: self._held.retry,
+            STEP: self._steps.advance,
         }
 
     def handle(self, event: Input, now: float) -> list[Output]:
         """Take one input; the outputs are in the order in which they are to be carried out."""
-        self._handlers[type(event)](event, now)
-        return self._drain()
+        self._now = now
+        self._handlers[event.__class__](event, now)
+        return self._held.drain()
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is next needed."""
-        first = self._timers.first()
+        if self.pool.building:
+            return 0.0
+        first = self._held.timers.first()
         return first[0] if first else None
 
     def handle_timer(self, now: float) -> list[Output]:
         """End the leases and waits that are over, retry what was set aside."""
-        due = {_DEADLINE: self._deadline_passed, _LEASE: self._lease_expired, _RETRY: self._retry}
-        while (first := self._timers.first()) and first[0] <= now:
-            self._timers.discard(first)
+        self._now = now
+        timers = self._held.timers
+        while (first := timers.first()) and first[0] <= now:
+            timers.discard(first)
             _, kind, name = first
+            if kind == LOOK:
+                self._held.look(now)
+                continue
             interaction = self.interactions.get(name)
             if interaction:
-                due[kind](interaction, now)
-        return self._drain()
+                self._due[kind](interaction, now)
+        if self.pool.building:
+            for agent in self.pool.build():
+                self._held.serve(agent, now)
+        return self._held.drain()
 
     def position(self, name: str) -> int:
         """The place in the virtual queue: 1 is next (or already reserved), 0 is not in a queue."""
@@ -138,7 +161,7 @@ class Router:
             return 0
         if interaction.state == RESERVED:
             return 1
-        return self.queues[interaction.request.queue].waiting.rank(interaction.place) + 1
+        return interaction.queue.waiting.rank(interaction.growth, interaction.place, self._now) + 1
 
     def staff(self, queue: str) -> Staff:
         """The agents who serve a virtual queue."""
@@ -148,173 +171,8 @@ class Router:
 
     def explain(self, name: str) -> Explanation | None:
         """Why an interaction is where it is; for those that left, the last thousand are remembered."""
-        interaction = self.interactions.get(name)
-        return (
-            explain(interaction, interaction.state, self.position(name))
-            if interaction
-            else self._past.get(name)
-        )
-
-    # Agents
-
-    def _on_agent(self, status: str, event: AgentReady | AgentBusy | AgentAway, now: float) -> None:
-        if not self.pool.is_news(event.agent, event.version):
-            return
-        since = event.since if isinstance(event, AgentReady) else now
-        agent = self.pool.put(event.agent, status, since, event.skills, event.groups)
-        if status == READY:
-            self._serve(agent, now)
-
-    def _on_gone(self, event: AgentGone, now: float) -> None:
-        if self.pool.is_news(event.agent, event.version):
-            self.pool.remove(event.agent)
-
-    def _on_not_taken(self, event: NotTaken, now: float) -> None:
-        agent = self.pool.agents.get(event.agent)
-        if agent and agent.version == event.version and agent.status == BUSY:
-            self.pool.move(agent, READY, agent.ready_since)
-            self._serve(agent, now)
-
-    # Interactions
-
-    def _on_defined(self, event: QueueDefined, now: float) -> None:
-        try:
-            expression = _parse(event.target)
-        except ExpressionError as error:
-            self._out.append(Refused(event.queue, str(error)))
-            return
-        self._staff_queue(self.queue(event.queue), expression)
-
-    def _on_submit(self, event: Submit, now: float) -> None:
-        if event.interaction in self.interactions:
-            return
-        try:
-            expressions = list({(e := _parse(text)).key: e for text in event.targets}.values())
-        except ExpressionError as error:
-            self._out.append(Refused(event.interaction, str(error)))
-            return
-        queue = self.queue(event.queue)
-        if expressions and queue.staffed_by is None:
-            self._staff_queue(queue, expressions[0])
-        indexes = tuple(self.pool.open(expression) for expression in expressions)
-        interaction = Interaction(event, place_of(event, self._growth), indexes, now)
-        self.interactions[event.interaction] = interaction
-        queue.history.enter(now)
-        if event.timeout is not None:
-            interaction.deadline = now + event.timeout
-            self._timers.add((interaction.deadline, _DEADLINE, event.interaction))
-        interaction.note(now, f"queued in {event.queue}")
-        self._stand_in_line(interaction)
-        self._seek(interaction, now)
-
-    def _on_reprioritize(self, event: Reprioritize, now: float) -> None:
-        interaction = self.interactions.get(event.interaction)
-        if interaction is None or interaction.request.priority == event.priority:
-            return
-        waiting = interaction.state == WAITING
-        if waiting:
-            self._leave_line(interaction)
-        interaction.request = replace(interaction.request, priority=event.priority)
-        interaction.place = place_of(interaction.request, self._growth)
-        interaction.note(now, f"priority {event.priority}")
-        if waiting:
-            self._stand_in_line(interaction)
-
-    def _on_cancel(self, event: Cancel, now: float) -> None:
-        interaction = self.interactions.get(event.interaction)
-        if interaction:
-            self._give_up(interaction, event.reason, now)
-
-    def _on_confirm(self, event: Confirm, now: float) -> None:
-        interaction = self._reserved(event.interaction, event.attempt)
-        if interaction:
-            self._end_reservation(interaction)
-            self._leave(interaction, "routed", now)
-
-    def _on_extend(self, event: Extend, now: float) -> None:
-        interaction = self._reserved(event.interaction, event.attempt)
-        if interaction:
-            interaction.unclaimed = 0
-            self._timers.discard((interaction.lease_until, _LEASE, event.interaction))
-            interaction.lease_until = now + event.lease
-            self._timers.add((interaction.lease_until, _LEASE, event.interaction))
-
-    def _on_return(self, event: Return, now: float) -> None:
-        interaction = self._reserved(event.interaction, event.attempt)
-        if interaction:
-            interaction.unclaimed = 0
-            self._requeue(interaction, event.reason, now, exclude=event.exclude)
-
-    def _on_resume(self, event: Resume, now: float) -> None:
-        interaction = self.interactions.get(event.interaction)
-        if interaction and interaction.state == WAITING:
-            self._attempt = max(self._attempt, event.attempt + 1)
-            self._bind(interaction, event.agent, event.attempt, event.lease_until)
-
-    def _on_handled(self, event: Handled, now: float) -> None:
-        self.queue(event.queue).history.handled(event.seconds)
-
-    # Timers
-
-    def _deadline_passed(self, interaction: Interaction, now: float) -> None:
-        if interaction.state == WAITING:
-            self._give_up(interaction, "timeout", now)
-
-    def _lease_expired(self, interaction: Interaction, now: float) -> None:
-        assert interaction.agent is not None
-        interaction.unclaimed += 1
-        if interaction.unclaimed >= UNCLAIMED_LIMIT:
-            self._give_up(interaction, "unclaimed", now)
-            return
-        name = interaction.request.interaction
-        self._out.append(Release(name, interaction.agent, interaction.attempt, "lease_expired"))
-        self._requeue(interaction, "lease_expired", now, exclude=True)
-
-    def _retry(self, interaction: Interaction, now: float) -> None:
-        if interaction.state == WAITING and interaction.excluded:
-            self._seek(interaction, now)
-            if interaction.state == WAITING:
-                self._timers.add((now + self._retry_pause, _RETRY, interaction.request.interaction))
-
-    # Reservations
-
-    def _serve(self, agent: Agent, now: float) -> None:
-        found = self._matcher.interaction_for(agent, now)
-        if found:
-            self._reserve(found[0], agent, found[1], now)
-
-    def _seek(self, interaction: Interaction, now: float) -> None:
-        found = self._matcher.agent_for(interaction, now)
-        if found:
-            self._reserve(interaction, found[0], found[1], now)
-
-    def _reserve(self, interaction: Interaction, agent: Agent, target: str, now: float) -> None:
-        request, name = interaction.request, agent.profile.agent
-        attempt, self._attempt = self._attempt, self._attempt + 1
-        if name in interaction.excluded:
-            interaction.excluded.clear()
-        ready = len(self.pool.ready_of(target))
-        interaction.note(
-            now, f"reserved {name} for {target}: ready for {now - agent.since:.1f} s, 1 of {ready}"
-        )
-        lease = self._lease if request.lease is None else request.lease
-        self._bind(interaction, name, attempt, now + lease)
-        self.pool.move(agent, BUSY, now)
-        waited = now - request.arrived
-        self._out.append(
-            Reserve(
-                request.interaction,
-                name,
-                attempt,
-                agent.version,
-                request.queue,
-                target,
-                interaction.lease_until,
-                waited,
-            )
-        )
-
-    # Places
+        interaction = self.interactions.get(name) or self._past.get(name)
+        return explain(interaction, self.position(name), self._failing) if interaction else None
 
     def queue(self, name: str) -> VirtualQueue:
         """The virtual queue of that name, made when it is first named."""
@@ -323,77 +181,136 @@ class Router:
             queue = self.queues[name] = VirtualQueue(name)
         return queue
 
-    def _staff_queue(self, queue: VirtualQueue, expression: Expression) -> None:
-        old, queue.staffed_by = queue.staffed_by, self.pool.open(expression)
+    # Agents
+
+    def _on_agent(self, status: str, event: AgentReady | AgentBusy | AgentAway, now: float) -> None:
+        pool = self.pool
+        if not pool.is_news(event.agent, event.version):
+            return
+        since = event.since if status == READY else now  # type: ignore[union-attr]
+        self._held.serve(pool.put(event, status, since, now), now)
+
+    def _on_gone(self, event: AgentGone, now: float) -> None:
+        if self.pool.is_news(event.agent, event.version):
+            self.pool.remove(event.agent, event.version)
+
+    def _on_not_taken(self, event: NotTaken, now: float) -> None:
+        agent = self.pool.agents.get(event.agent)
+        if agent and agent.version == event.version and (event.media != VOICE or agent.status == BUSY):
+            self.pool.give_back(agent, event.media, now)
+            self._held.serve(agent, now)
+
+    # Definitions
+
+    def _on_defined(self, event: QueueDefined, now: float) -> None:
+        queue = self.queue(event.queue)
+        queue.weight = max(0.0, event.weight)
+        if not event.target:
+            return
+        try:
+            plan = self._plans.open(VOICE, (event.target,))
+        except (ExpressionError, GroupCycle) as error:
+            self._held.say(Refused(event.queue, str(error)))
+            return
+        index = plan.wants[0].index
+        if index.expression is not None and queue.staffed_by is not index:
+            self._staff_queue(queue, index)
+            self._plans.renew()
+        queue.target = event.target
+        self._plans.close(plan)
+
+    def _on_group(self, event: GroupDefined, now: float) -> None:
+        try:
+            if self.groups.define(event):
+                self._plans.renew()
+        except GroupCycle as error:
+            self._held.say(Refused(event.group, str(error)))
+
+    def _staff_queue(self, queue: VirtualQueue, index: Index) -> None:
+        assert index.expression is not None
+        old, queue.staffed_by = queue.staffed_by, self.pool.open(index.expression, index.media)
         if old:
             self.pool.close(old)
 
-    def _stand_in_line(self, interaction: Interaction) -> None:
-        interaction.state = WAITING
-        self.queues[interaction.request.queue].waiting.add(interaction.place)
-        self._matcher.join(interaction)
+    def _expand(self, text: str, expression: Expression) -> Expression:
+        return self.groups.expand(text, expression, self._served_by)
 
-    def _leave_line(self, interaction: Interaction) -> None:
-        self.queues[interaction.request.queue].waiting.discard(interaction.place)
-        self._matcher.leave(interaction)
+    def _served_by(self, queue: str) -> Expression | None:
+        found = self.queues.get(queue)
+        return found.staffed_by.expression if found and found.staffed_by else None
 
-    def _bind(self, interaction: Interaction, agent: str, attempt: int, lease_until: float) -> None:
-        self._leave_line(interaction)
-        interaction.state = RESERVED
-        interaction.agent, interaction.attempt, interaction.lease_until = agent, attempt, lease_until
-        self.queues[interaction.request.queue].reserved += 1
-        self._timers.add((lease_until, _LEASE, interaction.request.interaction))
+    # Interactions
 
-    def _reserved(self, name: str, attempt: int) -> Interaction | None:
-        interaction = self.interactions.get(name)
-        valid = interaction and interaction.state == RESERVED and interaction.attempt == attempt
-        return interaction if valid else None
+    def _on_submit(self, event: Submit, now: float) -> None:
+        name = event.interaction
+        if name in self.interactions or name in self._past:
+            return
+        queue = self.queues.get(event.queue) or self.queue(event.queue)
+        try:
+            targets, order = enter_first(event, queue)
+            plan = self._plans.open(event.media, targets)
+        except (ExpressionError, GroupCycle, OrderError) as error:
+            self._held.say(Refused(name, str(error)))
+            return
+        growth = self._growth if event.growth is None else rate(event.growth)
+        place = place_of(event.priority, event.arrived, event.sequence, name, growth)
+        interaction = Interaction(event, place, growth, queue, plan, order)
+        interaction.targets = targets
+        self.interactions[name] = interaction
+        if queue.staffed_by is None and plan.wants and plan.wants[0].index.expression is not None:
+            self._staff_queue(queue, plan.wants[0].index)
+        queue.history.enter(now)
+        interaction.history.append((now, "queued", queue.name))
+        if event.timeout is not None or event.steps:
+            self._steps.begin(interaction, now)
+        if interaction.state != WAITING and name in self.interactions:
+            self._held.find_or_wait(interaction, now)
 
-    def _end_reservation(self, interaction: Interaction) -> None:
-        self._timers.discard((interaction.lease_until, _LEASE, interaction.request.interaction))
-        self.queues[interaction.request.queue].reserved -= 1
+    def _on_reprioritize(self, event: Reprioritize, now: float) -> None:
+        interaction = self.interactions.get(event.interaction)
+        if interaction is not None:
+            growth = interaction.growth if event.growth is None else rate(event.growth)
+            self._held.reprioritize(interaction, event.priority, growth, now)
 
-    def _requeue(self, interaction: Interaction, reason: str, now: float, *, exclude: bool) -> None:
-        name, agent = interaction.request.interaction, interaction.agent
-        assert agent is not None
-        self._end_reservation(interaction)
-        interaction.agent = None
-        interaction.note(now, f"returned from {agent}: {reason}")
-        if exclude:
-            if not interaction.excluded:
-                self._timers.add((now + self._retry_pause, _RETRY, name))
-            interaction.excluded[agent] = now + self._retry_pause
-        self._stand_in_line(interaction)
-        self._out.append(Requeued(name, interaction.request.queue, reason))
-        if interaction.deadline is not None and interaction.deadline <= now:
-            self._give_up(interaction, "timeout", now)
-        else:
-            self._seek(interaction, now)
+    def _on_cancel(self, event: Cancel, now: float) -> None:
+        interaction = self.interactions.get(event.interaction)
+        if interaction:
+            self._held.give_up(interaction, event.reason, now)
 
-    def _give_up(self, interaction: Interaction, reason: str, now: float) -> None:
-        if interaction.state == RESERVED:
-            assert interaction.agent is not None
-            name = interaction.request.interaction
-            self._out.append(Release(name, interaction.agent, interaction.attempt, reason))
-            self._end_reservation(interaction)
-        else:
-            self._leave_line(interaction)
-        self._leave(interaction, reason, now)
+    def _on_confirm(self, event: Confirm, now: float) -> None:
+        interaction = self._held.reserved(event.interaction, event.attempt)
+        if interaction:
+            self._held.confirm(interaction, now)
 
-    def _leave(self, interaction: Interaction, outcome: str, now: float) -> None:
-        request = interaction.request
-        if interaction.deadline is not None:
-            self._timers.discard((interaction.deadline, _DEADLINE, request.interaction))
-        interaction.note(now, f"left: {outcome}")
-        del self.interactions[request.interaction]
-        self.queues[request.queue].history.quit(now, routed=outcome == "routed")
-        for index in interaction.indexes:
-            self.pool.close(index)
-        self._past[request.interaction] = explain(interaction, outcome, 0)
-        if len(self._past) > REMEMBERED:
-            self._past.popitem(last=False)
-        self._out.append(Left(request.interaction, request.queue, outcome, now - request.arrived))
+    def _on_extend(self, event: Extend, now: float) -> None:
+        interaction = self._held.reserved(event.interaction, event.attempt)
+        if interaction:
+            self._held.extend(interaction, now + event.lease)
 
-    def _drain(self) -> list[Output]:
-        out, self._out = self._out, []
-        return out
+    def _on_return(self, event: Return, now: float) -> None:
+        interaction = self._held.reserved(event.interaction, event.attempt)
+        if interaction:
+            interaction.unclaimed = 0
+            self._held.requeue(interaction, event.reason, now, exclude=event.exclude)
+
+    def _on_resume(self, event: Resume, now: float) -> None:
+        interaction = self.interactions.get(event.interaction)
+        if interaction and interaction.state == WAITING:
+            self._held.resume(interaction, event, now)
+
+    def _on_handled(self, event: Handled, now: float) -> None:
+        self.queue(event.queue).history.handled(event.seconds)
+
+    def _on_clock(self, event: ClockStepped, now: float) -> None:
+        self._held.shift(event.seconds)
+
+    # Thresholds
+
+    def _holds(self, threshold: Threshold, index: Index) -> bool:
+        return threshold.holds(figure_of(index, self.queues, self._arrived, self._now))
+
+    def _failing(self, threshold: Threshold, index: Index) -> str:
+        return threshold.failing(figure_of(index, self.queues, self._arrived, self._now))
+
+    def _arrived(self, name: str) -> float:
+        return self.interactions[name].request.arrived

@@ -2,9 +2,10 @@
 
 A target is written as the field writes it: a skill expression
 (`?:English>=5&(Loans=2|Sales>3)@StatServer.GA`, the leading `?` or `?:` and the `@` suffix may be left out),
-one agent (`1001@StatServer.A`, `1001.A`), or an agent group (`Sales@StatServer.GA`, `Sales.GA`). An empty
-expression (`?:`) means every agent. A skill that an agent does not have counts as level 0. Expressions that
-mean the same by order of their parts have the same `key`, so they share one index.
+one agent (`1001@StatServer.A`, `1001.A`), an agent group (`Sales@StatServer.GA`, `Sales.GA`), a place or a
+place group (`.AP`, `.GP`), or the agents who serve a virtual queue or a group of virtual queues (`.Q`,
+`.GQ`). An empty expression (`?:`) means every agent. A skill that an agent does not have counts as level 0.
+Expressions that mean the same by order of their parts have the same `key`, so they share one index.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 OPERATORS: dict[str, Callable[[int, int], bool]] = {
     "=": operator.eq,
@@ -29,7 +31,7 @@ _TOKEN = re.compile(
     r'\s*(?:(?P<quoted>"[^"]*")|(?P<op>!=|>=|<=|[=<>&|()])|(?P<number>\d+(?![\w.-]))|(?P<name>\w[\w.\-]*))'
 )
 _BARE_NAME = re.compile(r"(?!\d+$)\w[\w.\-]*")
-_SHORT = re.compile(r"\s*(?P<name>[\w\-]+)\.(?P<kind>A|GA)\s*$")
+_SHORT = re.compile(r"\s*(?P<name>[\w\-]+)\.(?P<kind>A|GA|AP|GP|Q|GQ)\s*$")
 _SUFFIX = re.compile(r"@(?P<server>[\w.\-]*)\.(?P<kind>[A-Za-z]+)\s*$")
 
 
@@ -50,6 +52,7 @@ class Profile:
     agent: str
     skills: Mapping[str, int]
     groups: frozenset[str] = frozenset()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,35 @@ class Group:
 
     def matches(self, profile: Profile) -> bool:
         return self.name in profile.groups
+
+
+@dataclass(frozen=True, slots=True)
+class AtPlace:
+    """Whoever is logged in at a place."""
+
+    place: str
+
+    @property
+    def key(self) -> str:
+        return f"place:{self.place}"
+
+    def matches(self, profile: Profile) -> bool:
+        return profile.place == self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What must be looked up in the configuration first: a place group, a virtual queue, a group of those."""
+
+    kind: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}.{self.kind}"
+
+    def matches(self, profile: Profile) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +174,24 @@ class Either:
         return any(part.matches(profile) for part in self.parts)
 
 
-Expression = Everyone | OneAgent | Group | Level | Every | Either
+Expression = Everyone | OneAgent | Group | AtPlace | Named | Level | Every | Either
+
+_KINDS: dict[str, Callable[[str], Expression]] = {
+    "A": OneAgent,
+    "GA": Group,
+    "AP": AtPlace,
+    "GP": partial(Named, "GP"),
+    "Q": partial(Named, "Q"),
+    "GQ": partial(Named, "GQ"),
+}
+_EXPECTED = {
+    "A": "an agent id",
+    "GA": "a group name",
+    "AP": "a place",
+    "GP": "a place group",
+    "Q": "a virtual queue",
+    "GQ": "a group of virtual queues",
+}
 
 
 def parse_target(text: str) -> Expression:
@@ -150,19 +199,17 @@ def parse_target(text: str) -> Expression:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(text, MAX_LENGTH, f"longer than {MAX_LENGTH} characters")
     if short := _SHORT.match(text):
-        return OneAgent(short["name"]) if short["kind"] == "A" else Group(short["name"])
+        return _KINDS[short["kind"]](short["name"])
     suffix = _SUFFIX.search(text)
     body = text[: suffix.start()] if suffix else text
     kind = suffix["kind"].upper() if suffix else None
     stripped = body.strip()
-    if kind == "A":
-        return OneAgent(_plain_name(text, stripped, "an agent id"))
-    if kind not in (None, "GA"):
+    if kind is None or (kind == "GA" and (stripped.startswith("?") or re.search(r"[=<>]", stripped))):
+        return _parse_skills(text, body)
+    if kind not in _KINDS:
         assert suffix is not None
         raise ExpressionError(text, suffix.start("kind"), f"targets of type {kind} are not agents")
-    if kind == "GA" and not stripped.startswith("?") and not re.search(r"[=<>]", stripped):
-        return Group(_plain_name(text, stripped, "a group name"))
-    return _parse_skills(text, body)
+    return _KINDS[kind](_plain_name(text, stripped, _EXPECTED[kind]))
 
 
 def _plain_name(text: str, name: str, expected: str) -> str:
@@ -183,10 +230,34 @@ def _parse_skills(text: str, body: str) -> Expression:
     if not body[start:].strip():
         return group or Everyone()
     expression = _Parser(text, body, start).parse()
-    return _join(Every, [group, expression]) if group else expression
+    return join(Every, [group, expression]) if group else expression
 
 
-def _join(kind: type[Every] | type[Either], parts: list[Expression]) -> Expression:
+def anchors(expression: Expression) -> frozenset[str] | None:
+    """Marks of which every match bears at least one (`marks`), as few as the expression allows; None: there
+    are none.
+    """
+    if isinstance(expression, Everyone | Named):
+        return None
+    if isinstance(expression, OneAgent | Group | AtPlace):
+        return frozenset((expression.key,))
+    if isinstance(expression, Level):
+        return None if expression.holds_without else frozenset((f"skill:{expression.skill}",))
+    parts = [anchors(part) for part in expression.parts]
+    known = [part for part in parts if part is not None]
+    if isinstance(expression, Every):
+        return min(known, key=len) if known else None
+    return frozenset[str]().union(*known) if len(known) == len(parts) else None
+
+
+def marks(profile: Profile) -> list[str]:
+    """What an agent can be found by."""
+    found = [f"agent:{profile.agent}", *(f"skill:{skill}" for skill in profile.skills)]
+    found += [f"group:{group}" for group in profile.groups]
+    return [*found, f"place:{profile.place}"] if profile.place else found
+
+
+def join(kind: type[Every] | type[Either], parts: list[Expression]) -> Expression:
     """One node of `kind`: flat, without repeats, in a fixed order, so that equal meanings have equal keys."""
     flat: dict[str, Expression] = {}
     for part in parts:
@@ -225,14 +296,14 @@ class _Parser:
         while self._lexeme == "|":
             self._advance()
             parts.append(self._every())
-        return _join(Either, parts)
+        return join(Either, parts)
 
     def _every(self) -> Expression:
         parts = [self._term()]
         while self._lexeme == "&":
             self._advance()
             parts.append(self._term())
-        return _join(Every, parts)
+        return join(Every, parts)
 
     def _term(self) -> Expression:
         if self._lexeme != "(":

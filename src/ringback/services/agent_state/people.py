@@ -87,6 +87,7 @@ class People:
             legal_guard=person.legal_guard,
             auto_answer=person.auto_answer,
             auto_logout=person.auto_logout,
+            capacity=person.capacity,
         )
 
     async def _groups(self, tenant: str, person: Person) -> tuple[str, ...]:

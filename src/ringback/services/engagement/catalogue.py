@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -76,6 +77,7 @@ class Catalogue:
         self._store = store
         self._remember_s = remember_s
         self._known: dict[tuple[str, str], tuple[float, Offer | None]] = {}
+        self._reading: dict[tuple[str, str], asyncio.Future[Offer | None]] = {}
 
     async def offer(self, tenant: str, service: str, session: Session | None = None) -> Offer | None:
         """What a service allows; None when no such service was published.
@@ -89,8 +91,20 @@ class Catalogue:
             return offer
         if session is not None:
             return await self._read(session, tenant, service)
-        async with self._store.transaction() as own:
-            return await self._read(own, tenant, service)
+        return await self._read_once(tenant, service)
+
+    async def _read_once(self, tenant: str, service: str) -> Offer | None:
+        """Read once for all who ask while it is being read: many do when it is no longer remembered."""
+        reading = self._reading.get((tenant, service))
+        if reading is None:
+            reading = asyncio.ensure_future(self._read_alone(tenant, service))
+            self._reading[(tenant, service)] = reading
+            reading.add_done_callback(lambda _: self._reading.pop((tenant, service), None))
+        return await asyncio.shield(reading)
+
+    async def _read_alone(self, tenant: str, service: str) -> Offer | None:
+        async with self._store.statement() as session:
+            return await self._read(session, tenant, service)
 
     async def offer_of(self, record: Record, session: Session) -> Offer:
         """What holds for a callback that is there; a withdrawn service has the defaults."""
@@ -109,6 +123,7 @@ class Catalogue:
     def forget(self) -> None:
         """Read all anew: something was published."""
         self._known.clear()
+        self._reading.clear()
 
     async def services(self, tenant: str) -> list[str]:
         """The names of the callback services of a tenant."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _TAKE = "SELECT engagement.take($1, $2, $3, NULL, NULL, NULL, NULL, $4, $5, $6)"
+_REMIND_AGAIN = "UPDATE engagement.push_watch SET reminded = false WHERE callback_id = $1"
 _MOVE = """
 UPDATE engagement.callbacks
 SET desired_at = $2, arrived_at = $3, expires_at = $4, slot_at = $5, slot_minutes = $6
@@ -137,6 +138,7 @@ class Moving:
         desired = None if record.desired_at is None else _moment(record.desired_at)
         row = (desired, _moment(progress.arrived_at), _moment(progress.expires_at), slot, grid.minutes)
         await session.connection.execute(_MOVE, record.id, *row)
+        await session.connection.execute(_REMIND_AGAIN, record.id)
 
 
 def _unknown() -> HttpError:

@@ -19,6 +19,7 @@ from ringback.services.engagement.envelope import API, CODES
 from ringback.services.engagement.outside.publishing import PublishRequest
 from ringback.services.engagement.outside.wiring import VerifyCaptcha
 from ringback.services.engagement.queues import QueueStatus
+from ringback.services.engagement.selfservice.receipts import Confirm
 from ringback.services.engagement.selfservice.routes import LinkMade
 from ringback.services.engagement.views import CallbackId, CallbackView
 from ringback.services.engagement.waits import Estimate
@@ -58,6 +59,7 @@ class Operation:
     body: type[msgspec.Struct] | None = None
     parameters: tuple[Parameter, ...] = ()
     refusals: tuple[int, ...] = (400, 401, 500, 503)
+    keyless: bool = False
 
 
 def _in_path(name: str, about: str) -> Parameter:
@@ -188,6 +190,16 @@ OPERATIONS: list[Operation] = [
         dict[str, str],
         body=PublishRequest,
     ),
+    Operation(
+        "POST",
+        "notification/confirm",
+        "confirmNotification",
+        "A device has a notice: it gives back the receipt. No key is needed.",
+        dict[str, bool],
+        body=Confirm,
+        refusals=(400, 404, 429, 500, 503),
+        keyless=True,
+    ),
 ]
 
 
@@ -230,6 +242,8 @@ def _operation(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
         "parameters": [parameter_schema(each) for each in operation.parameters],
         "responses": answers,
     }
+    if operation.keyless:
+        described["security"] = []
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}

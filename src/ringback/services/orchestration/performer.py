@@ -20,11 +20,12 @@ from ringback.contracts.routing import (
     QueueView,
     ReturnRequest,
     SubmitRequest,
+    TargetStep,
 )
+from ringback.contracts.rq import PriorityRequest
 from ringback.contracts.telephony import (
     CallRequest,
     RequestApplyTreatment,
-    RequestAttachUserData,
     RequestClearCall,
     RequestMakeCall,
     RequestReply,
@@ -33,6 +34,7 @@ from ringback.contracts.telephony import (
 from ringback.runtime.http import HttpFailure
 from ringback.runtime.link import LinkError
 from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.orchestration.calling import Calling
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.records import Json, Pending, Record
 
@@ -69,6 +71,7 @@ class Performer:
         """When they were asked for, and the answer, by tenant."""
         self._elements: dict[str, Callable[[Record, Pending, SessionStore], Awaitable[Reply]]] = {
             "queue.submit": self._submit,
+            "queue.update": self._update,
             "queue.cancel": self._cancel,
             "queue.confirm": self._confirm,
             "queue.return": self._return,
@@ -80,13 +83,12 @@ class Performer:
             "dialog.stop": self._treatment,
             "interaction.redirect": self._redirect,
             "interaction.createcall": self._make_call,
-            "interaction.terminate": self._terminate,
-            "interaction.attach": self._attach,
             "session.fetch": self._fetch,
             "session.response": self._response,
             "callback.report": self._report,
             "callback.book": self._book,
         }
+        Calling(self)
 
     def add(self, name: str, work: Callable[[Record, Pending, SessionStore], Awaitable[Reply]]) -> None:
         """Have an element carried out elsewhere."""
@@ -144,13 +146,14 @@ class Performer:
 
     async def _perform_call(self, request: CallRequest) -> None:
         try:
-            await self._request(request)
+            await self.request(request)
         except HttpFailure as failure:
             raise ActionFailed(failure.slug) from None
         except ConnectionError as error:
             raise ActionFailed("unavailable") from error
 
-    async def _request(self, request: CallRequest) -> RequestReply:
+    async def request(self, request: CallRequest) -> RequestReply:
+        """Ask frontend."""
         return await self._clients.frontend.post("/requests", request, RequestReply, retry=True)
 
     # Queue
@@ -169,7 +172,7 @@ class Performer:
             conn_id=record.conn_id,
             session_id=record.id,
             vq=found["vq"],
-            target=found["target"] or await self._target_of(record.tenant, found["vq"]),
+            target=found["target"] or await self._target_unless_steps(record.tenant, found),
             priority=found["priority"],
             arrival_time=found["arrival_time"] or record.started,
             timeout_s=found["timeout_s"],
@@ -177,8 +180,19 @@ class Performer:
             priority_increment=found.get("priority_increment", 0),
             priority_interval_s=found.get("priority_interval_s", 60.0),
             priority_limit=found.get("priority_limit", 0),
+            steps=msgspec.convert(found.get("steps", ()), tuple[TargetStep, ...]),
+            preferred_agent=found.get("preferred_agent", ""),
+            preferred_s=found.get("preferred_s", 0.0),
+            growth=found.get("growth"),
         )
         await self._clients.rq.call("submit", request)
+        return None
+
+    async def _target_unless_steps(self, tenant: str, found: dict[str, Json]) -> str:
+        return "" if found.get("steps") else await self._target_of(tenant, str(found["vq"]))
+
+    async def _update(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        await self._clients.rq.call("priority", PriorityRequest(tenant=record.tenant, **action.payload))
         return None
 
     async def _target_of(self, tenant: str, queue: str) -> str:
@@ -236,7 +250,7 @@ class Performer:
 
     async def _treatment(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        await self._request(
+        await self.request(
             RequestApplyTreatment(
                 tenant=record.tenant,
                 conn_id=record.conn_id,
@@ -254,7 +268,7 @@ class Performer:
 
     async def _redirect(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        await self._request(
+        await self.request(
             RequestRouteCall(
                 tenant=record.tenant,
                 conn_id=record.conn_id,
@@ -271,7 +285,7 @@ class Performer:
 
     async def _make_call(self, record: Record, action: Pending, store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        reply = await self._request(
+        reply = await self.request(
             RequestMakeCall(
                 tenant=record.tenant,
                 reference_id=key,
@@ -289,32 +303,6 @@ class Performer:
             # The next action, which may be to release the call, comes before the call's first event.
             record.conn_id = reply.conn_id
         return None
-
-    async def _terminate(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        key = record.reference(action.number)
-        await self._request(
-            RequestClearCall(
-                tenant=record.tenant,
-                conn_id=record.conn_id,
-                reference_id=key,
-                idempotency_key=key,
-                reason=action.payload["reason"],
-            )
-        )
-        return {}
-
-    async def _attach(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        key = record.reference(action.number)
-        await self._request(
-            RequestAttachUserData(
-                tenant=record.tenant,
-                conn_id=record.conn_id,
-                reference_id=key,
-                idempotency_key=key,
-                user_data=action.payload["user_data"],
-            )
-        )
-        return {}
 
     # The world outside, and engagement
 

@@ -15,8 +15,8 @@ from ringback.contracts.routing import (
     SubmitRequest,
 )
 from ringback.contracts.rq import PriorityRequest
-from ringback.domain.routing import ExpressionError, parse_target
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession
+from ringback.services.rq.checking import check
 from ringback.services.rq.store import RequestStore
 from ringback.services.rq.subscriptions import Role, Subscriptions
 
@@ -63,9 +63,9 @@ class RqMethods:
         if not request.request_id:
             raise LinkError(INVALID_PARAMS, "request_id is empty")
         try:
-            parse_target(request.target)
-        except ExpressionError as error:
-            raise LinkError(INVALID_PARAMS, f"target: {error}") from None
+            check(request)
+        except ValueError as error:
+            raise LinkError(INVALID_PARAMS, str(error)) from None
         sequence, new = await self._store.submit(request)
         return {"sequence": sequence, "new": new}
 
@@ -91,6 +91,8 @@ class RqMethods:
         if request_id and details.state == "gone":
             cancel = CancelRequest(request_id=request_id, tenant=details.tenant, reason="caller_gone")
             await self._store.cancel(cancel)
+        elif details.state == "gone":
+            await self._store.gone(details.tenant, details.conn_id)
         return {"open": bool(request_id)}
 
     async def _subscribe(self, session: LinkSession, params: dict[str, Any]) -> dict[str, str]:

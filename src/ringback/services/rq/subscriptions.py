@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ringback.contracts.rq import end_of, requests_stream, results_stream
+from ringback.domain.routing.messages import VOICE
 from ringback.runtime.link import LinkSession
 from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
@@ -23,7 +24,8 @@ _BLOCK_MS = 1000
 _RETRY_S = 0.2
 _TASKS = "subscriptions"
 
-Role = Literal["orchestration", "router"]
+Role = Literal["orchestration", "router", "interactions"]
+"""`interactions`: the results of other media than voice."""
 
 
 class Subscriptions:
@@ -85,8 +87,11 @@ class Subscriptions:
         self.reads += 1
         for _, rows in reply or ():
             for entry in parse_entries(stream, rows):
-                session.notify("request" if role == "router" else "result", _notification(entry, role))
                 cursor = entry.id
+                told = _notification(entry, role)
+                if role == "interactions" and told.get("media", VOICE) == VOICE:
+                    continue
+                session.notify("request" if role == "router" else "result", told)
                 self.sent += 1
             await session.drain()
         return cursor
@@ -95,8 +100,9 @@ class Subscriptions:
 def _notification(entry: StreamEntry, role: Role) -> dict[str, Any]:
     """A result as it is, a request under `request` with its type; both with the cursor behind them."""
     body = msgspec.json.decode(entry.fields["e"])
-    if role == "orchestration":
+    if role != "router":
         return {**body, "cursor": entry.id}
     kind = entry.fields["type"].decode()
     sequence = int(entry.fields.get("sequence", b"0"))
-    return {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}
+    told = {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}
+    return {**told, "at": float(entry.fields["at"])} if "at" in entry.fields else told

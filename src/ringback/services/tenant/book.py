@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents.session import Reserve as ReserveAgent
+from ringback.domain.agents.session import Take
 from ringback.domain.routing import messages
 from ringback.domain.routing.growth import Growth
 
 
 @dataclass(slots=True)
 class Known:
-    """One open request; `seq` is the number of its last result."""
+    """One open request; `seq` is the number of its last result, `vq` where it waits now."""
 
     submit: SubmitRequest
     sequence: int
     seq: int = 0
+    vq: str = ""
 
     def next_seq(self) -> int:
         self.seq += 1
@@ -41,7 +43,7 @@ class RequestBook:
         submit = request.submit
         if submit.request_id in self._known:
             return False
-        self._known[submit.request_id] = Known(submit, request.sequence, request.seq)
+        self._known[submit.request_id] = Known(submit, request.sequence, request.seq, submit.vq)
         for name in _names(submit):
             self._names[name] = submit.request_id
         self.callbacks[submit.vq] += submit.kind == "callback"
@@ -60,7 +62,16 @@ class RequestBook:
         for name in _names(submit):
             if self._names.get(name) == request_id:
                 del self._names[name]
-        self.callbacks[submit.vq] -= submit.kind == "callback"
+        self.callbacks[known.vq] -= submit.kind == "callback"
+
+    def move(self, request_id: str, vq: str) -> None:
+        """The request waits in another virtual queue."""
+        known = self._known.get(request_id)
+        if known is not None:
+            callback = known.submit.kind == "callback"
+            self.callbacks[known.vq] -= callback
+            self.callbacks[vq] += callback
+            known.vq = vq
 
     def find(self, name: str) -> str:
         """The request id behind a request id, ConnID, interaction id or session id; empty when there is
@@ -87,15 +98,20 @@ def growth_of(submit: SubmitRequest) -> Growth:
 def to_submit(request: OpenRequest, lease: float, now: float = 0.0) -> messages.Submit:
     """What the core is told of a request."""
     submit = request.submit
+    steps = submit.as_steps()
     return messages.Submit(
         interaction=submit.request_id,
         queue=submit.vq,
-        targets=(submit.target,),
+        targets=() if steps else (submit.target,),
         arrived=submit.arrival_time,
         sequence=request.sequence,
         priority=growth_of(submit).priority(now),
         timeout=submit.timeout_s or None,
         lease=lease,
+        steps=steps,
+        media=submit.media,
+        growth=submit.growth,
+        submitted=request.at,
     )
 
 
@@ -110,12 +126,20 @@ def read_reservation(name: str) -> tuple[str, int]:
     return (request_id, int(attempt)) if attempt.isdigit() else ("", 0)
 
 
-def to_reservation(submit: SubmitRequest, reserve: messages.Reserve, lease: float) -> ReserveAgent:
+def to_reservation(submit: SubmitRequest, reserve: messages.Reserve, lease: float) -> ReserveAgent | Take:
     """What the agent's session is told. A callback's call does not exist yet, so none is expected."""
+    if reserve.media != messages.VOICE:
+        return Take(
+            reservation_id(reserve.interaction, reserve.attempt),
+            submit.interaction_id or submit.request_id,
+            reserve.queue,
+            reserve.media,
+            lease,
+        )
     return ReserveAgent(
         reservation=reservation_id(reserve.interaction, reserve.attempt),
         interaction=submit.interaction_id or submit.request_id,
-        queue=submit.vq,
+        queue=reserve.queue,
         lease=lease,
         conn_id=submit.conn_id if submit.kind == "call" else "",
     )

@@ -27,6 +27,9 @@ class AgentFacts(msgspec.Struct, frozen=True):
     skills: dict[str, int]
     groups: frozenset[str]
     dnd: bool
+    place: str = ""
+    capacity: str = ""
+    load: dict[str, int] = {}
 
     @classmethod
     def of_event(cls, event: AgentEvent) -> AgentFacts:
@@ -39,6 +42,9 @@ class AgentFacts(msgspec.Struct, frozen=True):
             more.get("Skills", {}),
             frozenset(more.get("Groups", ())),
             bool(more.get("DND", 0)),
+            event.place or event.this_dn,
+            more.get("Capacity", ""),
+            more.get("Load", {}),
         )
 
     @classmethod
@@ -52,17 +58,21 @@ class AgentFacts(msgspec.Struct, frozen=True):
             session.skills,
             groups,
             session.dnd,
+            session.place or session.dn,
+            session.policy.capacity,
+            session.load if session.policy.capacity else {},
         )
 
     def as_input(self) -> messages.AgentInput:
         """The input that tells the core."""
         if self.state is State.LOGGED_OUT:
             return messages.AgentGone(self.agent, self.version)
+        who = (self.skills, self.groups, self.place, self.capacity, self.load)
         if self.state is State.NOT_READY or (self.state is State.READY and self.dnd):
-            return messages.AgentAway(self.agent, self.version, self.skills, self.groups)
+            return messages.AgentAway(self.agent, self.version, *who)
         if self.state is State.READY:
-            return messages.AgentReady(self.agent, self.version, self.ready_since, self.skills, self.groups)
-        return messages.AgentBusy(self.agent, self.version, self.skills, self.groups)
+            return messages.AgentReady(self.agent, self.version, self.ready_since, *who)
+        return messages.AgentBusy(self.agent, self.version, *who)
 
 
 class Feeder:
@@ -99,7 +109,8 @@ class Feeder:
         kind = params["type"]
         if kind == "submit":
             submit = msgspec.convert(body, SubmitRequest)
-            self._router.submit(OpenRequest(submit, int(params["sequence"])))
+            at = params.get("at")
+            self._router.submit(OpenRequest(submit, int(params["sequence"]), at=at))
         elif kind == "cancel":
             cancel = msgspec.convert(body, CancelRequest)
             self._router.feed(messages.Cancel(cancel.request_id, cancel.reason or "cancelled"))
@@ -109,7 +120,8 @@ class Feeder:
             self._return(msgspec.convert(body, ReturnRequest))
         elif kind == "priority":
             priority = msgspec.convert(body, PriorityRequest)
-            self._router.feed(messages.Reprioritize(priority.request_id, priority.priority))
+            again = messages.Reprioritize(priority.request_id, priority.priority, priority.growth)
+            self._router.feed(again)
 
     def _count(self, agent: str, state: State) -> None:
         before = self._states.get(agent)
@@ -120,6 +132,9 @@ class Feeder:
 
     def _confirm(self, confirm: ConfirmRequest) -> None:
         attempt = self._router.attempt_of(confirm.request_id, confirm.agent_id)
+        known = self._router.book.get(confirm.request_id)
+        if attempt and known is not None and known.submit.media != messages.VOICE:
+            self._router.keep(confirm.agent_id, reservation_id(confirm.request_id, attempt))
         if attempt:
             self._router.feed(messages.Confirm(confirm.request_id, attempt))
         else:  # connected to an agent whom the router did not give: finished all the same

@@ -18,7 +18,7 @@ from ringback.contracts.events import AgentEvent, agents_stream
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.rq import OpenRequest, end_of, open_requests, requests_stream
 from ringback.domain.agents import AgentSession, State
-from ringback.domain.configuration import VirtualQueue
+from ringback.domain.configuration import AgentGroup, VirtualQueue
 from ringback.domain.routing import messages
 from ringback.domain.routing.waiting import Experience
 from ringback.runtime.lease import Lease
@@ -33,6 +33,7 @@ from ringback.services.tenant.settings import TenantSettings
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
+Definition = messages.QueueDefined | messages.GroupDefined
 ATTEMPTS_PER_EPOCH = 1_000_000_000
 _PAUSE_S = 0.3
 _BATCH = 500
@@ -58,7 +59,7 @@ class Leader:
         self._config = config
         self._valkey = ctx.valkey.using("voice-14")
         self._lease = Lease(ctx.valkey, f"{{{tenant}}}:router:leader", ctx.node, settings.leader_lease_s)
-        self._defined: dict[str, str] = {}
+        self._defined: dict[str, Definition] = {}
         self.queues_known = False
         self.standby = False
         self.sessions = AgentSessions(self._valkey, tenant)
@@ -141,8 +142,9 @@ class Leader:
             self.experience,
         )
         await self._remember(router)
-        for queue, target in self._defined.items():
-            _define(router, queue, target)
+        await self._recall_definitions()
+        for defined in self._defined.values():
+            router.feed(defined)
         requests = await open_requests(self._valkey, self.tenant)
         agents = await self.sessions.all()
         for request in requests:
@@ -159,6 +161,10 @@ class Leader:
         """Reservations that are still held are put back; those that nobody knows are let go."""
         given = {r.result.reservation_id: r for r in requests if r.result and r.result.outcome == "reserved"}
         for session in agents:
+            for name, work in session.work.items():
+                if name in given and read_reservation(name)[0] == given[name].submit.request_id:
+                    held = read_reservation(name)
+                    router.feed(messages.Resume(held[0], session.agent_id, held[1], work.until))
             if not session.reservation:
                 continue
             request = given.get(session.reservation)
@@ -210,18 +216,26 @@ class Leader:
         """Tell the router the virtual queues of the configuration, and what changes."""
         while True:
             try:
-                self._define(await self._config.virtual_queues(self.tenant))
+                queues = await self._config.virtual_queues(self.tenant)
+                await self._define(queues, await self._config.agent_groups(self.tenant))
             except ConnectionError as error:
                 self._ctx.log.debug("virtual_queues_not_read", error=str(error))
             await asyncio.sleep(self._settings.configuration_s if self.queues_known else _PAUSE_S)
 
-    def _define(self, queues: list[VirtualQueue]) -> None:
+    async def _define(self, queues: list[VirtualQueue], groups: list[AgentGroup]) -> None:
         if self.router is None:
             return
-        for queue in queues:
-            if self._defined.get(queue.id) != queue.target:
-                self._defined[queue.id] = queue.target
-                _define(self.router, queue.id, queue.target)
+        found: list[Definition] = [
+            messages.QueueDefined(queue.id, queue.target, queue.weight) for queue in queues
+        ]
+        found += [messages.GroupDefined(each.id, each.groups, each.places, each.queues) for each in groups]
+        news = {name: each for each in found if self._defined.get(name := _name(each)) != each}
+        for name, each in news.items():
+            self._defined[name] = each
+            self.router.feed(each)
+        if news:
+            rows = [part for name, each in news.items() for part in (name, msgspec.json.encode(each))]
+            await self._valkey.call("HSET", self._definitions_key, *rows)
         self.queues_known = True
 
     async def _keep_memory(self) -> None:
@@ -237,6 +251,16 @@ class Leader:
                     kept[name] = mark
                     memory = Memory(list(queue.history.intervals), list(queue.history.handling))
                     await self._valkey.call("HSET", self._memory_key, name, msgspec.json.encode(memory))
+
+    async def _recall_definitions(self) -> None:
+        """What was known of queues and groups: requests that name them cannot wait for the configuration."""
+        rows: list[Any] = await self._valkey.call("HGETALL", self._definitions_key)
+        for name, raw in zip(rows[::2], rows[1::2], strict=True):
+            self._defined.setdefault(name.decode(), msgspec.json.decode(raw, type=Definition))
+
+    @property
+    def _definitions_key(self) -> str:
+        return f"{{{self.tenant}}}:router:definitions"
 
     @property
     def _memory_key(self) -> str:
@@ -259,7 +283,7 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=0.1)
 
 
-def _define(router: TenantRouter, queue: str, target: str) -> None:
-    router.core.queue(queue)
-    if target:
-        router.feed(messages.QueueDefined(queue, target))
+def _name(defined: Definition) -> str:
+    if isinstance(defined, messages.QueueDefined):
+        return f"queue {defined.queue}"
+    return f"group {defined.group}"

@@ -15,7 +15,7 @@ from ringback.contracts.reservation import AgentSessions, Contended
 from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents import NotAllowed
-from ringback.domain.agents.session import Unreserve
+from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, estimate, messages
 from ringback.domain.routing.growth import Growing
 from ringback.domain.routing.waiting import Experience, Promises
@@ -101,8 +101,12 @@ class TenantRouter:
 
     def lease_of(self, submit: SubmitRequest) -> float:
         """Seconds that an agent is held for a request."""
-        usual = self._settings.callback_lease_s if submit.kind == "callback" else self._settings.call_lease_s
-        return submit.lease_s or usual
+        usual = {
+            "call": self._settings.call_lease_s,
+            "callback": self._settings.callback_lease_s,
+            "interaction": self._settings.interaction_lease_s,
+        }
+        return submit.lease_s or usual[submit.kind]
 
     def attempt_of(self, request_id: str, agent_id: str) -> int:
         """The attempt under which an agent holds a request; 0 when the agent does not."""
@@ -112,6 +116,10 @@ class TenantRouter:
     def release(self, agent_id: str, name: str, reason: str) -> None:
         """Let an agent go whom a reservation still holds."""
         self._spawn(self._unreserve(agent_id, name, reason))
+
+    def keep(self, agent_id: str, name: str) -> None:
+        """The agent has accepted an interaction of another medium: it lasts until it is ended."""
+        self._spawn(self._apply(agent_id, Keep(name, self._settings.interaction_hold_s)))
 
     def confirm(self, request_id: str, agent_id: str) -> None:
         """The agent is seen talking: close the request, whether or not orchestration still lives."""
@@ -123,7 +131,7 @@ class TenantRouter:
         known, interaction = self.book.get(request_id), self.core.interactions.get(request_id)
         if known is None or interaction is None or interaction.agent is not None:
             return
-        position, queue = self.core.position(request_id), known.submit.vq
+        position, queue = self.core.position(request_id), known.vq
         expected = estimate(
             POSITION_METHOD, self.core.queues[queue].history, self.core.staff(queue), position
         )
@@ -141,6 +149,11 @@ class TenantRouter:
                 self.release(output.agent, name, output.reason)
             elif isinstance(output, messages.Requeued):
                 self._spawn(self._requeued(output.interaction))
+            elif isinstance(output, messages.Moved):
+                self.book.move(output.interaction, output.queue)
+                self._spawn(self._requeued(output.interaction))
+            elif isinstance(output, messages.Diverted):
+                self._divert(output)
             elif isinstance(output, messages.Refused):
                 self._finish(output.interaction, "rejected", output.reason)
             else:
@@ -182,6 +195,11 @@ class TenantRouter:
             self._spawn(self._decide(self._result(known, _ANSWERED[outcome], reason=reason)))
         self.book.remove(request_id)
 
+    def _divert(self, output: messages.Diverted) -> None:
+        known = self.book.get(output.interaction)
+        if known is not None:
+            self._spawn(self._decide(self._result(known, "diverted", dn=output.destination)))
+
     async def _requeued(self, request_id: str) -> None:
         """Said a turn later: most who are returned have found another agent by then."""
         self.tell_position(request_id)
@@ -189,7 +207,7 @@ class TenantRouter:
     async def _reserve(self, output: messages.Reserve) -> None:
         known = self.book.get(output.interaction)
         if known is None or self.attempt_of(output.interaction, output.agent) != output.attempt:
-            self.feed(messages.NotTaken(output.agent, output.version))
+            self.feed(messages.NotTaken(output.agent, output.version, output.media))
             return
         self.decisions += 1
         lease = self.lease_of(known.submit)
@@ -217,10 +235,13 @@ class TenantRouter:
             self.feed(messages.Cancel(output.interaction, "closed"))
 
     async def _unreserve(self, agent_id: str, name: str, reason: str) -> None:
+        await self._apply(agent_id, Unreserve(name, reason))
+
+    async def _apply(self, agent_id: str, change: Unreserve | Keep) -> None:
         try:
-            await self._sessions.apply(agent_id, Unreserve(name, reason), self._ctx.now())
+            await self._sessions.apply(agent_id, change, self._ctx.now())
         except (Contended, ValkeyUnavailable) as error:
-            self._ctx.log.warning("agent_not_released", agent=agent_id, error=repr(error))
+            self._ctx.log.warning("agent_not_changed", agent=agent_id, error=repr(error))
 
     def _result(self, known: Known, outcome: Outcome, **fields: Any) -> RouteResult:
         submit = known.submit
@@ -229,8 +250,9 @@ class TenantRouter:
             tenant=self.tenant,
             seq=known.next_seq(),
             outcome=outcome,
-            vq=submit.vq,
+            vq=known.vq,
             session_id=submit.session_id,
+            media=submit.media,
             **fields,
         )
 

@@ -24,3 +24,9 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
         float, Doc("seconds after which another node takes over a dead node's routing")
     ] = 3.0
     configuration_s: Annotated[float, Doc("seconds between looks at the virtual queues' configuration")] = 2.0
+    interaction_lease_s: Annotated[
+        float, Doc("seconds an agent is held for an interaction of another medium until it is accepted")
+    ] = 30.0
+    interaction_hold_s: Annotated[
+        float, Doc("seconds an accepted interaction keeps its place at the agent without a further event")
+    ] = 86400.0

@@ -90,6 +90,29 @@ class TestSubmit:
         with pytest.raises(LinkError, match="at 11: a skill level"):
             await client.call("submit", request(target="?:English>="))
 
+    @pytest.mark.parametrize(
+        ("more", "reason"),
+        [
+            ({"steps": ({"targets": ["A.GA"]}, {"targets": ["?:x>"]})}, "step 2: at 4: a skill level"),
+            ({"steps": ({"order": "by name"},)}, "step 1: no order 'by name'"),
+            ({"steps": ({},) * 16}, "steps: 15 at most"),
+            ({"media": "a b"}, "media: "),
+            ({"growth": 1e9}, "growth: from -1e"),
+        ],
+    )
+    async def test_what_the_router_could_not_work_with_is_refused(
+        self, client: LinkClient, more: dict[str, Any], reason: str
+    ) -> None:
+        body = {
+            "request_id": "r1",
+            "tenant": "demo",
+            "interaction_id": "i",
+            "vq": "Loans",
+            "arrival_time": 1.0,
+        }
+        with pytest.raises(LinkError, match=reason):
+            await client.call("submit", {**body, **more})
+
     async def test_another_tenant_is_refused(self, client: LinkClient) -> None:
         with pytest.raises(LinkError, match="no tenant 'other' here"):
             await client.call("cancel", CancelRequest(request_id="r1", tenant="other"))
@@ -170,8 +193,33 @@ class TestClosing:
         assert (await listener.next())["reason"] == "caller_gone"
         assert await client.call("call_details", gone) == {"open": False}
 
+    async def test_a_caller_who_has_gone_before_the_request_came_is_not_queued(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        gone = CallDetails(tenant="demo", conn_id="00aa", state="gone")
+        assert await client.call("call_details", gone) == {"open": False}
+        listener = await Listener(harness, "orchestration").start()
+        for _ in range(2):
+            found = await client.call("submit", request(conn_id="00aa", session_id="s"))
+            assert found == {"sequence": 0, "new": False}
+        heard = await listener.next()
+        assert (heard["outcome"], heard["reason"], heard["session_id"]) == ("cancelled", "caller_gone", "s")
+        assert await open_requests(harness.process.valkey, "demo") == []
+        callback = request("r2", conn_id="00aa", kind="callback")
+        assert (await client.call("submit", callback))["new"]
+
+    async def test_a_cancel_that_overtakes_its_submit_closes_it_beforehand(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        cancel = CancelRequest(request_id="r1", tenant="demo")
+        assert await client.call("cancel", cancel) == {"open": False}
+        assert await client.call("submit", request()) == {"sequence": 0, "new": False}
+        assert await open_requests(harness.process.valkey, "demo") == []
+
     async def test_a_new_priority_is_kept(self, harness: ServiceHarness, client: LinkClient) -> None:
         await client.call("submit", request())
-        await client.call("priority", PriorityRequest(request_id="r1", tenant="demo", priority=7))
+        wanted = PriorityRequest(request_id="r1", tenant="demo", priority=7, growth=0.5)
+        await client.call("priority", wanted)
         (kept,) = await open_requests(harness.process.valkey, "demo")
-        assert kept.submit.priority == 7
+        assert (kept.submit.priority, kept.submit.growth) == (7, 0.5)
+        assert kept.at is not None and abs(kept.at - harness.context().now()) < 60

@@ -26,7 +26,15 @@ from ringback.contracts.routing import (
 from ringback.contracts.rq import OpenRequest
 from ringback.contracts.telephony import RequestAgentLogin, RequestAgentNotReady, RequestReply
 from ringback.contracts.views import AgentView
-from ringback.domain.configuration import Configuration, Extension, Person, Skill, Tenant, VirtualQueue
+from ringback.domain.configuration import (
+    AgentGroup,
+    Configuration,
+    Extension,
+    Person,
+    Skill,
+    Tenant,
+    VirtualQueue,
+)
 from ringback.domain.routing.messages import AgentReady
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkClient, LinkUnavailable
@@ -42,15 +50,23 @@ from ringback.testing.servers import ValkeyForTests, run_host
 HOST = run_host(33)
 DEMO = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
-    skills=(Skill(id="English"), Skill(id="Loans")),
+    skills=(Skill(id="English"), Skill(id="Loans"), Skill(id="Cards")),
     dns=(
         Extension(id="1001"),
         Extension(id="1002"),
         VirtualQueue(id="Loans", target="?:Loans>=1"),
+        VirtualQueue(id="Cards", target="?:Cards>=1"),
     ),
+    agent_groups=(AgentGroup(id="Bank", queues=("Loans", "Cards")),),
     persons=(
         Person(id="kim", skills={"English": 3, "Loans": 2}, dn="1001", wrap_up=0.2),
-        Person(id="lee", skills={"English": 5, "Loans": 1}, dn="1002", wrap_up=0.2),
+        Person(
+            id="lee",
+            skills={"English": 5, "Loans": 1},
+            dn="1002",
+            wrap_up=0.2,
+            capacity="voice:1, chat:2 unless voice>=1",
+        ),
     ),
 )
 RUN = """
@@ -151,7 +167,7 @@ class Floor:
     async def until_staffed(self, agents: int) -> QueueView:
         async with asyncio.timeout(15):
             while True:
-                (view,) = await self.routing.get("/queues/demo", list[QueueView])
+                view = (await self.routing.get("/queues/demo", list[QueueView]))[-1]
                 if view.agents_logged_in == agents:
                     return view
                 await asyncio.sleep(0.02)
@@ -279,7 +295,41 @@ class TestJourney:
             await floor.until_routing(waiting=0)
 
 
+class TestTargets:
+    async def test_the_search_widens_moves_on_and_ends_at_a_device(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            steps = (
+                {"targets": ["kim.A"], "timeout_s": 0.2},
+                {"targets": ["Bank.GQ"], "vq": "Cards", "timeout_s": 0.3},
+                {"targets": ["8001.DN"]},
+            )
+            await floor.submit("r1", 100.0, target="", steps=steps)
+            moved = await floor.result("position")
+            while moved.vq != "Cards":
+                moved = await floor.result("position")
+            diverted = await floor.result("diverted")
+            assert (diverted.dn, diverted.agent_id, diverted.vq) == ("8001", "", "Cards")
+            await floor.login("lee", "1002")
+            await floor.submit("r2", 100.0, target="", steps=steps)
+            assert (await floor.result("reserved")).agent_id == "lee"
+
+
 class TestRestart:
+    async def test_a_router_that_begins_anew_knows_the_groups_before_the_requests(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.submit("r1", 100.0, target="Bank.GQ")
+            await floor.until_routing(waiting=1)
+        await floor.harness["config"].stop()
+        async with ServiceHarness(
+            "tenant", valkey_url=floor.valkey_url, postgres_dsn=floor.postgres_dsn, host=HOST, node="next"
+        ) as running:
+            service = running["tenant"]
+            assert isinstance(service, TenantService)
+            async with asyncio.timeout(10):
+                while (router := service.leaders["demo"].router) is None:
+                    await asyncio.sleep(0.02)
+            assert [index.key for index, _ in router.core.interactions["r1"].lines] == ["Cards>=1|Loans>=1"]
+
     async def test_kill_9_of_the_request_queue_loses_nothing(self, floor: Floor) -> None:
         await floor.harness["rq"].stop()
         process = await floor.process("rq")

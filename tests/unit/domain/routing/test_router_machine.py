@@ -106,14 +106,14 @@ class RouterMachine(RuleBasedStateMachine):
     @invariant()
     def counts_agree_with_a_scan(self) -> None:
         for agent in self.router.pool.agents.values():
-            for key in agent.keys:
-                index = self.router.pool._indexes[key]
+            for index in agent.indexes:
+                assert index.expression is not None
                 matching = [
                     a for a in self.router.pool.agents.values() if index.expression.matches(a.profile)
                 ]
                 assert index.staff == len(matching)
                 assert index.working == sum(a.working for a in matching)
-                assert {name for _, name in index.ready} == {
+                assert {name for *_, name in index.ready} == {
                     a.profile.agent for a in matching if a.status == "ready"
                 }
 

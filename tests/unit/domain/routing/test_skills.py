@@ -52,7 +52,7 @@ def test_a_group_before_the_colon_narrows_the_expression() -> None:
         ("English>=5)", 10, "'&' or '|' is expected"),
         ("English>=5 Loans=1", 11, "'&' or '|' is expected"),
         ("English>=5 + 1", 11, "unexpected character '+'"),
-        ("?:English>5@StatServer.Q", 23, "targets of type Q are not agents"),
+        ("?:English>5@StatServer.RP", 23, "targets of type RP are not agents"),
         ("@StatServer.A", 0, "an agent id is expected"),
         ("(" * 40 + "A=1", 32, "more than 32 parentheses inside each other"),
     ],

@@ -34,7 +34,8 @@ class CaptchaKeys(msgspec.Struct, frozen=True, kw_only=True):
     """One set of reCAPTCHA keys.
 
     threshold: lowest score that passes, of V3 only. on_create: whether a create asks for a token of
-    this set. verify_url: in place of the setting.
+    this set. on_failure: creates while nobody judges tokens of this set; empty: by the setting. verify_url:
+    in place of the setting.
     """
 
     type: Literal["V2_VISIBLE", "V2_INVISIBLE", "V3"]
@@ -42,6 +43,7 @@ class CaptchaKeys(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Key
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
     on_create: bool = True
+    on_failure: Literal["refuse", "allow", ""] = ""
     verify_url: MaybeUrl = ""
 
 
