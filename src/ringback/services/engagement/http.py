@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
+from aiohttp import web
 from msgspec import Meta
 
 from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
@@ -220,12 +221,13 @@ class EngagementHttp:
 
 
 async def methods_of(request: HttpRequest) -> list[str]:
-    """The methods that the path of a request has."""
-    methods: set[str] = set()
+    """The methods that the path of a request has; one that stands literally in the API has its own only."""
+    literal: set[str] = set()
+    others: set[str] = set()
     for resource in request.raw.app.router.resources():
         _, allowed = await resource.resolve(request.raw)
-        methods |= allowed
-    return sorted(methods - {"*"})
+        (literal if isinstance(resource, web.PlainResource) else others).update(allowed)
+    return sorted((literal or others) - {"*"})
 
 
 def _warning(asked: CreateCallback) -> dict[str, str]:

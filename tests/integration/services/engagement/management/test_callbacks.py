@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from ringback.contracts.auth import TokenReply
+from ringback.runtime.http import HttpClient
+
 NUMBER = "+12025550123"
 PLANTED = "planted-secret"
 
@@ -61,6 +64,17 @@ async def test_roles_see_what_is_theirs_and_numbers_are_masked_for_a_monitor(wor
     assert (await nobody.ask("POST", "callbacks", wish))[0] == 403
     assert (await nobody.get("me"))["actions"] == {}
     assert (await nobody.raw("GET", "callbacks.csv"))[1].count(b"\r\n") == 1
+
+
+async def test_the_link_of_the_status_page_is_good_to_look_only(world: Any, office: Any) -> None:
+    chief = await office.user("chief", "Administrator")
+    waiting = await world.book()
+    auth = HttpClient(world.context, "auth")
+    link = await auth.post("/auth/v3/links", {"tenant": "demo", "user": "chief"}, TokenReply)
+    chief.token = link.access_token
+    assert (await chief.get(f"callbacks/{waiting}"))["callback"]["number"] == "+12•••••••23"
+    assert (await chief.ask("POST", f"callbacks/{waiting}/cancel"))[0] == 403
+    assert (await chief.ask("GET", "keys"))[0] == 403
 
 
 async def test_what_is_revoked_ends(world: Any, office: Any) -> None:
