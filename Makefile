@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench conformance docs lock clean
+.PHONY: help setup run test check format bench proof conformance docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,9 @@ bench: $(STAMP) ## Run every benchmark (one alone: make bench-NAME)
 
 bench-%: $(STAMP) ## Run the benchmark tests/bench/bench_NAME.py
 	@$(BIN)/python tests/bench/bench_$*.py
+
+proof: $(STAMP) ## Kill two nodes of engagement at random over ten thousand callbacks: each dialled once, none lost
+	@RINGBACK_PROOF_CALLBACKS=10000 $(BIN)/pytest -s tests/integration/services/engagement/test_two_nodes.py
 
 conformance: $(STAMP) ## Run the conformance suites; the figures go to var/conformance.json
 	@$(BIN)/pytest tests/conformance --conformance-report var/conformance.json $(PYTEST_ARGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ringback import topology
 from ringback.commands.settings import group_settings, printable, text
 from ringback.connections import CONNECTIONS
+from ringback.contracts.statistics import definitions as statistic_definitions
 from ringback.domain.agents import machine as agents
 from ringback.domain.calendar import weekly
 from ringback.domain.callbacks import events as ev
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "ports.md": ports_page(),
         "connections.md": connections_page(),
+        "statistics.md": statistics_page(),
     }
 
 
@@ -337,6 +339,23 @@ def connections_page() -> str:
         "`ringback connections` shows how many messages each has carried on the running platform.",
         table(("id", "from", "to", "protocol", "port", "built", "carries"), rows),
     )
+
+
+def statistics_page() -> str:
+    """What can be asked for at 8000 and at 5581."""
+    rows = [
+        (
+            f"`{row.name}`",
+            ", ".join(row.object_types),
+            row.unit,
+            "yes" if row.windowed else "now",
+            row.meaning,
+            ", ".join(f"`{alias}`" for alias in row.aliases),
+        )
+        for row in statistic_definitions()
+    ]
+    head = ("name", "of", "unit", "over a window", "meaning", "also called")
+    return page("Real-time statistics", table(head, rows))
 
 
 def main() -> int:

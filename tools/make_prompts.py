@@ -51,6 +51,12 @@ SENTENCES = {
     "callback-offer": "To keep your place and be called back, press one. To stay on the line, press two.",
     "callback-confirmed": "Thank you. You keep your place in line, and we will call you back.",
     "callback-greeting": "Hello. This is the callback that you asked for. Please hold for the next agent.",
+    "callback-waiting": "A callback is waiting for you. To wait on the line at its place, press one. "
+    "To keep it and hang up, press two. To cancel it, press three.",
+    "callback-kept": "Your callback stays as it is. We will call you.",
+    "callback-cancelled": "Your callback is cancelled.",
+    "enter-code": "Please enter your access code.",
+    "code-unknown": "Sorry, this code is not known.",
     "press-one-to-connect": "Press one to be connected now.",
     "closed": "We are closed at the moment. Please call again during our office hours.",
     "no-agents": "No agent is available at the moment. Please call again later.",

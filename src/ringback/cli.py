@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from ringback.commands import groups
+from ringback.commands import account_groups, groups
+from ringback.commands.siptools.group import sip
 
 app = typer.Typer(
     name="ringback",
@@ -124,24 +125,74 @@ def evaluate(
 
 @app.command()
 def simulate(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="Callers, agents and shifts.")],
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SCENARIO...", help="Files (YAML, TOML), or names of shipped examples."),
+    ] = None,
     *,
     compare: Annotated[
-        list[Path] | None, typer.Option("--compare", help="Another scenario beside it; may be repeated.")
+        bool, typer.Option("--compare", help="Side by side: the same callers under each scenario.")
+    ] = False,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="LOG.csv", help="Callers come from this call log.")
+    ] = None,
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option("--rules", help="With --replay: queues, agents and callbacks. May be repeated."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="How many times the day is lived through.")] = 50,
     seed: Annotated[int, typer.Option(help="The same seed gives the same days.")] = 1,
+    plots: Annotated[bool, typer.Option(help="Draw curves by the hour in the terminal.")] = True,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.svg|png", help="Draw them into a picture as well.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE.csv", help="Write the calls, for `ewt evaluate`.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the scenario's text instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Live through days of a contact centre under a virtual clock, with the router as it is."""
-    from ringback.commands.simulate import simulate as run_simulation
+    """Live through days of a contact centre under a virtual clock, with the router as it is.
 
-    run_simulation([scenario, *(compare or [])], days=days, seed=seed, as_json=as_json)
+    A scenario says who calls, who answers, and the callback policy. To begin with one of your own:
+
+        ringback simulate one-queue --show > mine.yaml
+
+        ringback simulate mine.yaml
+
+    Examples: one-queue, callbacks, skills. A queue has a name, a target (skill expression), calls_per_hour
+    (one number, or one for each hour from opening on), service, after_call and patience (mean in seconds;
+    distribution exponential, lognormal, gamma or fixed), priority and callback. Agents have a count, skills,
+    and when their shift starts, ends and has breaks (hours: 8.5 is half past eight).
+
+    Is one better than the other? Both meet the same callers, and the difference has its own interval:
+
+        ringback simulate --compare one-queue mine.yaml
+
+    What if we had had these rules? Calls are those of a log (the columns of `ringback ewt evaluate`), rules
+    are a scenario; without agents in it, those whom the log shows at work:
+
+        ringback simulate --replay calls.csv --rules new.yaml
+    """
+    from ringback.commands import simulate as simulation
+
+    if show:
+        simulation.print_text(scenarios or [])
+        return
+    names = scenarios or []
+    if compare and len(names) < 2:
+        raise typer.BadParameter("two scenarios or more can be compared")
+    wishes = simulation.Wishes(
+        days=days, seed=seed, as_json=as_json, plots=plots, picture=plot, log=log, replay=replay
+    )
+    simulation.simulate(names, rules or [], wishes)
 
 
 app.add_typer(groups.sessions)
 app.add_typer(groups.routing)
 app.add_typer(groups.app)
+for group in (sip, account_groups.keys, account_groups.users, account_groups.tenant):
+    app.add_typer(group)
 
 
 @app.command(hidden=True)

@@ -33,11 +33,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stand:
-    """The running platform; `groups` says which services share a process."""
+    """The running platform; `groups` says which services share a process.
 
-    def __init__(self, groups: Sequence[Sequence[str]] = (), host: str = "127.61.1.1") -> None:
+    `alone`: the groups are all there is, and no demo tenant is loaded.
+    """
+
+    def __init__(
+        self, groups: Sequence[Sequence[str]] = (), host: str = "127.61.1.1", *, alone: bool = False
+    ) -> None:
         grouped = {name for group in groups for name in group}
-        rest = [name for name in REGISTRY if name not in grouped]
+        rest = [] if alone else [name for name in REGISTRY if name not in grouped]
+        self._alone = alone
         self._groups = [list(group) for group in groups] + ([rest] if rest else [])
         self.host = host
         self._folder = tempfile.TemporaryDirectory(prefix="ringback-bench-")
@@ -78,8 +84,9 @@ class Stand:
         )
         self.process = Process(common)
         await self.process.start()
-        self.secrets = await load_demo(self.context())
-        await asyncio.sleep(2)  # every node is in the directory then
+        if not self._alone:
+            self.secrets = await load_demo(self.context())
+            await asyncio.sleep(2)  # every node is in the directory then
 
     async def _run(self, services: list[str]) -> None:
         name = "+".join(services) if len(services) < 4 else "the rest"
@@ -140,6 +147,19 @@ def cpu_seconds(pid: int) -> float:
     """CPU seconds (user and system) of a process and its threads since it began."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process and of its children, those that have ended among them."""
+    total = cpu_seconds(pid)
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    total += (int(fields[13]) + int(fields[14])) / TICKS
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            total += cpu_seconds(int(child))
+        except OSError:
+            continue  # it ended meanwhile
+    return total
 
 
 def rss_mib(pid: int) -> float:

@@ -12,7 +12,10 @@ from ringback import __version__
 from ringback.cli import main
 from ringback.runtime.embedded.lock import FolderLock
 
-COMMANDS = ("up", "run", "settings", "migrate", "check", "connections", "sessions", "app", "version")
+COMMANDS = (
+    *("up", "run", "settings", "migrate", "check", "connections", "sessions", "app", "keys", "users"),
+    *("tenant", "version"),
+)
 
 
 async def ringback(*arguments: str, **env: str) -> tuple[int, str, str]:

@@ -1,5 +1,6 @@
 """The errors whose message is for people: one line that says what to do."""
 
+from ringback.commands.accounts import AccountError
 from ringback.commands.simulation.scenario import ScenarioError as PlanError
 from ringback.domain.routing.log import DecisionLogError
 from ringback.domain.routing.waiting import LogError
@@ -14,6 +15,7 @@ from ringback.scxml import DocumentError
 from ringback.testing.scenario_file import ScenarioError
 
 EXPECTED = (
+    AccountError,
     DecisionLogError,
     DocumentError,
     EmbeddedError,

@@ -9,20 +9,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ringback.commands.simulation.calllog import COLUMNS
 from ringback.domain.routing.waiting import LogError, LoggedCall, Replay, Report
 from ringback.domain.routing.waiting.replay import QueueReport
 from ringback.domain.routing.waiting.score import Figures
 
-COLUMNS = (
-    "arrival",
-    "queue",
-    "priority",
-    "outcome",
-    "queue_exit",
-    "service_start",
-    "service_end",
-    "server",
-)
 OUTCOMES = ("answered", "abandoned")
 
 

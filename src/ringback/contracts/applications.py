@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -109,3 +110,24 @@ class RollBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Serve an earlier version; without a number the one before that which is served."""
 
     version: int | None = None
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """What part of an application's new sessions runs another version than the published one.
+
+    An interaction stays on its side: the side is told by its name (see `shared`).
+    """
+
+    percent: int
+    """1 to 100."""
+    version: int | None = None
+    """None: the draft."""
+
+
+HEADER_SHARE = "X-Ringback-Share"
+"""With a served application, while it is shared: `VERSION PERCENT`; version 0 is the draft."""
+
+
+def shared(application: str, interaction: str, percent: int) -> bool:
+    """Whether this interaction is on the side of the other version."""
+    return crc32(f"{application} {interaction}".encode()) % 100 < percent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -49,6 +50,8 @@ class DialPlan(
     """Dials that count, of the attempts before this one."""
     attached: dict[str, Any] = {}
     """User data of the call."""
+    customer_calls: int = 0
+    """Wait so long for the customer, whose device is told to call; 0: the customer is dialled."""
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,3 +137,71 @@ class CallbackBooked(msgspec.Struct, frozen=True, kw_only=True):
     """The callback is promised."""
 
     id: str
+
+
+class FindWaiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Does a callback wait for this caller? (`POST /internal/callbacks/{tenant}/waiting`)"""
+
+    number: str
+    """As the carrier gives it."""
+    service: str = ""
+    """By whose country the number is read, and whose callback comes first; empty: any."""
+
+
+class WaitingFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The callback that waits for a caller, the first in line when there are several."""
+
+    found: bool
+    id: str = ""
+    state: str = ""
+    service: str = ""
+    position: int = 0
+    ewt: float = -1.0
+    """Seconds; -1: unknown."""
+    arrived_at: float = 0.0
+    """Seconds since the epoch: its place in line."""
+    desired_at: float = 0.0
+    """Seconds since the epoch; 0: as soon as possible."""
+
+
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller takes the place of the callback, which completes (`…/{id}/take-over`)."""
+
+    call_id: str
+    """The same call takes it over once."""
+
+
+class TakenOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The place that the call has got, and what the callback carried."""
+
+    arrived_at: float
+    user_data: dict[str, Any] = {}
+
+
+class MatchCallIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who has dialled in (`POST /internal/call-ins/{tenant}/match`)."""
+
+    to: str
+    from_number: str = ""
+    code: str = ""
+    call_id: str = ""
+
+
+class CallInMatched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The request that a call belongs to, or why there is none.
+
+    reason: number-unknown (no group has the number dialled), code-needed, no-request (none waits, or it is
+    over), or locked (too many codes were wrong).
+    """
+
+    matched: bool
+    reason: str = ""
+    id: UUID | None = None
+    group: str = ""
+    from_number: str = ""
+    code_length: int = 0
+    """Digits of the code that is needed; 0: none is."""
+    callback_id: UUID | None = None
+    arrived_at: float = 0.0
+    """Seconds since the epoch: the place of that callback, which the call has taken; 0: it has taken none."""
+    user_data: dict[str, Any] = {}

@@ -66,6 +66,8 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     this_queue: str = ""
     other_dn: str = ""
     third_party_dn: str = ""
+    third_party_dn_role: int = 0
+    """T-Library's number of that party's part: 4 new party, 7 transferred by, 8 deleted party."""
     agent_id: str = ""
     ani: str = ""
     """The caller's number."""
@@ -74,6 +76,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     reference_id: str = ""
     """The request that this answers."""
     previous_conn_id: str = ""
+    """Of a consultation: the call that it is about; of EventPartyChanged: the consultation that is over."""
     treatment_type: str = ""
     digits: str = ""
     """Digits collected by a treatment."""

@@ -9,7 +9,10 @@ HEADER_TENANT = "X-Ringback-Tenant"
 HEADER_ORIGIN = "X-Ringback-Origin"
 """Where a call came from: `trunk=<name>` or `dn=<number>`; set by sip_proxy."""
 HEADER_TARGET = "X-Ringback-Target"
-"""Where a node wants a call to go: `dn=<number>`, `trunk=<name>` or `media`."""
+"""Where a node wants a call to go: `dn=<number>`, `trunk=<name>`, `media`, or `media=<host:port>` for the
+media node that has a part of the call already; with any other name than an address, legs of one name share a
+node.
+"""
 HEADER_CONN_ID = "X-Ringback-Conn-Id"
 HEADER_RECEIVED = "X-Ringback-Received"
 """The address that a REGISTER came from: `udp:192.0.2.1:5060`; set by sip_proxy."""

@@ -107,6 +107,116 @@ class RequestAttachUserData(
     user_data: dict[str, Any]
 
 
+class RequestUpdateUserData(
+    _CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Replace pairs of the user data by key, and add those that are new."""
+
+    user_data: dict[str, Any]
+
+
+class RequestDeletePair(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Take one pair out of the user data."""
+
+    key: str
+
+
+class RequestDeleteUserData(
+    _CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Take all user data away."""
+
+
+class _ThirdParty(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """One party of a call calls a third. The call's ConnID is that of the first two, in all these requests;
+    the consultation has one of its own in the events (`ConnID`, with the call's as `PreviousConnID`).
+    """
+
+    this_dn: str
+    """Who asks."""
+    other_dn: str
+    """Whom: a DN or a number; of a single-step transfer also a route point or a mailbox."""
+    timeout: float = 0.0
+    """Seconds until an unanswered third party is given up; 0: as its device says."""
+
+
+class RequestInitiateTransfer(
+    _ThirdParty, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Hold the call and consult somebody about giving it away."""
+
+
+class RequestInitiateConference(
+    _ThirdParty, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Hold the call and consult somebody about joining it."""
+
+
+class RequestSingleStepTransfer(
+    _ThirdParty, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Give the call away; a device that does not answer leaves it where it is."""
+
+
+class RequestSingleStepConference(
+    _ThirdParty, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Have somebody join the call."""
+
+
+class _Consultation(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    this_dn: str
+    """Who has begun the consultation."""
+
+
+class RequestCompleteTransfer(
+    _Consultation, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """The one who was consulted takes the call."""
+
+
+class RequestCompleteConference(
+    _Consultation, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """The one who was consulted joins the call."""
+
+
+class RequestReconnectCall(
+    _Consultation, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """End the consultation and go back to the call."""
+
+
+class RequestAlternateCall(
+    _Consultation, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Go between the call and the consultation; who is left hears music."""
+
+
+class RequestDeleteFromConference(
+    _CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Take a member out of a conference; the other two talk on."""
+
+    this_dn: str = ""
+    other_dn: str
+
+
+class RequestRedirectCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """A device that rings gives the call on to another one."""
+
+    this_dn: str
+    other_dn: str
+
+
+class RequestSendDtmf(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Press keys: for the other party, or without `this_dn` for the one that waits on the route point."""
+
+    this_dn: str = ""
+    dtmf_digits: str
+    """0 to 9, A to D, * and #; at most 32."""
+
+
 class _AgentRequest(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
     agent_id: str
 
@@ -183,6 +293,20 @@ CallRequest = (
     | RequestHoldCall
     | RequestRetrieveCall
     | RequestAttachUserData
+    | RequestUpdateUserData
+    | RequestDeletePair
+    | RequestDeleteUserData
+    | RequestInitiateTransfer
+    | RequestInitiateConference
+    | RequestSingleStepTransfer
+    | RequestSingleStepConference
+    | RequestCompleteTransfer
+    | RequestCompleteConference
+    | RequestReconnectCall
+    | RequestAlternateCall
+    | RequestDeleteFromConference
+    | RequestRedirectCall
+    | RequestSendDtmf
 )
 DeviceRequest = RequestSetDNDOn | RequestSetDNDOff | RequestCallForwardSet | RequestCallForwardCancel
 AgentRequest = (

@@ -57,7 +57,23 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="stop"
     reference: str = ""
 
 
-Command = Play | Music | Collect | Record | Stop
+class Conference(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="conference", omit_defaults=True
+):
+    """Let this leg hear all others in the room, and them hear it, until the next command."""
+
+    reference: str = ""
+    room: str
+
+
+class Dtmf(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="dtmf", omit_defaults=True):
+    """Press keys (RFC 4733); what is under way goes on."""
+
+    reference: str = ""
+    digits: str
+
+
+Command = Play | Music | Collect | Record | Stop | Conference | Dtmf
 EndReason = Literal["finished", "interrupted", "timeout", "max", "error"]
 
 

@@ -101,8 +101,8 @@ def normalise(text: str, rules: NumberRules | None = None) -> Number:
     Raises NumberRefusedError.
     """
     rules = rules or NumberRules()
-    parsed = _parse(text, rules.default_country)
-    refusal = _refusal(parsed, rules)
+    parsed, kind = _parse(text, rules.default_country)
+    refusal = _refusal(parsed, kind, rules)
     if refusal is not None:
         raise NumberRefusedError(refusal)
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
@@ -156,22 +156,28 @@ def masked(number: str) -> str:
     return number[:keep] + _HIDDEN * (len(number) - keep - 2) + number[-2:]
 
 
-def _parse(text: str, country: str) -> PhoneNumber:
+def _parse(text: str, country: str) -> tuple[PhoneNumber, int]:
+    """The number with its type; a number of unknown type is not valid.
+
+    The library asks for the type to say whether a number is valid, and asking takes long: it is asked once.
+    """
     text = text.strip()
     if not text:
         raise NumberRefusedError(Refusal.MISSING)
     if len(text) > LONGEST_INPUT:
         raise NumberRefusedError(Refusal.UNREADABLE)
     national = _try_parse(text, country)
-    if national is not None and phonenumbers.is_valid_number(national):
-        return national
+    if national is not None and (kind := phonenumbers.number_type(national)) != PhoneNumberType.UNKNOWN:
+        return national, kind
     if text[0].isdigit():
         international = _try_parse("+" + text, None)
-        if international is not None and phonenumbers.is_valid_number(international):
-            return international
+        if international is not None:
+            kind = phonenumbers.number_type(international)
+            if kind != PhoneNumberType.UNKNOWN:
+                return international, kind
     if national is None:
         raise NumberRefusedError(Refusal.UNREADABLE)
-    return national
+    return national, PhoneNumberType.UNKNOWN
 
 
 def _try_parse(text: str, country: str | None) -> PhoneNumber | None:
@@ -181,13 +187,13 @@ def _try_parse(text: str, country: str | None) -> PhoneNumber | None:
         return None
 
 
-def _refusal(number: PhoneNumber, rules: NumberRules) -> Refusal | None:
+def _refusal(number: PhoneNumber, kind: int, rules: NumberRules) -> Refusal | None:
     if number.extension:
         return Refusal.EXTENSION
     if rules.refuse_impossible and not phonenumbers.is_possible_number(number):
         return Refusal.IMPOSSIBLE
-    if rules.refuse_invalid and not phonenumbers.is_valid_number(number):
+    if rules.refuse_invalid and kind == PhoneNumberType.UNKNOWN:
         return Refusal.INVALID
-    if rules.refuse_premium and phonenumbers.number_type(number) in _EXPENSIVE:
+    if rules.refuse_premium and kind in _EXPENSIVE:
         return Refusal.PREMIUM
     return None

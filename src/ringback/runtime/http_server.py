@@ -151,6 +151,16 @@ class HttpServer:
 
         self._app.router.add_route(method, path, serve)
 
+    def stand(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every answer that does not set them itself."""
+
+        async def complete(_request: web.Request, response: web.StreamResponse) -> None:
+            response.headers["Server"] = "Ringback"
+            for name, value in headers.items():
+                response.headers.setdefault(name, value)
+
+        self._app.on_response_prepare.append(complete)
+
     async def start(self) -> None:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)

@@ -86,6 +86,11 @@ class LinkSession:
         for row in self.connections:
             self._ctx.connections.count(row, sent=1)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def drain(self) -> None:
         """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
         await self._writer.drain()
@@ -94,31 +99,53 @@ class LinkSession:
         """End the session."""
         self._writer.close()
 
+    def abort(self) -> None:
+        """End the session at once; what was not sent is lost."""
+        self._writer.transport.abort()
+
 
 MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
 
 
 class LinkServer:
-    """Serves methods to many clients."""
+    """Serves methods to many clients.
 
-    def __init__(self, ctx: Context, listener: str) -> None:
+    `trust_loopback`: who comes from this machine need not say hello with the cluster's secret. `max_line`:
+    bytes of the longest line; `max_sessions`: how many clients there may be, 0 for no limit.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        listener: str,
+        *,
+        trust_loopback: bool = True,
+        max_line: int = MAX_LINE,
+        max_sessions: int = 0,
+    ) -> None:
         self._ctx = ctx
         self._listener = listener
+        self._trust_loopback = trust_loopback
+        self._max_line = max_line
+        self._max_sessions = max_sessions
         self._methods: dict[str, MethodHandler] = {"hello": self._hello}
+        self._public = {"hello"}
         self._server: asyncio.Server | None = None
         self.sessions: set[LinkSession] = set()
         self._serving: set[asyncio.Task[Any]] = set()
         self.on_close: Callable[[LinkSession], None] | None = None
         self.address: tuple[str, int] = ("", 0)
 
-    def method(self, name: str, handler: MethodHandler) -> None:
-        """Serve `name`; a handler raises LinkError to refuse."""
+    def method(self, name: str, handler: MethodHandler, *, public: bool = False) -> None:
+        """Serve `name`; a handler raises LinkError to refuse. `public`: also to those who are not trusted."""
         self._methods[name] = handler
+        if public:
+            self._public.add(name)
 
     async def start(self) -> None:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)
-        self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_LINE)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=self._max_line)
         bound = self._server.sockets[0].getsockname()
         self.address = (bound[0], bound[1])
         self._ctx.bound(self._listener, self.address)
@@ -147,7 +174,11 @@ class LinkServer:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         session = LinkSession(writer, self._ctx)
-        session.trusted = not self._ctx.common.cluster_secret or session.peer.startswith("127.")
+        local = self._trust_loopback and session.peer.startswith("127.")
+        session.trusted = local or not self._ctx.common.cluster_secret
+        if self._max_sessions and len(self.sessions) >= self._max_sessions:
+            session.abort()
+            return
         self.sessions.add(session)
         try:
             await self._read(session, reader)
@@ -181,7 +212,7 @@ class LinkServer:
             return _error(None, PARSE_ERROR, "this line is not JSON")
         if frame.method is None:
             return _error(frame.id, INVALID_REQUEST, "a request has a method")
-        if not session.trusted and frame.method != "hello":
+        if not session.trusted and frame.method not in self._public:
             return _error(frame.id, INVALID_REQUEST, "say hello with the cluster's secret first")
         handler = self._methods.get(frame.method)
         if handler is None:

@@ -140,7 +140,7 @@ class _Compiler:
         if draft.kind == "history":
             if len(transitions) != 1 or not transitions[0].targets:
                 raise DocumentError("<history> needs one transition with a target", draft.element.line)
-            return transitions[0]
+            return self._checked_history(draft, transitions[0])
         if draft.kind != "compound":
             return None
         attribute = draft.element.get("initial")
@@ -157,6 +157,19 @@ class _Compiler:
     def _checked(self, draft: _Draft, transition: Transition) -> Transition:
         if not all(draft.index < target <= draft.last for target in transition.targets):
             raise DocumentError(f"the initial state of {draft.id!r} is not inside it", draft.element.line)
+        return transition
+
+    def _checked_history(self, draft: _Draft, transition: Transition) -> Transition:
+        """The default of a history lies inside its parent and is no history itself (SCXML 3.10.2): a chart
+        in which one leads to the other could never be entered.
+        """
+        parent = self._drafts[draft.parent]
+        for target in transition.targets:
+            if not parent.index < target <= parent.last or self._drafts[target].kind == "history":
+                raise DocumentError(
+                    f"the default state of the history {draft.id!r} is not inside its parent",
+                    draft.element.line,
+                )
         return transition
 
     def _transition(self, draft: _Draft, element: Element) -> Transition:

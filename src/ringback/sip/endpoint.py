@@ -76,6 +76,12 @@ class SipEndpoint:
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self.ignores: Callable[[Source], bool] | None = None
+        """Asked before anything of a message is read: true drops it without an answer."""
+        self.listener: Trace | None = None
+        """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.on_garbage: Callable[[Source], object] = lambda source: None
+        """Told of the source of a message that cannot be read."""
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
         """Told of a connection that is gone: an INVITE that has been taken on it may be sent again."""
 
@@ -228,6 +234,8 @@ class SipEndpoint:
         self.counters.sent += 1
         if self._trace is not None:
             self._trace("out", data, destination)
+        if self.listener is not None:
+            self.listener("out", data, destination)
         self._sockets.send(data, destination, failed)
 
     # Receiving
@@ -239,6 +247,7 @@ class SipEndpoint:
     def stream_garbage(self, source: Source) -> None:
         """A connection sent what cannot be cut into messages."""
         self.counters.parse_errors += 1
+        self.on_garbage(source)
 
     def stream_lost(self, connection: StreamConnection) -> None:
         """A connection is gone: what waits for an answer on it fails now, not after 32 s."""
@@ -248,12 +257,18 @@ class SipEndpoint:
             self.on_connection_lost(connection.remote[1:])
 
     def _received(self, data: bytes, source: Source) -> None:
+        if self.ignores is not None and self.ignores(source):
+            if source.connection is not None:
+                source.connection.close()
+            return
         if data[:1] in _FILLERS and data.strip(b"\r\n\x00") == b"":
             # RFC 5626 keep-alive over UDP, or an empty datagram that opens a NAT binding.
             return
         self.counters.received += 1
         if self._trace is not None:
             self._trace("in", data, source)
+        if self.listener is not None:
+            self.listener("in", data, source)
         try:
             message = parse_message(data)
         except SipParseError as error:
@@ -277,6 +292,7 @@ class SipEndpoint:
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
+        self.on_garbage(source)
         request = error.message
         if isinstance(request, Request) and can_be_answered(request):
             response = response_to_malformed(request, error)

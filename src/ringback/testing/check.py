@@ -18,7 +18,14 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.lease import Lease
 from ringback.runtime.settings import CommonSettings
 from ringback.runtime.valkey import ValkeyUnavailable
-from ringback.testing import check_callback, check_digital, check_inbound, check_outside, check_visits
+from ringback.testing import (
+    check_call_in,
+    check_callback,
+    check_digital,
+    check_inbound,
+    check_outside,
+    check_visits,
+)
 from ringback.testing.check_report import CheckFailed, Steps, expect
 from ringback.testing.check_world import World, until
 from ringback.testing.connections import rows, silent
@@ -79,6 +86,7 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_callback.immediate(world, steps, carrier, agent)
         await check_callback.scheduled(world, steps, carrier, agent)
         await check_callback.cancelled(world, steps)
+        await check_call_in.call_in(world, steps, carrier, agent)
         await check_inbound.deposit(world, steps)
         await check_digital.chats(world, steps)
         await check_visits.visits(world, steps)

@@ -1,9 +1,9 @@
 """The demo tenant: what it consists of, and the secrets that are made for it once.
 
 Two agents' phones (1001, 1002) and a customer's (2001) are for people to register; 1011 to 1016 belong to the
-scripted agents of the demo; 1901 to 1903, 8590, 8900, 8901, 8910 and the numbers +1 202 555 0180 and 0190
-to 0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved for
-fiction.
+scripted agents of the demo; 1901 to 1903, 8590, 8900 to 8902, 8910 and the numbers +1 202 555 0180, 0181 and
+0190 to 0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved
+for fiction.
 """
 
 import os
@@ -33,6 +33,7 @@ from ringback.domain.configuration import (
 TENANT = "demo"
 DOMAIN = "demo.ringback.example"
 SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
+CHECK_CALL_IN = "8902"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -41,7 +42,7 @@ DEMO_CARRIER_PORT = 5090
 CHECK_CARRIER_PORT = 5091
 CHECK_WEB_PORT = 5092
 SALES_NUMBER, SUPPORT_NUMBER, CHECK_NUMBER = "+12025550100", "+12025550101", "+12025550190"
-CHECK_OFFER_NUMBER = "+12025550180"
+CHECK_OFFER_NUMBER, CHECK_CALL_IN_NUMBER = "+12025550180", "+12025550181"
 CUSTOMER, CUSTOMER_NUMBER = "2001", "+12025550170"
 SCRIPTED_NUMBERS = tuple(f"+120255501{n:02}" for n in range(20, 60))
 CHECK_CUSTOMERS = tuple(f"+1202555019{n}" for n in range(1, 10))
@@ -104,6 +105,7 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
             DialRule(id="customer", rule=f"{CUSTOMER_NUMBER}=>{CUSTOMER}"),
             DialRule(id="check", rule=f"{CHECK_NUMBER}=>{CHECK}"),
             DialRule(id="check-offer", rule=f"{CHECK_OFFER_NUMBER}=>{CHECK_OFFER}"),
+            DialRule(id="check-call-in", rule=f"{CHECK_CALL_IN_NUMBER}=>{CHECK_CALL_IN}"),
             DialRule(id="outside-line", rule="9.=>${DIGITS:1};type=external"),
         ),
         callback_services=(
@@ -155,6 +157,12 @@ def _route_points() -> tuple[DN, ...]:
         _inbound(SUPPORT, "Support", mailbox="8500"),
         _inbound(CHECK, "Check", mailbox=CHECK_MAILBOX, no_answer="3"),
         _inbound(CHECK_OFFER, "Check", mailbox="", callback="CB_Check", announce_after="0.5"),
+        RoutePoint(
+            id=CHECK_CALL_IN,
+            name="Call-in of the check",
+            script="call-in",
+            parameters={"queue": "VQ_Check", "target": "?:Check>=1"},
+        ),
         RoutePoint(id="8010", name="Callbacks", script="callback"),
         RoutePoint(id="8910", name="Callbacks of the check", script="callback", parameters=quick),
     )

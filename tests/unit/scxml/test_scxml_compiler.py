@@ -17,6 +17,20 @@ def scxml(body: str) -> str:
         ('<state id="a"><transition target="b"/></state>', "no state has the id 'b'"),
         ('<state id="a" initial="b"><state id="c"/></state><state id="b"/>', "not inside"),
         ('<state id="a"><history id="h"/><state id="c"/></state>', "history"),
+        (
+            '<state id="a"><history id="h"><transition target="h"/></history><state id="c"/></state>',
+            "not inside its parent",
+        ),
+        (
+            '<state id="a" initial="h"><history id="h"><transition target="a"/></history>'
+            '<state id="c"/></state>',
+            "not inside its parent",
+        ),
+        (
+            '<state id="a"><history id="h"><transition target="g"/></history>'
+            '<history id="g"><transition target="h"/></history><state id="c"/></state>',
+            "not inside its parent",
+        ),
         ('<state id="a"><onentry><raise/></onentry></state>', "needs 'event'"),
         ('<state id="a"><onentry><state/></onentry></state>', "not executable"),
         ('<state id="a"><onentry><send target="x" targetexpr="y"/></onentry></state>', "both"),

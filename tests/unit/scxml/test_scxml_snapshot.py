@@ -1,6 +1,7 @@
 """A session that is put away and taken up again goes on as if nothing had happened."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -113,3 +114,17 @@ def test_a_snapshot_of_another_document_is_refused() -> None:
     )
     with pytest.raises(ScxmlError):
         Interpreter.restore(other, session.snapshot())
+
+
+@pytest.mark.parametrize(
+    "kept", sorted((Path(__file__).parent / "kept").glob("version_*.json")), ids=lambda path: path.stem
+)
+def test_a_snapshot_of_every_version_so_far_is_read_and_goes_on(kept: Path) -> None:
+    """Written by the engine of that version in the midst of a run; the files are never written anew."""
+    found = json.loads(kept.read_text("utf-8"))
+    session = Interpreter.restore(compile_document(found["document"]), found["snapshot"])
+    assert session.configuration == ("p", "left", "l2", "l22", "right")
+    drive(session, "b", 6.0)
+    assert session.configuration == ("p", "left", "l1", "right")
+    assert session.evaluate("seen.slice(0, 3)") == ["tick", "pong1", "tick"]
+    assert session.evaluate("note('once more')") > 3

@@ -17,6 +17,7 @@ from .session import (
     DnOutOfService,
     LeaseExpired,
     Login,
+    Move,
     Reserve,
     Ring,
     State,
@@ -108,6 +109,10 @@ def answered(session: AgentSession, event: Answer, now: float, leases: Leases) -
     if not session.dialling:
         return {}
     return {"dialling": False, "talking_since": now, "lease_until": now + leases.talking}
+
+
+def move(session: AgentSession, event: Move, now: float, leases: Leases) -> Fields:
+    return {"conn_id": event.conn_id}
 
 
 def hold(on: bool) -> Effect:

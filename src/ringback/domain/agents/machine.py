@@ -40,6 +40,7 @@ from .session import (
     LeaseExpired,
     Login,
     Logout,
+    Move,
     NoAnswer,
     NotAllowed,
     NotReady,
@@ -123,6 +124,7 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.RINGING, NoAnswer): Rule(Next.AFTER, effects.no_answer, "EventReleased"),
     (S.RINGING, Reject): Rule(Next.AFTER, effects.rejected, "EventReleased"),
     (S.RINGING, Release): Rule(Next.AFTER, event="EventReleased", fair=True),
+    (S.RINGING, Move): Rule(Next.SAME, effects.move),
     (S.RINGING, LeaseExpired): Rule(Next.AFTER, fair=True),
     (S.RINGING, DnOutOfService): Rule(Next.SAME, effects.out_of_service, "EventDNOutOfService"),
     (S.TALKING, Logout): Rule(Next.SAME, effects.after(S.LOGGED_OUT)),
@@ -133,6 +135,7 @@ TABLE: dict[tuple[State, type[Any]], Rule] = {
     (S.TALKING, Hold): Rule(Next.SAME, effects.hold(True), "EventHeld"),
     (S.TALKING, Retrieve): Rule(Next.SAME, effects.hold(False), "EventRetrieved"),
     (S.TALKING, Release): Rule(Next.WRAP_UP, event="EventReleased"),
+    (S.TALKING, Move): Rule(Next.SAME, effects.move),
     (S.TALKING, LeaseExpired): Rule(Next.WRAP_UP),
     (S.TALKING, Renew): Rule(
         Next.SAME, lambda session, event, now, leases: {"lease_until": now + leases.talking}
@@ -190,6 +193,8 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
         return event.reservation == session.reservation
     if isinstance(event, Ring | Answer | Dial) and session.state is State.ACW:
         return event.conn_id != session.conn_id
+    if isinstance(event, Move):
+        return event.previous == session.conn_id
     if isinstance(event, Answer):
         return session.conn_id in ("", event.conn_id)
     if isinstance(event, NoAnswer | Reject) and session.state is State.RESERVED:

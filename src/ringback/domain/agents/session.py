@@ -280,6 +280,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """The consultation that the agent had has become one with another call."""
+
+    conn_id: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseExpired:
     """Time alone: ends whatever has lasted longer than it may."""
 
@@ -325,6 +333,7 @@ Report = (
     | NoAnswer
     | Reject
     | Release
+    | Move
     | LeaseExpired
     | Renew
     | DnOutOfService

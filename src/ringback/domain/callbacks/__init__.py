@@ -36,7 +36,7 @@ from ringback.domain.callbacks.lifecycle import (
     advance,
     booked,
 )
-from ringback.domain.callbacks.names import DialResult, Reason, State
+from ringback.domain.callbacks.names import LIVE, DialResult, Reason, State
 from ringback.domain.callbacks.retry import RetryPolicy, dial_result_of_sip
 from ringback.domain.callbacks.settings import (
     CallbackSettings,
@@ -54,6 +54,7 @@ from ringback.domain.callbacks.settings import (
 from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookable
 
 __all__ = [
+    "LIVE",
     "Accepted",
     "AgentLost",
     "AgentReserved",

@@ -29,6 +29,12 @@ REACTIONS: dict[DialResult, Reaction] = {
     # A person was reached and went away again before the agent spoke: dialling again would be a nuisance.
     DialResult.PERSON: Reaction(retry=False),
     DialResult.CONNECTED: Reaction(retry=False),
+    # The customer was to call and did not, or was never told.
+    DialResult.FAILED_TO_ESTABLISH_CUSTOMER_ORIGINATED_MEDIA: Reaction(retry=True),
+    DialResult.PUSH_DELIVERY_CONFIRMED: Reaction(retry=True),
+    DialResult.PUSH_SEND_ERROR: Reaction(retry=True),
+    DialResult.PUSH_DELIVERY_NOT_CONFIRMED: Reaction(retry=True),
+    DialResult.USERORIGINATED_CONNECTED: Reaction(retry=False),
 }
 
 FAULT_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)

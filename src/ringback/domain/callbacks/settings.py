@@ -102,6 +102,9 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     overwritable_options: properties that a request may bring itself, with commas.
     callback_purge_time: seconds after its end at which a callback is forgotten; 0: never.
     region_affinity_rule: name of the rule with the regions that are to run its sessions, in order.
+    call_direction: USERORIGINATED: the customer's device is told when an agent is ready, and calls us at a
+    number of the group call_in_group within pushed_callback_expiry_time seconds.
+    enable_notification_reminder: tell the device notification_reminder_buffer seconds before a desired time.
     """
 
     service: str = ""
@@ -159,6 +162,11 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     overwritable_options: str = ""
     callback_purge_time: NotNegative = 2_592_000
     region_affinity_rule: str = ""
+    call_direction: Literal["USERTERMINATED", "USERORIGINATED"] = "USERTERMINATED"
+    call_in_group: str = ""
+    pushed_callback_expiry_time: Annotated[int, Meta(ge=10, le=240)] = 60
+    enable_notification_reminder: bool = False
+    notification_reminder_buffer: Annotated[int, Meta(ge=1, le=604_800)] = 300
 
     def most_waiting(self) -> int | None:
         """How many callbacks of one number may wait at once; None: any."""
@@ -320,6 +328,10 @@ def misfits(settings: CallbackSettings) -> dict[str, str]:
     agent_first = settings.userterminated_first_connect_party == "AGENT"
     rejects = settings.agent_preview_max_rejects
     rules: dict[str, tuple[bool, str]] = {
+        "_call_in_group": (
+            settings.call_direction == "USERORIGINATED" and not settings.call_in_group,
+            "is empty, and customers are to call",
+        ),
         "_agent_preview_max_rejects": (
             rejects > 0 and not (settings.agent_preview and settings.agent_preview_allow_reject),
             "needs _agent_preview and _agent_preview_allow_reject",

@@ -1,11 +1,6 @@
-"""Who talks to whom: joining the first party to a peer, passing offers through, hold and retrieve.
+"""Offers and answers: what the parties send is passed through or answered here; hold and retrieve."""
 
-At any moment there is one peer that the first party should talk to (`wanted`). `settle` moves it there: with
-the 200 of its INVITE, with the ACK that owes an answer, or with a re-INVITE (RFC 3725). It runs after every
-input, so crossing messages need no rules of their own.
-"""
-
-from ringback.domain.calls import routing, sdp_text, treatment
+from ringback.domain.calls import consult, sdp_text, settling, transfer, treatment
 from ringback.domain.calls.ending import error, finish, origin_side
 from ringback.domain.calls.inputs import (
     AckReceived,
@@ -16,51 +11,14 @@ from ringback.domain.calls.inputs import (
     RequestRetrieveCall,
 )
 from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.pairs import PARTY_OF, dn_at, slot_of
 from ringback.domain.calls.results import DIALOG_LOST, MEDIA_REFUSED
 from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import AttemptState, CallState, LegState, Phase, Reoffer, Slot
+from ringback.domain.calls.types import CallState, LegState, Phase, Reoffer, Slot
 
 LOST_DIALOG = (408, 481)
-
-
-def wanted(m: Machine) -> Leg | None:
-    """The peer that the first party should be connected to now."""
-    data, target, media = m.data, m.at(Slot.TARGET), m.at(Slot.MEDIA)
-    joining = data.attempt is not None and data.attempt.state is AttemptState.JOINING
-    talking = data.phase is Phase.CONNECTED and target is not None and not target.held
-    peer = target if joining or talking else media
-    return peer if peer is not None and peer.state in (LegState.UP, LegState.ANSWERED) else None
-
-
-def settle(m: Machine) -> None:
-    """Connect the first party to the peer that it should talk to."""
-    peer, origin = wanted(m), m.at(Slot.ORIGIN)
-    if m.ended or peer is None or origin is None or peer.remote_sdp is None or m.data.talking_to == peer.id:
-        return
-    if f"retry:{origin.id}:{Reoffer.JOIN}" in m.data.timers:
-        return
-    if origin.state is LegState.OFFERED:
-        m.accept(origin, peer.remote_sdp)
-        _joined(m, peer)
-    elif origin.state is LegState.ANSWERED:
-        m.acknowledge(origin, peer.remote_sdp)
-        _joined(m, peer)
-    elif origin.state is LegState.UP and not (origin.reoffer or origin.offering or peer.offering):
-        m.data.joining, m.data.talking_to = peer.id, ""
-        m.offer(origin, peer.remote_sdp, Reoffer.JOIN)
-
-
-def _joined(m: Machine, peer: Leg) -> None:
-    data = m.data
-    data.talking_to = peer.id
-    if peer.state is LegState.ANSWERED and m.origin.remote_sdp is not None:
-        m.acknowledge(peer, m.origin.remote_sdp)
-    if peer.slot is Slot.TARGET:
-        if data.phase is not Phase.CONNECTED:
-            routing.connected(m, peer)
-        m.vacate(Slot.MEDIA)
-    else:
-        treatment.start(m)
+OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
+"""The two parties of a call."""
 
 
 def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
@@ -71,7 +29,7 @@ def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
         finish(m, MEDIA_REFUSED)
         return
     leg.remote_sdp = word.sdp
-    peer = m.leg(m.data.talking_to)
+    peer = m.partner(leg)
     if peer is not None and peer.state is LegState.ANSWERED:
         m.acknowledge(peer, word.sdp)
 
@@ -82,13 +40,14 @@ def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
 def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
     """A re-INVITE: answered here when it holds or only refreshes, else passed to the other side."""
     peer = _other_side(m, leg)
-    if peer is None or m.data.joining or leg.reoffer or leg.offering or peer.reoffer or peer.offering:
+    moving = any(each.joining for each in m.living())
+    if peer is None or moving or leg.reoffer or leg.offering or peer.reoffer or peer.offering:
         m.answer_offer(leg, 491)
     elif word.sdp is None:
         m.answer_offer(leg, 200, leg.local_sdp)
-    elif leg.slot is Slot.TARGET and sdp_text.is_hold(word.sdp):
+    elif _may_hold(m, leg) and sdp_text.is_hold(word.sdp):
         leg.remote_sdp = word.sdp
-        _hold_by_target(m, leg, word.sdp)
+        _hold_here(m, leg, word.sdp)
     else:
         leg.remote_sdp, leg.offering = word.sdp, True
         peer.pass_to = leg.id
@@ -96,19 +55,23 @@ def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
 
 
 def _other_side(m: Machine, leg: Leg) -> Leg | None:
-    origin = m.at(Slot.ORIGIN)
-    if origin is None or leg.state is not LegState.UP:
+    """The leg that an offer is passed to: the partner, or the one that waits for its holder."""
+    if leg.state is not LegState.UP:
         return None
-    if leg is origin:
-        peer = m.leg(m.data.talking_to)
-    else:
-        talking = m.data.talking_to == leg.id or (leg.slot is Slot.TARGET and m.data.phase is Phase.CONNECTED)
-        peer = origin if talking else None
+    peer = m.partner(leg)
+    if (peer is None or leg.held) and m.data.phase is Phase.CONNECTED and m.data.consult is None:
+        peer = m.at(OTHER[leg.slot]) if leg.slot in OTHER else None
     return peer if peer is not None and peer.state is LegState.UP else None
 
 
-def _hold_by_target(m: Machine, leg: Leg, offer: str) -> None:
-    """The holder is answered here and the first party hears music."""
+def _may_hold(m: Machine, leg: Leg) -> bool:
+    """A phone of ours holds here; the hold of a caller from outside is passed on: it brings its own music."""
+    own = leg.slot is Slot.TARGET or (leg.slot is Slot.ORIGIN and m.data.parties.origin_dn)
+    return bool(own) and m.data.consult is None and m.data.phase is Phase.CONNECTED
+
+
+def _hold_here(m: Machine, leg: Leg, offer: str) -> None:
+    """The holder is answered here and the other party hears music."""
     answer = sdp_text.ANSWER_TO[sdp_text.direction(offer)]
     m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp or "", answer))
     if not leg.held:
@@ -121,9 +84,10 @@ def _held(m: Machine, leg: Leg) -> None:
     treatment.ensure_media(m)
 
 
-def _say(m: Machine, name: str, leg: Leg, state: CallState, reference: str = "") -> None:
+def _say(m: Machine, name: str, leg: Leg, state: CallState) -> None:
+    reference, leg.reference = leg.reference, ""
     parties, is_target = m.data.parties, leg.slot is Slot.TARGET
-    this_dn = parties.target_dn if is_target else parties.origin_dn
+    this_dn = dn_at(m, leg.slot)
     if leg.engaged and this_dn:
         m.emit(
             name,
@@ -145,9 +109,9 @@ def reoffer_answered(m: Machine, leg: Leg, word: ReofferAnswered) -> None:
     why, leg.reoffer = leg.reoffer, None
     if why is None:
         return
-    before, leg.remote_sdp = leg.remote_sdp, word.sdp
+    leg.remote_sdp = word.sdp
     if why is Reoffer.JOIN:
-        _join_answered(m, leg, before)
+        settling.join_answered(m, leg)
     elif why is Reoffer.PASS:
         _pass_answered(m, leg, word.sdp)
     elif why is Reoffer.HOLD:
@@ -156,44 +120,30 @@ def reoffer_answered(m: Machine, leg: Leg, word: ReofferAnswered) -> None:
         _retrieved(m, leg)
 
 
-def _join_answered(m: Machine, origin: Leg, before: str | None) -> None:
-    """The first party has moved; a peer that was told another address is told the new one."""
-    peer, m.data.joining = m.leg(m.data.joining), ""
-    if peer is None or m.data.slots.get(peer.slot) != peer.id:
-        return
-    moved = sdp_text.media_address(before or "") != sdp_text.media_address(origin.remote_sdp or "")
-    follow = moved and peer.state is LegState.UP and peer.reoffer is None and not peer.offering
-    _joined(m, peer)
-    if follow and origin.remote_sdp is not None:
-        m.offer(peer, origin.remote_sdp, Reoffer.FOLLOW)
-
-
 def _pass_answered(m: Machine, leg: Leg, sdp: str) -> None:
     source, leg.pass_to = m.leg(leg.pass_to), ""
     if source is None or not source.offering:
         return
     m.answer_offer(source, 200, sdp)
-    if source.slot is Slot.TARGET:
-        m.data.talking_to = source.id
-        if source.held:
-            _retrieved(m, source)
+    if source.held:
+        _connect(m)
+        _retrieved(m, source)
     elif source.slot is Slot.ORIGIN:
-        _origin_hold(m, source)
+        source.holds = sdp_text.is_hold(source.remote_sdp or "")
 
 
-def _origin_hold(m: Machine, origin: Leg) -> None:
-    held = sdp_text.is_hold(origin.remote_sdp or "")
-    if held is not origin.held:
-        origin.held = held
-        name, state = ("EventHeld", CallState.HELD) if held else ("EventRetrieved", CallState.OK)
-        _say(m, name, origin, state)
+def _connect(m: Machine) -> None:
+    """First and second party have been told of each other."""
+    origin, target = m.origin, m.at(Slot.TARGET)
+    if target is not None:
+        m.unpair(origin)
+        m.unpair(target)
+        origin.peer = target.id
 
 
 def _retrieved(m: Machine, leg: Leg) -> None:
     leg.held = False
     _say(m, "EventRetrieved", leg, CallState.OK)
-    if m.data.talking_to == leg.id:
-        m.vacate(Slot.MEDIA)
 
 
 def reoffer_failed(m: Machine, leg: Leg, word: ReofferFailed) -> None:
@@ -204,7 +154,7 @@ def reoffer_failed(m: Machine, leg: Leg, word: ReofferFailed) -> None:
     if word.status == 491 and why is not Reoffer.PASS:
         m.set_timer(f"retry:{leg.id}:{why}", _glare_delay(m, leg))
         if why is Reoffer.JOIN:
-            m.data.joining = ""
+            leg.joining = ""
         return
     FAILED[why](m, leg, word.status)
     if word.status in LOST_DIALOG and not m.ended:
@@ -212,9 +162,11 @@ def reoffer_failed(m: Machine, leg: Leg, word: ReofferFailed) -> None:
 
 
 def _lost(m: Machine, leg: Leg) -> None:
-    if leg.slot is Slot.MEDIA:
+    if leg.slot in PARTY_OF:
         treatment.media_gone(m, leg)
-    else:
+    elif leg.slot is Slot.CONSULT:
+        consult.gone(m, DIALOG_LOST)
+    elif not transfer.party_gone(m, leg.slot, DIALOG_LOST):
         finish(m, DIALOG_LOST)
 
 
@@ -232,18 +184,8 @@ def retry_offer(m: Machine, name: str) -> None:
         m.offer(leg, leg.local_sdp, Reoffer(why))
 
 
-def _join_failed(m: Machine, _origin: Leg, _status: int) -> None:
-    peer, m.data.joining = m.leg(m.data.joining), ""
-    if peer is None or m.data.slots.get(peer.slot) != peer.id:
-        return
-    if peer.slot is Slot.MEDIA:
-        m.vacate(Slot.MEDIA)
-        treatment.not_applied(m, "media_refused")
-    elif m.data.attempt is not None:
-        routing.attempt_failed(m, MEDIA_REFUSED)
-    else:
-        peer.held = True
-        error(m, "", "retrieve_failed")
+def _join_failed(m: Machine, leg: Leg, _status: int) -> None:
+    settling.join_failed(m, leg)
 
 
 def _pass_failed(m: Machine, leg: Leg, status: int) -> None:
@@ -252,8 +194,9 @@ def _pass_failed(m: Machine, leg: Leg, status: int) -> None:
         m.answer_offer(source, status)
 
 
-def _hold_failed(m: Machine, _leg: Leg, _status: int) -> None:
-    error(m, "", "hold_failed")
+def _hold_failed(m: Machine, leg: Leg, _status: int) -> None:
+    reference, leg.reference = leg.reference, ""
+    error(m, reference, "hold_failed")
 
 
 def _ignore(_m: Machine, _leg: Leg, _status: int) -> None:
@@ -274,21 +217,29 @@ FAILED = {
 
 def hold(m: Machine, request: RequestHoldCall) -> None:
     """RequestHoldCall: the DN's phone is silenced by us, the other side hears music."""
-    target = m.at(Slot.TARGET)
-    if target is None or target.held or _busy(target):
+    holder = _main_party(m, request.this_dn)
+    if holder is None or holder.held or _busy(holder):
         error(m, request.reference, "invalid_state")
     else:
-        m.offer(target, sdp_text.with_direction(target.local_sdp or "", "inactive"), Reoffer.HOLD)
+        holder.reference = request.reference
+        m.offer(holder, sdp_text.with_direction(holder.local_sdp or "", "inactive"), Reoffer.HOLD)
 
 
 def retrieve(m: Machine, request: RequestRetrieveCall) -> None:
-    """RequestRetrieveCall: the phone is offered the first party's stream again."""
-    target = m.at(Slot.TARGET)
-    if target is None or not target.held or _busy(target):
+    """RequestRetrieveCall: the phone is offered the other party's stream again."""
+    holder = _main_party(m, request.this_dn)
+    other = None if holder is None else m.at(OTHER[holder.slot])
+    if holder is None or other is None or not holder.held or _busy(holder):
         error(m, request.reference, "invalid_state")
     else:
-        sdp = sdp_text.with_direction(m.origin.remote_sdp or "", "sendrecv")
-        m.offer(target, sdp, Reoffer.RETRIEVE)
+        holder.reference = request.reference
+        m.offer(holder, sdp_text.with_direction(other.remote_sdp or "", "sendrecv"), Reoffer.RETRIEVE)
+
+
+def _main_party(m: Machine, dn: str) -> Leg | None:
+    """The leg of one of the two; none while a third party is there."""
+    slot = slot_of(m, dn)
+    return m.at(slot) if slot in OTHER and m.data.consult is None else None
 
 
 def _busy(leg: Leg) -> bool:

@@ -1,13 +1,15 @@
 """The call of a back-to-back user agent: inputs in, outputs out, and the next deadline.
 
-A call has up to three legs in their slots: ORIGIN (who called, or whom we dialled first), MEDIA (treatments,
-music on hold) and TARGET (the agent or number that is tried or talked to). The rules, from the top:
+A call has up to three parties in their slots: ORIGIN (who called, or whom we dialled first), TARGET (the
+agent or number that is tried or talked to) and CONSULT (the third, whom one of the two has called); and for
+each of them a leg of the media server, while they hear treatments, music or a conference. The rules, from the
+top:
 
 1. Every leg follows the tables of `legs`; a leg that leaves its slot is hung up in the same breath, so what
    is not in a slot is ending or ended.
 2. `PHASES` says which requests the phase of the call allows; any other one is answered by EventError.
 3. `PROGRESS`, `ANSWERED`, `FAILED` and `GONE` say what a word from a leg means at its place in the call.
-4. After every input `bridge.settle` moves the first party to the peer that it should talk to.
+4. After every input `settling.settle` moves each party to the peer that it should talk to.
 5. A call ends once: one EventCallDeleted with a result class and a reason slug; only goodbyes come after it.
 """
 
@@ -15,11 +17,23 @@ from collections.abc import Callable
 
 import msgspec
 
-from ringback.domain.calls import bridge, dialing, ending, legs, routing, treatment
+from ringback.domain.calls import (
+    bridge,
+    consult,
+    dialing,
+    ending,
+    keys,
+    legs,
+    routing,
+    settling,
+    transfer,
+    treatment,
+)
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Ack, Bye, Output
-from ringback.domain.calls.results import CLEARED, REJECTED, RELEASED, TARGET_HUNG_UP
+from ringback.domain.calls.pairs import PARTY_OF, slot_of
+from ringback.domain.calls.results import CLEARED, ORIGIN_HUNG_UP, REJECTED, RELEASED, TARGET_HUNG_UP
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
 
@@ -55,7 +69,7 @@ class Call:
     def handle(self, word: i.Input, now: float) -> list[Output]:
         machine = Machine(self.data, now)
         INPUTS[type(word)](machine, word)
-        bridge.settle(machine)
+        settling.settle(machine)
         return machine.out
 
 
@@ -172,11 +186,20 @@ def _hung_up(m: Machine, word: i.HungUp) -> None:
         GONE[leg.slot](m, leg)
 
 
+def _origin_gone(m: Machine, leg: Leg) -> None:
+    if not transfer.party_gone(m, Slot.ORIGIN, ORIGIN_HUNG_UP):
+        ending.origin_gone(m, leg)
+
+
+def _consult_gone(m: Machine, _leg: Leg) -> None:
+    consult.gone(m)
+
+
 def _target_gone(m: Machine, leg: Leg) -> None:
-    if m.data.phase is Phase.CONNECTED:
-        ending.finish(m, TARGET_HUNG_UP)
-    else:
+    if m.data.phase is not Phase.CONNECTED:
         routing.target_gone(m, leg)
+    elif not transfer.party_gone(m, Slot.TARGET, TARGET_HUNG_UP):
+        ending.finish(m, TARGET_HUNG_UP)
 
 
 def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
@@ -205,9 +228,13 @@ def _media_word(rule: Callable[..., None]) -> Callable[[Machine, object], None]:
 
 
 def _release(m: Machine, request: i.RequestReleaseCall) -> None:
-    """A ringing agent's release is a refusal; any other ends the call."""
-    attempt = m.data.attempt
-    if attempt is not None and attempt.announced and request.this_dn == m.data.parties.target_dn:
+    """A ringing agent's release is a refusal, one of three leaves; any other ends the call."""
+    attempt, slot = m.data.attempt, slot_of(m, request.this_dn)
+    if m.data.consult is not None and slot is Slot.CONSULT:
+        consult.gone(m)
+    elif slot is not None and transfer.party_gone(m, slot, RELEASED):
+        return
+    elif attempt is not None and attempt.announced and request.this_dn == m.data.parties.target_dn:
         routing.attempt_failed(m, REJECTED)
     else:
         ending.finish(m, RELEASED)
@@ -221,12 +248,22 @@ def _clear(m: Machine, _request: i.RequestClearCall) -> None:
 
 def _attach(m: Machine, request: i.RequestAttachUserData) -> None:
     m.data.user_data.update(request.user_data)
+    _data_changed(m, request.reference)
+
+
+def _detach(m: Machine, request: i.RequestDeleteUserData) -> None:
+    for key in request.keys or list(m.data.user_data):
+        m.data.user_data.pop(key, None)
+    _data_changed(m, request.reference)
+
+
+def _data_changed(m: Machine, reference: str) -> None:
     device = m.data.parties.device or m.data.parties.target_dn
     m.emit(
         "EventAttachedDataChanged",
         this_dn=device,
-        reference=request.reference,
-        user_data=m.data.user_data,
+        reference=reference,
+        user_data=dict(m.data.user_data),
     )
 
 
@@ -255,31 +292,44 @@ PHASES: dict[type, tuple[frozenset[Phase], Callable[..., None]]] = {
     i.RequestHoldCall: (frozenset({Phase.CONNECTED}), bridge.hold),
     i.RequestRetrieveCall: (frozenset({Phase.CONNECTED}), bridge.retrieve),
     i.RequestAttachUserData: (ALIVE, _attach),
+    i.RequestDeleteUserData: (ALIVE, _detach),
+    i.RequestConsult: (frozenset({Phase.CONNECTED}), consult.begin),
+    i.RequestComplete: (frozenset({Phase.CONNECTED}), consult.complete),
+    i.RequestReconnectCall: (frozenset({Phase.CONNECTED}), consult.reconnect),
+    i.RequestAlternateCall: (frozenset({Phase.CONNECTED}), consult.alternate),
+    i.RequestDeleteFromConference: (frozenset({Phase.CONNECTED}), transfer.delete_from_conference),
+    i.RequestRedirectCall: (frozenset({Phase.WAITING}), routing.redirect),
+    i.RequestSendDtmf: (frozenset({Phase.WAITING, Phase.CONNECTED}), keys.send),
 }
 PROGRESS = {
     Slot.ORIGIN: dialing.origin_progress,
-    Slot.MEDIA: _nothing,
+    **dict.fromkeys(PARTY_OF, _nothing),
     Slot.TARGET: routing.target_progress,
+    Slot.CONSULT: consult.progress,
 }
 ANSWERED = {
     Slot.ORIGIN: dialing.origin_answered,
-    Slot.MEDIA: _media_answered,
+    **dict.fromkeys(PARTY_OF, _media_answered),
     Slot.TARGET: routing.target_answered,
+    Slot.CONSULT: consult.answered,
 }
 FAILED = {
     Slot.ORIGIN: dialing.origin_failed,
-    Slot.MEDIA: treatment.media_failed,
+    **dict.fromkeys(PARTY_OF, treatment.media_failed),
     Slot.TARGET: routing.target_failed,
+    Slot.CONSULT: consult.third_failed,
 }
 GONE = {
-    Slot.ORIGIN: ending.origin_gone,
-    Slot.MEDIA: treatment.media_gone,
+    Slot.ORIGIN: _origin_gone,
+    **dict.fromkeys(PARTY_OF, treatment.media_gone),
     Slot.TARGET: _target_gone,
+    Slot.CONSULT: _consult_gone,
 }
 ANSWERS = {
     "attempt": routing.attempt_resolved,
     "requester": dialing.requester_resolved,
     "dial": dialing.dial_resolved,
+    "consult": consult.resolved,
 }
 TIMERS = {
     "ask": _ask_timeout,
@@ -287,6 +337,7 @@ TIMERS = {
     "routing": routing.routing_timeout,
     "media": treatment.media_again,
     "retry": bridge.retry_offer,
+    "consult": consult.timeout,
     "linger": ending.linger_over,
 }
 INPUTS: dict[type, Callable[..., None]] = {
@@ -306,5 +357,7 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),
     i.MediaEnded: _media_word(treatment.media_ended),
+    i.DigitsSent: _media_word(keys.sent),
+    i.DigitsRefused: _media_word(keys.refused),
     **dict.fromkeys(PHASES, _request),
 }

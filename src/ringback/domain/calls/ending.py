@@ -1,9 +1,13 @@
 """How a call ends: every party hears of it, every leg is closed, one EventCallDeleted."""
 
+from collections.abc import Callable
+from functools import partial
+
 from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.pairs import agent_at, dn_at
 from ringback.domain.calls.results import ABANDONED, ORIGIN_HUNG_UP, Outcome
-from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import CallState, DNRole, LegState, Phase, Slot
+from ringback.domain.calls.state import Consult, Leg
+from ringback.domain.calls.types import CallState, CallType, DNRole, LegState, Phase, Slot
 
 LINGER_S = 40.0
 """How long a cancelled leg may owe its final response (64 T1, RFC 3261 9.1, and some)."""
@@ -19,7 +23,7 @@ def finish(m: Machine, outcome: Outcome) -> None:
         treatment_end(m, "call_ended")
     _release_parties(m, outcome)
     data.phase, data.result, data.reason = Phase.ENDED, outcome.result, outcome.reason
-    data.attempt, data.treatment, data.joining, data.asks = None, None, "", {}
+    data.attempt, data.treatment, data.asks = None, None, {}
     data.timers = {}
     for leg in list(m.living()):
         m.hang_up(leg, cause=0 if outcome.result == "completed" else outcome.status, status=outcome.status)
@@ -44,24 +48,68 @@ def treatment_end(m: Machine, reason: str, digits: str = "") -> None:
 
 
 def _release_parties(m: Machine, outcome: Outcome) -> None:
-    parties = m.data.parties
-    target, origin = m.at(Slot.TARGET), m.at(Slot.ORIGIN)
-    if target is not None and target.engaged:
-        _released(m, target, parties.target_dn, origin_side(m), parties.target_agent, outcome)
-    if origin is not None and origin.engaged:
-        _released(m, origin, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
+    release_consult(m, outcome)
+    for slot in (Slot.TARGET, Slot.ORIGIN):
+        release_party(m, slot, outcome)
 
 
-def _released(m: Machine, leg: Leg, this_dn: str, other: str, agent_id: str, outcome: Outcome) -> None:
+def release_party(m: Machine, slot: Slot, outcome: Outcome, reference: str = "") -> None:
+    """EventReleased for one of the two, if it is owed."""
+    parties, leg = m.data.parties, m.at(slot)
+    if leg is None or not leg.engaged:
+        return
+    say = partial(m.emit, reference=reference)
+    if slot is Slot.ORIGIN:
+        _released(leg, say, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
+    else:
+        _released(leg, say, parties.target_dn, origin_side(m), parties.target_agent, outcome)
+
+
+def release_consult(m: Machine, outcome: Outcome) -> None:
+    """The third party's call is over: EventReleased on both of its sides, and its EventCallDeleted."""
+    consult, leg = m.data.consult, m.at(Slot.CONSULT)
+    m.data.consult = None
+    if consult is None:
+        return
+    told = leg is not None and (consult.announced or leg.engaged)
+    if leg is not None and told:
+        say = partial(consult_event, m, consult)
+        _released(leg, say, consult.dn, dn_at(m, consult.controller), consult.agent_id, outcome)
+    if consult.conn_id == m.data.conn_id:
+        return
+    consult_event(
+        m,
+        consult,
+        "EventReleased",
+        this_dn=dn_at(m, consult.controller),
+        this_role=DNRole.ORIGINATION,
+        other_dn=consult.dn or consult.destination,
+        agent_id=agent_at(m, consult.controller),
+        call_state=outcome.call_state,
+        reason=outcome.reason,
+        reference=consult.reference,
+    )
+    consult_event(m, consult, "EventCallDeleted", result=outcome.result.value, reason=outcome.reason)
+
+
+def consult_event(m: Machine, consult: Consult, name: str, **attributes: object) -> None:
+    """An event of the consultation, which is a call of its own where it took two steps."""
+    if consult.conn_id != m.data.conn_id:
+        attributes = {"call_type": CallType.CONSULT, "previous_conn_id": m.data.conn_id} | attributes
+    m.emit(name, conn_id=consult.conn_id, **attributes)
+
+
+def _released(
+    leg: Leg, say: Callable[..., None], this_dn: str, other: str, agent_id: str, outcome: Outcome
+) -> None:
     leg.engaged = False
-    role = DNRole.ORIGINATION if leg.slot is Slot.ORIGIN else DNRole.DESTINATION
-    m.emit(
+    say(
         "EventReleased",
         this_dn=this_dn,
-        this_role=role,
+        this_role=leg.dn_role,
         other_dn=other,
         agent_id=agent_id,
-        call_state=CallState.OK if outcome.result == "completed" else outcome.call_state,
+        call_state=outcome.call_state,
         result=outcome.result.value,
         reason=outcome.reason,
     )

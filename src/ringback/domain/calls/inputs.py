@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from ringback.domain.calls.types import DestinationKind, RouteType, TreatmentType
+from ringback.domain.calls.types import DestinationKind, Purpose, RouteType, TreatmentType
 
 
 class Incoming(Struct, frozen=True):
@@ -130,6 +130,19 @@ class MediaEnded(Struct, frozen=True):
     digits: str = ""
 
 
+class DigitsSent(Struct, frozen=True):
+    """The other end, or the media server, took the digits."""
+
+    leg: str
+    reference: str
+    digits: str
+
+
+class DigitsRefused(Struct, frozen=True):
+    leg: str
+    reference: str
+
+
 class TimersDue(Struct, frozen=True):
     """The clock reached the next deadline."""
 
@@ -191,6 +204,68 @@ class RequestAttachUserData(Struct, frozen=True):
     user_data: dict[str, object]
 
 
+class RequestDeleteUserData(Struct, frozen=True):
+    """Pairs to take away by their keys; all without any."""
+
+    reference: str
+    keys: tuple[str, ...] = ()
+
+
+class RequestConsult(Struct, frozen=True):
+    """One party calls a third: to ask, to hand the call over, to have it join."""
+
+    reference: str
+    purpose: Purpose
+    this_dn: str
+    destination: str
+    timeout_s: float = 0.0
+
+
+class RequestComplete(Struct, frozen=True):
+    """What the third party was called for is carried out: the transfer, or the conference."""
+
+    reference: str
+    purpose: Purpose
+    this_dn: str = ""
+
+
+class RequestReconnectCall(Struct, frozen=True):
+    """The third party is let go, the first two talk again."""
+
+    reference: str
+    this_dn: str = ""
+
+
+class RequestAlternateCall(Struct, frozen=True):
+    """Between the third party and the other one."""
+
+    reference: str
+    this_dn: str = ""
+
+
+class RequestDeleteFromConference(Struct, frozen=True):
+    """One member of a conference leaves it; the other two talk on."""
+
+    reference: str
+    other_dn: str
+
+
+class RequestRedirectCall(Struct, frozen=True):
+    """A device that rings gives the call on."""
+
+    reference: str
+    this_dn: str
+    destination: str
+
+
+class RequestSendDtmf(Struct, frozen=True):
+    """Keys that the DN presses; without a DN, keys for the party that waits on the route point."""
+
+    reference: str
+    digits: str
+    this_dn: str = ""
+
+
 LegInput = (
     Progress
     | Answered
@@ -205,6 +280,8 @@ LegInput = (
     | MediaStarted
     | MediaRefused
     | MediaEnded
+    | DigitsSent
+    | DigitsRefused
 )
 Request = (
     RequestApplyTreatment
@@ -215,5 +292,13 @@ Request = (
     | RequestHoldCall
     | RequestRetrieveCall
     | RequestAttachUserData
+    | RequestDeleteUserData
+    | RequestConsult
+    | RequestComplete
+    | RequestReconnectCall
+    | RequestAlternateCall
+    | RequestDeleteFromConference
+    | RequestRedirectCall
+    | RequestSendDtmf
 )
 Input = Incoming | Resolved | TimersDue | LegInput | Request

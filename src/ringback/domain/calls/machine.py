@@ -18,7 +18,7 @@ from ringback.domain.calls.outputs import (
     SendOffer,
 )
 from ringback.domain.calls.state import CallData, Leg
-from ringback.domain.calls.types import CallType, LegRole, LegState, Phase, Reoffer, Slot
+from ringback.domain.calls.types import CallType, DNRole, LegRole, LegState, Phase, Reoffer, Slot
 
 ASK_S = 5.0
 """How long the dial plan may take before the number counts as unreachable."""
@@ -40,6 +40,12 @@ class Machine:
     def at(self, slot: Slot) -> Leg | None:
         """The leg that stands in the slot now."""
         return self.data.legs.get(self.data.slots.get(slot, ""))
+
+    def partner(self, leg: Leg) -> Leg | None:
+        """The leg that this one is connected to now."""
+        if leg.peer:
+            return self.leg(leg.peer)
+        return next((other for other in self.data.legs.values() if other.peer == leg.id), None)
 
     @property
     def origin(self) -> Leg:
@@ -65,25 +71,24 @@ class Machine:
         """Add an event; the attributes common to all events of the call are filled in."""
         data = self.data
         data.sequence += 1
+        common = {"conn_id": data.conn_id, "call_type": data.call_type}
         self.out.append(
             Event(
                 name=name,
-                conn_id=data.conn_id,
                 call_uuid=data.call_uuid,
                 thread_id=data.thread_id,
                 tenant=data.tenant,
-                call_type=data.call_type,
                 sequence=data.sequence,
                 time=self.now,
                 ani=data.parties.ani,
                 dnis=data.parties.dnis,
-                **attributes,  # type: ignore[arg-type]
+                **(common | attributes),  # type: ignore[arg-type]
             )
         )
 
     def ask(self, purpose: str, number: str, origin: str) -> None:
         """Ask the dial plan; the answer comes back as `Resolved` for that purpose."""
-        ask = self._next("ask")
+        ask = self.next_name("ask")
         self.data.asks[ask] = purpose
         self.set_timer("ask", ASK_S)
         self.out.append(AskDialplan(ask, number, self.data.parties.ani, origin))
@@ -101,13 +106,16 @@ class Machine:
 
     # Legs
 
-    def _next(self, prefix: str) -> str:
+    def next_name(self, prefix: str) -> str:
+        """A name that nothing else in this call has."""
         self.data.counter += 1
         return f"{prefix}{self.data.counter}"
 
     def add_leg(self, slot: Slot, role: LegRole, dn: str = "", leg_id: str = "") -> Leg:
         state = LegState.OFFERED if leg_id else LegState.INVITING
-        leg = Leg(leg_id or self._next(slot.value), slot, role, state, dn=dn, incoming=bool(leg_id))
+        leg = Leg(leg_id or self.next_name(slot.value), slot, role, state, dn=dn, incoming=bool(leg_id))
+        if slot is Slot.ORIGIN:
+            leg.dn_role = DNRole.ORIGINATION
         self.data.legs[leg.id] = leg
         self.data.slots[slot] = leg.id
         return leg
@@ -186,6 +194,12 @@ class Machine:
         if leg is None:
             return
         del self.data.slots[slot]
-        if self.data.talking_to == leg.id:
-            self.data.talking_to = ""
+        self.unpair(leg)
         self.hang_up(leg, cause)
+
+    def unpair(self, leg: Leg) -> None:
+        """Nobody is connected to the leg any more."""
+        leg.peer = ""
+        for other in self.data.legs.values():
+            if other.peer == leg.id:
+                other.peer = ""

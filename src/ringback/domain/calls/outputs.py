@@ -80,6 +80,22 @@ class Play(Struct, frozen=True):
     parameters: dict[str, object] = field(default_factory=dict)
 
 
+class Mix(Struct, frozen=True):
+    """Command to a media leg: its party hears all the others in the room, and they hear it."""
+
+    leg: str
+    reference: str
+    room: str
+
+
+class SendDigits(Struct, frozen=True):
+    """Keys towards the other end of a leg."""
+
+    leg: str
+    reference: str
+    digits: str
+
+
 class Event(Struct, frozen=True, omit_defaults=True):
     """A T-Library event with the attributes that this one carries."""
 
@@ -98,6 +114,8 @@ class Event(Struct, frozen=True, omit_defaults=True):
     other_dn: str = ""
     other_role: int = 0
     third_party_dn: str = ""
+    third_party_role: int = 0
+    previous_conn_id: str = ""
     this_queue: str = ""
     agent_id: str = ""
     call_state: int = 0
@@ -111,5 +129,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
     user_data: dict[str, object] = field(default_factory=dict)
 
 
-LegCommand = Invite | Provisional | Answer | AnswerOffer | SendOffer | Ack | Cancel | Bye | Play
+LegCommand = (
+    Invite | Provisional | Answer | AnswerOffer | SendOffer | Ack | Cancel | Bye | Play | Mix | SendDigits
+)
 Output = AskDialplan | LegCommand | Event

@@ -41,6 +41,10 @@ ORIGIN_HUNG_UP = Outcome(ResultClass.COMPLETED, "caller_hung_up", CallState.OK, 
 TARGET_HUNG_UP = Outcome(ResultClass.COMPLETED, "target_hung_up", CallState.OK, DialResult.PERSON, 487)
 RELEASED = Outcome(ResultClass.COMPLETED, "released", CallState.OK, DialResult.PERSON, 480)
 CLEARED = Outcome(ResultClass.CANCELLED, "cleared", CallState.CLEARED, DialResult.CREATE_CALL_ERROR, 480)
+TRANSFERRED = Outcome(ResultClass.COMPLETED, "transferred", CallState.TRANSFERRED, DialResult.PERSON, 487)
+REDIRECTED = Outcome(
+    ResultClass.CANCELLED, "redirected", CallState.REDIRECTED, DialResult.CREATE_CALL_ERROR, 480
+)
 DEPOSITED = Outcome(ResultClass.COMPLETED, "message_left", CallState.OK, DialResult.PERSON, 480)
 DIALOG_LOST = Outcome(ResultClass.FAILED, "dialog_lost", CallState.DROPPED, DialResult.ERROR_TONE, 481)
 

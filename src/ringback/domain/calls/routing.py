@@ -4,12 +4,13 @@ from msgspec import structs
 
 from ringback.domain.calls import treatment
 from ringback.domain.calls.ending import error, finish, origin_side, treatment_end
-from ringback.domain.calls.inputs import Destination, Incoming, RequestRouteCall
+from ringback.domain.calls.inputs import Destination, Incoming, RequestRedirectCall, RequestRouteCall
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.results import (
     CLEARED,
     NETWORK,
     NO_ANSWER,
+    REDIRECTED,
     REFUSED,
     ROUTING_TIMEOUT,
     UNREACHABLE,
@@ -258,6 +259,28 @@ def target_failed(m: Machine, leg: Leg, status: int) -> None:
 def target_gone(m: Machine, _leg: Leg) -> None:
     """The destination answered and left before the first party had been moved over."""
     attempt_failed(m, UNREACHABLE)
+
+
+def redirect(m: Machine, request: RequestRedirectCall) -> None:
+    """RequestRedirectCall: the device that rings gives the call on."""
+    attempt = m.data.attempt
+    rings = attempt is not None and attempt.announced and attempt.state is not AttemptState.JOINING
+    if attempt is None or not rings or request.this_dn not in ("", m.data.parties.target_dn):
+        error(m, request.reference, "invalid_state")
+        return
+    if m.data.hops >= MAX_HOPS:
+        error(m, request.reference, "too_many_hops")
+        return
+    m.data.hops += 1
+    m.clear_timer("ring")
+    m.vacate(Slot.TARGET)
+    outcome = REDIRECTED
+    _at_target(m, "EventReleased", attempt, call_state=outcome.call_state, reason=outcome.reason)
+    m.data.parties.target_dn = m.data.parties.target_agent = ""
+    state = AttemptState.RESOLVING
+    try_destination(
+        m, Attempt(attempt.reference, attempt.source, state, request.destination, attempt.timeout_s)
+    )
 
 
 def attempt_failed(m: Machine, outcome: Outcome) -> None:

@@ -6,9 +6,12 @@ from ringback.domain.calls.types import (
     AttemptSource,
     AttemptState,
     CallType,
+    ConsultStage,
+    DNRole,
     LegRole,
     LegState,
     Phase,
+    Purpose,
     Reoffer,
     Slot,
     TreatmentType,
@@ -30,16 +33,27 @@ class Leg(Struct):
     remote_sdp: str | None = None
     local_sdp: str | None = None
     sdp_version: int = 0
+    peer: str = ""
+    """The leg that this one was moved to; of two that are connected one bears the name of the other."""
+    joining: str = ""
+    """The leg to which it is being moved."""
     reoffer: Reoffer | None = None
+    reference: str = ""
+    """The request that the re-INVITE carries out; empty when nobody asked."""
     pass_to: str = ""
     """The leg whose re-INVITE waits for the answer to the one that we sent here."""
     offering: bool = False
     """The other end sent a re-INVITE that we have not answered."""
     held: bool = False
+    """It is put on hold here: the other party hears music."""
+    holds: bool = False
+    """The party outside holds us, by itself."""
     unheard: bool = False
     """Whether it rings is not known: the way there is interrupted."""
     engaged: bool = False
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
+    dn_role: DNRole = DNRole.DESTINATION
+    """Its part in the events, which it keeps when it takes another place."""
 
 
 class Treatment(Struct):
@@ -70,6 +84,24 @@ class Attempt(Struct):
     """EventRinging was sent."""
 
 
+class Consult(Struct):
+    """A third party beside the first two, from the question to the dial plan until it is one of two."""
+
+    conn_id: str
+    """Of the consultation, which events tell as a call of its own; the call's own in one step."""
+    reference: str
+    purpose: Purpose
+    controller: Slot
+    """Who called the third party."""
+    destination: str
+    stage: ConsultStage = ConsultStage.RESOLVING
+    timeout_s: float = 0.0
+    dn: str = ""
+    agent_id: str = ""
+    announced: bool = False
+    """EventRinging was sent to its DN, and nothing yet that ends the ringing."""
+
+
 class Parties(Struct):
     """Who stands in the events: the numbers of both sides and the device that holds the call."""
 
@@ -96,12 +128,11 @@ class CallData(Struct):
     sequence: int = 0
     legs: dict[str, Leg] = field(default_factory=dict)
     slots: dict[Slot, str] = field(default_factory=dict)
-    talking_to: str = ""
-    joining: str = ""
     parties: Parties = field(default_factory=Parties)
     user_data: dict[str, object] = field(default_factory=dict)
     treatment: Treatment | None = None
     attempt: Attempt | None = None
+    consult: Consult | None = None
     asks: dict[str, str] = field(default_factory=dict)
     """Question to the dial plan that has no answer yet -> purpose."""
     make_reference: str = ""

@@ -4,10 +4,11 @@ from ringback.domain.calls import sdp_text
 from ringback.domain.calls.ending import finish, treatment_end
 from ringback.domain.calls.inputs import MediaEnded, MediaRefused, MediaStarted, RequestApplyTreatment
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.outputs import Play
+from ringback.domain.calls.outputs import Mix, Play
+from ringback.domain.calls.pairs import MEDIA_OF, PARTY_OF, needs_media
 from ringback.domain.calls.results import DEPOSITED, MEDIA_UNAVAILABLE
 from ringback.domain.calls.state import Leg, Treatment
-from ringback.domain.calls.types import LegRole, LegState, Phase, Slot, TreatmentType
+from ringback.domain.calls.types import ConsultStage, LegRole, LegState, Phase, Slot, TreatmentType
 
 ROUTING_S = 15.0
 """How long a call may stand on a route point before somebody takes care of it."""
@@ -21,6 +22,7 @@ FIRST_MEDIA_RETRY_S = 1.0
 THEN_MUSIC = "then_music"
 """Parameter of a treatment after whose end the media server plays music by itself."""
 HOLD_REFERENCE = "hold"
+ROOM_REFERENCE = "conference"
 
 
 def apply(m: Machine, request: RequestApplyTreatment) -> None:
@@ -37,25 +39,47 @@ def begin(m: Machine, treatment: Treatment) -> None:
 
 
 def ensure_media(m: Machine) -> None:
-    """Invite a media leg with the first party's description; a held party may hear again."""
-    if m.at(Slot.MEDIA) is not None:
+    """Invite the media legs that are wanted: for the first party when it is treated, for whoever waits."""
+    if m.data.phase is not Phase.CONNECTED:
+        _invite_media(m, Slot.ORIGIN)
         return
-    sdp = m.origin.remote_sdp
-    if sdp is not None and m.data.phase is Phase.CONNECTED and not m.origin.held:
+    for slot in MEDIA_OF:
+        if needs_media(m, slot):
+            _invite_media(m, slot)
+
+
+def _invite_media(m: Machine, slot: Slot) -> None:
+    """With the description of the party that is to hear it; one that waits may hear again."""
+    party = m.at(slot)
+    if party is None or m.at(MEDIA_OF[slot]) is not None:
+        return
+    sdp = party.remote_sdp
+    if sdp is not None and m.data.phase is Phase.CONNECTED and not party.holds:
         sdp = sdp_text.with_direction(sdp, "sendrecv")
-    m.invite(m.add_leg(Slot.MEDIA, LegRole.MEDIA), "media", sdp, m.customer)
+    m.invite(m.add_leg(MEDIA_OF[slot], LegRole.MEDIA), "media", sdp, m.customer)
 
 
-def start(m: Machine) -> None:
-    """Tell the media leg what to play, once the first party is connected to it."""
-    media, treatment = m.at(Slot.MEDIA), m.data.treatment
-    if media is None or m.data.talking_to != media.id:
+def start(m: Machine, slot: Slot = Slot.ORIGIN) -> None:
+    """Tell a media leg what to play, once its party is connected to it."""
+    media, treatment = m.at(MEDIA_OF[slot]), m.data.treatment
+    if media is None or m.partner(media) is None:
         return
     if m.data.phase is Phase.CONNECTED:
-        m.out.append(Play(media.id, HOLD_REFERENCE, TreatmentType.MUSIC))
+        _start_connected(m, media, slot)
     elif treatment is not None and not treatment.asked:
         treatment.asked = True
         m.out.append(Play(media.id, treatment.reference, treatment.type, treatment.parameters))
+
+
+def _start_connected(m: Machine, media: Leg, slot: Slot) -> None:
+    """A conference, the ringing of the third party, or music for who waits."""
+    consult = m.data.consult
+    if consult is not None and consult.stage is ConsultStage.CONFERENCE:
+        m.out.append(Mix(media.id, ROOM_REFERENCE, m.data.call_uuid))
+    elif consult is not None and consult.controller is slot and consult.stage is not ConsultStage.ALTERNATED:
+        m.out.append(Play(media.id, HOLD_REFERENCE, TreatmentType.RINGBACK))
+    else:
+        m.out.append(Play(media.id, HOLD_REFERENCE, TreatmentType.MUSIC))
 
 
 def _current(m: Machine, leg: str, reference: str) -> Treatment | None:
@@ -130,11 +154,12 @@ def media_failed(m: Machine, leg: Leg, status: int) -> None:
     """
     m.vacate(leg.slot)
     waits = status >= 500 and m.origin.state is LegState.ANSWERED
-    if (m.data.media_losses or waits) and _may_begin_again(m):
+    connected = m.data.phase is Phase.CONNECTED
+    if (m.data.media_losses or waits or connected) and _may_begin_again(m, leg.slot):
         m.data.media_losses += 1
         m.set_timer("media", FIRST_MEDIA_RETRY_S if waits else MEDIA_RETRY_S)
     else:
-        _without_media(m, "media_unavailable")
+        _without_media(m, leg.slot, "media_unavailable")
 
 
 def media_gone(m: Machine, leg: Leg) -> None:
@@ -143,7 +168,7 @@ def media_gone(m: Machine, leg: Leg) -> None:
     data, treatment = m.data, m.data.treatment
     if data.deposit:
         finish(m, DEPOSITED if treatment and treatment.applied else MEDIA_UNAVAILABLE)
-    elif _may_begin_again(m):
+    elif _may_begin_again(m, leg.slot):
         data.media_losses += 1
         if treatment is not None:
             treatment.asked = False
@@ -152,28 +177,31 @@ def media_gone(m: Machine, leg: Leg) -> None:
         treatment_end(m, "error")
         expect_instructions(m)
     else:
-        _without_media(m, "media_unavailable")
+        _without_media(m, leg.slot, "media_unavailable")
 
 
 def media_again(m: Machine, _name: str) -> None:
     """The wait for a media server is over."""
-    if _is_needed(m):
+    if any(_is_needed(m, media) for media in PARTY_OF):
         ensure_media(m)
 
 
-def _may_begin_again(m: Machine) -> bool:
-    return m.data.media_losses < MAX_MEDIA_LOSSES and _is_needed(m)
+def _may_begin_again(m: Machine, media: Slot) -> bool:
+    return m.data.media_losses < MAX_MEDIA_LOSSES and _is_needed(m, media)
 
 
-def _is_needed(m: Machine) -> bool:
-    target = m.at(Slot.TARGET)
-    holds = m.data.phase is Phase.CONNECTED and target is not None and target.held
-    return holds or m.data.treatment is not None
+def _is_needed(m: Machine, media: Slot) -> bool:
+    if m.data.phase is Phase.CONNECTED:
+        return needs_media(m, PARTY_OF[media])
+    return media is Slot.MEDIA and m.data.treatment is not None
 
 
-def _without_media(m: Machine, reason: str) -> None:
-    """A party that answered an offerless INVITE has nobody to talk to without media."""
-    if m.data.deposit or (m.origin.state is LegState.ANSWERED and m.data.attempt is None):
+def _without_media(m: Machine, media: Slot, reason: str) -> None:
+    """A party that answered an offerless INVITE has nobody to talk to without media; nor has a conference."""
+    consult = m.data.consult
+    confers = consult is not None and consult.stage is ConsultStage.CONFERENCE
+    unheard = m.origin.state is LegState.ANSWERED and m.data.attempt is None
+    if confers or m.data.deposit or unheard:
         finish(m, MEDIA_UNAVAILABLE)
-    else:
+    elif media is Slot.MEDIA:
         not_applied(m, reason)

@@ -15,11 +15,37 @@ class Phase(StrEnum):
 
 
 class Slot(StrEnum):
-    """The place of a leg in its call: who began, who treats, whom the first party is to talk to."""
+    """The place of a leg in its call: who began, whom the first party is to talk to, whom one of the two
+    consults; and for each of them the media server's leg that they hear meanwhile.
+    """
 
     ORIGIN = "origin"
     MEDIA = "media"
     TARGET = "target"
+    TARGET_MEDIA = "target_media"
+    CONSULT = "consult"
+    CONSULT_MEDIA = "consult_media"
+
+
+class ConsultStage(StrEnum):
+    """How far one party is with a third."""
+
+    RESOLVING = "resolving"
+    INVITING = "inviting"
+    RINGING = "ringing"
+    JOINING = "joining"  # answered; the asking party is being moved over
+    TALKING = "talking"
+    ALTERNATED = "alternated"  # the third waits, the first two talk
+    CONFERENCE = "conference"
+
+
+class Purpose(StrEnum):
+    """What a third party is called for."""
+
+    TRANSFER = "transfer"
+    CONFERENCE = "conference"
+    SINGLE_TRANSFER = "single_transfer"  # complete as soon as the third answers
+    SINGLE_CONFERENCE = "single_conference"
 
 
 class LegRole(StrEnum):
@@ -114,6 +140,8 @@ class CallType(IntEnum):
 
 class CallState(IntEnum):
     OK = 0
+    TRANSFERRED = 1
+    CONFERENCED = 2
     GENERAL_ERROR = 3
     REMOTE_RELEASE = 5
     BUSY = 6
@@ -132,6 +160,12 @@ class DNRole(IntEnum):
     UNKNOWN = 0
     ORIGINATION = 1
     DESTINATION = 2
+    CONFERENCE_MEMBER = 3
+    NEW_PARTY = 4
+    ADDED_BY = 5
+    DELETED_BY = 6
+    TRANSFERRED_BY = 7
+    DELETED_PARTY = 8
 
 
 class TreatmentType(IntEnum):

@@ -28,6 +28,7 @@ from ringback.domain.agents.session import (
     DnOutOfService,
     Happening,
     Hold,
+    Move,
     NoAnswer,
     Reject,
     Release,
@@ -80,6 +81,7 @@ CALL_EVENTS: dict[str, Callable[[CallEvent], Happening]] = {
     "EventHeld": lambda event: Hold(event.conn_id),
     "EventRetrieved": lambda event: Retrieve(event.conn_id),
     "EventReleased": released,
+    "EventPartyChanged": lambda event: Move(event.conn_id, event.previous_conn_id),
     "EventAbandoned": lambda event: Release(event.conn_id),
 }
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ringback.contracts.applications import ApplicationVersions, FetchReply, FetchRequest, RollBack
+from ringback.contracts.applications import (
+    HEADER_SHARE,
+    ApplicationVersions,
+    FetchReply,
+    FetchRequest,
+    RollBack,
+    Share,
+)
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.scxml import DocumentError, Limits, compile_document, external_sources
@@ -45,6 +52,9 @@ class DesignerHttp:
         server.route("PUT", f"{app}/draft", self._write_draft, max_bytes=biggest_app)
         server.route("POST", f"{app}/publish", self._publish_draft)
         server.route("POST", f"{app}/rollback", self._roll_back)
+        server.route("GET", f"{app}/share", self._read_share)
+        server.route("PUT", f"{app}/share", self._write_share)
+        server.route("DELETE", f"{app}/share", self._remove_share)
         server.route("GET", "/tables/{tenant}/{table}", self._read_table)
         server.route("PUT", "/tables/{tenant}/{table}", self._write_table, max_bytes=biggest_table)
         server.route("POST", "/tables/{tenant}/{table}/publish", self._publish)
@@ -59,6 +69,9 @@ class DesignerHttp:
         if document is None:
             raise HttpError(404, "no_application", f"there is no application {name}")
         headers = {"ETag": etag(document), "Cache-Control": "no-cache"}
+        share = await self._versions.share(request.path_param("tenant"), name)
+        if share is not None:
+            headers[HEADER_SHARE] = f"{share.version or 0} {share.percent}"
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return HttpResponse(status=304, headers=headers)
         return HttpResponse(document, content_type=SCXML_TYPE, headers=headers)
@@ -119,6 +132,26 @@ class DesignerHttp:
         if version is None:
             raise HttpError(404, "no_version", "there is no such version")
         return {"version": version}
+
+    async def _read_share(self, request: HttpRequest) -> Share:
+        share = await self._versions.share(self._tenant(request), _named(request, "name"))
+        if share is None:
+            raise HttpError(404, "no_share", "all sessions run the published version")
+        return share
+
+    async def _write_share(self, request: HttpRequest) -> Share:
+        """A part of the new sessions runs another version, from the next one on."""
+        tenant, name, share = self._tenant(request), _named(request, "name"), request.decode(Share)
+        if not 1 <= share.percent <= 100:
+            raise HttpError(400, "bad_percent", "'percent' is 1 to 100")
+        if not await self._versions.write_share(tenant, name, share):
+            raise HttpError(404, "no_version", "there is no such version, or no draft")
+        return share
+
+    async def _remove_share(self, request: HttpRequest) -> HttpResponse:
+        if not await self._versions.remove_share(self._tenant(request), _named(request, "name")):
+            raise HttpError(404, "no_share", "all sessions run the published version")
+        return HttpResponse(status=204)
 
     async def _remove(self, request: HttpRequest) -> HttpResponse:
         if not await self._store.remove_application(self._tenant(request), _named(request, "name")):

@@ -54,7 +54,7 @@ class Publisher:
     async def _deliver(self, publication: Publication) -> str:
         refusal = ""
         if publication.name == CALLBACK_SETTINGS:
-            path = f"/internal/settings/{quote(publication.tenant, safe='')}"
+            path = f"/internal/settings/{quote(publication.tenant, safe='')}?whole=true"
             try:
                 await self._engagement.post(path, publication.rows, retry=True)
             except HttpFailure as failure:

@@ -62,3 +62,17 @@ SELECT tenant, name, wanted, published::text FROM designer.tables WHERE wanted >
 
 -- name: delivered
 UPDATE designer.tables SET delivered = GREATEST(delivered, $3) WHERE tenant = $1 AND name = $2
+
+-- name: read_share
+SELECT version, percent FROM designer.shares WHERE tenant = $1 AND name = $2
+
+-- name: write_share
+INSERT INTO designer.shares (tenant, name, version, percent) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, name) DO UPDATE
+SET version = EXCLUDED.version, percent = EXCLUDED.percent, updated_at = now()
+
+-- name: remove_share
+DELETE FROM designer.shares WHERE tenant = $1 AND name = $2 RETURNING version
+
+-- name: read_published_table
+SELECT published::text FROM designer.tables WHERE tenant = $1 AND name = $2

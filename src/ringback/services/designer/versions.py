@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ringback.contracts.applications import ApplicationVersion, ApplicationVersions
+from ringback.contracts.applications import ApplicationVersion, ApplicationVersions, Share
 from ringback.runtime.context import Context
 from ringback.services.designer.store import SQL, etag
 
@@ -36,6 +36,8 @@ class Versions:
                 row = await connection.fetchrow(SQL["read_published"], tenant, name)
                 version = 0 if row is None else (row["published"] or 1) - 1
             found: int | None = await connection.fetchval(SQL["publish_version"], tenant, name, version)
+            if found is not None:
+                await connection.execute(SQL["remove_share"], tenant, name)
             return found
 
     async def all(self, tenant: str, name: str) -> ApplicationVersions:
@@ -67,8 +69,31 @@ class Versions:
         """Keep a draft; nobody is served it."""
         await self._ctx.postgres.pool.execute(SQL["write_draft"], tenant, name, document)
 
+    async def share(self, tenant: str, name: str) -> Share | None:
+        """The version that a part of the new sessions runs, or None."""
+        row = await self._ctx.postgres.pool.fetchrow(SQL["read_share"], tenant, name)
+        return None if row is None else Share(version=row["version"] or None, percent=row["percent"])
+
+    async def write_share(self, tenant: str, name: str, share: Share) -> bool:
+        """Share an application; False when there is no such version, or no draft."""
+        if share.version is None:
+            found = await self.draft(tenant, name)
+        else:
+            found = await self.read(tenant, name, share.version)
+        if found is None:
+            return False
+        await self._ctx.postgres.pool.execute(
+            SQL["write_share"], tenant, name, share.version or 0, share.percent
+        )
+        return True
+
+    async def remove_share(self, tenant: str, name: str) -> bool:
+        """All new sessions run what is published; False when they did so already."""
+        return await self._ctx.postgres.pool.fetchval(SQL["remove_share"], tenant, name) is not None
+
 
 async def _publish(connection: Any, tenant: str, name: str, document: str) -> int:
+    await connection.execute(SQL["remove_share"], tenant, name)
     row = await connection.fetchrow(SQL["read_published"], tenant, name)
     if row is not None and row["document"] == document and row["published"]:
         return int(row["published"])

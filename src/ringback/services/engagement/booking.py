@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -20,8 +21,9 @@ from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
-from ringback.services.engagement.store import Claim, KeyReusedError, KeyUse, Store
+from ringback.services.engagement.store import Claim, Entry, KeyUse, Session, Store, Verdict
 from ringback.services.engagement.waits import WaitTimes
+from ringback.services.engagement.writer import Writer
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _LONGEST_KEY = 255
 _MOVES = 50
 _LONGEST_HOLD_S = 60.0
+Told = Callable[[Session, Record], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Wish:
     """A request that may be taken if there is room.
 
     begins: when it is to begin, the office being open. place: of a caller who has waited in line.
-    movable: it may begin later when there is no room.
+    movable: it may begin later when there is no room. told: called before the commit.
     """
 
     tenant: str
@@ -68,6 +71,7 @@ class Wish:
     begins: float
     place: Place | None
     movable: bool
+    told: Told | None = None
 
     @property
     def at_once(self) -> bool:
@@ -87,10 +91,11 @@ class Booking:
         desk: SlotDesk,
         waits: WaitTimes,
         on_started: Callable[[], None],
-        admit: Callable[[str, CreateCallback], Awaitable[None]],
+        admit: Callable[[str, CreateCallback], AbstractAsyncContextManager[None]],
     ) -> None:
         self._ctx = ctx
         self._store = store
+        self._writer = Writer(ctx, store)
         self._catalogue = catalogue
         self._settings = settings
         self._desk = desk
@@ -99,11 +104,17 @@ class Booking:
         self._admit = admit
 
     async def book(
-        self, tenant: str, asked: CreateCallback, use: KeyUse | None, place: Place | None = None
+        self,
+        tenant: str,
+        asked: CreateCallback,
+        use: KeyUse | None,
+        place: Place | None = None,
+        told: Told | None = None,
     ) -> Booked:
         """Store a callback; it is promised when this returns. HttpError says why it is refused.
 
-        `place` is that of a caller who has waited in line; others stand at the end of it.
+        `place` is that of a caller who has waited in line; others stand at the end of it. `told` writes what
+        else belongs into the transaction.
         """
         known = await self._known(tenant, use)
         if known is not None:
@@ -115,20 +126,19 @@ class Booking:
             offer = offer.having(asked.options or {})
         except SettingsError as error:
             raise HttpError(400, "option-refused", str(error)) from None
-        wish = self._wish(tenant, asked, offer, place)
+        wish = replace(self._wish(tenant, asked, offer, place), told=told)
         await self._ask_router(wish)
-        # Late, for a captcha's token is good once: a request that is refused for what it says keeps it.
-        await self._admit(tenant, asked)
-        return await self._place(wish, use)
+        # Late, for a captcha's token is good once: a request that is refused for what it says, or for want
+        # of room, keeps it.
+        async with self._admit(tenant, asked):
+            return await self._place(wish, use)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
         if use is None:
             return None
         async with self._store.statement() as session:
-            try:
-                return await session.known_key(tenant, use)
-            except KeyReusedError as error:
-                raise HttpError(422, "idempotency-key-reused", str(error)) from None
+            known = await session.known_key(tenant, use)
+        return None if known is None else _made(known).id
 
     async def _place(self, wish: Wish, use: KeyUse | None) -> Booked:
         """Store it in the slot that it wants; one that may be moved goes to the next with room."""
@@ -150,27 +160,27 @@ class Booking:
 
     async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
         record, accepted = _record(wish, begins)
-        if use is None and not record.details.push_targets:
-            async with self._store.statement() as session:
-                _check(await session.book(record, accepted.effects, claim))
-        else:
-            try:
-                async with self._store.transaction() as session:
-                    if use is not None:
-                        known = await session.take_key(record.tenant, use, record.id, record.created_at)
-                        if known != record.id:
-                            return Booked(known, new=False)
-                    _check(await session.book(record, accepted.effects, claim))
-                    if record.details.push_targets:
-                        await session.watch_for_push(record.id)
-            except KeyReusedError as error:
-                raise HttpError(422, "idempotency-key-reused", str(error)) from None
-        if accepted.effects:
+        entry = Entry(record, bool(accepted.effects), claim, use)
+        made = _made(await self._write(entry, wish.told))
+        if made.new and accepted.effects:
             self._on_started()
-        return Booked(record.id, new=True)
+        return made
+
+    async def _write(self, entry: Entry, told: Told | None) -> Verdict:
+        if told is None:
+            return await self._writer.write(entry)
+        async with self._store.transaction() as session:
+            [verdict] = await session.book([entry])
+            if not verdict.word:
+                await told(session, entry.record)
+        return verdict
 
     def _wish(self, tenant: str, asked: CreateCallback, offer: Offer, place: Place | None) -> Wish:
         now = self._ctx.now()
+        if offer.settings.call_direction == "USERORIGINATED" and not asked.push_targets:
+            raise HttpError(
+                400, "push-targets-missing", "pushTargets are needed: the customer is told to call"
+            )
         if not (asked.route_point or offer.settings.route_point):
             raise HttpError(400, "no-route-point", "this service has no route point that dials out")
         try:
@@ -333,15 +343,21 @@ def _throttle_key(wish: Wish, fields: list[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _check(word: str) -> None:
-    if word == "slot-full":
+def _made(verdict: Verdict) -> Booked:
+    """The callback that is there now; HttpError when it was refused, _SlotFull when its slot has no room."""
+    if verdict.word in {"", "known"}:
+        return Booked(verdict.made, new=not verdict.word)
+    if verdict.word == "slot-full":
         raise _SlotFull
-    if word == "number-waiting":
-        raise HttpError(400, "number-waiting", "callbacks to this number are waiting already")
-    if word == "throttled":
+    if verdict.word == "key-reused":
         raise HttpError(
-            429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
+            422, "idempotency-key-reused", "this Idempotency-Key came with another request before"
         )
+    if verdict.word == "number-waiting":
+        raise HttpError(400, "number-waiting", "callbacks to this number are waiting already")
+    raise HttpError(
+        429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
+    )
 
 
 def _check_zone(name: str) -> None:

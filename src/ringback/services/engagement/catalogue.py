@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,11 +12,9 @@ from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
     Grid,
-    Kind,
     RetryPolicy,
     SettingsError,
     SlotPlan,
-    check,
     kind_of,
     properties_of,
     read_capacity,
@@ -78,6 +77,7 @@ class Catalogue:
         self._store = store
         self._remember_s = remember_s
         self._known: dict[tuple[str, str], tuple[float, Offer | None]] = {}
+        self._reading: dict[tuple[str, str], asyncio.Future[Offer | None]] = {}
 
     async def offer(self, tenant: str, service: str, session: Session | None = None) -> Offer | None:
         """What a service allows; None when no such service was published.
@@ -91,8 +91,20 @@ class Catalogue:
             return offer
         if session is not None:
             return await self._read(session, tenant, service)
-        async with self._store.transaction() as own:
-            return await self._read(own, tenant, service)
+        return await self._read_once(tenant, service)
+
+    async def _read_once(self, tenant: str, service: str) -> Offer | None:
+        """Read once for all who ask while it is being read: many do when it is no longer remembered."""
+        reading = self._reading.get((tenant, service))
+        if reading is None:
+            reading = asyncio.ensure_future(self._read_alone(tenant, service))
+            self._reading[(tenant, service)] = reading
+            reading.add_done_callback(lambda _: self._reading.pop((tenant, service), None))
+        return await asyncio.shield(reading)
+
+    async def _read_alone(self, tenant: str, service: str) -> Offer | None:
+        async with self._store.statement() as session:
+            return await self._read(session, tenant, service)
 
     async def offer_of(self, record: Record, session: Session) -> Offer:
         """What holds for a callback that is there; a withdrawn service has the defaults."""
@@ -108,29 +120,10 @@ class Catalogue:
         offer = await self.offer_of(record, session)
         return offer.settings.retry_policy(offer.ringing(record.number, record.details.timezone))
 
-    async def publish(self, tenant: str, table: dict[str, Properties]) -> None:
-        """Store settings, hours and rules by name, all or none; raises SettingsError that names the row."""
-        named: list[tuple[str, Kind, str]] = []
-        cells: dict[str, str] = {}
-        for service, properties in table.items():
-            if "\0" in service:
-                raise SettingsError("the name of a service has no U+0000")
-            try:
-                named += [(service, kind, name) for kind, name in check(properties).items()]
-            except SettingsError as error:
-                cells |= {f"{service} {name}": why for name, why in error.cells.items()} or {
-                    service: str(error)
-                }
-        async with self._store.transaction() as session:
-            there = await session.settings(tenant, [name for _, _, name in named if "\0" not in name])
-            for service, kind, name in named:
-                if kind_of(table.get(name) or there.get(name) or {}) != kind:
-                    cells[f"{service} {name[:40]!r}"] = f"no {kind} are published under this name"
-            if cells:
-                raise SettingsError("; ".join(f"{cell}: {why}" for cell, why in cells.items()), cells)
-            for service in sorted(table):
-                await session.publish(tenant, service, table[service], self._ctx.now())
+    def forget(self) -> None:
+        """Read all anew: something was published."""
         self._known.clear()
+        self._reading.clear()
 
     async def services(self, tenant: str) -> list[str]:
         """The names of the callback services of a tenant."""

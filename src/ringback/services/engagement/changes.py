@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -43,6 +43,7 @@ from ringback.services.engagement.store import Session, Store
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
+    from ringback.services.engagement.outside.originated import Originated
 
 _CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
 
@@ -57,24 +58,57 @@ class Changes:
         self._store = store
         self._catalogue = catalogue
         self._on_effects = on_effects
+        self.originated: Originated | None = None
 
     async def cancel(self, tenant: str, callback_id: UUID) -> None:
         """Cancel a callback; doing it twice is no error. HttpError 400 when too late, 404 when unknown."""
         async with self._store.transaction() as session:
             record = await self._locked(session, tenant, callback_id)
-            if record.progress.reason in _CANCELLED:
+            if not await self.cancel_within(session, record, Reason.CANCELLED):
                 return
+        self._on_effects()
+
+    async def called_in(self, tenant: str, callback_id: UUID, call_id: str) -> Record:
+        """The customer's own call takes the place of the callback, which completes; returns it as it was.
+
+        Twice for one call is no error. HttpError 409 once the customer is being dialled, 404 when unknown.
+        """
+        async with self._store.transaction() as session:
+            record = await self._locked(session, tenant, callback_id)
+            progress = record.progress
+            if progress.reason is Reason.CUSTOMER_CALLED_IN and record.conn_id == call_id:
+                return record
+            calls_us = self.originated is not None and await self.originated.is_for(session, record)
+            if progress.live and progress.dialled and not calls_us:
+                raise HttpError(409, "callback-dialled", "the customer is being dialled already")
             try:
-                await self._apply(session, record, Cancel())
+                if calls_us:
+                    progress = replace(progress, last_result=DialResult.USERORIGINATED_CONNECTED)
+                named = replace(record, conn_id=call_id, progress=progress)
+                await self._apply(session, named, Cancel(Reason.CUSTOMER_CALLED_IN))
                 await session.release_slot(record.id)
             except CallbackRefusedError as refused:
-                raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
+                raise HttpError(409, refused.slug, str(refused)) from None
         self._on_effects()
+        return record
+
+    async def cancel_within(self, session: Session, record: Record, reason: Reason) -> bool:
+        """Cancel a locked callback; false when it was cancelled before. HttpError 400 when too late."""
+        if record.progress.reason in _CANCELLED:
+            return False
+        try:
+            await self._apply(session, record, Cancel(reason))
+            await session.release_slot(record.id)
+        except CallbackRefusedError as refused:
+            raise HttpError(400, refused.slug, f"it cannot be cancelled: {refused}") from None
+        return True
 
     async def step(self, tenant: str, callback_id: UUID, step: CallbackStep) -> CallbackStepReply:
         """Take a session's step; idempotent by (attempt, step). HttpError 404 or 409."""
         async with self._store.transaction() as session:
             record = await self._locked(session, tenant, callback_id)
+            if self.originated is not None:
+                step = await self.originated.judged(session, record, step)
             event = _event_of(record, step)
             if isinstance(event, Dialling):
                 event = replace(event, number_taken=await numbers.is_taken(session, record))
@@ -85,15 +119,21 @@ class Changes:
                 if not isinstance(event, Dialling):
                     raise HttpError(409, refused.slug, str(refused)) from None
                 outcome = Ignored(proceed=False)
+            await self._leave_given(session, record, event, outcome)
         return _reply(record, step, outcome)
+
+    async def _leave_given(self, session: Session, record: Record, event: Event, outcome: Outcome) -> None:
+        """Leave to dial: where the customer calls us, that is said in its place."""
+        given = isinstance(event, Dialling) and isinstance(outcome, Accepted) and outcome.progress.live
+        if given and self.originated is not None:
+            await self.originated.tell(session, record)
 
     async def due(self, limit: int) -> int:
         """Start the callbacks whose time has come; returns how many there were."""
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_due(now, limit)
-            for record in records:
-                await self._apply_or_leave(session, record, Due())
+            await self._apply_all(session, [(record, Due()) for record in records])
         return self._woken(len(records))
 
     async def expire(self, limit: int) -> int:
@@ -101,8 +141,7 @@ class Changes:
         now = self._ctx.now()
         async with self._store.transaction() as session:
             records = await session.lock_expired(now, limit)
-            for record in records:
-                await self._apply_or_leave(session, record, Expire())
+            await self._apply_all(session, [(record, Expire()) for record in records])
         return self._woken(len(records))
 
     async def stalled(self, before: float, limit: int) -> int:
@@ -112,7 +151,7 @@ class Changes:
             for record in records:
                 attempt = record.progress.attempt
                 self._ctx.log.warning("attempt_stalled", callback_id=str(record.id), attempt=attempt)
-                await self._apply_or_leave(session, record, Stalled(attempt))
+            await self._apply_all(session, [(record, Stalled(record.progress.attempt)) for record in records])
         return self._woken(len(records))
 
     async def lost(self, record: Record) -> None:
@@ -131,21 +170,34 @@ class Changes:
                 await session.touch(current, self._ctx.now())
         self._on_effects()
 
-    async def _apply_or_leave(self, session: Session, record: Record, event: Event) -> None:
-        try:
-            await self._apply(session, record, event)
-        except CallbackRefusedError as refused:
-            self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+    async def _apply_all(self, session: Session, events: Sequence[tuple[Record, Event]]) -> None:
+        """Apply an event to each callback; one that will not have it yet is left as it is."""
+        changes = []
+        for record, event in events:
+            try:
+                outcome, changed = await self._judge(session, record, event)
+            except CallbackRefusedError as refused:
+                self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
+                continue
+            if isinstance(outcome, Accepted):
+                changes.append((record, changed, outcome.effects))
+        await session.save_all([(changed, effects) for _, changed, effects in changes])
+        for record, changed, _ in changes:
+            self._report(record, changed)
 
     async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
-        policy = await self._catalogue.policy(record, session)
-        now = self._ctx.now()
-        outcome = advance(record.progress, event, policy, now)
+        outcome, changed = await self._judge(session, record, event)
         if isinstance(outcome, Accepted):
-            changed = record.after(outcome.progress, now)
             await session.save(changed, outcome.effects)
             self._report(record, changed)
         return outcome
+
+    async def _judge(self, session: Session, record: Record, event: Event) -> tuple[Outcome, Record]:
+        """What the life cycle says, and the callback as it is after that."""
+        policy = await self._catalogue.policy(record, session)
+        now = self._ctx.now()
+        outcome = advance(record.progress, event, policy, now)
+        return outcome, record.after(outcome.progress, now) if isinstance(outcome, Accepted) else record
 
     def _report(self, before: Record, after: Record) -> None:
         progress = after.progress

@@ -48,15 +48,20 @@ CODES: dict[str, int] = {
     "push-refused": 40055,
     "call-in-group-unknown": 40056,
     "call-in-callback-unknown": 40057,
+    "push-targets-missing": 40058,
     "api-key-missing": 40101,
     "api-key-wrong": 40102,
     "statistics-credentials": 40151,
     "callback-unknown": 40401,
     "path-unknown": 40402,
+    "receipt-unknown": 40403,
     "method-not-allowed": 40501,
     "idempotency-key-reused": 42201,
     "no-capacity": 42901,
     "throttled": 42902,
+    "rate-limited": 42903,
+    "slow-down": 42904,
+    "too-often": 42905,
     "internal": 50001,
     "statistics-failed": 50051,
     "unavailable": 50301,
@@ -75,8 +80,9 @@ def success(data: object, request: HttpRequest) -> HttpResponse:
 
 def render(error: HttpError, request: HttpRequest) -> HttpResponse:
     """A refusal: in the envelope on the public API, in the platform's own form elsewhere."""
+    data = getattr(error, "data", None)
     if not request.path.startswith(API):
-        return render_error(error, request)
+        return _plain(error, request, data or {})
     http_status = 400 if error.status == 413 else error.status
     status = {
         "code": CODES.get(error.slug, http_status * 100),
@@ -84,7 +90,14 @@ def render(error: HttpError, request: HttpRequest) -> HttpResponse:
         "corrId": request.corr_id,
     }
     body: dict[str, object] = {"status": status}
-    data = getattr(error, "data", None)
     if data is not None:
         body["data"] = data
     return HttpResponse(body, status=http_status, headers=error.headers)
+
+
+def _plain(error: HttpError, request: HttpRequest, data: dict[str, object]) -> HttpResponse:
+    """The platform's own form, with what the error has to say beside its sentence."""
+    response = render_error(error, request)
+    if data and isinstance(response.body, dict):
+        response.body = {**response.body, **data}
+    return response

@@ -12,14 +12,15 @@ from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackS
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.services.engagement.asking import CreateCallback, Place
-from ringback.services.engagement.availability import SlotDesk
+from ringback.services.engagement.availability import SlotDesk, read_flag
 from ringback.services.engagement.booking import Booking, key_use
-from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
+from ringback.services.engagement.limits import GUESSES, Limits
 from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
+from ringback.services.engagement.publication import DESIGNER, Publication
 from ringback.services.engagement.queues import QueueDesk
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
@@ -36,6 +37,15 @@ _COUNTED = {
     "number-waiting": "CB_ENQUEUE_LIMIT_REACHED",
     "throttled": "CB_TTL_LIMIT_REACHED",
 }
+STANDING = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""With every answer of port 3050 that does not say it differently itself."""
 _IN_QUEUE = frozenset({State.QUEUED, State.ROUTING, State.PROCESSING})
 
 
@@ -51,9 +61,10 @@ class EngagementHttp:
         booking: Booking,
         slots: SlotDesk,
         changes: Changes,
-        catalogue: Catalogue,
+        publication: Publication,
         desk: QueueDesk,
         keys: ApiKeys,
+        limits: Limits,
         metrics: Metrics,
     ) -> None:
         self._ctx = ctx
@@ -62,11 +73,13 @@ class EngagementHttp:
         self._booking = booking
         self._slots = slots
         self._changes = changes
-        self._catalogue = catalogue
+        self._publication = publication
         self._desk = desk
         self._keys = keys
+        self._limits = limits
         self._metrics = metrics
         self.server = HttpServer(ctx)
+        self.server.stand(STANDING)
         self.server.error_renderer = self._render
         self.server.on_response = metrics.response
         self.server.metrics_connection = "ges-17"
@@ -95,9 +108,15 @@ class EngagementHttp:
 
     def _public(self, method: str, path: str, handler: Handler) -> None:
         async def serve(request: HttpRequest) -> HttpResponse:
-            tenant = await self._keys.tenant_of(request.headers.get("x-api-key"))
-            request.raw[TENANT] = tenant
-            answer = await handler(tenant, request)
+            try:
+                owner = await self._keys.owner_of(request.headers.get("x-api-key"))
+                request.raw[TENANT] = owner.tenant
+                self._limits.admit(owner)
+                answer = await handler(owner.tenant, request)
+            except HttpError as error:
+                if error.status in GUESSES:
+                    await self._limits.hold_back(request.peer)
+                raise
             return answer if isinstance(answer, HttpResponse) else success(answer, request)
 
         self.server.route(
@@ -158,7 +177,7 @@ class EngagementHttp:
         return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, request: HttpRequest) -> object:
-        methods = await _methods_of(request)
+        methods = await methods_of(request)
         if not methods:
             raise HttpError(404, "path-unknown", "the API has no such path")
         allow = ", ".join(methods)
@@ -189,14 +208,15 @@ class EngagementHttp:
     async def _publish(self, request: HttpRequest) -> dict[str, int]:
         table = request.decode(dict[Annotated[str, Meta(min_length=1, max_length=255)], dict[str, str]])
         try:
-            await self._catalogue.publish(request.path_param("tenant"), table)
+            whole = read_flag(request.query, "whole")
+            await self._publication.publish(request.path_param("tenant"), table, DESIGNER, whole=whole)
         except SettingsError as error:
             raise HttpError(400, "invalid-settings", str(error)) from None
         self._ctx.log.info("settings_published", services=len(table), corr_id=request.corr_id)
         return {"services": len(table)}
 
 
-async def _methods_of(request: HttpRequest) -> list[str]:
+async def methods_of(request: HttpRequest) -> list[str]:
     """The methods that the path of a request has."""
     methods: set[str] = set()
     for resource in request.raw.app.router.resources():

@@ -16,7 +16,7 @@ _LONGEST_KEY = 256
 
 
 class ApiKeys:
-    """Digest of a key to its tenant; keys themselves are not kept.
+    """Digest of a key to its owner; keys themselves are not kept.
 
     While the environment service is away, keys that were good in the last five minutes stay good.
     """
@@ -25,44 +25,47 @@ class ApiKeys:
         self._ctx = ctx
         self._remember_s = remember_s
         self._client = HttpClient(ctx, "auth", "environment", connection="ges-9", timeout_s=3.0)
-        self._known: dict[str, tuple[float, str | None]] = {}
+        self._known: dict[str, tuple[float, KeyOwner | None]] = {}
         self.reachable = True
 
-    async def tenant_of(self, key: str | None) -> str:
-        """The tenant that owns the key; HttpError 401 when nobody does."""
+    async def owner_of(self, key: str | None) -> KeyOwner:
+        """The tenant that owns the key, with the key's limits; HttpError 401 when nobody does."""
         if not key:
             raise HttpError(401, "api-key-missing", "the x-api-key header is missing")
-        tenant = await self._tenant(key_digest(key)) if len(key) <= _LONGEST_KEY else None
-        if tenant is None:
+        owner = await self._owner(key_digest(key)) if len(key) <= _LONGEST_KEY else None
+        if owner is None:
             raise HttpError(401, "api-key-wrong", "the API key is not known")
-        return tenant
+        return owner
 
-    async def _tenant(self, digest: str) -> str | None:
-        asked, tenant = self._known.get(digest, (float("-inf"), None))
+    def forget(self) -> None:
+        """Ask anew about every key: one was revoked."""
+        self._known.clear()
+
+    async def _owner(self, digest: str) -> KeyOwner | None:
+        asked, owner = self._known.get(digest, (float("-inf"), None))
         age = self._ctx.monotonic() - asked
         if age < self._remember_s:
-            return tenant
+            return owner
         try:
-            tenant = await self._ask(digest)
+            owner = await self._ask(digest)
             self.reachable = True
         except (HttpFailure, HttpUnavailable) as error:
             self.reachable = False
-            if tenant is None or age > _STALE_S:
+            if owner is None or age > _STALE_S:
                 raise HttpUnavailable("the environment service is away") from error
-            return tenant
-        self._remember(digest, tenant)
-        return tenant
+            return owner
+        self._remember(digest, owner)
+        return owner
 
-    async def _ask(self, digest: str) -> str | None:
+    async def _ask(self, digest: str) -> KeyOwner | None:
         try:
-            owner = await self._client.get(f"/environment/v3/api-keys/{digest}", KeyOwner)
+            return await self._client.get(f"/environment/v3/api-keys/{digest}", KeyOwner)
         except HttpFailure as failure:
             if failure.status == 404:
                 return None
             raise
-        return owner.tenant
 
-    def _remember(self, digest: str, tenant: str | None) -> None:
+    def _remember(self, digest: str, owner: KeyOwner | None) -> None:
         while len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[digest] = (self._ctx.monotonic(), tenant)
+        self._known[digest] = (self._ctx.monotonic(), owner)

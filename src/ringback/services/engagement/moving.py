@@ -13,6 +13,7 @@ from ringback.domain.callbacks.lifecycle import Accepted
 from ringback.domain.callbacks.moving import moved
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.availability import SlotDesk
+from ringback.services.engagement.booking import Told
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _TAKE = "SELECT engagement.take($1, $2, $3, NULL, NULL, NULL, NULL, $4, $5, $6)"
+_REMIND_AGAIN = "UPDATE engagement.push_watch SET reminded = false WHERE callback_id = $1"
 _MOVE = """
 UPDATE engagement.callbacks
 SET desired_at = $2, arrived_at = $3, expires_at = $4, slot_at = $5, slot_minutes = $6
@@ -45,10 +47,13 @@ class Moving:
         self._slots = slots
         self._on_effects = on_effects
 
-    async def move(self, tenant: str, callback_id: UUID, desired: float | None) -> Record:
+    async def move(
+        self, tenant: str, callback_id: UUID, desired: float | None, told: Told | None = None
+    ) -> Record:
         """The callback at its new time; None: now. HttpError 400, 404 or 429 says why not.
 
-        A time must be one that `availability` offers; now must lie within the hours.
+        A time must be one that `availability` offers; now must lie within the hours. `told` writes what else
+        belongs into the transaction.
         """
         record = await self._read(tenant, callback_id)
         offer = await self._catalogue.offer(tenant, record.service)
@@ -68,6 +73,8 @@ class Moving:
             )
             await self._take(session, changed, offer, begins)
             await session.save(changed, accepted.effects)
+            if told is not None:
+                await told(session, changed)
         self._on_effects()
         self._ctx.log.info("callback_moved", callback_id=str(callback_id), to_now=desired is None)
         return changed
@@ -131,6 +138,7 @@ class Moving:
         desired = None if record.desired_at is None else _moment(record.desired_at)
         row = (desired, _moment(progress.arrived_at), _moment(progress.expires_at), slot, grid.minutes)
         await session.connection.execute(_MOVE, record.id, *row)
+        await session.connection.execute(_REMIND_AGAIN, record.id)
 
 
 def _unknown() -> HttpError:

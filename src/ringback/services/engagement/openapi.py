@@ -19,12 +19,13 @@ from ringback.services.engagement.envelope import API, CODES
 from ringback.services.engagement.outside.publishing import PublishRequest
 from ringback.services.engagement.outside.wiring import VerifyCaptcha
 from ringback.services.engagement.queues import QueueStatus
+from ringback.services.engagement.selfservice.receipts import Confirm
 from ringback.services.engagement.selfservice.routes import LinkMade
 from ringback.services.engagement.views import CallbackId, CallbackView
 from ringback.services.engagement.waits import Estimate
 
 Schema = dict[str, Any]
-_REF = "#/components/schemas/{name}"
+REF = "#/components/schemas/{name}"
 _STRING: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "string", "enum": ["true", "false"], "default": "false"}
 
@@ -58,6 +59,7 @@ class Operation:
     body: type[msgspec.Struct] | None = None
     parameters: tuple[Parameter, ...] = ()
     refusals: tuple[int, ...] = (400, 401, 500, 503)
+    keyless: bool = False
 
 
 def _in_path(name: str, about: str) -> Parameter:
@@ -188,6 +190,16 @@ OPERATIONS: list[Operation] = [
         dict[str, str],
         body=PublishRequest,
     ),
+    Operation(
+        "POST",
+        "notification/confirm",
+        "confirmNotification",
+        "A device has a notice: it gives back the receipt. No key is needed.",
+        dict[str, bool],
+        body=Confirm,
+        refusals=(400, 404, 429, 500, 503),
+        keyless=True,
+    ),
 ]
 
 
@@ -195,7 +207,7 @@ OPERATIONS: list[Operation] = [
 def document() -> bytes:
     """The document as JSON."""
     types = [Proposals, *{each for op in OPERATIONS for each in (op.data, op.body) if each is not None}]
-    found, components = msgspec.json.schema_components(types, ref_template=_REF)
+    found, components = msgspec.json.schema_components(types, ref_template=REF)
     schemas = dict(zip(types, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -221,22 +233,24 @@ def document() -> bytes:
 
 def _operation(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
     answers: dict[str, Any] = {"200": _answer("Successful", schemas[operation.data])}
-    for status in operation.refusals:
-        data = schemas[Proposals] if status == 429 else None
-        answers[str(status)] = _answer(_REFUSALS[status], data, refusal=True)
+    for status in sorted({*operation.refusals, 429}):
+        data = schemas[Proposals] if status == 429 and 429 in operation.refusals else None
+        answers[str(status)] = _answer(REFUSALS[status], data, refusal=True)
     described: Schema = {
         "operationId": operation.name,
         "summary": operation.about,
-        "parameters": [_parameter(each) for each in operation.parameters],
+        "parameters": [parameter_schema(each) for each in operation.parameters],
         "responses": answers,
     }
+    if operation.keyless:
+        described["security"] = []
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
 
-_REFUSALS = {
+REFUSALS = {
     400: "The request cannot be",
     401: "The key is missing or not known",
     404: "There is no such thing",
@@ -247,7 +261,8 @@ _REFUSALS = {
 }
 
 
-def _parameter(parameter: Parameter) -> Schema:
+def parameter_schema(parameter: Parameter) -> Schema:
+    """A parameter as the document describes it."""
     return {
         "name": parameter.name,
         "in": parameter.place,
@@ -258,7 +273,7 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _answer(about: str, data: Schema | None, *, refusal: bool = False) -> Schema:
-    properties: Schema = {"status": {"$ref": _REF.format(name="Status")}}
+    properties: Schema = {"status": {"$ref": REF.format(name="Status")}}
     if data is not None:
         properties["data"] = data
     needed = ["status"] if refusal else ["status", "data"]

@@ -1,23 +1,7 @@
--- name: book_callback
-WITH verdict AS MATERIALIZED (
-    SELECT engagement.take(
-        $2::text, $3::text, $4::text, $14::int, $15::text, $16::int, $17::timestamptz, $18::bigint,
-        $19::smallint, $20::int
-    ) AS word
-), told AS (
-    INSERT INTO engagement.outbox (kind, callback_id, attempt, next_try_at)
-    SELECT 'start', $1::uuid, $11::int, $6::timestamptz FROM verdict WHERE word = '' AND $21::boolean
-), made AS (
-    INSERT INTO engagement.callbacks (
-        id, tenant, service, number, state, reason, created_at, updated_at, heard_at, desired_at, arrived_at,
-        due_at, expires_at, attempt, priority, details, slot_at, slot_minutes, throttle_key
-    )
-    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, NULL, $6::timestamptz, $6::timestamptz,
-           $6::timestamptz, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10::timestamptz, $11::int,
-           $12::int, $13::json, $18::bigint, $19::smallint, $15::text
-    FROM verdict WHERE word = ''
-)
-SELECT word FROM verdict
+-- name: book
+SELECT word, made FROM engagement.book(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
+) ORDER BY n
 
 -- name: release_slot
 WITH had AS (
@@ -44,15 +28,6 @@ GROUP BY slot_at
 -- name: forget_slots
 DELETE FROM engagement.slots WHERE starts_at < $1
 
--- name: watch_for_push
-INSERT INTO engagement.push_watch (callback_id) VALUES ($1)
-
--- name: take_idempotency_key
-INSERT INTO engagement.idempotency (tenant, key, body_sha256, callback_id, created_at)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING
-RETURNING callback_id
-
 -- name: read_idempotency_key
 SELECT callback_id, body_sha256 FROM engagement.idempotency WHERE tenant = $1 AND key = $2
 
@@ -71,6 +46,9 @@ WHERE state = 'SCHEDULED' AND due_at <= $1
 ORDER BY due_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
+
+-- name: next_due
+SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
 
 -- name: lock_expired
 SELECT * FROM engagement.callbacks
@@ -135,9 +113,3 @@ SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 AN
 
 -- name: read_service_names
 SELECT service, properties FROM engagement.service_settings WHERE tenant = $1 ORDER BY service
-
--- name: publish_settings
-INSERT INTO engagement.service_settings (tenant, service, properties, updated_at)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT (tenant, service) DO UPDATE
-SET properties = excluded.properties, version = service_settings.version + 1, updated_at = excluded.updated_at

@@ -23,6 +23,27 @@ _RETRY_S = 0.5
 _KEY_LIFE_S = 86_400.0
 _KEYS_EVERY_S = 3600.0
 _SILENT_BATCH = 50
+_SHORTEST_PAUSE_S = 0.05
+
+
+class Pace:
+    """At most `rate` a second, and never more than half a second's worth at once."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = max(rate, 0.1)
+        self._most = max(1.0, self._rate / 2)
+        self._left = self._most
+        self._at = float("-inf")
+
+    def allowed(self, now: float) -> int:
+        """How many may begin at `now`, seconds of a clock that is never set back."""
+        self._left = min(self._most, self._left + (now - self._at) * self._rate)
+        self._at = now
+        return int(self._left)
+
+    def spend(self, number: int) -> None:
+        """That many have begun."""
+        self._left -= number
 
 
 class Scheduler:
@@ -36,37 +57,61 @@ class Scheduler:
         self._changes = changes
         self._sessions = sessions
         self._settings = settings
+        self._pace = Pace(settings.starts_per_second)
         # Sessions that were not there when last asked for, by callback, with the attempt.
         self._missing: dict[UUID, int] = {}
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._every(self._settings.scheduler_s, self.look), "scheduler")
-        self._ctx.spawn(self._every(self._settings.silence_s / 3, self.ask_for_silent), "diagnostics")
-        self._ctx.spawn(self._every(_KEYS_EVERY_S, self.forget_keys), "idempotency")
+        self._ctx.spawn(self._repeat(self.look), "scheduler")
+        self._ctx.spawn(self._repeat(self.ask_for_silent), "diagnostics")
+        self._ctx.spawn(self._repeat(self.forget_keys), "idempotency")
 
-    async def look(self) -> None:
-        """Start what is due and give up what is over, batch by batch."""
-        batch = self._settings.batch
-        while await self._changes.due(batch) == batch:
+    async def look(self) -> float:
+        """Start what is due and give up what is over; seconds until the next look."""
+        behind = await self._start_due()
+        while await self._changes.expire(self._settings.batch) == self._settings.batch:
             pass
-        while await self._changes.expire(batch) == batch:
-            pass
+        return await self._pause(behind)
 
-    async def ask_for_silent(self) -> None:
-        """Stop attempts that get nowhere; ask for sessions that have not been heard of for a while."""
+    async def _start_due(self) -> bool:
+        """Start what is due, the oldest first, as far as the pace allows; whether there may be more."""
+        while allowed := min(self._settings.batch, self._pace.allowed(self._ctx.monotonic())):
+            started = await self._changes.due(allowed)
+            self._pace.spend(started)
+            if started < allowed:
+                return False
+        return True
+
+    async def _pause(self, behind: bool) -> float:
+        """Until the next callback is due, but no longer than set: others may come before it."""
+        longest = self._settings.scheduler_s
+        shortest = min(_SHORTEST_PAUSE_S, longest)
+        if behind:
+            return shortest
+        async with self._store.statement() as session:
+            due_at = await session.next_due()
+        return longest if due_at is None else max(shortest, min(longest, due_at - self._ctx.now()))
+
+    async def ask_for_silent(self) -> float:
+        """Stop attempts that get nowhere; ask for sessions that have not been heard of for a while.
+
+        Returns the seconds until the next time.
+        """
         now = self._ctx.now()
         await self._changes.stalled(now - self._settings.routing_s, _SILENT_BATCH)
         async with self._store.transaction() as session:
             records = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
         self._missing = {record.id: self._missing.get(record.id, 0) for record in records}
         await asyncio.gather(*map(self._ask_for, records))
+        return self._settings.silence_s / 3
 
-    async def forget_keys(self) -> None:
-        """Forget Idempotency-Keys, and how many took each slot, after a day."""
+    async def forget_keys(self) -> float:
+        """Forget Idempotency-Keys, and how many took each slot, after a day; seconds until the next time."""
         async with self._store.transaction() as session:
             await session.forget_keys(self._ctx.now() - _KEY_LIFE_S)
             await session.forget_slots(self._ctx.now() - _KEY_LIFE_S)
+        return _KEYS_EVERY_S
 
     async def _ask_for(self, record: Record) -> None:
         try:
@@ -90,13 +135,14 @@ class Scheduler:
             self._ctx.log.warning("session_lost", callback_id=str(record.id), attempt=attempt)
             await self._changes.lost(record)
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
+        """Do the work again and again, after as many seconds as it says."""
         while True:
+            pause = _RETRY_S
             try:
-                await work()
+                pause = await work()
             except (PostgresUnavailable, HttpFailure, HttpUnavailable) as error:
                 self._ctx.log.warning("scheduler_waits", error=str(error))
-                await asyncio.sleep(_RETRY_S)
             except Exception:
                 self._ctx.log.exception("scheduler_failed")
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause)

@@ -24,3 +24,6 @@ class EngagementSettings(ManagementSettings, frozen=True, kw_only=True):
     applications: Annotated[
         str, Doc("application of services that name none: URL with {tenant}; empty: the designer's callback")
     ] = ""
+    starts_per_second: Annotated[
+        float, Doc("scheduled callbacks that a node starts a second at most: after an outage they come paced")
+    ] = 250.0

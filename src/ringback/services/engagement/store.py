@@ -58,8 +58,26 @@ class Claim:
     capacity: int | None = None
 
 
-class KeyReusedError(ValueError):
-    """The key was used before with another body."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A callback to be written when its claim holds; `starts`: its first attempt begins at once."""
+
+    record: Record
+    starts: bool
+    claim: Claim
+    use: KeyUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an entry: the word is empty when it was written, and `made` is its id.
+
+    Else the word says why not: `number-waiting`, `throttled`, `slot-full`, `key-reused`; or `known`: `made`
+    is the id of the callback that was made with this key before.
+    """
+
+    word: str
+    made: UUID
 
 
 class Store:
@@ -98,37 +116,14 @@ class Session:
     def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
 
-    async def book(self, record: Record, effects: Sequence[Effect], claim: Claim) -> str:
-        """Write a new callback with the start of its first attempt, if there is one, when its claim holds.
+    async def book(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Write new callbacks, each with the start of its first attempt if it has one and if its claim holds.
 
-        Empty when it is written; else why not: `number-waiting`, `throttled` or `slot-full`.
+        No key may stand twice among them.
         """
-        progress = record.progress
-        word: str = await self._connection.fetchval(
-            QUERIES["book_callback"],
-            record.id,
-            record.tenant,
-            record.service,
-            record.number,
-            progress.state.value,
-            _moment(record.created_at),
-            _maybe_moment(record.desired_at),
-            _moment(progress.arrived_at),
-            _maybe_moment(progress.due_at),
-            _moment(progress.expires_at),
-            progress.attempt,
-            record.priority,
-            msgspec.json.encode(record.details).decode(),
-            claim.most_waiting,
-            claim.throttle_key,
-            claim.throttle_limit,
-            _moment(record.created_at - THROTTLE_S),
-            claim.slot,
-            claim.minutes,
-            claim.capacity,
-            bool(effects),
-        )
-        return word
+        columns = zip(*map(_row, entries), strict=True)
+        rows = await self._connection.fetch(QUERIES["book"], *map(list, columns))
+        return [Verdict(row["word"], row["made"]) for row in rows]
 
     async def release_slot(self, callback_id: UUID) -> None:
         """Give back the place in its slot that a callback has taken, if any."""
@@ -146,29 +141,13 @@ class Session:
         """Remove the counts of slots that began before `before`."""
         await self._connection.execute(QUERIES["forget_slots"], int(before))
 
-    async def take_key(self, tenant: str, use: KeyUse, callback_id: UUID, now: float) -> UUID:
-        """The id of the callback that belongs to a key: `callback_id` if the key is new.
-
-        Waits for another transaction that holds the same key. Raises KeyReusedError.
-        """
-        taken = await self._connection.fetchval(
-            QUERIES["take_idempotency_key"], tenant, use.key, use.body_sha256, callback_id, _moment(now)
-        )
-        if taken is not None:
-            return callback_id
-        known = await self.known_key(tenant, use)
-        assert known is not None, "a key that cannot be taken is there"
-        return known
-
-    async def known_key(self, tenant: str, use: KeyUse) -> UUID | None:
-        """The id of the callback that was made with a key; raises KeyReusedError."""
+    async def known_key(self, tenant: str, use: KeyUse) -> Verdict | None:
+        """What a request with this key gets without being judged again; None: the key is new."""
         row = await self._connection.fetchrow(QUERIES["read_idempotency_key"], tenant, use.key)
         if row is None:
             return None
-        if row["body_sha256"] != use.body_sha256:
-            raise KeyReusedError("this Idempotency-Key came with another request before")
-        known: UUID = row["callback_id"]
-        return known
+        same = row["body_sha256"] == use.body_sha256
+        return Verdict("known" if same else "key-reused", row["callback_id"])
 
     async def read(self, tenant: str, callback_id: UUID, *, lock: bool = False) -> Record | None:
         """One callback of a tenant; `lock` keeps it from changing until the transaction ends."""
@@ -201,37 +180,28 @@ class Session:
         live = _records(await self._connection.fetch(QUERIES["live_callbacks"], tenant, limit))
         return live + _records(await self._connection.fetch(QUERIES["latest_callbacks"], tenant, limit))
 
+    async def next_due(self) -> float | None:
+        """When the next scheduled callback is due; None: there is none."""
+        return _maybe_seconds(await self._connection.fetchval(QUERIES["next_due"]))
+
     async def save(self, record: Record, effects: Iterable[Effect]) -> None:
         """Write the changed progress and what its session is to be told."""
-        progress = record.progress
-        await self._connection.execute(
-            QUERIES["update_progress"],
-            record.id,
-            progress.state.value,
-            progress.reason.value if progress.reason else None,
-            _maybe_moment(progress.due_at),
-            progress.attempt,
-            progress.step,
-            progress.dialled,
-            progress.dials,
-            progress.last_result.value if progress.last_result else None,
-            _moment(record.updated_at),
-            record.agent_id,
-            record.conn_id,
-            record.position,
-            record.ewt,
-        )
-        for effect in effects:
-            await self._tell(record, effect)
+        await self.save_all([(record, effects)])
+
+    async def save_all(self, changes: Sequence[tuple[Record, Iterable[Effect]]]) -> None:
+        """As `save`, many in two round trips."""
+        progress = [_progress_row(record) for record, _ in changes]
+        if progress:
+            await self._connection.executemany(QUERIES["update_progress"], progress)
+        told = [_outbox_row(record, effect) for record, effects in changes for effect in effects]
+        if told:
+            await self._connection.executemany(QUERIES["tell"], told)
 
     async def start_again(self, record: Record, now: float) -> None:
         """Put the start of the running attempt into the outbox once more."""
-        await self._tell(record.after(record.progress, now), StartAttempt(record.progress.attempt))
-
-    async def _tell(self, record: Record, effect: Effect) -> None:
-        kind, reason = ("start", "") if isinstance(effect, StartAttempt) else ("stop", effect.reason.value)
+        start = StartAttempt(record.progress.attempt)
         await self._connection.execute(
-            QUERIES["tell"], kind, record.id, effect.attempt, reason, _moment(record.updated_at)
+            QUERIES["tell"], *_outbox_row(record.after(record.progress, now), start)
         )
 
     async def lock_tellings(self, kind: str, now: float, limit: int) -> list[Telling]:
@@ -264,15 +234,6 @@ class Session:
         rows = await self._connection.fetch(QUERIES["read_service_names"], tenant)
         return {row["service"]: msgspec.json.decode(row["properties"]) for row in rows}
 
-    async def publish(self, tenant: str, service: str, properties: dict[str, str], now: float) -> None:
-        """Replace the properties of one service."""
-        encoded = msgspec.json.encode(properties).decode()
-        await self._connection.execute(QUERIES["publish_settings"], tenant, service, encoded, _moment(now))
-
-    async def watch_for_push(self, callback_id: UUID) -> None:
-        """Let the devices of a callback be told when its turn comes near."""
-        await self._connection.execute(QUERIES["watch_for_push"], callback_id)
-
     @property
     def connection(self) -> asyncpg.pool.PoolConnectionProxy:
         """The connection itself, for rooms that have queries of their own."""
@@ -285,6 +246,62 @@ def moment(seconds: float) -> datetime:
 
 
 _moment = moment
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    """The arguments of engagement.book for one entry."""
+    record, claim, progress = entry.record, entry.claim, entry.record.progress
+    return (
+        record.id,
+        record.tenant,
+        record.service,
+        record.number,
+        progress.state.value,
+        _moment(record.created_at),
+        _maybe_moment(record.desired_at),
+        _moment(progress.arrived_at),
+        _maybe_moment(progress.due_at),
+        _moment(progress.expires_at),
+        progress.attempt,
+        record.priority,
+        msgspec.json.encode(record.details).decode(),
+        claim.most_waiting,
+        claim.throttle_key,
+        claim.throttle_limit,
+        _moment(record.created_at - THROTTLE_S),
+        claim.slot,
+        claim.minutes,
+        claim.capacity,
+        entry.starts,
+        bool(record.details.push_targets),
+        entry.use.key if entry.use else None,
+        entry.use.body_sha256 if entry.use else None,
+    )
+
+
+def _progress_row(record: Record) -> tuple[object, ...]:
+    progress = record.progress
+    return (
+        record.id,
+        progress.state.value,
+        progress.reason.value if progress.reason else None,
+        _maybe_moment(progress.due_at),
+        progress.attempt,
+        progress.step,
+        progress.dialled,
+        progress.dials,
+        progress.last_result.value if progress.last_result else None,
+        _moment(record.updated_at),
+        record.agent_id,
+        record.conn_id,
+        record.position,
+        record.ewt,
+    )
+
+
+def _outbox_row(record: Record, effect: Effect) -> tuple[object, ...]:
+    kind, reason = ("start", "") if isinstance(effect, StartAttempt) else ("stop", effect.reason.value)
+    return kind, record.id, effect.attempt, reason, _moment(record.updated_at)
 
 
 def _maybe_moment(seconds: float | None) -> datetime | None:

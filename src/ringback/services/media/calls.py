@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
+from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.treatment import Command
 from ringback.media.port import NoPortError, PortRange, RtpPort
 from ringback.services.media.clients import CallDataClient, VoicemailClient
 from ringback.services.media.leg import ALLOW, MediaLeg
+from ringback.services.media.rooms import Rooms
 from ringback.services.media.settings import MediaSettings
 from ringback.services.media.treatments import Deposit
 from ringback.sip.endpoint import SipEndpoint
@@ -37,6 +39,7 @@ class MediaCalls:
         self.voicemail = VoicemailClient(ctx, settings.deposit_tries)
         self.call_data = CallDataClient(ctx)
         self.default_tenant = ctx.common.tenants[0] if ctx.common.tenants else ""
+        self.rooms = Rooms()
         self.draining = False
         """Whether new calls are refused."""
         self._settings = settings
@@ -57,6 +60,7 @@ class MediaCalls:
     async def start(self) -> tuple[str, int]:
         """Listen for SIP over TCP; returns the address. Raises OSError."""
         bound = await self.endpoint.listen_tcp(*self.ctx.address("media", "sip"))
+        SipTracer(self.ctx, self.endpoint).start()
         self.ctx.spawn(self._sweep(), "signs-of-life")
         return bound
 

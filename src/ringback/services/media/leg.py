@@ -12,6 +12,8 @@ from ringback.contracts.treatment import (
     CONTENT_TYPE,
     Collect,
     Command,
+    Conference,
+    Dtmf,
     Music,
     Play,
     Record,
@@ -27,6 +29,7 @@ from ringback.services.media.negotiation import AudioEnd
 from ringback.services.media.treatments import (
     Action,
     CollectTreatment,
+    ConferenceTreatment,
     Deposit,
     End,
     MusicTreatment,
@@ -34,6 +37,7 @@ from ringback.services.media.treatments import (
     RecordTreatment,
     Say,
     SilentTreatment,
+    Sit,
     Treatment,
 )
 from ringback.sip.build import response_to
@@ -172,7 +176,7 @@ class MediaLeg:
     # Treatments
 
     def _treatment_of(self, command: Command) -> Treatment | None:
-        """The treatment of a command; None for a recording, which needs the greeting first."""
+        """The treatment of a command; None for a recording, which needs the greeting first, and for keys."""
         match command:
             case Play():
                 return PlayTreatment(command)
@@ -182,6 +186,11 @@ class MediaLeg:
                 return CollectTreatment(command, self._loop.time())
             case Stop():
                 return SilentTreatment(command.reference)
+            case Conference():
+                return ConferenceTreatment(command.reference, self._calls.rooms.enter(command.room))
+            case Dtmf():
+                self.port.session.send_dtmf(command.digits)
+                return None
             case Record():
                 return None
 
@@ -229,6 +238,8 @@ class MediaLeg:
                     self._deposit(action, treatment)
                 case End():
                     self._ended(treatment, action)
+                case Sit():
+                    self.port.session.play(action.seat)
         self._arm()
 
     def _say(self, say: Say) -> None:

@@ -13,6 +13,7 @@ from ringback.contracts.voicemail import MailboxGreeting
 from ringback.media import prompts
 from ringback.media.collector import Collected, Collector, CollectReason, CollectRules
 from ringback.media.recording import Recorder
+from ringback.media.room import Seat
 from ringback.media.session import AudioReceived
 
 _LEAST_RECORDED_S = 1.0
@@ -43,7 +44,14 @@ class Deposit:
     seconds: float
 
 
-Action = Say | End | Deposit
+@dataclass(frozen=True, slots=True)
+class Sit:
+    """Let the party hear a conference room."""
+
+    seat: Seat
+
+
+Action = Say | End | Deposit | Sit
 MUSIC = Say((prompts.MUSIC,), loop=True)
 SILENCE = Say(())
 
@@ -143,6 +151,25 @@ class PlayTreatment(Treatment):
 
     def played(self, now: float) -> list[Action]:
         return [End("finished")]
+
+
+class ConferenceTreatment(Treatment):
+    """A seat in a room until something else is commanded."""
+
+    def __init__(self, reference: str, seat: Seat) -> None:
+        super().__init__(reference)
+        self._seat = seat
+
+    def begin(self, now: float) -> list[Action]:
+        return [Sit(self._seat)]
+
+    def audio(self, audio: AudioReceived) -> list[Action]:
+        self._seat.speak(audio.pcm)
+        return []
+
+    def hang_up(self) -> list[Action]:
+        self._seat.leave()
+        return []
 
 
 _COLLECT_END: dict[CollectReason, EndReason] = {

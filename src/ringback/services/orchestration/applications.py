@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from ringback.contracts.applications import application_path
+from ringback.contracts.applications import HEADER_SHARE, application_path, shared
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.scxml import Document, DocumentError, Limits, compile_document, external_sources
 
@@ -33,6 +33,8 @@ class Applications:
         self._base = ctx.url("designer")
         self._limits = limits
         self._texts: dict[str, tuple[str, str, float]] = {}
+        self._shares: dict[str, tuple[int, int]] = {}
+        """By path: the other version (0: the draft) and the percentage that runs it."""
         self._now = ctx.monotonic
         self._compiled: OrderedDict[str, Document] = OrderedDict()
 
@@ -66,9 +68,27 @@ class Applications:
             if known:
                 return known
             raise
+        self._shares[path] = _share_of(reply.headers.get(HEADER_SHARE, ""))
         text = known if reply.status == 304 else reply.body.decode("utf-8", "replace")
         self._texts[path] = (reply.headers.get("ETag", tag), text, self._now() + _FRESH_S)
         return text
+
+    async def chosen(self, url: str, interaction: str) -> tuple[str, str]:
+        """The text that an interaction runs, and the version where the application is shared (`draft`, `7`,
+        `published`; else empty). Raises as `text` does.
+        """
+        text, path = await self.text(url), self._path(url)
+        version, percent = self._shares.get(path, (0, 0))
+        if not percent:
+            return text, ""
+        if not shared(path, interaction, percent):
+            return text, "published"
+        base = url.removesuffix(".scxml")
+        other = f"{base}/versions/{version}" if version else f"{base}/draft"
+        try:
+            return await self.text(other), str(version) if version else "draft"
+        except (ApplicationError, ConnectionError):
+            return text, "published"
 
     def _path(self, url: str) -> str:
         parts, base = urlsplit(url), urlsplit(self._base)
@@ -92,3 +112,8 @@ class Applications:
         if len(self._compiled) > _COMPILED:
             self._compiled.popitem(last=False)
         return document
+
+
+def _share_of(header: str) -> tuple[int, int]:
+    version, _, percent = header.partition(" ")
+    return (int(version), int(percent)) if version.isdecimal() and percent.isdecimal() else (0, 0)

@@ -155,10 +155,11 @@ class LiveSession:
     async def _fresh(self) -> Interpreter:
         record = self.record
         await self._node.prepare(record)
-        text = await self._node.applications.text(record.app)
+        text, record.version = await self._node.applications.chosen(record.app, record.interaction)
         record.document = await self._store.keep_document(text)
         document = await self._node.applications.compile(record.document, text, record.app)
         self._node.metrics.strategies.inc()
+        self._node.count_version(record, "started")
         return Interpreter(
             document,
             record.id,

@@ -15,6 +15,11 @@ class Metrics:
         self.total_interactions = gauge("total_interactions", "Sessions since the start")
         self.cleared_interactions = gauge("cleared_interactions", "Sessions that have ended")
         self.strategies = gauge("total_strategies", "Applications started")
+        self.shared = gauge(
+            "shared_sessions",
+            "Sessions of applications that are shared between two versions, by how they began and ended",
+            ("application", "version", "state"),
+        )
         self.load_errors = gauge("load_errors", "Applications that could not be run")
         self.fetch_errors = gauge("fetch_errors", "Applications that could not be fetched")
         self.invoke_errors = gauge("invoke_errors", "Actions that failed")

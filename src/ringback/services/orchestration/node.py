@@ -13,6 +13,7 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
@@ -20,6 +21,7 @@ from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
+from ringback.services.orchestration.statistics import Statistics
 from ringback.services.orchestration.store import SessionStore
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Node:
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
         self.performer.add("session.terminate", starting.terminate)
+        Callers(self.clients, settings.query_s).add_to(self.performer)
+        self._statistics = Statistics(ctx, self.performer, self.deliver)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
 
@@ -70,6 +74,7 @@ class Node:
 
     async def start(self) -> None:
         """Take up the sessions that this node had, and watch the other nodes."""
+        await self._statistics.start()
         await self._announce()
         for tenant, store in self.stores.items():
             for sid in await store.owned(self.ctx.node):
@@ -119,8 +124,15 @@ class Node:
         is_url = "://" in point.script
         record.app = point.script if is_url else self.applications.url(record.tenant, point.script)
 
+    def count_version(self, record: Record, state: str) -> None:
+        """Of an application that is shared: what its two versions do."""
+        if record.version:
+            name = record.app.rpartition("/")[2].removesuffix(".scxml")
+            self.metrics.shared.labels(name, record.version, state).inc()
+
     async def after(self, record: Record) -> None:
         """A session has come to its end: nothing it had begun is left behind."""
+        self.count_version(record, "failed" if record.failed else "ended")
         self.metrics.cleared_interactions.inc()
         if record.failed:
             self.metrics.error_events.inc()
@@ -136,6 +148,7 @@ class Node:
     def left(self, record: Record) -> None:
         """A session is over, or another node's."""
         self._awake.pop(record.id, None)
+        self._statistics.left(record)
         if self._live.pop(record.id, None) is not None:
             self.metrics.interactions.labels(record.kind, record.tenant).dec()
 
@@ -151,6 +164,7 @@ class Node:
         record = await self.stores[tenant].load(sid)
         if record is not None:
             self.log.info("session_resumed", session=sid)
+            self._statistics.resume(record)
             self._run(record)
 
     async def _woken(self, entry: StreamEntry) -> None:

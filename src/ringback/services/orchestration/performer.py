@@ -26,7 +26,6 @@ from ringback.contracts.rq import PriorityRequest
 from ringback.contracts.telephony import (
     CallRequest,
     RequestApplyTreatment,
-    RequestAttachUserData,
     RequestClearCall,
     RequestMakeCall,
     RequestReply,
@@ -35,6 +34,7 @@ from ringback.contracts.telephony import (
 from ringback.runtime.http import HttpFailure
 from ringback.runtime.link import LinkError
 from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.orchestration.calling import Calling
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.records import Json, Pending, Record
 
@@ -83,13 +83,12 @@ class Performer:
             "dialog.stop": self._treatment,
             "interaction.redirect": self._redirect,
             "interaction.createcall": self._make_call,
-            "interaction.terminate": self._terminate,
-            "interaction.attach": self._attach,
             "session.fetch": self._fetch,
             "session.response": self._response,
             "callback.report": self._report,
             "callback.book": self._book,
         }
+        Calling(self)
 
     def add(self, name: str, work: Callable[[Record, Pending, SessionStore], Awaitable[Reply]]) -> None:
         """Have an element carried out elsewhere."""
@@ -147,13 +146,14 @@ class Performer:
 
     async def _perform_call(self, request: CallRequest) -> None:
         try:
-            await self._request(request)
+            await self.request(request)
         except HttpFailure as failure:
             raise ActionFailed(failure.slug) from None
         except ConnectionError as error:
             raise ActionFailed("unavailable") from error
 
-    async def _request(self, request: CallRequest) -> RequestReply:
+    async def request(self, request: CallRequest) -> RequestReply:
+        """Ask frontend."""
         return await self._clients.frontend.post("/requests", request, RequestReply, retry=True)
 
     # Queue
@@ -250,7 +250,7 @@ class Performer:
 
     async def _treatment(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        await self._request(
+        await self.request(
             RequestApplyTreatment(
                 tenant=record.tenant,
                 conn_id=record.conn_id,
@@ -268,7 +268,7 @@ class Performer:
 
     async def _redirect(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        await self._request(
+        await self.request(
             RequestRouteCall(
                 tenant=record.tenant,
                 conn_id=record.conn_id,
@@ -285,7 +285,7 @@ class Performer:
 
     async def _make_call(self, record: Record, action: Pending, store: SessionStore) -> Reply:
         found, key = action.payload, record.reference(action.number)
-        reply = await self._request(
+        reply = await self.request(
             RequestMakeCall(
                 tenant=record.tenant,
                 reference_id=key,
@@ -303,32 +303,6 @@ class Performer:
             # The next action, which may be to release the call, comes before the call's first event.
             record.conn_id = reply.conn_id
         return None
-
-    async def _terminate(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        key = record.reference(action.number)
-        await self._request(
-            RequestClearCall(
-                tenant=record.tenant,
-                conn_id=record.conn_id,
-                reference_id=key,
-                idempotency_key=key,
-                reason=action.payload["reason"],
-            )
-        )
-        return {}
-
-    async def _attach(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        key = record.reference(action.number)
-        await self._request(
-            RequestAttachUserData(
-                tenant=record.tenant,
-                conn_id=record.conn_id,
-                reference_id=key,
-                idempotency_key=key,
-                user_data=action.payload["user_data"],
-            )
-        )
-        return {}
 
     # The world outside, and engagement
 

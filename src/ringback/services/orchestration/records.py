@@ -69,6 +69,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the application sees as `_genesys`, or first values of its data."""
     callback_id: str = ""
     attempt: int = 0
+    version: str = ""
+    """Of an application that is shared between two versions: `published`, `draft` or a number."""
     document: str = ""
     """Hash of the application's text, once it runs."""
     snapshot: Json = None
@@ -84,6 +86,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     default_dn: str = ""
     failed: str = ""
     """Why the application could not run; empty when it could."""
+    subscriptions: dict[str, dict[str, Json]] = {}
+    """Statistics that the session is told of, by the number of the action."""
     generation: int = 0
     """How many sessions began one another down to this one."""
     recent: list[SessionStep] = []
@@ -93,6 +97,11 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Remember what came in or went out, for whoever looks into the session."""
         self.recent.append(SessionStep(time=now, kind=kind, name=name))
         del self.recent[:-RECENT]
+
+    @property
+    def interaction(self) -> str:
+        """What the session is about; sessions about the same one run the same version."""
+        return self.callback_id or self.call_uuid or self.id
 
     def reference(self, number: int) -> str:
         """The id of one action for ever: also its idempotency key."""

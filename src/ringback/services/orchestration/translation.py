@@ -11,6 +11,27 @@ SILENT_ENDS = frozenset({"superseded", "routed", "call_ended", "cancelled"})
 """Ends of a treatment that nobody waits for: something else has taken its place."""
 
 
+DONE: dict[str, frozenset[str]] = {
+    "redirect": frozenset({"EventRouteUsed"}),
+    "createcall": frozenset({"EventEstablished"}),
+    "answer": frozenset({"EventTreatmentApplied"}),
+    "hold": frozenset({"EventHeld"}),
+    "retrieve": frozenset({"EventRetrieved"}),
+    "senddtmf": frozenset({"EventDTMFSent"}),
+    "initiatetransfer": frozenset({"EventEstablished"}),
+    "initiateconference": frozenset({"EventEstablished"}),
+    "singlesteptransfer": frozenset({"EventReleased", "EventPartyChanged"}),
+    "singlestepconference": frozenset({"EventPartyAdded", "EventPartyChanged"}),
+    "completetransfer": frozenset({"EventReleased"}),
+    "completeconference": frozenset({"EventReleased"}),
+    "reconnect": frozenset({"EventReleased"}),
+    "alternate": frozenset({"EventHeld", "EventRetrieved"}),
+}
+"""The events of a call, with the action's reference, that say that an element of `interaction` is done."""
+ONCE = frozenset(DONE) - {"redirect", "createcall"}
+"""Elements that are forgotten when they are done: what else has their reference is an event of the call."""
+
+
 def session_of(reference: str) -> str:
     """The session that made a request, by the request's id; empty when none of ours did."""
     session, colon, number = reference.rpartition(":")
@@ -23,7 +44,7 @@ def from_call(event: CallEvent, asked: Asked | None) -> Event:
 
 
 def _name(event: CallEvent) -> str:
-    if event.id == "EventCallDeleted":
+    if event.id == "EventCallDeleted" and not event.previous_conn_id:
         return "interaction.deleted"
     if event.id == "EventAbandoned" and not event.agent_id:
         return "interaction.abandoned"
@@ -36,6 +57,8 @@ def _fields(event: CallEvent) -> dict[str, Json]:
         "connid": event.conn_id,
         "dn": event.this_dn,
         "otherdn": event.other_dn,
+        "thirdpartydn": event.third_party_dn,
+        "previousconnid": event.previous_conn_id,
         "agent": event.agent_id,
         "reason": event.reason,
         "resultclass": event.result_class,
@@ -54,14 +77,12 @@ def _answer(event: CallEvent, asked: Asked | None) -> Event | None:
     element, fields = asked.element, _fields(event)
     if asked.module == "dialog":
         return _treatment(event, element, fields)
-    if element == "redirect" and event.id == "EventRouteUsed":
-        return Event("interaction.redirect.done", data={**fields, "dn": event.third_party_dn})
-    if element == "redirect" and event.id == "EventError":
-        return Event("error.interaction.redirect", data=fields)
-    if element == "createcall" and event.id == "EventEstablished":
-        return Event("voice.createcall.done", data=fields)
-    if element == "createcall" and event.id == "EventError":
-        return Event("error.voice.createcall", data=fields)
+    module = "voice" if element == "createcall" else "interaction"
+    if event.id == "EventError":
+        return Event(f"error.{module}.{element}", data=fields)
+    if event.id in DONE.get(element, ()):
+        name = {"dn": event.third_party_dn} if element == "redirect" else {}
+        return Event(f"{module}.{element}.done", data={**fields, **name})
     return None
 
 

@@ -8,7 +8,7 @@ from ringback.contracts.events import CallEvent
 from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked, Input, Pending, Record
-from ringback.services.orchestration.translation import from_call, from_result
+from ringback.services.orchestration.translation import ONCE, from_call, from_result
 
 
 @dataclass(slots=True)
@@ -56,6 +56,8 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     found = from_call(event, asked)
     record.note("event", found.name, now)
     _forget_failed(record, found)
+    if asked is not None and asked.element in ONCE and found.name.endswith(".done"):
+        record.asked.pop(event.reference_id.rpartition(":")[2], None)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
     interpreter.feed(found, now, asked.session if answers and asked is not None else None)
 
@@ -117,6 +119,8 @@ def asked_by(action: Action | Pending) -> Asked:
 
 def _pending(record: Record, action: Action) -> Pending:
     record.asked[str(action.number)] = asked_by(action)
+    if (module_of(action.namespace), action.name) == ("statistic", "subscribe"):
+        record.subscriptions[str(action.number)] = {**action.payload, "session": action.session}
     step = 0
     if action.name == "report":
         record.steps += 1

@@ -7,6 +7,7 @@ import secrets
 
 from prometheus_client import Counter
 
+from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
@@ -55,6 +56,7 @@ class RegistrarService(Service):
         await self._announce(bound)
         self.ctx.spawn(self._keep_announced(bound), "announce")
         self.ctx.spawn(self._sweep(), "sweep")
+        SipTracer(self.ctx, self._endpoint).start()
 
     async def stop(self) -> None:
         """Leave the directory and close."""

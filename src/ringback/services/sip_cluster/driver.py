@@ -47,6 +47,8 @@ class Driver:
         self._details = details
         self._dialplan = HttpClient(ctx, "dialplan", connection="voice-27", timeout_s=4.0)
         self.calls: dict[str, LiveCall] = {}
+        self.consultations: dict[str, LiveCall] = {}
+        """By the ConnID of the consultation."""
         self.perform: Callable[[LiveCall, LegCommand], None]
         """Set by the SIP side: carries out a command for a leg."""
         self.forget: Callable[[LiveCall], None] = lambda live: None
@@ -62,8 +64,15 @@ class Driver:
     def open(self, live: LiveCall) -> None:
         """Take a call into this node's care."""
         self.calls[live.conn_id] = live
+        consult = live.call.data.consult
+        if consult is not None and consult.conn_id != live.conn_id:
+            self.consultations[consult.conn_id] = live
         self._idle.clear()
         self.opened(live)
+
+    def find(self, conn_id: str) -> LiveCall | None:
+        """The call with a ConnID, or with a consultation that has it."""
+        return self.calls.get(conn_id) or self.consultations.get(conn_id)
 
     def feed(self, live: LiveCall, word: i.Input) -> list[Output]:
         """Tell the call; what it wants done follows by itself. The outputs are for whoever must answer."""
@@ -108,6 +117,7 @@ class Driver:
         said = [output for output in batch if isinstance(output, Event)]
         events = [translate.event(output, self._ctx.node) for output in said]
         first = any(event.id == "EventCallCreated" for event in events)
+        self._note_consultations(live, events)
         try:
             stored = self._store.save(live, events, first=first, over=live.call.over)
         except Exception:
@@ -118,6 +128,15 @@ class Driver:
             self._act(live, batch, events)
         else:
             stored.add_done_callback(partial(self._act, live, batch, events))
+
+    def _note_consultations(self, live: LiveCall, events: list[CallEvent]) -> None:
+        for event in events:
+            if event.conn_id == live.conn_id:
+                continue
+            if event.id == "EventCallDeleted":
+                self.consultations.pop(event.conn_id, None)
+            else:
+                self.consultations[event.conn_id] = live
 
     def _act(
         self, live: LiveCall, batch: list[Output], events: list[CallEvent], _stored: object = None
@@ -195,6 +214,7 @@ class Driver:
             if timer is not None:
                 timer.cancel()
         self.forget(live)
+        self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
         self.calls.pop(live.conn_id, None)
         if not self.calls:
             self._idle.set()

@@ -10,7 +10,7 @@ from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import LegRole, LegState
+from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
@@ -23,10 +23,12 @@ from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request, Response
 from ringback.sip.transport import Destination
-from ringback.sip.uri import NameAddr, SipUri
+from ringback.sip.uri import NameAddr, SipUri, format_host_port
 
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
 ANONYMOUS = "anonymous"
+DTMF_RELAY = "application/dtmf-relay"
+KEY_MS = 160
 RESUME_S = 1.0
 RESUMES = 10
 """An INVITE that was under way is sent again so often, so many seconds apart, while sip_proxy is away."""
@@ -55,6 +57,8 @@ class Outgoing:
             o.Cancel: self._cancel,
             o.Bye: self._bye,
             o.Play: self._play,
+            o.Mix: self._mix,
+            o.SendDigits: self._send_digits,
         }
 
     def perform(self, live: LiveCall, command: o.LegCommand) -> None:
@@ -126,7 +130,7 @@ class Outgoing:
             ("Allow", ALLOW),
             ("X-Genesys-CallUUID", live.call.data.call_uuid),
             (HEADER_TENANT, live.tenant),
-            (HEADER_TARGET, leg.target),
+            (HEADER_TARGET, self._target(live, leg)),
             (HEADER_CONN_ID, live.conn_id),
         ]
         request = self._endpoint.new_request(
@@ -140,6 +144,19 @@ class Outgoing:
         if leg.local_sdp is not None:
             request.set_body(leg.local_sdp.encode())
         return request
+
+    def _target(self, live: LiveCall, leg: Leg) -> str:
+        """Media legs of one call go to one node, which alone can mix them."""
+        if leg.role is not LegRole.MEDIA:
+            return leg.target
+        for other in live.call.data.legs.values():
+            known = live.legs.get(other.id)
+            if other.role is LegRole.MEDIA and other.state is LegState.UP and known and known.dialog:
+                host, port = SipUri.parse(known.dialog.target).address
+                return f"{leg.target}={format_host_port(host, port)}"
+        consult = live.call.data.consult
+        together = consult is not None and consult.stage is ConsultStage.CONFERENCE
+        return f"{leg.target}={live.conn_id}" if together else leg.target
 
     def _contact(self) -> NameAddr:
         if self._own is None:
@@ -281,17 +298,50 @@ class Outgoing:
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
 
     def _play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
+        self._command_media(live, leg, translate.command(command), command.reference)
+
+    def _mix(self, live: LiveCall, leg: SipLeg, command: o.Mix) -> None:
+        room = treatment.Conference(room=f"{live.tenant}:{command.room}")
+        self._command_media(live, leg, room, command.reference)
+
+    def _command_media(self, live: LiveCall, leg: SipLeg, command: treatment.Command, reference: str) -> None:
+        def answered(ok: bool) -> None:
+            word = i.MediaStarted if ok else i.MediaRefused
+            self._driver.feed(live, word(leg.id, reference))
+
+        self._info(leg, msgspec.json.encode(command), treatment.CONTENT_TYPE, answered)
+
+    def _send_digits(self, live: LiveCall, leg: SipLeg, command: o.SendDigits) -> None:
+        """By the media server, or one INFO for each key to whoever is at the other end."""
+        digits, reference = command.digits, command.reference
+
+        def answered(ok: bool, left: str = "") -> None:
+            if ok and left:
+                self._press(leg, left[0], lambda taken: answered(taken, left[1:]))
+            elif ok:
+                self._driver.feed(live, i.DigitsSent(leg.id, reference, digits))
+            else:
+                self._driver.feed(live, i.DigitsRefused(leg.id, reference))
+
+        if live.call.data.legs[leg.id].role is LegRole.MEDIA:
+            body = msgspec.json.encode(treatment.Dtmf(reference=reference, digits=digits))
+            self._info(leg, body, treatment.CONTENT_TYPE, answered)
+        else:
+            answered(True, digits)
+
+    def _press(self, leg: SipLeg, key: str, on_answer: Callable[[bool], None]) -> None:
+        body = f"Signal={key}\r\nDuration={KEY_MS}\r\n".encode()
+        self._info(leg, body, DTMF_RELAY, on_answer)
+
+    def _info(self, leg: SipLeg, body: bytes, content_type: str, on_answer: Callable[[bool], None]) -> None:
         if leg.dialog is None:
             return
-        body = msgspec.json.encode(translate.command(command))
-        request = leg.dialog.request("INFO", body=body, content_type=treatment.CONTENT_TYPE)
 
         def answered(response: Response) -> None:
-            if response.is_success:
-                self._driver.feed(live, i.MediaStarted(leg.id, command.reference))
-            elif not response.is_provisional:
-                self._driver.feed(live, i.MediaRefused(leg.id, command.reference))
+            if not response.is_provisional:
+                on_answer(response.is_success)
 
+        request = leg.dialog.request("INFO", body=body, content_type=content_type)
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
 
 

@@ -5,7 +5,7 @@ from ringback.domain.calls.inputs import Request
 from ringback.domain.calls.outputs import Event, Output
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
-from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster import asked as asking
 from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
@@ -43,8 +43,8 @@ class Requests:
         self._metrics.requests.labels(type(asked).__name__, asked.tenant).inc()
         reference = asked.reference_id or asked.idempotency_key or request.corr_id
         try:
-            word = translate.request(asked, reference)
-        except translate.UnknownTreatmentError as error:
+            word = asking.request(asked, reference)
+        except asking.UnknownTreatmentError as error:
             raise HttpError(400, "unknown_treatment", f"no treatment is called {error}") from None
         if isinstance(asked, RequestMakeCall):
             return await self._make_call(asked, word, reference)
@@ -66,6 +66,8 @@ class Requests:
 
     async def _on_call(self, asked: CallRequest, conn_id: str, word: Request, reference: str) -> RequestReply:
         live = await self._call(asked.tenant, conn_id)
+        if live.conn_id != conn_id:
+            word = asking.of_consultation(asked, reference)
         key = asked.idempotency_key
         earlier = await self._store.seen(asked.tenant, key, DONE) if key else None
         if earlier is not None:
@@ -79,7 +81,7 @@ class Requests:
         return self._reply(reference, conn_id)
 
     async def _call(self, tenant: str, conn_id: str) -> LiveCall:
-        live = self._driver.calls.get(conn_id) or await self._takeover.take_if_orphan(tenant, conn_id)
+        live = self._driver.find(conn_id) or await self._takeover.take_if_orphan(tenant, conn_id)
         if live is None or live.tenant != tenant:
             raise HttpError(404, "unknown_call", "this node has no such call")
         return live

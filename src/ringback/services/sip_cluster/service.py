@@ -3,6 +3,7 @@
 import asyncio
 
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
@@ -79,6 +80,7 @@ class SipClusterService(Service):
         await self._announce()
         self.ctx.spawn(self._keep_announcing(), "directory")
         self.ctx.spawn(self._keep_domains(), "domains")
+        SipTracer(self.ctx, self._endpoint).start()
         self.ctx.spawn(self._takeover.watch(self._settings.lease_s / 2), "takeover")
 
     async def drain(self) -> None:

@@ -96,6 +96,8 @@ class CallStore:
         for event in events:
             self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
         commands += self._forget(live) if over else self._keep(live, first)
+        for event in events:
+            commands += self._consultation(live, event)
         return self._post(commands, live, partial(self._not_stored, live, events, over)) if commands else None
 
     def _post(
@@ -155,6 +157,20 @@ class CallStore:
             ]
         self._count(_CALLS, len(commands))
         return commands
+
+    def _consultation(self, live: LiveCall, event: CallEvent) -> list[Command]:
+        """A consultation is known by its ConnID, as long as it lives, like the call that it belongs to."""
+        tenant, conn_id = live.tenant, event.conn_id
+        if conn_id == live.conn_id:
+            return []
+        if event.id == "EventCallCreated":
+            return [
+                ("SET", owner_key(tenant, conn_id), self._ctx.node, "EX", self._ttl_s),
+                ("SADD", calls_key(tenant), conn_id),
+            ]
+        if event.id == "EventCallDeleted":
+            return [("DEL", owner_key(tenant, conn_id)), ("SREM", calls_key(tenant), conn_id)]
+        return []
 
     def _forget(self, live: LiveCall) -> list[Command]:
         tenant = live.tenant

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from ringback.contracts import telephony as t
 from ringback.contracts import treatment as media
 from ringback.contracts.dialplan import ResolveReply
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.outputs import Event, Play
 from ringback.domain.calls.treatment import THEN_MUSIC
-from ringback.domain.calls.types import DestinationKind, ResultClass, RouteType, TreatmentType
+from ringback.domain.calls.types import DestinationKind, ResultClass, TreatmentType
 
 _RESULTS = {
     ResultClass.COMPLETED: "success",
@@ -27,13 +26,7 @@ _FAILURES = {
     "dialog_lost": "upstream_error",
     "node_lost": "server_error",
 }
-_TREATMENTS = {kind.name.replace("_", "").lower(): kind for kind in TreatmentType}
 _NAMES = {kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in TreatmentType}
-_ROUTE_TYPES = {"reject": RouteType.REJECT, "disconnect": RouteType.CALL_DISCONNECT}
-
-
-class UnknownTreatmentError(ValueError):
-    """The request names a treatment that does not exist."""
 
 
 def event(said: Event, node: str) -> CallEvent:
@@ -53,6 +46,8 @@ def event(said: Event, node: str) -> CallEvent:
         this_queue=said.this_queue,
         other_dn=said.other_dn,
         third_party_dn=said.third_party_dn,
+        third_party_dn_role=said.third_party_role,
+        previous_conn_id=said.previous_conn_id,
         agent_id=said.agent_id,
         ani=said.ani,
         dnis=said.dnis,
@@ -99,51 +94,6 @@ def destination(reply: ResolveReply) -> i.Destination:
     if reply.kind == "mailbox":
         return i.Destination(DestinationKind.MAILBOX, mailbox=reply.mailbox)
     return i.Destination(DestinationKind.REJECT, status=reply.status or 404, reason=reply.reason)
-
-
-def request(asked: t.CallRequest, reference: str) -> i.Request:
-    """A telephony request as an input of the call. Raises UnknownTreatmentError."""
-    match asked:
-        case t.RequestApplyTreatment():
-            return i.RequestApplyTreatment(reference, treatment_type(asked), _parameters(asked))
-        case t.RequestRouteCall():
-            kind = _ROUTE_TYPES.get(asked.route_type, RouteType.UNKNOWN)
-            return i.RequestRouteCall(reference, asked.other_dn, kind, asked.timeout, asked.agent_id)
-        case t.RequestMakeCall():
-            greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
-            return i.RequestMakeCall(
-                reference, asked.this_dn, asked.other_dn, asked.ani, asked.timeout, asked.user_data, greeting
-            )
-        case t.RequestReleaseCall():
-            return i.RequestReleaseCall(reference, asked.this_dn)
-        case t.RequestClearCall():
-            return i.RequestClearCall(reference)
-        case t.RequestHoldCall():
-            return i.RequestHoldCall(reference, asked.this_dn)
-        case t.RequestRetrieveCall():
-            return i.RequestRetrieveCall(reference, asked.this_dn)
-        case t.RequestAttachUserData():
-            return i.RequestAttachUserData(reference, asked.user_data)
-
-
-def treatment_type(asked: t.RequestApplyTreatment) -> TreatmentType:
-    """Raises UnknownTreatmentError."""
-    try:
-        return _TREATMENTS[asked.treatment_type.replace("_", "").lower()]
-    except KeyError:
-        raise UnknownTreatmentError(asked.treatment_type) from None
-
-
-def _parameters(asked: t.RequestApplyTreatment) -> dict[str, object]:
-    return {
-        "prompts": asked.prompts,
-        "max_digits": asked.max_digits,
-        "terminators": asked.terminators,
-        "timeout_s": asked.timeout,
-        "mailbox": asked.mailbox,
-        "max_s": asked.max_duration,
-        THEN_MUSIC: asked.then_music,
-    }
 
 
 def command(play: Play) -> media.Command:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ringback.domain.bucket import Bucket
+
 _MAX_SOURCES = 10_000
 
 
@@ -17,23 +19,6 @@ class Limits:
     calls: int
     calls_total: int
     max_call_s: float
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket."""
-
-    tokens: float
-    filled_at: float
-
-    def take(self, now: float, rate: float, size: float) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
-        self.tokens = min(size, self.tokens + (now - self.filled_at) * rate)
-        self.filled_at = now
-        if self.tokens >= 1.0:
-            self.tokens -= 1.0
-            return 0.0
-        return (1.0 - self.tokens) / rate
 
 
 class RateLimit:

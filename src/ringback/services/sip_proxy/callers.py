@@ -108,6 +108,13 @@ class Callers:
         first = self._ctx.common.tenants[0]
         return next((tenant for tenant in tenants if tenant.id == first), None)
 
+    async def is_trunk(self, source: Source) -> bool:
+        """True for the address of a trunk. Raises HttpUnavailable, HttpFailure."""
+        for name in self._ctx.common.tenants:
+            if (await self.numbers(name)).trunk_at(source.host, source.port) is not None:
+                return True
+        return False
+
     async def identify(self, request: Request, source: Source) -> Caller | Turned:
         """Say who sent an INVITE. Raises HttpUnavailable, HttpFailure, SipParseError."""
         steps = self._decide(request, source, await self._config.tenants())

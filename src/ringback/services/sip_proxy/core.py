@@ -12,6 +12,7 @@ from ringback.contracts.sip import ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
@@ -41,6 +42,7 @@ class ProxyCore:
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         self.callers = Callers(ctx, key, settings.nonce_s)
+        self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
             Limits(
                 per_second=settings.calls_per_second,

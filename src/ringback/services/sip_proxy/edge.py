@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
+from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.forwarding import Outcome, Target
@@ -43,6 +44,7 @@ class Edge:
         if not wait:
             return None
         self._core.metrics.rejected.inc()
+        self._core.guard.offend(source, Offence.FLOOD)
         # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
         seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
         tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
@@ -128,7 +130,12 @@ class Edge:
             core.reply(tx, caller.status, caller.headers)
             if caller.status == 403:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
+                core.guard.offend(tx.source, Offence.STRANGER)
+            elif caller.status == 407 and request.has("Proxy-Authorization"):
+                core.guard.offend(tx.source, Offence.PASSWORD)
             return
+        if not caller.is_trunk:
+            core.guard.prove(tx.source)
         self._to_cluster(tx, request, caller)
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
@@ -178,6 +185,7 @@ class Edge:
             return
         if tenant is None:
             core.reply(tx, 404)
+            core.guard.offend(source, Offence.STRANGER)
             return
         headers = (
             (HEADER_TENANT, tenant.id),
@@ -191,5 +199,9 @@ class Edge:
         def done(outcome: Outcome) -> None:
             if outcome.status >= 400 and outcome.status != 401:
                 core.metrics.register_rejected.inc()
+            if outcome.status < 300:
+                core.guard.prove(source)
+            elif outcome.status == 401 and request.has("Authorization"):
+                core.guard.offend(source, Offence.PASSWORD)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)

@@ -156,7 +156,7 @@ class Inside:
         if kind == "trunk":
             return await self._gateways(tenant, value, sender, request)
         if kind == "media":
-            return self._media(sender)
+            return self._media(sender, value)
         raise Refusal(404)
 
     async def _phones(self, tenant: str, dn: str, sender: str) -> list[Target]:
@@ -206,10 +206,10 @@ class Inside:
             groups.append([Target("trunk", name, "edge", place, uri=uri, record_routes=routes)])
         return groups
 
-    def _media(self, sender: str) -> list[list[Target]]:
+    def _media(self, sender: str, wanted: str) -> list[list[Target]]:
         """Media nodes, those with the most room first; Refusal(503) if there is none."""
         core = self._core
-        nodes = core.directory.media_order(self._ctx.monotonic())[: core.settings.attempts]
+        nodes = core.directory.media_order(self._ctx.monotonic(), wanted)[: core.settings.attempts]
         if not nodes:
             raise Refusal(503)
         core.directory.chosen(nodes[0].node)

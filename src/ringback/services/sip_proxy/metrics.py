@@ -29,6 +29,9 @@ class ProxyMetrics:
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")
+        self.bans = counter("bans", "Sources banned", "reason")
+        self.ignored = counter("ignored_messages", "Messages of banned sources that were not read")
+        self.banned = gauge("banned_sources", "Sources that are banned now")
         self.reselected = counter(
             "requests_sip_node_reselected", "Requests given to another node than the one that had the dialog"
         )

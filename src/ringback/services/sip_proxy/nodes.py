@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import msgspec
 
@@ -11,6 +12,7 @@ from ringback.contracts.telephony import ClusterNode, SipNode
 from ringback.runtime.directory import list_nodes
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.sip.transport import Destination
+from ringback.sip.uri import format_host_port
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -80,13 +82,23 @@ class NodeDirectory:
         """A call was given to a node: it counts until the node tells its own number."""
         self._recent[name] = self._recent.get(name, 0) + 1
 
-    def media_order(self, now: float) -> list[SipNode]:
-        """Media nodes, those with the fewest sessions first."""
+    def media_order(self, now: float, wanted: str = "") -> list[SipNode]:
+        """Media nodes, those with the fewest sessions first.
+
+        `wanted`: the address of the node that has a part of the call already, which comes first; or any other
+        name, for which each proxy puts the nodes into the same order.
+        """
         usable = [node for node in self.media.values() if not node.draining]
-        usable.sort(
-            key=lambda node: (self._doubtful(node.node, now), node.sessions + self._recent.get(node.node, 0))
-        )
-        return usable
+        addresses = {format_host_port(node.sip_host, node.sip_port): node.node for node in usable}
+        first = addresses.get(wanted, "")
+
+        def rank(node: SipNode) -> tuple[bool, bool, int, int]:
+            doubtful = self._doubtful(node.node, now)
+            shared = crc32(f"{wanted} {node.node}".encode()) if wanted and not first else 0
+            load = node.sessions + self._recent.get(node.node, 0)
+            return doubtful, node.node != first, shared, load
+
+        return sorted(usable, key=rank)
 
     def registrar_order(self, now: float) -> list[tuple[str, Destination]]:
         """Registrars by name; the configured address where the directory knows none."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from ringback.contracts.sip_trace import SipTracer
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpServer
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
+from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
@@ -32,16 +36,23 @@ class SipProxyService(Service):
         self._edge = SipEndpoint(
             edge.on_request, advertised_host=advertised, admit=edge.admit, tls=certificate.tls
         )
+        guard = self._core.guard
+        self._edge.ignores = guard.ignores
+        self._edge.on_garbage = partial(guard.offend, offence=Offence.GARBAGE)
         self._doors = Doors(ctx, settings, self._edge, certificate)
         self._inside = SipEndpoint(inside.on_request)
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
+        guard.add_routes(self._http)
 
     async def start(self) -> None:
         """Read the directory, listen inside, then outside."""
         core = self._core
         await self._http.start()
         await core.directory.start()
+        core.guard.start()
+        for endpoint in (self._edge, self._inside):
+            SipTracer(self.ctx, endpoint).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         core.inside = Side("inside", host, port)
         self.ctx.bound("inside", (host, port))

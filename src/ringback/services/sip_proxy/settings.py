@@ -25,6 +25,18 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     attempts: Annotated[int, Doc("nodes or gateways that are tried for one call")] = 3
     nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
     directory_s: Annotated[float, Doc("seconds between looks into the directory of nodes")] = 1.0
+    ban_points: Annotated[
+        float,
+        Doc("points that lead to a ban: torn message 1, stranger 2, wrong password 2, flood 0.2; 0: none do"),
+    ] = 20.0
+    ban_window_s: Annotated[float, Doc("seconds in which so many points have faded")] = 60.0
+    ban_first_s: Annotated[float, Doc("seconds of the first ban; each further one lasts twice as long")] = (
+        60.0
+    )
+    ban_longest_s: Annotated[float, Doc("seconds that a ban lasts at most")] = 86_400.0
+    never_banned: Annotated[
+        tuple[str, ...], Doc("networks whose phones are never banned; trunks never are")
+    ] = ("127.0.0.0/8", "::1")
     tls_certificate: Annotated[
         str,
         Doc("PEM file with the certificate and its chain; TLS (5061) and secure WebSocket listen with it"),

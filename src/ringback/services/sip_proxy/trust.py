@@ -24,6 +24,9 @@ def trusted(host: str, nodes: Set[str], networks: list[Network]) -> bool:
 
     The inner face speaks TCP only, so that a source address cannot be made up.
     """
-    if host in nodes or _is_loopback(host):
-        return True
+    return host in nodes or _is_loopback(host) or within(host, networks)
+
+
+def within(host: str, networks: list[Network]) -> bool:
+    """True if an address is in one of the networks."""
     return any(ipaddress.ip_address(host) in network for network in networks)

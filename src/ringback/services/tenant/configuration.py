@@ -76,11 +76,16 @@ class ConfigurationStore:
         return _stored(rows[0]) if rows else None
 
     async def search(
-        self, kind: Kind, like: dict[str, Any], after: str = "", limit: int = 100
+        self, kind: Kind, like: dict[str, Any], after: str = "", limit: int = 100, text: str = ""
     ) -> list[Stored]:
-        """Objects that contain ``like``, in the order of their ids, from behind ``after`` on."""
+        """Objects that contain ``like`` and have ``text`` in id or name, by id, from behind ``after`` on."""
         where = msgspec.json.encode(like).decode()
-        return [_stored(row) for row in await self._fetch("search", self.tenant, kind, where, after, limit)]
+        rows = await self._fetch("search", self.tenant, kind, where, after, limit, text)
+        return [_stored(row) for row in rows]
+
+    async def changes(self, version: int, limit: int) -> list[Stored]:
+        """Objects as they are now that have changed since a version, in the order of their changes."""
+        return [_stored(row) for row in await self._fetch("changes_since", self.tenant, version, limit)]
 
     async def inventory(self) -> dict[str, int]:
         """How many objects of each kind there are; DNs by their types (``dns.extension``)."""

@@ -28,6 +28,7 @@ WHERE tenant = $1 AND body IS NOT NULL ORDER BY kind, id;
 -- name: search
 SELECT kind, id, body::text, version FROM tenant.objects
 WHERE tenant = $1 AND kind = $2 AND body IS NOT NULL AND body @> $3::text::jsonb AND id > $4
+    AND ($6 = '' OR position(lower($6) IN lower(id || ' ' || coalesce(body ->> 'name', ''))) > 0)
 ORDER BY id LIMIT $5;
 
 -- name: inventory

@@ -1,4 +1,5 @@
-"""Configuration over the TCP link (8888): read, search, inventory, write, remove, import, subscribe.
+"""Configuration over the TCP link (8888): read, search, inventory, write, remove, import, subscribe, changes;
+and the history of the inventory (`ringback.services.tenant.inventory`).
 
 All methods take ``tenant``. Objects travel as their JSON with ``kind``, ``id`` and ``version`` beside it; a
 subscriber gets a ``changed`` notification for each object of the kinds that it named.
@@ -14,12 +15,25 @@ from ringback.domain.configuration import Configuration, Kind, decode_object
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession
 from ringback.runtime.streams import StreamEntry, StreamTail
 from ringback.services.tenant.configuration import ConfigurationStore, InvalidConfiguration, Stored
+from ringback.services.tenant.inventory import HistoryPage, HistoryParams, Inventory, Usage, UsageParams
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 NOT_FOUND = 404
 CONFLICT = 409
+METHODS = (
+    "read",
+    "search",
+    "inventory",
+    "history",
+    "usage",
+    "changes",
+    "write",
+    "remove",
+    "import",
+    "subscribe",
+)
 _MAX_LIMIT = 1000
 _SUBSCRIPTIONS = "configuration"
 
@@ -33,13 +47,31 @@ class ReadParams(Struct, frozen=True, kw_only=True):
 
 
 class SearchParams(Struct, frozen=True, kw_only=True):
-    """Objects that contain ``like``; ``after`` is the last id of the page before."""
+    """Objects that contain ``like`` and have ``text`` in id or name; ``after`` is the last id of the page
+    before.
+    """
 
     tenant: str
     kind: Kind
     like: dict[str, Any] = {}
     after: str = ""
     limit: int = 100
+    text: str = ""
+
+
+class ChangesParams(Struct, frozen=True, kw_only=True):
+    """What has changed since ``version``: for a subscriber that was away."""
+
+    tenant: str
+    version: int
+    limit: int = 100
+
+
+class InventoryParams(Struct, frozen=True, kw_only=True):
+    """What there is, or was ``at`` a moment (seconds since the epoch)."""
+
+    tenant: str
+    at: float | None = None
 
 
 class WriteParams(Struct, frozen=True, kw_only=True):
@@ -73,7 +105,8 @@ class ConfigurationLink:
         self._server = server
         self._stores = stores
         self._streams = {changes_stream(tenant): tenant for tenant in stores}
-        for name in ("read", "search", "inventory", "write", "remove", "import", "subscribe"):
+        self._history_of = Inventory(ctx)
+        for name in METHODS:
             server.method(name, getattr(self, f"_{name}"))
 
     def start(self) -> None:
@@ -90,11 +123,35 @@ class ConfigurationLink:
     async def _search(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
         wanted = msgspec.convert(params, SearchParams)
         limit = max(1, min(wanted.limit, _MAX_LIMIT))
-        found = await self._store(wanted.tenant).search(wanted.kind, wanted.like, wanted.after, limit)
+        store = self._store(wanted.tenant)
+        if "\0" in wanted.text:
+            raise LinkError(INVALID_PARAMS, "no name holds such a character")
+        found = await store.search(wanted.kind, wanted.like, wanted.after, limit, wanted.text)
         return {"objects": found, "more": len(found) == limit}
 
     async def _inventory(self, session: LinkSession, params: dict[str, Any]) -> dict[str, int]:
-        return await self._store(str(params.get("tenant", ""))).inventory()
+        wanted = msgspec.convert(params, InventoryParams)
+        store = self._store(wanted.tenant)
+        if wanted.at is None:
+            return await store.inventory()
+        return await self._history_of.at(wanted.tenant, wanted.at)
+
+    async def _history(self, session: LinkSession, params: dict[str, Any]) -> HistoryPage:
+        wanted = msgspec.convert(params, HistoryParams)
+        self._store(wanted.tenant)
+        return await self._history_of.history(wanted)
+
+    async def _usage(self, session: LinkSession, params: dict[str, Any]) -> list[Usage]:
+        wanted = msgspec.convert(params, UsageParams)
+        self._store(wanted.tenant)
+        return await self._history_of.usage(wanted)
+
+    async def _changes(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
+        wanted = msgspec.convert(params, ChangesParams)
+        limit = max(1, min(wanted.limit, _MAX_LIMIT))
+        version = max(0, min(wanted.version, 2**62))
+        found = await self._store(wanted.tenant).changes(version, limit)
+        return {"objects": found, "more": len(found) == limit}
 
     async def _write(self, session: LinkSession, params: dict[str, Any]) -> dict[str, int]:
         wanted = msgspec.convert(params, WriteParams)

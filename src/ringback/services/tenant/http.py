@@ -8,10 +8,14 @@ import msgspec
 
 from ringback.contracts.routing import QueueView
 from ringback.contracts.rq import PriorityRequest
+from ringback.contracts.statistics import ObjectFigures, Objects, StatisticDefinition, definitions
 from ringback.domain.routing.messages import Explanation
+from ringback.domain.statistics import DEFINITIONS, Asked, Subject, Window
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.link import LinkClient
+from ringback.services.tenant.figures import Figures
 from ringback.services.tenant.leader import Leader
+from ringback.services.tenant.statistics import objects
 from ringback.services.tenant.wait_times import queue_view, router_of
 
 if TYPE_CHECKING:
@@ -35,8 +39,11 @@ class InteractionView(msgspec.Struct, frozen=True):
 class RoutingHttp:
     """The routes of 5581."""
 
-    def __init__(self, ctx: Context, leaders: dict[str, Leader], rq: LinkClient) -> None:
+    def __init__(
+        self, ctx: Context, leaders: dict[str, Leader], rq: LinkClient, figures: dict[str, Figures]
+    ) -> None:
         self._ctx = ctx
+        self._figures = figures
         self._leaders = leaders
         self._rq = rq
         self.server = HttpServer(ctx)
@@ -45,6 +52,41 @@ class RoutingHttp:
         self.server.route(
             "POST", "/interactions/{tenant}/{id}/priority", self._prioritize, connection="voice-8"
         )
+
+        self.server.route("GET", "/statistics/definitions", self._definitions)
+        self.server.route("GET", "/statistics/{tenant}/objects", self._objects)
+        self.server.route("GET", "/statistics/{tenant}/{type}/{object}", self._statistics)
+
+    async def _definitions(self, request: HttpRequest) -> list[StatisticDefinition]:
+        return list(definitions())
+
+    async def _objects(self, request: HttpRequest) -> Objects:
+        return objects(self._figures_of(request))
+
+    async def _statistics(self, request: HttpRequest) -> ObjectFigures:
+        """All figures of an object over one window, or those in `names` (with commas between)."""
+        figures, now = self._figures_of(request), self._ctx.now()
+        text = request.query.get("window", "growing")
+        subject = Subject(request.path_param("type"), request.path_param("object"))
+        names = request.query.get("names", "")
+        wanted = names.split(",") if names else [row.name for row in DEFINITIONS if subject.type in row.of]
+        if not wanted:
+            raise HttpError(404, "unknown_type", "an object is an agent, a group, a queue or a vq")
+        try:
+            window = Window.read(text)
+            values = {name: figures.watch.read(Asked(subject, name, window), now) for name in wanted[:100]}
+        except ValueError as error:
+            raise HttpError(400, "unknown_statistic", str(error)) from None
+        return ObjectFigures(figures.tenant, *subject, now, figures.since, text, values)
+
+    def _figures_of(self, request: HttpRequest) -> Figures:
+        figures = self._figures.get(request.path_param("tenant"))
+        if figures is None:
+            raise HttpError(404, "unknown_tenant", "no such tenant is served here")
+        if not figures.ready:
+            message = "the statistics of this tenant are being rebuilt; try again"
+            raise HttpError(503, "statistics_not_ready", message, headers={"Retry-After": "1"})
+        return figures
 
     async def _queues(self, request: HttpRequest) -> list[QueueView]:
         router = router_of(self._leaders, request.path_param("tenant"))

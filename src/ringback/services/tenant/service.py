@@ -1,5 +1,6 @@
 """Wiring of the tenant service: configuration, routing, wait times, statistics, telephony."""
 
+from collections.abc import Callable
 from functools import partial
 
 from prometheus_client import Gauge
@@ -11,6 +12,8 @@ from ringback.runtime.service import Service
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.services.tenant.decisions import DecisionPages
+from ringback.services.tenant.figure_metrics import FigureMetrics
+from ringback.services.tenant.figures import Figures
 from ringback.services.tenant.http import RoutingHttp
 from ringback.services.tenant.interactions import REQUEST as INTERACTION_STATUS
 from ringback.services.tenant.interactions import Interactions
@@ -19,7 +22,7 @@ from ringback.services.tenant.promise_metrics import PromiseMetrics
 from ringback.services.tenant.settings import TenantSettings
 from ringback.services.tenant.statistics import StatisticsLink
 from ringback.services.tenant.telephony import TelephonyLink
-from ringback.services.tenant.wait_times import WaitTimes
+from ringback.services.tenant.wait_times import WaitTimes, queue_view
 
 
 class TenantService(Service):
@@ -39,9 +42,10 @@ class TenantService(Service):
         self._config_server = LinkServer(ctx, "config")
         self._configuration = ConfigurationLink(ctx, self._config_server, self.stores)
         self._wait_times = WaitTimes(ctx, self.leaders)
-        self._http = RoutingHttp(ctx, self.leaders, self.rq)
-        self._telephony = TelephonyLink(ctx)
-        self._statistics = StatisticsLink(ctx, self.leaders)
+        self.figures = {name: Figures(ctx, name, config, self._outside(name)) for name in tenants}
+        self._http = RoutingHttp(ctx, self.leaders, self.rq, self.figures)
+        self._telephony = TelephonyLink(ctx, config)
+        self._statistics = StatisticsLink(ctx, self.leaders, self.figures)
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
@@ -57,6 +61,8 @@ class TenantService(Service):
         await self.rq.start()
         for leader in self.leaders.values():
             leader.start()
+        for figures in self.figures.values():
+            figures.start()
         self._interactions.start()
         await self._config_server.start()
         await self._wait_times.server.start()
@@ -80,6 +86,19 @@ class TenantService(Service):
         routing = all(leader.settled for leader in self.leaders.values())
         return {"rq": self.rq.connected, "configuration": published, "routing": routing}
 
+    def _outside(self, tenant: str) -> Callable[[str, str], float | None]:
+        """What the router knows of a queue; None while this node does not route, or cannot tell."""
+
+        def told(vq: str, name: str) -> float | None:
+            router = self.leaders[tenant].router
+            if router is None or vq not in router.core.queues:
+                return None
+            view = queue_view(router, vq, self.ctx.now())
+            found = {"wait": view.ewt, "logged_in": view.agents_logged_in, "ready": view.agents_ready}[name]
+            return None if found < 0 else float(found)
+
+        return told
+
     async def _subscribe(self) -> None:
         for leader in self.leaders.values():
             await leader.subscribe()
@@ -97,6 +116,7 @@ class TenantService(Service):
         state.set_function(lambda: 2.0 if self.rq.connected else 0.0)
         leading = Gauge("tenant_routing_leader", "1 while this node routes", ["tenant"], registry=registry)
         waiting = Gauge("tenant_interactions", "Interactions in queues", ["tenant"], registry=registry)
+        registry.register(FigureMetrics(self.figures))
         registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
             leading.labels(name).set_function(partial(_leads, leader))

@@ -1,42 +1,51 @@
-"""The telephony link (2060): requests of desktops, and the events of calls and agents.
+"""The telephony link (2060): requests of desktops and tools, and the events of calls, agents and devices.
 
-A method bears the name of its request (`RequestAgentReady`, `RequestHoldCall`, …) and its parameters are
-those of `ringback.contracts.telephony`; the reply says that it was taken. After `subscribe {tenant, dns?,
-agents?}` the session gets an `event` for each event of those devices and agents (all of the tenant when none
-is named).
+Who has not said `hello` with the platform's secret begins with `RequestRegisterClient {token}`, a user's
+token from authentication; nothing else is answered before, and who says nothing is cut off. A method bears
+the name of its request (`RequestAgentReady`, `RequestHoldCall`, …) and its parameters are those of
+`ringback.contracts.telephony`; the reply says that it was taken, events say what came of it.
+`RequestRegisterAddress {Tenant, ThisDN}` answers `EventRegistered` with what is at the device, and from then
+on each event of the device comes as `event`; `RequestUnregisterAddress` ends it, `RequestQueryAddress` only
+asks. `subscribe {tenant, dns?, agents?}` is for tools: all events of those devices and agents, of the tenant
+when none is named.
+
+A session that does not read is cut off: it cannot be told half of what has happened.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
+from prometheus_client import Counter
 
-from ringback.contracts.events import AgentEvent, CallEvent, agents_stream, calls_stream
+from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.events import AgentEvent, CallEvent, DnEvent, agents_stream, calls_stream, dns_stream
+from ringback.contracts.names import tlib
+from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.telephony import RequestReply, TelephonyRequest
+from ringback.domain.agents import status
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkError, LinkServer, LinkSession
 from ringback.runtime.streams import StreamEntry, StreamTail
+from ringback.services.tenant.telephony_desk import FORBIDDEN, THE_PLATFORM, Desk
+from ringback.services.tenant.telephony_users import TelephonyUsers
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 NOT_FOUND = 404
-_SUBSCRIPTION = "events"
-REQUESTS = (
-    "RequestRouteCall",
-    "RequestApplyTreatment",
-    "RequestMakeCall",
-    "RequestReleaseCall",
-    "RequestClearCall",
-    "RequestHoldCall",
-    "RequestRetrieveCall",
-    "RequestAttachUserData",
-    "RequestAgentLogin",
-    "RequestAgentLogout",
-    "RequestAgentReady",
-    "RequestAgentNotReady",
-)
+TOO_MANY = 429
+REQUESTS = tuple(sorted(each.__name__ for each in get_args(TelephonyRequest)))
+OF_CALLS = frozenset({"EventRinging", "EventEstablished", "EventReleased", "EventHeld", "EventRetrieved"})
+"""What the agents stream repeats of calls: who has registered a device hears it from the call."""
+_SUBSCRIPTION, _DESK, _SINCE = "events", "desk", "since"
+_MOST_ADDRESSES = 2000
+_SLOW = 2 * 1024 * 1024
+_MAX_LINE = 64 * 1024
+_MAX_SESSIONS = 5000
+_SILENT_S, _LOOK_S = 10.0, 2.0
 
 
 class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,68 +55,270 @@ class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
     dns: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
 
-    def wants(self, event: CallEvent | AgentEvent) -> bool:
+    def wants(self, event: CallEvent | AgentEvent | DnEvent) -> bool:
         if event.tenant != self.tenant:
             return False
         if not self.dns and not self.agents:
             return True
-        return event.this_dn in self.dns or event.agent_id in self.agents
+        return event.this_dn in self.dns or getattr(event, "agent_id", "") in self.agents
+
+
+class AddressParams(msgspec.Struct, frozen=True, kw_only=True, rename=tlib):
+    """One device."""
+
+    tenant: str
+    this_dn: str
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return self.tenant, self.this_dn
+
+
+class AddressView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """EventRegistered, EventUnregistered, EventAddressInfo: what is at a device."""
+
+    id: str
+    time: float
+    tenant: str
+    this_dn: str
+    agent_id: str = ""
+    state: str = ""
+    status: str = ""
+    reason_code: str = ""
+    conn_id: str = ""
+    place: str = ""
+    queues: tuple[str, ...] = ()
+    extensions: dict[str, Any] = {}
 
 
 class TelephonyLink:
     """The methods of 2060."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, config: ConfigClient) -> None:
         self._ctx = ctx
+        self._config = config
+        self._users = TelephonyUsers(ctx, config)
         self._frontend = HttpClient(ctx, "frontend", connection="voice-31")
-        self.server = LinkServer(ctx, "telephony")
+        self._sessions = {
+            name: AgentSessions(ctx.valkey.using("voice-14"), name) for name in ctx.common.tenants
+        }
+        self._registered: dict[tuple[str, str], set[LinkSession]] = {}
+        self._subscribed: set[LinkSession] = set()
+        self.cut_off = Counter(
+            "tenant_telephony_cut_off", "Sessions that were ended", ["why"], registry=ctx.metrics
+        )
+        self.server = LinkServer(
+            ctx, "telephony", trust_loopback=False, max_line=_MAX_LINE, max_sessions=_MAX_SESSIONS
+        )
+        self.server.method("RequestRegisterClient", self._register_client, public=True)
         self.server.method("subscribe", self._subscribe)
+        self.server.method("RequestRegisterAddress", self._register)
+        self.server.method("RequestUnregisterAddress", self._unregister)
+        self.server.method("RequestQueryAddress", self._query)
         for name in REQUESTS:
             self.server.method(name, self._handler(name))
+        self.server.on_close = self._gone
 
     async def start(self) -> None:
         """Bind the listener and follow the events."""
         tenants = self._ctx.common.tenants
-        calls, agents = map(calls_stream, tenants), map(agents_stream, tenants)
-        StreamTail(self._ctx, list(calls), self._on_call, connection="voice-14").start()
-        StreamTail(self._ctx, list(agents), self._on_agent).start()
+        calls, agents, dns = (
+            [stream(name) for name in tenants] for stream in (calls_stream, agents_stream, dns_stream)
+        )
+        StreamTail(self._ctx, calls, self._on_call, connection="voice-14").start()
+        StreamTail(self._ctx, agents, self._on_agent).start()
+        StreamTail(self._ctx, dns, self._on_dn).start()
         await self.server.start()
+        self._ctx.spawn(self._look_for_silent(), "telephony-silent")
+
+    # Requests
 
     def _handler(self, name: str) -> Any:
         async def perform(session: LinkSession, params: dict[str, Any]) -> RequestReply:
-            return await self._perform(name, params)
+            return await self._perform(session, name, params)
 
         return perform
 
-    async def _perform(self, name: str, params: dict[str, Any]) -> RequestReply:
+    async def _perform(self, session: LinkSession, name: str, params: dict[str, Any]) -> RequestReply:
         request: Any = msgspec.convert({**params, "Request": name}, TelephonyRequest)
         self._check(request.tenant)
+        desk = self._desk(session)
+        if not desk.spend(self._ctx.monotonic()):
+            raise LinkError(TOO_MANY, "too many requests; wait a moment")
+        if refusal := desk.refusal(request, await self._devices(desk)):
+            raise LinkError(FORBIDDEN, refusal)
         try:
             return await self._frontend.post("/requests", request, RequestReply)
         except HttpFailure as failure:
             raise LinkError(failure.status, f"{failure.slug}: {failure.message}") from None
 
+    async def _devices(self, desk: Desk) -> frozenset[str]:
+        """The devices of an agent's desk: the agent's own, and where the agent is logged in."""
+        rights = desk.rights
+        if rights.asks_all or not rights.agent:
+            return frozenset()
+        session = await self._sessions[rights.tenant].load(rights.agent)
+        return frozenset({rights.own_dn, session.dn} - {""})
+
+    # Who is there
+
+    async def _register_client(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
+        if not session.trusted:
+            token = params.get("token", "")
+            rights = await self._users.rights(token if isinstance(token, str) else "")
+            session.trusted = True
+            session.state[_DESK] = Desk(rights)
+        rights = self._desk(session).rights
+        return {"id": "EventServerConnected", "Tenant": rights.tenant, "AgentID": rights.agent}
+
+    def _desk(self, session: LinkSession) -> Desk:
+        desk: Desk | None = session.state.get(_DESK)
+        if desk is None:  # the platform's own: nobody else is let in without a desk
+            desk = session.state[_DESK] = Desk(THE_PLATFORM)
+        return desk
+
+    async def _look_for_silent(self) -> None:
+        """End the sessions of which nobody says who is there."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now = self._ctx.monotonic()
+            for session in list(self.server.sessions):
+                since = session.state.setdefault(_SINCE, now)
+                if not session.trusted and now - since > _SILENT_S:
+                    self._cut(session, "silent")
+
+    def _cut(self, session: LinkSession, why: str) -> None:
+        self.cut_off.labels(why).inc()
+        self._ctx.log.warning("telephony_session_cut_off", peer=session.peer, why=why)
+        self._gone(session)
+        session.abort()
+
+    def _gone(self, session: LinkSession) -> None:
+        self._subscribed.discard(session)
+        desk: Desk | None = session.state.get(_DESK)
+        for address in list(desk.addresses) if desk else ():
+            self._drop(session, address)
+
+    # Addresses
+
+    async def _register(self, session: LinkSession, params: dict[str, Any]) -> AddressView:
+        address = await self._address(session, params)
+        desk = self._desk(session)
+        if address not in desk.addresses and len(desk.addresses) >= _MOST_ADDRESSES:
+            raise LinkError(TOO_MANY, f"a session registers {_MOST_ADDRESSES} devices at most")
+        desk.addresses.add(address)
+        self._registered.setdefault(address, set()).add(session)
+        return await self._view("EventRegistered", address, desk)
+
+    async def _unregister(self, session: LinkSession, params: dict[str, Any]) -> AddressView:
+        address = msgspec.convert(params, AddressParams).address
+        if address not in self._desk(session).addresses:
+            raise LinkError(NOT_FOUND, "this device is not registered by this session")
+        self._drop(session, address)
+        return AddressView(
+            id="EventUnregistered", time=self._ctx.now(), tenant=address[0], this_dn=address[1]
+        )
+
+    async def _query(self, session: LinkSession, params: dict[str, Any]) -> AddressView:
+        address = await self._address(session, params)
+        return await self._view("EventAddressInfo", address, self._desk(session))
+
+    async def _address(self, session: LinkSession, params: dict[str, Any]) -> tuple[str, str]:
+        """The device that is meant, when it is there and the session may hear of it."""
+        tenant, dn = msgspec.convert(params, AddressParams).address
+        self._check(tenant)
+        desk = self._desk(session)
+        if not desk.spend(self._ctx.monotonic()):
+            raise LinkError(TOO_MANY, "too many requests; wait a moment")
+        if desk.rights.tenant not in ("", tenant):
+            raise LinkError(FORBIDDEN, "this is another tenant's")
+        if not desk.rights.hears_all and dn not in await self._devices(desk):
+            raise LinkError(FORBIDDEN, "this is not the agent's device")
+        if await self._config.dn(tenant, dn) is None:
+            raise LinkError(NOT_FOUND, "there is no such device")
+        return tenant, dn
+
+    async def _view(self, name: str, address: tuple[str, str], desk: Desk) -> AddressView:
+        tenant, dn = address
+        agent = await self._sessions[tenant].at_dn(dn)
+        if not agent:
+            return AddressView(id=name, time=self._ctx.now(), tenant=tenant, this_dn=dn)
+        session = await self._sessions[tenant].load(agent)
+        if session.conn_id:
+            desk.heard(session.conn_id)
+        extensions = {"DND": int(session.dnd), "AutoAnswer": int(session.policy.auto_answer)}
+        return AddressView(
+            id=name,
+            time=self._ctx.now(),
+            tenant=tenant,
+            this_dn=dn,
+            agent_id=agent,
+            state=session.state.value,
+            status=status(session).name,
+            reason_code=session.reason,
+            conn_id=session.conn_id,
+            place=session.place,
+            queues=session.queues,
+            extensions=extensions,
+        )
+
+    def _drop(self, session: LinkSession, address: tuple[str, str]) -> None:
+        self._desk(session).addresses.discard(address)
+        sessions = self._registered.get(address, set())
+        sessions.discard(session)
+        if not sessions:
+            self._registered.pop(address, None)
+
     async def _subscribe(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         wanted = msgspec.convert(params, SubscribeParams)
         self._check(wanted.tenant)
+        rights = self._desk(session).rights
+        if rights.tenant not in ("", wanted.tenant) or not rights.hears_all:
+            raise LinkError(FORBIDDEN, "register the agent's device instead")
         session.state[_SUBSCRIPTION] = wanted
+        self._subscribed.add(session)
         return {"subscribed": True}
 
     def _check(self, tenant: str) -> None:
         if tenant not in self._ctx.common.tenants:
             raise LinkError(NOT_FOUND, f"no tenant {tenant[:64]!r} here")
 
+    # Events
+
     async def _on_call(self, entry: StreamEntry) -> None:
-        self._tell(entry, CallEvent)
+        event = self._tell(entry, CallEvent, frozenset())
+        if event is not None:
+            for session in self._registered.get((event.tenant, event.this_dn), ()):
+                self._desk(session).heard(event.conn_id)
 
     async def _on_agent(self, entry: StreamEntry) -> None:
-        self._tell(entry, AgentEvent)
-
-    def _tell(self, entry: StreamEntry, kind: type[CallEvent] | type[AgentEvent]) -> None:
-        listening = [one for one in self.server.sessions if _SUBSCRIPTION in one.state]
-        if not listening:
+        event = self._tell(entry, AgentEvent, OF_CALLS)
+        if event is None or event.id != "EventAgentLogin":
             return
-        event: CallEvent | AgentEvent = entry.json(kind)
-        for session in listening:
-            if session.state[_SUBSCRIPTION].wants(event):
+        # Who sat there before hears no more of the device, unless it is theirs.
+        for session in list(self._registered.get((event.tenant, event.this_dn), ())):
+            rights = self._desk(session).rights
+            if not rights.hears_all and event.this_dn != rights.own_dn and event.agent_id != rights.agent:
+                self._drop(session, (event.tenant, event.this_dn))
+
+    async def _on_dn(self, entry: StreamEntry) -> None:
+        self._tell(entry, DnEvent, frozenset())
+
+    def _tell(self, entry: StreamEntry, kind: type[Any], not_for_devices: frozenset[str]) -> Any:
+        """Send an event to whoever wants it; None when nobody listens at all, or it cannot be read."""
+        if not self._registered and not self._subscribed:
+            return None
+        try:
+            event = entry.json(kind)
+        except (msgspec.MsgspecError, KeyError) as error:
+            self._ctx.log.warning("event_unreadable", stream=entry.stream, error=repr(error))
+            return None
+        wanting = {one for one in self._subscribed if one.state[_SUBSCRIPTION].wants(event)}
+        if event.this_dn and event.id not in not_for_devices:
+            wanting |= self._registered.get((event.tenant, event.this_dn), set())
+        for session in wanting:
+            if session.backlog > _SLOW:
+                self._cut(session, "slow")
+            else:
                 session.notify("event", msgspec.Raw(entry.fields["e"]))
+        return event

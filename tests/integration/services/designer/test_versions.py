@@ -158,3 +158,31 @@ async def ringback(platform: Platform, *arguments: str) -> tuple[int, str, str]:
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_share_is_told_with_the_document_and_ends_when_something_is_published(
+    platform: Platform,
+) -> None:
+    await put(platform, "one")
+    await put(platform, "two", "sales/draft")
+    share = "/apps/demo/sales/share"
+    with pytest.raises(HttpFailure, match="no_version"):
+        await platform.designer.request("PUT", share, {"percent": 10, "version": 9})
+    with pytest.raises(HttpFailure, match="bad_percent"):
+        await platform.designer.request("PUT", share, {"percent": 0})
+    await platform.designer.request("PUT", share, {"percent": 10})
+    reply = await platform.designer.request("GET", "/apps/demo/sales.scxml")
+    assert (reply.body, reply.headers["X-Ringback-Share"]) == (app("one"), "0 10")
+    again = await platform.designer.request(
+        "GET", "/apps/demo/sales.scxml", headers={"If-None-Match": reply.headers["ETag"]}
+    )
+    assert (again.status, again.headers["X-Ringback-Share"]) == (304, "0 10")
+    await platform.designer.post("/apps/demo/sales/publish", {})
+    reply = await platform.designer.request("GET", "/apps/demo/sales.scxml")
+    assert reply.body == app("two")
+    assert "X-Ringback-Share" not in reply.headers
+    with pytest.raises(HttpFailure, match="no_share"):
+        await platform.designer.get(share, dict)
+    await platform.designer.request("PUT", share, {"percent": 100, "version": 1})
+    assert await platform.designer.get(share, dict) == {"percent": 100, "version": 1}
+    await platform.designer.request("DELETE", share)

@@ -24,7 +24,7 @@ _TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name,
        format('pristine.%I', schemaname || '.' || tablename) AS copy,
        pg_relation_size(format('%I.%I', schemaname, tablename)::regclass) AS bytes
-FROM pg_tables WHERE schemaname IN ('auth', 'engagement')
+FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'pristine', 'public')
 """
 
 
@@ -41,6 +41,7 @@ class Ground:
         connection = await asyncpg.connect(self.dsn)
         try:
             tables = await connection.fetch(_TABLES)
+            # As a replica: no triggers, so that the audit log can be emptied, and no order among the tables.
             steps = ["SET session_replication_role = replica"]
             for name, _, size in tables:
                 # A large one is emptied whole, so that it does not stay large; for small ones that is slow.

@@ -1,5 +1,6 @@
 """Settings published by the designer."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -60,3 +61,20 @@ async def test_publishing_again_counts_the_version_up(world: Any) -> None:
 async def test_settings_are_published_by_the_platforms_own_services_only(world: Any) -> None:
     async with world.context.http_session().post(f"{world.base}/internal/settings/demo", json={}) as reply:
         assert reply.status == 401
+
+
+async def test_of_many_who_ask_at_once_one_reads_the_settings(world: Any) -> None:
+    service = world.harness["engagement"]
+    catalogue, read = service._http._publication._catalogue, []
+    before = catalogue._read
+
+    async def counted(*arguments: Any) -> Any:
+        read.append(arguments)
+        return await before(*arguments)
+
+    catalogue._known.clear()
+    catalogue._read = counted
+    offers = await asyncio.gather(*(catalogue.offer("demo", "sales") for _ in range(50)))
+    assert len(read) == 1
+    assert offers[0] is not None
+    assert all(offer is offers[0] for offer in offers)

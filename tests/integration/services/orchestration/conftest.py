@@ -15,6 +15,7 @@ from ringback.contracts.callbacks import STREAM, CallbackStep, CallbackStepReply
 from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.contracts.routing import QueueView, RouteResult
+from ringback.contracts.statistics import Closed, Figure, Figures, OpenStatistics
 from ringback.contracts.telephony import (
     RequestReply,
     TelephonyRequest,
@@ -22,7 +23,7 @@ from ringback.contracts.telephony import (
 from ringback.domain.configuration import DN, RoutePoint, Tenant, VirtualQueue
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
-from ringback.runtime.link import LinkClient
+from ringback.runtime.link import LinkClient, LinkServer, LinkSession
 from ringback.runtime.migrate import migrate
 from ringback.runtime.streams import append, append_fields
 from ringback.testing.platform import ServiceHarness
@@ -106,11 +107,35 @@ class Router:
         self.asked = 0
         self.server = HttpServer(ctx)
         self.server.route("GET", "/queues/{tenant}", self._queues)
+        self.stats = LinkServer(ctx, "stats")
+        self.stats.method("open", self._figures)
+        self.stats.method("peek", self._figures)
+        self.stats.method("close", self._close)
+        self.opened: dict[str, LinkSession] = {}
 
     async def start(self) -> None:
         await self.server.start()
+        await self.stats.start()
         await self._link.start()
         await self._link.call("subscribe", {"tenant": TENANT, "role": "router", "cursor": "0"})
+
+    async def _figures(self, session: LinkSession, params: dict[str, Any]) -> Figures:
+        wishes = msgspec.convert(params, OpenStatistics).statistics
+        for wish in wishes:
+            self.opened[wish.id] = session
+        unknown = [wish.statistic == "Unknown" for wish in wishes]
+        values = [
+            Figure(wish.id, error="no such thing") if bad else Figure(wish.id, 4.0)
+            for wish, bad in zip(wishes, unknown, strict=True)
+        ]
+        return Figures(TENANT, 0.0, values)
+
+    async def _close(self, session: LinkSession, params: dict[str, Any]) -> Closed:
+        return Closed(sum(self.opened.pop(name, None) is not None for name in params["ids"]))
+
+    def tell(self, name: str, value: float) -> None:
+        """A figure that somebody has subscribed to has changed."""
+        self.opened[name].notify("values", Figures(TENANT, 0.0, [Figure(name, value)]))
 
     async def _request(self, params: dict[str, Any]) -> None:
         self._fresh.put_nowait({"type": params["type"], **params["request"]})
@@ -180,6 +205,7 @@ class Stage:
         self.designer = HttpClient(self.ctx, "designer")
 
     async def stop(self) -> None:
+        await self.router.stats.stop()
         for server in (self.calls.server, self.engagement.server, self.router.server):
             await server.stop()
         await self.harness.__aexit__(None, None, None)

@@ -223,3 +223,40 @@ async def test_music_that_is_missing_leaves_the_caller_in_line(stage: Stage) -> 
     request = await stage.router.next("submit")
     offer = await ring(stage, request, "ann")
     assert offer.other_dn == "1ann"
+
+
+async def test_an_application_gives_a_call_away_and_hears_what_came_of_it(stage: Stage) -> None:
+    document = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+        xmlns:ixn="www.genesyslab.com/modules/interaction">
+      <state id="answer"><onentry><ixn:answer/></onentry>
+        <transition event="interaction.answer.done" target="route"/></state>
+      <state id="route"><onentry><ixn:redirect to="1001"/></onentry>
+        <transition event="voice.established" target="away"/></state>
+      <state id="away"><onentry><ixn:singlesteptransfer from="1001" to="1002" timeout="7"/></onentry>
+        <transition event="error.interaction.singlesteptransfer" target="again"/></state>
+      <state id="again"><onentry><ixn:singlesteptransfer from="1001" to="1003"/></onentry>
+        <transition event="interaction.singlesteptransfer.done" target="note"/></state>
+      <state id="note"><onentry><ixn:udata dataexpr="{given: 'away'}"/></onentry>
+        <transition event="interaction.udata.done" target="over"/></state>
+      <final id="over"/></scxml>"""
+    await stage.designer.request("PUT", "/apps/demo/broken.scxml", document)
+    await arrive(stage, "8001")
+    answer = await stage.calls.next()
+    assert answer.treatment_type == "Silence"
+    await stage.calls.tell("EventTreatmentApplied", reference_id=answer.reference_id)
+    route = await stage.calls.next()
+    await stage.calls.tell("EventRouteUsed", reference_id=route.reference_id)
+    await stage.calls.tell("EventEstablished", reference_id=route.reference_id, this_dn="1001")
+    first = await stage.calls.next()
+    assert (type(first).__name__, first.this_dn, first.other_dn) == (
+        "RequestSingleStepTransfer",
+        "1001",
+        "1002",
+    )
+    assert first.timeout == 7
+    await stage.calls.tell("EventError", reference_id=first.reference_id, reason="no_answer")
+    second = await stage.calls.next()
+    assert second.other_dn == "1003"
+    await stage.calls.tell("EventReleased", reference_id=second.reference_id, this_dn="1001", call_state=1)
+    assert (await stage.calls.next()).user_data == {"given": "away"}
+    await stage.until(lambda: stage.over(SID))

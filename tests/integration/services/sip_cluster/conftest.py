@@ -168,6 +168,7 @@ class Side:
             tx.reply(482)
             return
         target = request.get("X-Ringback-Target") or ""
+        target = "media" if target.startswith("media=") else target
         leg = self.legs[request.call_id] = Leg(self, target)
         leg.server, leg.invite = tx, request
         leg.dialog = Dialog.from_request(request, tx.to_tag)

@@ -183,6 +183,31 @@ class TestLink:
         with pytest.raises(LinkError, match="skills has no Sales"):
             await client.call("read", sales)
 
+    async def test_a_search_by_a_part_of_the_name(
+        self, client: LinkClient, store: ConfigurationStore
+    ) -> None:
+        await store.import_(SMALL)
+        await store.save([("persons", Person(id="lee", name="Bruce 100%"))])
+        for text, found in (
+            ("BRUCE", ["lee"]),
+            ("%", ["lee"]),
+            ("_", []),
+            ("k", ["kim"]),
+            ("", ["kim", "lee"]),
+        ):
+            page = await client.call("search", {"tenant": "demo", "kind": "persons", "text": text})
+            assert [item["id"] for item in page["objects"]] == found
+
+    async def test_who_was_away_reads_what_has_changed(
+        self, client: LinkClient, store: ConfigurationStore
+    ) -> None:
+        await store.import_(SMALL)
+        await store.save([("skills", Skill(id="Sales"))])
+        await store.remove("skills", "Sales")
+        page = await client.call("changes", {"tenant": "demo", "version": 5, "limit": 10})
+        assert [(each["id"], each.get("body")) for each in page["objects"]] == [("Sales", None)]
+        assert not page["more"]
+
     async def test_a_subscriber_is_told_of_the_kinds_it_asked_for(
         self, client: LinkClient, store: ConfigurationStore
     ) -> None:
@@ -208,6 +233,11 @@ class TestLink:
             ("write", {"tenant": "demo", "kind": "dns", "object": {"id": "1"}}),
             ("write", {"tenant": "demo", "kind": "skills", "object": {"id": "a b"}}),
             ("inventory", {}),
+            ("inventory", {"tenant": "demo", "at": -1.0}),
+            ("history", {"tenant": "nobody", "category": "persons"}),
+            ("history", {"tenant": "demo", "category": "a\0b"}),
+            ("usage", {"tenant": "demo"}),
+            ("search", {"tenant": "demo", "kind": "persons", "text": "\0"}),
         ],
     )
     async def test_a_wrong_request_is_refused(

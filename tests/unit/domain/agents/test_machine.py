@@ -12,6 +12,7 @@ from ringback.domain.agents.session import (
     LeaseExpired,
     Login,
     Logout,
+    Move,
     NoAnswer,
     NotReady,
     ProfileChanged,
@@ -130,6 +131,13 @@ def test_a_direct_call_that_rings_first_drops_the_reservation() -> None:
 def test_reports_about_another_call_change_nothing(report: Happening) -> None:
     session = after(RESERVE, Ring("c1"))
     assert step(session, report, 9.0).session == session
+
+
+def test_a_consultation_that_became_the_call_goes_on_and_ends_as_that_call() -> None:
+    session = after(RESERVE, Ring("consult"), Answer("consult"), Move("c1", "consult"))
+    assert (session.state, session.conn_id) == (State.TALKING, "c1")
+    assert step(session, Move("c2", "another"), 9.0).session == session
+    assert step(session, Release("c1"), 9.0).session.state is not State.TALKING
 
 
 def test_a_second_reservation_is_refused() -> None:

@@ -261,7 +261,7 @@ class TestRouting:
         bench.do(i.ReofferAnswered("in1", describe("caller")))
         assert "c=IN IP4 media" in bench.sent(o.SendOffer).sdp
         bench.do(i.ReofferAnswered("in1", describe("caller")))
-        assert bench.call.data.talking_to == media
+        assert bench.call.data.legs["in1"].peer == media
 
     def test_an_agent_who_answers_without_a_description_is_let_go(self, bench) -> None:
         bench.arrive().treat()
@@ -416,7 +416,7 @@ class TestHold:
         assert bench.names() == ["EventRetrieved"]
         assert bench.sent(o.SendOffer).leg == "in1"
         bench.do(i.ReofferAnswered("in1", describe("caller")))
-        assert bench.call.data.talking_to == agent
+        assert bench.call.data.legs["in1"].peer == agent
 
     def test_a_retrieve_while_the_music_is_being_joined_is_carried_out(
         self, bench, describe: Describe
@@ -431,7 +431,7 @@ class TestHold:
         bench.do(i.ReofferAnswered("in1", describe("caller")))
         assert "c=IN IP4 agent" in bench.sent(o.SendOffer).sdp
         bench.do(i.ReofferAnswered("in1", describe("caller")))
-        assert bench.call.data.talking_to == agent
+        assert bench.call.data.legs["in1"].peer == agent
 
     def test_offers_from_both_sides_at_once_are_answered_491(self, bench, describe: Describe) -> None:
         """RFC 3261 14.2"""

@@ -1,5 +1,6 @@
 """Whatever happens in whatever order: every leg is closed once and every call ends once."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
-from ringback.domain.calls.types import DestinationKind, DNRole, LegState, TreatmentType
+from ringback.domain.calls.types import DestinationKind, DNRole, LegState, Purpose, TreatmentType
 
 KINDS = list(DestinationKind)
 DNS = {kind: "77" if kind is DestinationKind.DN else "5000" for kind in KINDS}
@@ -42,9 +43,10 @@ class World:
     ends: dict[str, FarEnd] = field(default_factory=dict)
     asks: list[str] = field(default_factory=list)
     playing: list[tuple[str, str]] = field(default_factory=list)
-    deleted: int = 0
-    rung: int = 0
-    let_go: int = 0
+    living: Counter[str] = field(default_factory=Counter)
+    """Calls and consultations by ConnID: created, and not deleted yet."""
+    rung: Counter[str] = field(default_factory=Counter)
+    let_go: Counter[str] = field(default_factory=Counter)
     counter: int = 0
 
     def do(self, word: i.Input) -> None:
@@ -68,17 +70,19 @@ class World:
                 assert self.ends[output.leg].answered
                 self.playing.append((output.leg, output.reference))
             case o.Event():
-                assert self.deleted == 0 or output.name != "EventCallDeleted"
-                self.deleted += output.name == "EventCallDeleted"
+                self.living[output.conn_id] += output.name == "EventCallCreated"
+                self.living[output.conn_id] -= output.name == "EventCallDeleted"
+                assert self.living[output.conn_id] in (0, 1)
                 self.count_agents(output)
             case _:
                 self.signal(output)
 
     def count_agents(self, event: o.Event) -> None:
-        self.rung += event.name == "EventRinging"
-        of_agent = event.this_role == DNRole.DESTINATION and event.this_dn == "77"
-        self.let_go += event.name in ("EventReleased", "EventAbandoned") and of_agent
-        assert self.rung - self.let_go in (0, 1), "an agent rings twice, or was let go twice"
+        self.rung[event.this_dn] += event.name == "EventRinging"
+        of_agent = event.this_role == DNRole.DESTINATION and event.this_dn in ("77", "78")
+        self.let_go[event.this_dn] += event.name in ("EventReleased", "EventAbandoned") and of_agent
+        for dn in ("77", "78"):
+            assert self.rung[dn] - self.let_go[dn] in (0, 1), "an agent rings twice, or was let go twice"
 
     def signal(self, output: o.LegCommand) -> None:
         end = self.ends[output.leg]
@@ -101,6 +105,8 @@ class World:
             case o.Cancel():
                 assert not end.answered and not end.cancelled
                 end.cancelled = True
+            case o.Mix() | o.SendDigits():
+                assert end.answered
             case o.Bye():
                 assert end.answered and not end.asking
                 end.closed = True
@@ -126,6 +132,14 @@ class World:
             i.RequestHoldCall(reference),
             i.RequestRetrieveCall(reference),
             i.RequestReleaseCall(reference, "77"),
+            *(i.RequestConsult(reference, purpose, dn, "78") for purpose in Purpose for dn in ("", "1002")),
+            i.RequestComplete(reference, Purpose.TRANSFER),
+            i.RequestComplete(reference, Purpose.CONFERENCE),
+            i.RequestReconnectCall(reference),
+            i.RequestAlternateCall(reference),
+            i.RequestDeleteFromConference(reference, "77"),
+            i.RequestRedirectCall(reference, "", "1003"),
+            i.RequestSendDtmf(reference, "12"),
         ]
 
     def from_leg(self, leg: str, end: FarEnd) -> list[i.Input]:
@@ -185,8 +199,8 @@ def end_and_check(world: World) -> None:
         if end.cancelled and not end.closed:
             world.happens(i.Answered(leg, sdp(leg)) if len(leg) % 2 else i.Failed(leg, 487))
     assert world.call.over
-    assert world.deleted == 1
-    assert world.rung == world.let_go
+    assert not any(world.living.values())
+    assert all(world.rung[dn] == world.let_go[dn] for dn in ("77", "78"))
     assert all(end.closed for end in world.ends.values()), world.ends
     assert not any(end.asking for end in world.ends.values())
 
@@ -224,3 +238,41 @@ def test_a_waiting_call_always_has_a_next_thing_to_wait_for(choices: list[int]) 
     data = world.call.data
     if data.phase == "waiting" and data.attempt is None and data.treatment is None:
         assert "routing" in data.timers
+
+
+def talking(origin_dn: str = "") -> World:
+    """First and second party talk: a caller from outside, or one of our phones, and 77."""
+    world = World()
+    world.ends["in1"] = FarEnd(incoming=True)
+    world.do(i.Incoming("in1", "+15550001", "77", sdp("caller"), origin_dn=origin_dn))
+    world.happens(i.Resolved(world.asks[0], i.Destination(DestinationKind.DN, "77", "dn=77")))
+    world.happens(i.Answered("target2", sdp("target2")))
+    assert world.call.data.phase == "connected"
+    return world
+
+
+@settings(max_examples=500, deadline=None)
+@given(CHOICES, st.booleans(), st.sampled_from(list(Purpose)), st.booleans())
+def test_a_call_with_a_third_party_leaves_nothing_behind(
+    choices: list[int], internal: bool, purpose: Purpose, by_caller: bool
+) -> None:
+    world = talking("1002" if internal else "")
+    this_dn = "1002" if internal and by_caller else "77"
+    world.do(i.RequestConsult("c", purpose, this_dn, "78"))
+    world.happens(i.Resolved(world.asks[0], i.Destination(DestinationKind.DN, "78", "dn=78")))
+    run(world, choices)
+    end_and_check(world)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHOICES, st.booleans(), st.sampled_from([Purpose.SINGLE_TRANSFER, Purpose.SINGLE_CONFERENCE]))
+def test_a_third_party_that_has_answered_leaves_nothing_behind(
+    choices: list[int], internal: bool, purpose: Purpose
+) -> None:
+    world = talking("1002" if internal else "")
+    world.do(i.RequestConsult("c", purpose, "77", "78"))
+    world.happens(i.Resolved(world.asks[0], i.Destination(DestinationKind.DN, "78", "dn=78")))
+    consulted = next(leg for leg in world.ends if leg.startswith("consult"))
+    world.happens(i.Answered(consulted, sdp(consulted)))
+    run(world, choices)
+    end_and_check(world)

@@ -7,6 +7,7 @@ from ringback.contracts.dialplan import ResolveReply
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.outputs import Event, Play
 from ringback.domain.calls.types import CallType, DestinationKind, RouteType, TreatmentType
+from ringback.services.sip_cluster import asked as asking
 from ringback.services.sip_cluster import translate
 
 COMMON = {"tenant": "demo", "conn_id": "00000000000000aa"}
@@ -60,18 +61,18 @@ def test_each_answer_of_the_dial_plan_has_its_kind(
 
 def test_a_route_request_becomes_one_of_the_call() -> None:
     asked = t.RequestRouteCall(**COMMON, other_dn="1001", agent_id="anna", timeout=7)
-    assert translate.request(asked, "r") == i.RequestRouteCall("r", "1001", RouteType.UNKNOWN, 7, "anna")
+    assert asking.request(asked, "r") == i.RequestRouteCall("r", "1001", RouteType.UNKNOWN, 7, "anna")
 
 
 @pytest.mark.parametrize("name", ["PlayAnnouncement", "playannouncement", "PLAY_ANNOUNCEMENT"])
 def test_treatments_go_by_their_t_library_names(name: str) -> None:
     asked = t.RequestApplyTreatment(**COMMON, treatment_type=name)
-    assert translate.treatment_type(asked) is TreatmentType.PLAY_ANNOUNCEMENT
+    assert asking.treatment_type(asked) is TreatmentType.PLAY_ANNOUNCEMENT
 
 
 def test_an_unknown_treatment_is_refused() -> None:
-    with pytest.raises(translate.UnknownTreatmentError):
-        translate.request(t.RequestApplyTreatment(**COMMON, treatment_type="Juggle"), "r")
+    with pytest.raises(asking.UnknownTreatmentError):
+        asking.request(t.RequestApplyTreatment(**COMMON, treatment_type="Juggle"), "r")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,19 @@ def test_without_registrars_in_the_directory_the_configured_one_is_asked(directo
     assert directory.registrar_order(0.0) == [("r", Destination("tcp", "h", 7))]
 
 
+def test_media_legs_of_one_call_go_to_one_node(directory: NodeDirectory) -> None:
+    nodes = [SipNode(node=name, sip_host=name, sip_port=5072, sessions=n) for n, name in enumerate("abc")]
+    directory.media = {node.node: node for node in nodes}
+    assert [node.node for node in directory.media_order(0.0)] == ["a", "b", "c"]
+    assert directory.media_order(0.0, "c:5072")[0].node == "c"
+    directory.distrust("c", 0.0)
+    assert directory.media_order(0.0, "c:5072")[0].node != "c"
+    directory.distrust("c", -100.0)
+    shared = [node.node for node in directory.media_order(0.0, "00aa")]
+    directory.media = dict(reversed(directory.media.items()))
+    assert [node.node for node in directory.media_order(0.0, "00aa")] == shared
+
+
 def test_the_directory_is_read_often_while_no_node_or_no_media_is_known(directory: NodeDirectory) -> None:
     assert directory.pause_s == 0.1
     hold(directory, node("a"))

@@ -17,6 +17,8 @@ _APPLICATIONS = {"CUSTOMER": "callback", "AGENT": "callback-agent-first"}
 
 def application(settings: CallbackSettings) -> str:
     """The shipped application that dials as the settings say."""
+    if settings.call_direction == "USERORIGINATED":
+        return "callback-originated"
     return _APPLICATIONS[settings.userterminated_first_connect_party]
 
 
@@ -42,6 +44,9 @@ def dial_plan(settings: CallbackSettings, record: Record) -> DialPlan:
         limit=settings.urs_vq_priority_limit,
         dials=record.progress.dials,
         attached=attached(settings, record),
+        customer_calls=(
+            settings.pushed_callback_expiry_time if settings.call_direction == "USERORIGINATED" else 0
+        ),
     )
 
 

@@ -16,12 +16,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers that customers dial. code_length: digits of the access code, None for no codes.
 
     expiry_s: seconds for which a request is good. default_country: by which customers' numbers are read.
+    wrong_by_caller, wrong_in_all: wrong codes within `lock_s` seconds after which no code of this caller, or
+    of anybody, is looked at for as long.
     """
 
     numbers: Annotated[list[Dialled], Meta(min_length=1, max_length=100)]
     code_length: Annotated[int, Meta(ge=3, le=10)] | None = None
     expiry_s: Annotated[int, Meta(ge=30, le=604_800)] = 600
     default_country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "US"
+    wrong_by_caller: Annotated[int, Meta(ge=1, le=1000)] = 3
+    wrong_in_all: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    lock_s: Annotated[int, Meta(ge=10, le=86_400)] = 300
 
 
 class CallInAsked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,22 +61,6 @@ class MatchAsked(msgspec.Struct, frozen=True, kw_only=True):
     from_number: Annotated[str, Meta(max_length=64)] = ""
     code: Annotated[str, Meta(max_length=16, pattern="^[0-9A-D*#]*$")] = ""
     call_id: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00]*$")] = ""
-
-
-class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The request that the call belongs to, or why there is none.
-
-    reason: number-unknown (no group has the number dialled), code-needed, or no-request (none waits, or it is
-    over).
-    """
-
-    matched: bool
-    reason: str = ""
-    id: UUID | None = None
-    group: str = ""
-    from_number: str = ""
-    callback_id: UUID | None = None
-    user_data: dict[str, Any] = {}
 
 
 class CallInView(msgspec.Struct, frozen=True, kw_only=True):

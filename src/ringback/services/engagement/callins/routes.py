@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ringback.contracts.callbacks import CallInMatched
 from ringback.runtime.http import HttpError, HttpRequest
 from ringback.services.engagement.callins.desk import CallIns
 from ringback.services.engagement.callins.models import (
@@ -15,7 +16,6 @@ from ringback.services.engagement.callins.models import (
     CallInView,
     Group,
     MatchAsked,
-    MatchFound,
     Name,
 )
 
@@ -47,7 +47,7 @@ class CallInRoutes:
         self._on_created()
         return made
 
-    async def _match(self, request: HttpRequest) -> MatchFound:
+    async def _match(self, request: HttpRequest) -> CallInMatched:
         return await self._desk.match(request.path_param("tenant"), request.decode(MatchAsked))
 
     async def _list(self, request: HttpRequest) -> list[CallInView]:

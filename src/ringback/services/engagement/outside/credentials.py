@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import Meta
 from ringback.runtime.http import HttpError
 from ringback.runtime.sql import load_queries
 from ringback.services.engagement.outside.vault import Vault, VaultError
-from ringback.services.engagement.store import Store
+from ringback.services.engagement.store import Session, Store
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -33,7 +34,8 @@ class CaptchaKeys(msgspec.Struct, frozen=True, kw_only=True):
     """One set of reCAPTCHA keys.
 
     threshold: lowest score that passes, of V3 only. on_create: whether a create asks for a token of
-    this set. verify_url: in place of the setting.
+    this set. on_failure: creates while nobody judges tokens of this set; empty: by the setting. verify_url:
+    in place of the setting.
     """
 
     type: Literal["V2_VISIBLE", "V2_INVISIBLE", "V3"]
@@ -41,6 +43,7 @@ class CaptchaKeys(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Key
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
     on_create: bool = True
+    on_failure: Literal["refuse", "allow", ""] = ""
     verify_url: MaybeUrl = ""
 
 
@@ -72,6 +75,7 @@ class StatisticsAccount(msgspec.Struct, frozen=True, kw_only=True):
     password: Key
 
 
+Told = Callable[[Session, dict[str, Any]], Awaitable[None]]
 PushChannel = FcmAccount | HttpChannel
 _TYPES: dict[Kind, Any] = {"captcha": CaptchaKeys, "push": PushChannel, "statistics": StatisticsAccount}
 
@@ -99,8 +103,11 @@ class Credentials:
         accounts: dict[str, StatisticsAccount] = await self._all(tenant, "statistics")
         return next(iter(accounts.values()), None)
 
-    async def put(self, tenant: str, kind: Kind, name: str, body: bytes) -> None:
-        """Store one, in place of what had the name; HttpError 400 says what is wrong with it."""
+    async def put(self, tenant: str, kind: Kind, name: str, body: bytes, told: Told | None = None) -> None:
+        """Store one, in place of what had the name; HttpError 400 says what is wrong with it.
+
+        `told` writes what else belongs into the transaction; it gets what may be shown.
+        """
         value = _read(kind, body)
         try:
             sealed = self._vault.seal(msgspec.json.encode(value), _owner(tenant, kind, name))
@@ -110,23 +117,24 @@ class Credentials:
             await session.connection.execute(_QUERIES["put_credential"], tenant, kind, name, sealed)
             if await session.connection.fetchval(_QUERIES["count_credentials"], tenant, kind) > _MOST:
                 raise HttpError(400, "too-many", f"a tenant has at most {_MOST} of a kind")
+            if told is not None:
+                await told(session, _public(value))
         self._known.pop((tenant, kind), None)
 
-    async def delete(self, tenant: str, kind: Kind, name: str) -> None:
+    async def delete(self, tenant: str, kind: Kind, name: str, told: Told | None = None) -> None:
         """Forget one; HttpError 404."""
-        async with self._store.statement() as session:
+        async with self._store.transaction() as session:
             found = await session.connection.fetchval(_QUERIES["delete_credential"], tenant, kind, name)
+            if found is None:
+                raise HttpError(404, "unknown-credential", "there is none of this name")
+            if told is not None:
+                await told(session, {})
         self._known.pop((tenant, kind), None)
-        if found is None:
-            raise HttpError(404, "unknown-credential", "there is none of this name")
 
     async def shown(self, tenant: str, kind: Kind) -> dict[str, dict[str, Any]]:
         """All of a kind without their secrets."""
         found = await self._all(tenant, kind)
-        return {
-            name: {key: part for key, part in msgspec.to_builtins(each).items() if key not in _SECRETS}
-            for name, each in found.items()
-        }
+        return {name: _public(each) for name, each in found.items()}
 
     async def _all(self, tenant: str, kind: Kind) -> dict[str, Any]:
         until, known = self._known.get((tenant, kind), (0.0, {}))
@@ -146,6 +154,10 @@ class Credentials:
             self._known.clear()
         self._known[tenant, kind] = (self._ctx.monotonic() + self._remember_s, found)
         return found
+
+
+def _public(value: Any) -> dict[str, Any]:
+    return {key: part for key, part in msgspec.to_builtins(value).items() if key not in _SECRETS}
 
 
 def _read(kind: Kind, body: bytes) -> Any:

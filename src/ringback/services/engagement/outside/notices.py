@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 UPCOMING = "CALLBACK_UPCOMING"
 """The wait of a callback has fallen under the service's threshold."""
 
+REMINDER = "CALLBACK_REMINDER"
+"""A scheduled callback comes near."""
+
+READY = "CALLBACK_AGENT_READY"
+"""An agent is reserved, and the customer is to call."""
+
 _LONGEST_WAIT_S = 300.0
 
 

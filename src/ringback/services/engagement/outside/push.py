@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
+from ringback.domain.callbacks import DialResult
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable, load_queries
 from ringback.services.engagement.outside.channels import Channels, UnknownChannel
 from ringback.services.engagement.outside.notices import UPCOMING, Notice, Refused, TryAgain, wait_before
+from ringback.services.engagement.outside.reminders import Reminders
 from ringback.services.engagement.outside.settings import OutsideSettings
+from ringback.services.engagement.outside.writing import Writing
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Store, read_records
 
@@ -35,6 +38,7 @@ _LEASE_EXTRA_S = 5.0
 _OVER = frozenset({"PROCESSING", "COMPLETED"})
 _TIDY_S = 60.0
 _KEPT_S = 30 * 86_400.0
+_LOOKS_PER_REMINDER = 5
 
 
 class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +52,14 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
     created_at: float
     finished_at: float | None
+    attempt: int
+    """The attempt that it belongs to; 0: none."""
+    delivery: str
+    """PUSH_DELIVERY_CONFIRMED, PUSH_DELIVERY_NOT_CONFIRMED, PUSH_SEND_ERROR; empty while it is on its way."""
 
 
 class Push:
-    """Three loops that may run on any number of nodes."""
+    """Loops that may run on any number of nodes."""
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class Push:
         catalogue: Catalogue,
         desk: QueueDesk,
         channels: Channels,
+        writing: Writing,
     ) -> None:
         self._ctx = ctx
         self._settings = settings
@@ -68,6 +77,8 @@ class Push:
         self._catalogue = catalogue
         self._desk = desk
         self._channels = channels
+        self._writing = writing
+        self._reminders = Reminders(ctx, store, catalogue, writing)
         self._sending: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -75,6 +86,7 @@ class Push:
         look_s = self._settings.push_look_s
         self._ctx.spawn(self._every(look_s, self.watch), "push-watch")
         self._ctx.spawn(self._every(look_s, self.deliver), "push-deliver")
+        self._ctx.spawn(self._every(look_s * _LOOKS_PER_REMINDER, self._reminders.look), "push-remind")
         self._ctx.spawn(self._every(_TIDY_S, self.tidy), "push-tidy")
 
     async def watch(self) -> None:
@@ -130,23 +142,14 @@ class Push:
         return None if wait_s is None or wait_s >= threshold_s else wait_s
 
     async def _tell(self, record: Record, wait_s: float) -> None:
-        data = {
-            "event": UPCOMING,
-            "id": str(record.id),
-            "serviceName": record.service,
-            "estimatedWaitTime": str(round(wait_s)),
-        }
-        now = _moment(self._ctx.now())
-        text = msgspec.json.encode(data).decode()
         async with self._store.transaction() as session:
             if await session.connection.fetchval(_QUERIES["take_watch"], record.id) is None:
                 return  # another node was first
-            for each in record.details.push_targets:
-                row = (uuid4(), record.tenant, record.id, UPCOMING, each.channel, each.target, text, now)
-                await session.connection.execute(_QUERIES["insert_notice"], *row)
+            more = {"estimatedWaitTime": str(round(wait_s))}
+            await self._writing.write(session, record, UPCOMING, more)
 
     async def _deliver(self, row: Any) -> None:
-        if row["callback_state"] in _OVER:
+        if row["callback_state"] in _OVER or _attempt_over(row):
             await self._finish(row, "FAILED", "callback-over")
             return
         data = msgspec.json.decode(row["data"], type=dict[str, str])
@@ -204,4 +207,20 @@ def _view(row: Any) -> NoticeView:
         tries=row["tries"],
         created_at=row["created_at"].timestamp(),
         finished_at=row["finished_at"].timestamp() if row["finished_at"] else None,
+        attempt=row["attempt"],
+        delivery=_delivery(row),
     )
+
+
+def _delivery(row: Any) -> str:
+    if row["confirmed_at"] is not None:
+        return DialResult.PUSH_DELIVERY_CONFIRMED.value
+    if row["state"] == "FAILED":
+        return DialResult.PUSH_SEND_ERROR.value
+    return DialResult.PUSH_DELIVERY_NOT_CONFIRMED.value if row["state"] == "SENT" else ""
+
+
+def _attempt_over(row: Any) -> bool:
+    """Whether it belongs to an attempt that does not run any more."""
+    running = row["callback_state"] != "SCHEDULED" and row["callback_attempt"] == row["attempt"]
+    return bool(row["attempt"]) and not running

@@ -37,4 +37,7 @@ class OutsideSettings(ServiceSettings, frozen=True, kw_only=True):
     invalid_content_length_tolerance: Annotated[
         int, Doc("bodies over the limit in two minutes that alert nobody")
     ] = 10
+    captcha_grace_s: Annotated[
+        float, Doc("seconds for which a captcha that passed is kept for a create that found no room")
+    ] = 120.0
     egress_proxy: Annotated[str, Doc("HTTP proxy for all requests to the outside; empty: none", True)] = ""

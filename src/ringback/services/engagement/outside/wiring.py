@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from ringback.services.engagement.outside.egress import Egress
 from ringback.services.engagement.outside.publishing import publish
 from ringback.services.engagement.outside.push import NoticeView, Push
 from ringback.services.engagement.outside.statistics import Statistics
+from ringback.services.engagement.outside.writing import Words, Writing
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -52,15 +55,27 @@ class Outside:
     ) -> None:
         egress = Egress(ctx, settings.egress_proxy, lambda: published.event("DNS_FAILURE"))
         self._ctx = ctx
-        self._credentials = Credentials(ctx, store, settings.settings_cache_s)
-        self._captcha = Captcha(ctx, settings, self._credentials, egress)
-        self._channels = Channels(ctx, settings, self._credentials, egress, published.push_sent)
-        self._statistics = Statistics(ctx, settings, self._credentials, egress, published.event)
-        self._push = Push(ctx, settings, store, catalogue, desk, self._channels)
+        self.credentials = Credentials(ctx, store, settings.settings_cache_s)
+        self._captcha = Captcha(ctx, settings, self.credentials, egress)
+        self._channels = Channels(ctx, settings, self.credentials, egress, published.push_sent)
+        self._statistics = Statistics(ctx, settings, self.credentials, egress, published.event)
+        self.words = Words()
+        self.writing = Writing(ctx, self.words)
+        self._push = Push(ctx, settings, store, catalogue, desk, self._channels, self.writing)
 
-    async def admit(self, tenant: str, asked: CreateCallback) -> None:
-        """Return when the request may become a callback as far as the outside has a say; HttpError."""
-        await self._captcha.admit(tenant, asked.captcha_token)
+    @asynccontextmanager
+    async def admit(self, tenant: str, asked: CreateCallback) -> AsyncIterator[None]:
+        """Around what makes a callback: entered when the outside has nothing against it; HttpError.
+
+        When there is no room for it, its captcha is good for another time.
+        """
+        passed = await self._captcha.admit(tenant, asked.captcha_token)
+        try:
+            yield
+        except HttpError as error:
+            if passed and error.slug == "no-capacity":
+                await self._captcha.keep(tenant, asked.captcha_token or "")
+            raise
 
     def start(self) -> None:
         """Begin to look after notices."""
@@ -92,16 +107,16 @@ class Outside:
         return await self._push.of_callback(request.path_param("tenant"), callback_id)
 
     async def _list(self, request: HttpRequest) -> dict[str, dict[str, Any]]:
-        return await self._credentials.shown(request.path_param("tenant"), _kind(request))
+        return await self.credentials.shown(request.path_param("tenant"), _kind(request))
 
     async def _put(self, request: HttpRequest) -> dict[str, str]:
         tenant, name = request.path_param("tenant"), _name(request)
-        await self._credentials.put(tenant, _kind(request), name, request.body)
+        await self.credentials.put(tenant, _kind(request), name, request.body)
         self._ctx.log.info("credential_stored", tenant=tenant, kind=_kind(request), name=name)
         return {"name": name}
 
     async def _delete(self, request: HttpRequest) -> dict[str, str]:
-        await self._credentials.delete(request.path_param("tenant"), _kind(request), _name(request))
+        await self.credentials.delete(request.path_param("tenant"), _kind(request), _name(request))
         return {"name": _name(request)}
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 _VERSION = 1
-_PURPOSE = b"ringback customer page 1\n"
+PAGE = b"ringback customer page 1\n"
+RECEIPT = b"ringback notice receipt 1\n"
 _MAC = 16
 _BODY = struct.Struct(">BIBI16s")
 _LENGTH = -(-(_BODY.size + _MAC) * 4 // 3)
@@ -35,16 +36,16 @@ class Claim:
     body: bytes
     mac: bytes
 
-    def signed_with(self, secret: bytes) -> bool:
-        """Whether the signature is that of the key, compared in constant time."""
-        return hmac.compare_digest(_mac(secret, self.body), self.mac)
+    def signed_with(self, secret: bytes, purpose: bytes = PAGE) -> bool:
+        """Whether the signature is that of the key for this purpose, compared in constant time."""
+        return hmac.compare_digest(_mac(secret, purpose, self.body), self.mac)
 
 
-def write_link(key: int, secret: bytes, callback_id: UUID, expires_at: float) -> str:
-    """The word of a link."""
+def write_link(key: int, secret: bytes, callback_id: UUID, expires_at: float, purpose: bytes = PAGE) -> str:
+    """The word of a link; one written for one purpose is good for no other."""
     end = int(expires_at)
     body = _BODY.pack(_VERSION, key, end >> 32, end & 0xFFFFFFFF, callback_id.bytes)
-    return base64.urlsafe_b64encode(body + _mac(secret, body)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(body + _mac(secret, purpose, body)).rstrip(b"=").decode()
 
 
 def read_link(word: str) -> Claim | None:
@@ -62,5 +63,5 @@ def read_link(word: str) -> Claim | None:
     return Claim(key, (high << 32) | low, UUID(bytes=callback), body, mac)
 
 
-def _mac(secret: bytes, body: bytes) -> bytes:
-    return hmac.new(secret, _PURPOSE + body, hashlib.sha256).digest()[:_MAC]
+def _mac(secret: bytes, purpose: bytes, body: bytes) -> bytes:
+    return hmac.new(secret, purpose + body, hashlib.sha256).digest()[:_MAC]

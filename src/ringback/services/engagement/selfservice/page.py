@@ -24,6 +24,7 @@ _FOLDER = files("ringback.services.engagement.selfservice")
 _PAGE = _FOLDER.joinpath("page.html").read_text(encoding="utf-8")
 _SCRIPT = _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
 _STEP_OF = {"scheduled": 0, "retry": 0, "waiting": 1, "calling": 2, "talking": 3}
+_SERVED = frozenset({Reason.AGENT_CONNECTED, Reason.CUSTOMER_CALLED_IN})
 _CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
 
 
@@ -61,7 +62,7 @@ def phase_of(record: Record) -> str:
     """The one word for where a callback stands that the texts go by."""
     progress = record.progress
     if progress.state is State.COMPLETED:
-        if progress.reason is Reason.AGENT_CONNECTED:
+        if progress.reason in _SERVED:
             return "done"
         return "cancelled" if progress.reason in _CANCELLED else "missed"
     if progress.state is State.SCHEDULED:

@@ -9,6 +9,7 @@ from ringback.runtime.sql import PostgresUnavailable
 from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.selfservice.keys import LinkKeys
 from ringback.services.engagement.selfservice.looking import Looking
+from ringback.services.engagement.selfservice.receipts import Receipts
 from ringback.services.engagement.selfservice.routes import SelfServicePages
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ringback.services.engagement.catalogue import Catalogue
     from ringback.services.engagement.changes import Changes
     from ringback.services.engagement.http import EngagementHttp
+    from ringback.services.engagement.outside.writing import Words
+    from ringback.services.engagement.records import Record
     from ringback.services.engagement.settings import EngagementSettings
     from ringback.services.engagement.store import Store
     from ringback.services.engagement.waits import WaitTimes
@@ -47,6 +50,7 @@ class SelfService:
         kept_s = change_s + settings.max_ahead_days * _DAY_S + _LONGEST_LIFE_S + after_s
         self._keys = LinkKeys(ctx, store, change_s, kept_s)
         looking = Looking(ctx, store, catalogue, slots, waits, self._keys, after_s)
+        self._receipts = Receipts(ctx, store, self._keys, settings.link_guesses)
         self.pages = SelfServicePages(
             ctx, settings, store=store, looking=looking, keys=self._keys, changes=changes, moving=moving
         )
@@ -54,10 +58,18 @@ class SelfService:
     def add_routes(self, http: EngagementHttp) -> None:
         """Serve what belongs here."""
         self.pages.add_to(http)
+        self._receipts.add_to(http)
+
+    def give_words(self, words: Words) -> None:
+        """Let notices have links and receipts."""
+        words.link, words.receipt = self._link, self._receipts.receipt
 
     def start(self) -> None:
         """Begin to forget keys that are over; runs until the service stops."""
         self._ctx.spawn(self._tidy_often(), "link-keys")
+
+    async def _link(self, record: Record) -> str:
+        return (await self.pages.url_of(record))[0]
 
     async def _tidy_often(self) -> None:
         while True:

@@ -4,7 +4,7 @@ Each module is a namespace. An element becomes an `Action`; what comes of it arr
 """
 
 from ringback.scxml import Actions
-from ringback.services.orchestration.modules import callback, dialog, interaction, queue, session
+from ringback.services.orchestration.modules import callback, dialog, interaction, queue, session, statistic
 
 ACTIONS: Actions = {
     **callback.ELEMENTS,
@@ -12,4 +12,5 @@ ACTIONS: Actions = {
     **interaction.ELEMENTS,
     **queue.ELEMENTS,
     **session.ELEMENTS,
+    **statistic.ELEMENTS,
 }

@@ -2,6 +2,9 @@
 
 Events: `callback.report.done` with the `state` reported, and `go_on`; false ends the attempt;
 `callback.book.done` with the `id` of the callback, `error.callback.book` (`reason`).
+
+Of a caller for whom a callback waits: `waiting` finds it, `takeover` gives its place to the call, `cancel`
+gives it up. Of one who dials in after a request: `match` finds the request.
 """
 
 from __future__ import annotations
@@ -47,7 +50,37 @@ def book(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
+def waiting(element: Element, context: ActionContext) -> None:
+    """`<waiting number service>`: the callback that waits for a number, of this service first."""
+    payload = {"number": needed(context, element, "number"), "service": text(context, element, "service")}
+    emit(context, element, payload)
+
+
+def takeover(element: Element, context: ActionContext) -> None:
+    """`<takeover callback>`: the call gets the place (`arrivaltime`) of the callback, which completes."""
+    emit(context, element, {"callback": needed(context, element, "callback")})
+
+
+def cancel(element: Element, context: ActionContext) -> None:
+    """`<cancel callback>`: as the customer would."""
+    emit(context, element, {"callback": needed(context, element, "callback")})
+
+
+def match(element: Element, context: ActionContext) -> None:
+    """`<match to number code>`: the call-in request that the call belongs to; it is used up."""
+    payload = {
+        "to": needed(context, element, "to"),
+        "number": text(context, element, "number"),
+        "code": text(context, element, "code"),
+    }
+    emit(context, element, payload)
+
+
 ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "book"): book,
+    (NAMESPACE, "cancel"): cancel,
+    (NAMESPACE, "match"): match,
     (NAMESPACE, "report"): report,
+    (NAMESPACE, "takeover"): takeover,
+    (NAMESPACE, "waiting"): waiting,
 }

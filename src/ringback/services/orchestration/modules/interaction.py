@@ -1,8 +1,8 @@
-"""The call itself: `redirect`, `createcall`, `terminate`, `attach`.
+"""The call itself: where it goes, who holds it, who joins it, what it carries.
 
-Events: `interaction.redirect.done`, `error.interaction.redirect`, `voice.createcall.done`,
-`error.voice.createcall` (each error with `reason` and `dialresult`), `interaction.abandoned`,
-`interaction.deleted`, and every other event of the call as `voice.<name>`.
+Events: each element `X` is answered by `interaction.X.done` or `error.interaction.X` (`createcall`: by
+`voice.createcall.done` or `error.voice.createcall`), the error with `reason` and `dialresult`. Besides there
+are `interaction.abandoned`, `interaction.deleted`, and every other event of the call as `voice.<name>`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,24 @@ from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationErro
 from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, prompts, text
 
 NAMESPACE = f"{VENDOR}/interaction"
+OF_PARTY = (
+    "hold",
+    "retrieve",
+    "releasecall",
+    "completetransfer",
+    "completeconference",
+    "reconnect",
+    "alternate",
+)
+THIRD_PARTY = (
+    "singlesteptransfer",
+    "singlestepconference",
+    "initiatetransfer",
+    "initiateconference",
+    "redirectcall",
+    "deletefromconference",
+)
+"""Elements that say whom, and elements that name another party besides."""
 
 
 def redirect(element: Element, context: ActionContext) -> None:
@@ -48,6 +66,39 @@ def attach(element: Element, context: ActionContext) -> None:
     emit(context, element, {"user_data": _data(context, element)})
 
 
+def detach(element: Element, context: ActionContext) -> None:
+    """`<detach keys>`: take pairs out of the user data; all without any key."""
+    value = context.attribute(element, "keys", "")
+    keys = value.split() if isinstance(value, str) else list(value)
+    emit(context, element, {"keys": [str(key) for key in keys]})
+
+
+def of_party(element: Element, context: ActionContext) -> None:
+    """`<hold from>` and the like: `from` is a DN of ours in the call; without it the called party."""
+    emit(context, element, {"from": text(context, element, "from")})
+
+
+def third_party(element: Element, context: ActionContext) -> None:
+    """`<singlesteptransfer to from timeout>` and the like; `timeout`: seconds that the third party rings."""
+    payload = {
+        "from": text(context, element, "from"),
+        "to": needed(context, element, "to"),
+        "timeout": number(context, element, "timeout"),
+    }
+    emit(context, element, payload)
+
+
+def senddtmf(element: Element, context: ActionContext) -> None:
+    """`<senddtmf digits from>`: to the party on the route point, or to whom `from` talks."""
+    payload = {"digits": needed(context, element, "digits"), "from": text(context, element, "from")}
+    emit(context, element, payload)
+
+
+def answer(element: Element, context: ActionContext) -> None:
+    """`<answer>`: the caller on the route point is answered, and hears nothing yet."""
+    emit(context, element, {})
+
+
 def _data(context: ActionContext, element: Element) -> dict[str, object]:
     value = context.attribute(element, "data", {})
     if not isinstance(value, dict):
@@ -59,5 +110,12 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "redirect"): redirect,
     (NAMESPACE, "createcall"): createcall,
     (NAMESPACE, "terminate"): terminate,
+    (NAMESPACE, "clearcall"): terminate,
     (NAMESPACE, "attach"): attach,
+    (NAMESPACE, "udata"): attach,
+    (NAMESPACE, "detach"): detach,
+    (NAMESPACE, "answer"): answer,
+    (NAMESPACE, "senddtmf"): senddtmf,
+    **{(NAMESPACE, name): of_party for name in OF_PARTY},
+    **{(NAMESPACE, name): third_party for name in THIRD_PARTY},
 }

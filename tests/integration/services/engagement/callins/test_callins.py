@@ -53,7 +53,8 @@ async def test_the_caller_with_the_code_is_matched_once_with_the_user_data(world
     code = str(made["accessCode"])
     found = await match(world, made["toPhoneNumber"], code=code, from_number="+12025550199")
     assert found == {"matched": True, "id": made["id"], "group": "codes", "user_data": {"order": 7}}
-    assert await match(world, made["toPhoneNumber"], code=code) == {"matched": False, "reason": "no-request"}
+    again = await match(world, made["toPhoneNumber"], code=code)
+    assert again == {"matched": False, "reason": "no-request", "code_length": 6}
 
 
 async def test_a_call_asked_for_twice_gets_the_same_answer(world: Any) -> None:
@@ -83,7 +84,7 @@ async def test_of_two_requests_of_one_caller_the_newer_is_matched_first(world: A
 async def test_a_request_with_a_code_is_not_given_to_the_number_alone(world: Any) -> None:
     _, made = await create(world, "codes", fromPhoneNumber="+12025550123")
     found = await match(world, made["toPhoneNumber"], from_number="+12025550123")
-    assert found == {"matched": False, "reason": "code-needed"}
+    assert found == {"matched": False, "reason": "code-needed", "code_length": 6}
 
 
 async def test_a_number_of_no_group_matches_nothing(world: Any) -> None:
@@ -182,3 +183,73 @@ async def test_requests_are_counted(world: Any) -> None:
     await create(world, "codes")
     async with world.context.http_session().get(f"{world.base}/metrics") as reply:
         assert "ges_callin_created 1.0" in await reply.text()
+
+
+LIMITED = {"numbers": ["8700"], "code_length": 4, "wrong_by_caller": 3, "wrong_in_all": 6, "lock_s": 60}
+CALLER = "+12025550123"
+
+
+async def reasons(world: Any, times: int, caller: str = CALLER) -> list[str]:
+    return [(await match(world, "8700", code="0000", from_number=caller))["reason"] for _ in range(times)]
+
+
+async def test_a_caller_with_too_many_wrong_codes_is_locked_out_for_a_while(world: Any) -> None:
+    await put_group(world, "limited", LIMITED)
+    _, made = await create(world, "limited")
+    assert await reasons(world, 4) == ["no-request"] * 3 + ["locked"]
+    right = str(made["accessCode"])
+    found = await match(world, "8700", code=right, from_number=CALLER)
+    assert found["reason"] == "locked", "the right code does not help either"
+    assert (await match(world, "8700", code=right, from_number="+12025550124"))["matched"] is True
+    world.move_clock(61)
+    _, made = await create(world, "limited")
+    assert (await match(world, "8700", code=str(made["accessCode"]), from_number=CALLER))["matched"] is True
+
+
+async def test_wrong_codes_of_many_callers_lock_the_group(world: Any) -> None:
+    await put_group(world, "limited", LIMITED)
+    for number in range(6):
+        assert await reasons(world, 1, f"+1202555014{number}") == ["no-request"]
+    assert await reasons(world, 1, "+12025550150") == ["locked"]
+    _, made = await create(world, "codes")
+    found = await match(
+        world, made["toPhoneNumber"], code=str(made["accessCode"]), from_number="+12025550150"
+    )
+    assert found["matched"] is True, "another group is not locked"
+
+
+async def test_a_right_code_forgives_the_callers_wrong_ones(world: Any) -> None:
+    await put_group(world, "limited", LIMITED)
+    for _ in range(2):
+        _, made = await create(world, "limited")
+        assert await reasons(world, 2) == ["no-request"] * 2
+        assert (await match(world, "8700", code=str(made["accessCode"]), from_number=CALLER))[
+            "matched"
+        ] is True
+
+
+async def test_wrong_codes_tried_at_once_are_all_counted(world: Any) -> None:
+    await put_group(world, "limited", LIMITED)
+    tried = await asyncio.gather(*[reasons(world, 1) for _ in range(10)])
+    assert sorted(each[0] for each in tried) == ["locked"] * 7 + ["no-request"] * 3
+
+
+async def test_the_counts_hold_no_number(world: Any) -> None:
+    await put_group(world, "limited", LIMITED)
+    await reasons(world, 1)
+    rows = await world.query("SELECT * FROM engagement.callin_wrong")
+    assert len(rows) == 2
+    assert "2025550123" not in str(rows)
+
+
+async def test_the_call_gets_the_place_of_the_callback_that_the_request_names(world: Any) -> None:
+    callback = await world.book()
+    entry = await world.entry(callback)
+    _, made = await create(world, "codes", callbackServiceId=callback)
+    call = {"code": str(made["accessCode"]), "call_id": "call-1"}
+    found = await match(world, made["toPhoneNumber"], **call)
+    assert found["callback_id"] == callback
+    assert found["arrived_at"] == pytest.approx(float(entry["arrival_time"]), abs=0.001)
+    assert (await world.retrieve(callback))["callbackReason"] == "CUSTOMER_CALLED_IN"
+    assert await match(world, made["toPhoneNumber"], **call) == found, "asked again for the same call"
+    assert (await world.step(callback, 1, "DIALLING"))["go_on"] is False

@@ -151,6 +151,7 @@ async def test_secrets_are_shown_to_nobody_logged_nowhere_and_kept_encrypted(
             "site_key": "site-2",
             "threshold": 0.5,
             "on_create": True,
+            "on_failure": "",
             "verify_url": "",
         }
     }
@@ -205,3 +206,52 @@ async def test_requests_to_google_are_counted(world: Any, keeper: Keeper) -> Non
         text = await reply.text()
     for row in ("ges-3", "ges-6"):
         assert any(row in line and not line.endswith(" 0.0") for line in text.splitlines()), row
+
+
+class TestRoom:
+    """A create that finds no room does not use its token up."""
+
+    SLOT = "2027-01-04T15:00:00.000Z"
+
+    @pytest.fixture(autouse=True)
+    async def one_place(self, world: Any, keeper: Keeper) -> None:
+        await world.publish({"few": {"_max_request_by_time_bucket": "1", "_request_time_bucket": "60"}})
+        await world.book(serviceName="few", desiredTime=self.SLOT)
+        await keeper.put("captcha", "site", KEYS)
+
+    async def create(self, world: Any, token: str, **fields: object) -> tuple[int, int]:
+        body = {**BODY, "phoneNumber": "+12025550124", "serviceName": "few", "captchaToken": token, **fields}
+        status, envelope = await world.api("POST", "callbacks/create", body)
+        return status, envelope["status"]["code"]
+
+    async def test_the_token_is_good_for_the_slot_that_was_proposed_and_then_used_up(
+        self, world: Any, google: GoogleForTests
+    ) -> None:
+        assert await self.create(world, "person", desiredTime=self.SLOT) == (429, 42901)
+        assert await self.create(world, "person", desiredTime=self.SLOT) == (429, 42901)
+        other = "2027-01-04T16:00:00.000Z"
+        assert await self.create(world, "person", desiredTime=other) == (200, 0)
+        assert google.verified == 1
+        assert await self.create(world, "person", desiredTime=other) == (400, 40052)
+
+    async def test_only_one_of_two_creates_gets_through_with_it(self, world: Any) -> None:
+        assert await self.create(world, "person", desiredTime=self.SLOT) == (429, 42901)
+        hours = [f"2027-01-04T{hour}:00:00.000Z" for hour in (17, 18, 19)]
+        got = await asyncio.gather(*[self.create(world, "person", desiredTime=hour) for hour in hours])
+        assert sorted(got) == [(200, 0), (400, 40052), (400, 40052)]
+
+    async def test_another_reason_than_room_uses_it_up(self, world: Any) -> None:
+        strict = {"_enable_in_queue_checking": "strict", "_max_request_by_time_bucket": "9"}
+        await world.publish({"strict": strict})
+        assert await self.create(world, "person", serviceName="strict") == (200, 0)
+        assert await self.create(world, "another", serviceName="strict") == (400, 40023)
+        assert await self.create(world, "another") == (400, 40052)
+
+
+@pytest.mark.parametrize(("on_failure", "status"), [("allow", 200), ("refuse", 503), ("", 503)])
+async def test_a_key_set_says_what_happens_while_nobody_judges_its_tokens(
+    world: Any, keeper: Keeper, google: GoogleForTests, on_failure: str, status: int
+) -> None:
+    await keeper.put("captcha", "site", {**KEYS, "on_failure": on_failure})
+    await google.stop()
+    assert (await create(world, "person"))[0] == status

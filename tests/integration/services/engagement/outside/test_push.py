@@ -183,6 +183,8 @@ class TestUpcoming:
         assert (notice["event"], notice["channel"], notice["state"]) == ("CALLBACK_UPCOMING", "FCM", "SENT")
         assert notice["result"] == "projects/ringback-check/messages/1"
         data = google.messages[0]["data"]
+        assert data.pop("link").startswith(f"{world.base}/c/")
+        assert data.pop("receipt")
         assert data == {
             "event": "CALLBACK_UPCOMING",
             "id": callback,

@@ -1,0 +1,1 @@
+"""`ringback sip …`: hand tools for people who look after telephones and trunks."""

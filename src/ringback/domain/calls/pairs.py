@@ -1,0 +1,88 @@
+"""Who is to be connected to whom: a table of what each party should hear now.
+
+Of two that are to be connected one is the mover: it gets the re-INVITE that leads it to the other.
+"""
+
+from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.state import Consult, Leg
+from ringback.domain.calls.types import AttemptState, ConsultStage, LegState, Phase, Slot
+
+MEDIA_OF = {
+    Slot.ORIGIN: Slot.MEDIA,
+    Slot.TARGET: Slot.TARGET_MEDIA,
+    Slot.CONSULT: Slot.CONSULT_MEDIA,
+}
+PARTY_OF = {media: party for party, media in MEDIA_OF.items()}
+TOGETHER = frozenset({ConsultStage.JOINING, ConsultStage.TALKING})
+
+
+def wanted(m: Machine, slot: Slot) -> Slot | None:
+    """Where the leg of a party is to be moved; None for the one that others are moved to."""
+    consult, leg = m.data.consult, m.at(slot)
+    if consult is None or leg is None or m.data.phase is not Phase.CONNECTED:
+        return _of_two(m, slot)
+    if consult.stage is ConsultStage.CONFERENCE:
+        return MEDIA_OF[slot]
+    if consult.stage is ConsultStage.ALTERNATED:
+        return Slot.CONSULT_MEDIA if slot is Slot.CONSULT else _of_two(m, slot)
+    if slot is Slot.CONSULT:
+        return None
+    return _while_consulting(consult, slot)
+
+
+def _while_consulting(consult: Consult, slot: Slot) -> Slot:
+    asks = slot is consult.controller and consult.stage in TOGETHER
+    return Slot.CONSULT if asks else MEDIA_OF[slot]
+
+
+def _of_two(m: Machine, slot: Slot) -> Slot | None:
+    """First and second party talk, unless one of them holds the other or is not there yet."""
+    target, origin = m.at(Slot.TARGET), m.at(Slot.ORIGIN)
+    if slot is Slot.ORIGIN:
+        joining = m.data.attempt is not None and m.data.attempt.state is AttemptState.JOINING
+        talking = m.data.phase is Phase.CONNECTED and target is not None and not target.held
+        if talking and origin is not None and origin.held:
+            return None
+        return Slot.TARGET if joining or talking else Slot.MEDIA
+    alone = slot is Slot.TARGET and m.data.phase is Phase.CONNECTED and target is not None
+    waits = alone and origin is not None and origin.held and target is not None and not target.held
+    return Slot.TARGET_MEDIA if waits else None
+
+
+def wanted_peer(m: Machine, slot: Slot) -> Leg | None:
+    """The leg behind `wanted`, once it can be talked to."""
+    place = wanted(m, slot)
+    peer = None if place is None else m.at(place)
+    return peer if peer is not None and peer.state in (LegState.UP, LegState.ANSWERED) else None
+
+
+def needs_media(m: Machine, slot: Slot) -> bool:
+    """Whether a party of a connected call is to hear the media server."""
+    leg = m.at(slot)
+    there = leg is not None and leg.state is LegState.UP and m.data.phase is Phase.CONNECTED
+    return there and wanted(m, slot) is MEDIA_OF[slot]
+
+
+def slot_of(m: Machine, dn: str) -> Slot | None:
+    """The place of the party with this DN; the second party's for no DN at all."""
+    parties, consult = m.data.parties, m.data.consult
+    if dn in ("", parties.target_dn):
+        return Slot.TARGET
+    if dn == parties.origin_dn:
+        return Slot.ORIGIN
+    return Slot.CONSULT if consult is not None and dn == consult.dn else None
+
+
+def dn_at(m: Machine, slot: Slot) -> str:
+    """The DN of a party in events; empty when it is none of ours."""
+    parties, consult = m.data.parties, m.data.consult
+    if slot is Slot.ORIGIN:
+        return parties.origin_dn
+    return parties.target_dn if slot is Slot.TARGET else consult.dn if consult is not None else ""
+
+
+def agent_at(m: Machine, slot: Slot) -> str:
+    """The agent at that DN, when the router sent the call there."""
+    if slot is Slot.TARGET:
+        return m.data.parties.target_agent
+    return m.data.consult.agent_id if slot is Slot.CONSULT and m.data.consult is not None else ""

@@ -1,0 +1,148 @@
+"""Statistics for sessions: subscriptions at tenant's link, told to the sessions as events.
+
+What a session has subscribed to stands in its record, so that the node that takes the session over subscribes
+again. All sessions of a node share one link; after each connect everything is subscribed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ringback.contracts.statistics import Figure, Figures, OpenStatistics, Wish
+from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
+from ringback.scxml import Event
+from ringback.services.orchestration.performer import ActionFailed, Performer, Reply
+from ringback.services.orchestration.records import Input, Json, Pending, Record
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.orchestration.store import SessionStore
+
+MOST = 20
+"""Subscriptions of one session."""
+Deliver = Callable[[str, str, Input], Awaitable[bool]]
+
+
+class Statistics:
+    """One for all sessions of the node."""
+
+    def __init__(self, ctx: Context, performer: Performer, deliver: Deliver) -> None:
+        self._ctx = ctx
+        self._deliver = deliver
+        self._open: dict[str, tuple[str, str, dict[str, Json]]] = {}
+        """By the id at the link, which is the request's: tenant, session, what was subscribed to."""
+        self._link = LinkClient(ctx, "tenant", "stats")
+        self._link.on("values", self._told)
+        self._link.on_connect(self._subscribe_all)
+        performer.add("statistic.subscribe", self._subscribe)
+        performer.add("statistic.unsubscribe", self._unsubscribe)
+        performer.add("statistic.sdata", self._peek)
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        await self._link.start()
+
+    def resume(self, record: Record) -> None:
+        """A session has come to this node with its subscriptions."""
+        for number, wanted in record.subscriptions.items():
+            self._open[record.reference(int(number))] = (record.tenant, record.id, wanted)
+        if record.subscriptions and self._link.connected:
+            self._ctx.spawn(self._reopen(record), "resubscribe")
+
+    def left(self, record: Record) -> None:
+        """A session is over, or another node's."""
+        gone = [record.reference(int(number)) for number in record.subscriptions]
+        known = [name for name in gone if self._open.pop(name, None) is not None]
+        if known and self._link.connected:
+            self._ctx.spawn(self._close(known), "unsubscribe")
+
+    # Elements
+
+    async def _subscribe(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        if len(record.subscriptions) > MOST:
+            record.subscriptions.pop(str(action.number), None)
+            raise ActionFailed("too_many")
+        name = record.reference(action.number)
+        wanted = {**action.payload, "session": action.session}
+        figure = (await self._ask("open", record.tenant, {name: wanted}))[name]
+        if figure.error:
+            record.subscriptions.pop(str(action.number), None)
+            raise ActionFailed("unknown_statistic")
+        self._open[name] = (record.tenant, record.id, wanted)
+        return _fields(wanted, figure)
+
+    async def _peek(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        figure = (await self._ask("peek", record.tenant, {"one": action.payload}))["one"]
+        if figure.error:
+            raise ActionFailed("unknown_statistic")
+        return _fields(action.payload, figure)
+
+    async def _unsubscribe(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        named = action.payload["request_id"]
+        mine = {record.reference(int(number)): number for number in record.subscriptions}
+        names = [named] if named in mine else [] if named else list(mine)
+        for name in names:
+            self._open.pop(name, None)
+            record.subscriptions.pop(mine[name], None)
+        await self._close(names)
+        return {"closed": len(names)}
+
+    # The link
+
+    async def _ask(self, method: str, tenant: str, wanted: dict[str, dict[str, Json]]) -> dict[str, Figure]:
+        wishes = [_wish(name, each) for name, each in wanted.items()]
+        reply = await self._link.call(method, OpenStatistics(tenant=tenant, statistics=wishes))
+        return {figure.id: figure for figure in msgspec.convert(reply, Figures).values}
+
+    async def _subscribe_all(self) -> None:
+        for tenant in {each[0] for each in self._open.values()}:
+            mine = {name: wanted for name, (of, _, wanted) in self._open.items() if of == tenant}
+            try:
+                await self._tell(await self._ask("open", tenant, mine))
+            except LinkError as error:
+                raise LinkUnavailable(error.message) from error
+
+    async def _reopen(self, record: Record) -> None:
+        mine = {name: wanted for name, (_, sid, wanted) in self._open.items() if sid == record.id}
+        try:
+            await self._tell(await self._ask("open", record.tenant, mine))
+        except (LinkError, LinkUnavailable) as error:
+            self._ctx.log.info("statistics_not_resumed", session=record.id, error=str(error))
+
+    async def _close(self, names: list[str]) -> None:
+        try:
+            await self._link.call("close", {"ids": names})
+        except (LinkError, LinkUnavailable) as error:
+            self._ctx.log.info("statistics_not_closed", error=str(error))
+
+    async def _told(self, params: dict[str, Any]) -> None:
+        await self._tell({figure.id: figure for figure in msgspec.convert(params, Figures).values})
+
+    async def _tell(self, figures: dict[str, Figure]) -> None:
+        for name, figure in figures.items():
+            tenant, sid, wanted = self._open.get(name, ("", "", {}))
+            if not sid or figure.error or figure.value is msgspec.UNSET:
+                continue
+            data = {**_fields(wanted, figure), "requestid": name}
+            event = Event("statistic.update", data=data)
+            await self._deliver(tenant, sid, Input(event=event.to_json(), session=wanted["session"]))
+
+
+def _wish(name: str, wanted: dict[str, Json]) -> Wish:
+    return Wish(
+        id=name,
+        object_type=wanted["object_type"],
+        object=wanted["object"],
+        statistic=wanted["statistic"],
+        window=wanted["window"],
+        interval_s=max(1.0, wanted["interval_s"]),
+        insensitivity=max(0.0, wanted["insensitivity"]),
+    )
+
+
+def _fields(wanted: dict[str, Json], figure: Figure) -> dict[str, Json]:
+    value = None if figure.value is msgspec.UNSET else figure.value
+    return {"object": wanted["object"], "statistic": wanted["statistic"], "value": value}

@@ -1,0 +1,144 @@
+"""Who is not listened to for a while: scanners, guessers of passwords, senders of torn messages. Pure.
+
+Each offence gives its source points, which fade with time. Too many, and the source is banned; each further
+ban lasts twice as long. A source that has proved who it is a short while ago gets no points for what anybody
+can send in its name over UDP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+_MAX_SOURCES = 10_000
+_PROVEN_S = 3600.0
+_FORGET_S = 86_400.0
+"""Seconds without a ban after which the next one is the first again."""
+
+
+class Offence(Enum):
+    """What costs points: the word that operators see, and how many."""
+
+    GARBAGE = ("garbage", 1.0)
+    FLOOD = ("flood", 0.2)
+    STRANGER = ("stranger", 2.0)
+    PASSWORD = ("password", 2.0)
+
+    @property
+    def word(self) -> str:
+        """What operators see."""
+        return self.value[0]
+
+    @property
+    def points(self) -> float:
+        """What it costs."""
+        return self.value[1]
+
+
+class Ban(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that is not listened to until `until` (seconds since the epoch)."""
+
+    source: str
+    reason: str
+    until: float
+    count: int
+    """How often it has been banned."""
+
+
+@dataclass(frozen=True, slots=True)
+class BanRules:
+    """`points` within `window_s` seconds lead to a ban of `first_s`, then twice that, up to `longest_s`."""
+
+    points: float
+    window_s: float
+    first_s: float
+    longest_s: float
+
+
+@dataclass(slots=True)
+class _Record:
+    points: float
+    at: float
+
+
+class Bans:
+    """Points and bans of one proxy; `now` is wall-clock seconds, since bans outlive the process."""
+
+    def __init__(self, rules: BanRules) -> None:
+        self._rules = rules
+        self._records: dict[str, _Record] = {}
+        self._proven: dict[str, float] = {}
+        self._bans: dict[str, Ban] = {}
+        self.active: frozenset[str] = frozenset()
+        """The sources that are banned; `refresh` lets those go whose time is over."""
+
+    def offend(self, source: str, offence: Offence, now: float) -> Ban | None:
+        """Note an offence; the ban that it leads to, if it does."""
+        if source in self.active:
+            return None
+        if offence is not Offence.PASSWORD and now - self._proven.get(source, -_PROVEN_S) < _PROVEN_S:
+            return None
+        record = self._record(source, now)
+        record.points += offence.points
+        if record.points < self._rules.points:
+            return None
+        del self._records[source]
+        return self._ban(source, offence, now)
+
+    def prove(self, source: str, now: float) -> None:
+        """A source has shown the right password: what it did before is forgotten."""
+        self._records.pop(source, None)
+        _bounded(self._proven)
+        self._proven[source] = now
+
+    def lift(self, source: str) -> None:
+        """Listen to a source again."""
+        self._bans.pop(source, None)
+        self._records.pop(source, None)
+        self.active -= {source}
+
+    def take(self, known: list[Ban], now: float) -> None:
+        """Take over the bans that all proxies know; what is not among them has been lifted."""
+        self._bans = {ban.source: ban for ban in known}
+        self.refresh(now)
+
+    def refresh(self, now: float) -> None:
+        """Let those go whose time is over, and forget those that have behaved for a day."""
+        self._bans = {name: ban for name, ban in self._bans.items() if now < ban.until + _FORGET_S}
+        self.active = frozenset(name for name, ban in self._bans.items() if now < ban.until)
+
+    def listed(self, now: float) -> list[Ban]:
+        """The bans in force, the newest end last."""
+        return sorted((ban for ban in self._bans.values() if now < ban.until), key=lambda ban: ban.until)
+
+    def forgotten(self, known: list[Ban], now: float) -> list[str]:
+        """The sources among the known whose bans need not be kept any longer."""
+        return [ban.source for ban in known if now >= ban.until + _FORGET_S]
+
+    def _record(self, source: str, now: float) -> _Record:
+        """The points of a source, less what has faded since."""
+        record = self._records.get(source)
+        if record is None:
+            _bounded(self._records)
+            record = self._records[source] = _Record(0.0, now)
+        faded = max(0.0, now - record.at) * self._rules.points / self._rules.window_s
+        record.points, record.at = max(0.0, record.points - faded), now
+        return record
+
+    def _ban(self, source: str, offence: Offence, now: float) -> Ban:
+        before = self._bans.get(source)
+        count = before.count + 1 if before is not None else 1
+        lasts = min(self._rules.longest_s, self._rules.first_s * 2.0 ** min(count - 1, 30))
+        ban = Ban(source=source, reason=offence.word, until=now + lasts, count=count)
+        _bounded(self._bans)
+        self._bans[source] = ban
+        self.active |= {source}
+        return ban
+
+
+def _bounded(table: dict[str, object] | dict[str, _Record] | dict[str, float] | dict[str, Ban]) -> None:
+    """Make room: a flood from made-up addresses must not fill the memory."""
+    while len(table) >= _MAX_SOURCES:
+        del table[next(iter(table))]

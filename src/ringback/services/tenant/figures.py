@@ -1,0 +1,184 @@
+"""One tenant's statistics: rebuilt from the streams at the start, and fed by them from then on.
+
+The streams of calls, agents, routing requests and results are read from midnight on (an hour before now at
+least) in the order of time, as far as Valkey has kept them; requests and agents of the time before come from
+the open requests and the agents' sessions. Every node does so for itself: there is nothing to store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.reservation import AgentSessions
+from ringback.contracts.rq import open_requests
+from ringback.domain.agents import status
+from ringback.domain.statistics import LONGEST, AgentIs, Floor, QueueIs, Subject, Watch
+from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
+from ringback.services.tenant.figure_inputs import Translator, entry_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ringback.runtime.context import Context
+
+_PAGE = 500
+_BLOCK_MS = 1000
+_PAUSE_S = 0.3
+_CONFIGURATION_S = 5.0
+
+
+class Figures:
+    """`ready` once the past has been read; until then figures are not told."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        tenant: str,
+        config: ConfigClient,
+        outside: Callable[[str, str], float | None],
+    ) -> None:
+        self._ctx = ctx
+        self._config = config
+        self._valkey = ctx.valkey.using("voice-14")
+        self._zone = ZoneInfo("UTC")
+        self._outside = outside
+        self._translator = Translator(tenant)
+        self._cursors: dict[str, str] = {}
+        self._levels: dict[str, float] = {}
+        self.tenant = tenant
+        self.ready = False
+        self.since = 0.0
+        """From when on events are known; figures of a longer time are figures of this one."""
+        self.floor = Floor(midnight=self._midnight)
+        self.watch = Watch(self.floor, outside)
+
+    def start(self) -> None:
+        """Begin to rebuild and to follow; runs until the service stops."""
+        self._ctx.spawn(self._run(), f"statistics-{self.tenant}")
+        self._ctx.spawn(self._keep_configuration(), f"statistics-configuration-{self.tenant}")
+
+    def take(self, entry: StreamEntry, now: float) -> None:
+        """Feed one entry; one that cannot be read is left out."""
+        try:
+            inputs = self._translator.inputs(entry)
+        except (msgspec.MsgspecError, KeyError, ValueError) as error:
+            self._ctx.log.warning("statistics_entry_unreadable", stream=entry.stream, error=repr(error))
+            return
+        for each in inputs:
+            self.floor.handle(each, now)
+
+    def _midnight(self, now: float) -> float:
+        local = datetime.fromtimestamp(now, self._zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    async def _run(self) -> None:
+        blocking: Valkey | None = None
+        while True:
+            try:
+                if not self.ready:
+                    await self._rebuild()
+                blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-statistics")
+                while True:
+                    await self._follow(blocking)
+            except (ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("statistics_wait", tenant=self.tenant, error=str(error))
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _rebuild(self) -> None:
+        """Read the past; a second attempt starts anew. Nobody has subscribed before it is done."""
+        self._translator = Translator(self.tenant)
+        await self._read_configuration()
+        now = self._ctx.now()
+        start = min(self._midnight(now), now - LONGEST)
+        self.floor = Floor(midnight=self._midnight)
+        self.watch = Watch(self.floor, self._outside)
+        self._set_levels()
+        await self._before(start)
+        await self._replay(start)
+        self.since = start
+        self.ready = True
+        self._ctx.log.info("statistics_rebuilt", tenant=self.tenant, agents=len(self.floor.agents))
+
+    async def _before(self, start: float) -> None:
+        """Requests and agents that have not changed since the beginning."""
+        for request in await open_requests(self._valkey, self.tenant):
+            if request.submit.arrival_time < start:
+                self.floor.handle(self._translator.submitted(request.submit), start)
+        for session in await AgentSessions(self._valkey, self.tenant).all():
+            if session.since < start and session.version:
+                known = AgentIs(
+                    session.agent_id,
+                    session.state.value,
+                    status(session).name,
+                    session.version,
+                    frozenset(session.groups),
+                    session.queue,
+                    session.call_type,
+                    session.dnd,
+                )
+                self.floor.handle(known, start)
+
+    async def _replay(self, start: float) -> None:
+        """All streams in the order of time, a page of each in memory."""
+        pages: dict[str, deque[StreamEntry]] = {}
+        cursors = dict.fromkeys(self._translator.streams, f"{int(start * 1000)}-0")
+        for stream in cursors:
+            pages[stream] = await self._page(stream, cursors[stream])
+        count = 0
+        while pages:
+            stream = min(pages, key=lambda name: _next_time(pages[name]))
+            if not pages[stream]:
+                del pages[stream]
+                continue
+            entry = pages[stream].popleft()
+            self.take(entry, entry_time(entry))
+            cursors[stream] = entry.id
+            count += 1
+            if not pages[stream]:
+                pages[stream] = await self._page(stream, f"({entry.id}")
+            if count % _PAGE == 0:
+                await asyncio.sleep(0)
+        self._cursors = cursors
+
+    async def _page(self, stream: str, start: str) -> deque[StreamEntry]:
+        rows = await self._valkey.call("XRANGE", stream, start, "+", "COUNT", _PAGE)
+        return deque(parse_entries(stream, rows))
+
+    async def _follow(self, blocking: Valkey) -> None:
+        read = ("XREAD", "COUNT", _PAGE, "BLOCK", _BLOCK_MS, "STREAMS")
+        for name, rows in await blocking.call(*read, *self._cursors, *self._cursors.values()) or ():
+            for entry in parse_entries(name.decode(), rows):
+                self._ctx.connections.count("voice-14", received=1)
+                self.take(entry, self._ctx.now())
+                self._cursors[entry.stream] = entry.id
+
+    async def _keep_configuration(self) -> None:
+        while True:
+            await asyncio.sleep(_CONFIGURATION_S)
+            await self._read_configuration()
+
+    async def _read_configuration(self) -> None:
+        with suppress(ConnectionError):
+            queues = await self._config.virtual_queues(self.tenant)
+            self._levels = {queue.id: queue.service_level for queue in queues}
+            tenant = await self._config.tenant(self.tenant)
+            if tenant is not None and tenant.time_zone != self._zone.key:
+                self._zone = ZoneInfo(tenant.time_zone)
+            self._set_levels()
+
+    def _set_levels(self) -> None:
+        for queue, seconds in self._levels.items():
+            self.floor.handle(QueueIs(Subject("vq", queue), seconds), self._ctx.now() if self.ready else 0.0)
+
+
+def _next_time(page: deque[StreamEntry]) -> float:
+    return entry_time(page[0]) if page else 0.0

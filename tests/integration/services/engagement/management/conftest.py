@@ -1,0 +1,111 @@
+"""Users of the management API, each with a token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from ringback.contracts.auth import TokenReply
+from ringback.runtime.http import HttpClient
+from ringback.testing.schema import faults
+
+
+class Document:
+    """The served document; answers are held against it."""
+
+    def __init__(self, whole: dict[str, Any]) -> None:
+        self.whole = whole
+        self.asked: set[tuple[str, str]] = set()
+
+    def operation(self, method: str, path: str) -> tuple[str, dict[str, Any]]:
+        """The operation of a path; literal ones come before those with parameters."""
+        for template in sorted(self.whole["paths"], key=lambda each: (each.count("{"), -len(each))):
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+            found = self.whole["paths"][template].get(method.lower())
+            if found and re.fullmatch(pattern, "/" + path.partition("?")[0]):
+                return template, found
+        raise AssertionError(f"{method} {path} is not in the document")
+
+    def check(self, method: str, path: str, status: int, data: bytes) -> None:
+        """The answer is one that the document names."""
+        template, operation = self.operation(method, path)
+        self.asked.add((method, template))
+        assert str(status) in operation["responses"], (method, path, status, data)
+        [(media, content)] = operation["responses"][str(status)]["content"].items()
+        if media == "application/json":
+            found = list(faults(msgspec.json.decode(data), content["schema"], self.whole))
+            assert found == [], (method, path, data)
+
+
+class User:
+    """Somebody with a token, in a browser or a program. Every answer is held against the document."""
+
+    def __init__(self, world: Any, token: str, document: Document) -> None:
+        self.world = world
+        self.token = token
+        self.document = document
+
+    async def raw(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, bytes]:
+        sent = {"Authorization": f"Bearer {self.token}", **headers}
+        data = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
+        url = f"{self.world.base}/api/v1/{path}"
+        async with self.world.context.http_session().request(method, url, data=data, headers=sent) as reply:
+            status, found = reply.status, await reply.read()
+        self.document.check(method, path, status, found)
+        return status, found
+
+    async def ask(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
+        status, data = await self.raw(method, path, body, **headers)
+        return status, msgspec.json.decode(data)
+
+    async def get(self, path: str) -> Any:
+        status, found = await self.ask("GET", path)
+        assert status == 200, found
+        return found
+
+    async def post(self, path: str, body: object = None) -> Any:
+        status, found = await self.ask("POST", path, {} if body is None else body)
+        assert status == 200, found
+        return found
+
+
+class Office:
+    """Makes users."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self._document: Document | None = None
+
+    async def document(self) -> Document:
+        """What is served to everybody."""
+        if self._document is None:
+            url = f"{self.world.base}/api/v1/openapi.json"
+            async with self.world.context.http_session().get(url) as reply:
+                assert reply.status == 200
+                self._document = Document(await reply.json())
+        return self._document
+
+    async def user(self, name: str, *roles: str, only: Iterable[str] | None = None) -> User:
+        """A user with roles; `only`: limited to these queues."""
+        scopes = {} if only is None else {role: list(only) for role in roles}
+        body = {"tenant": "demo", "user": name, "roles": roles, "scopes": scopes}
+        configuration = HttpClient(self.world.context, "auth", "configuration")
+        await configuration.post("/configuration/v3/users", body)
+        auth = HttpClient(self.world.context, "auth")
+        reply = await auth.post("/auth/v3/links", {"tenant": "demo", "user": name}, TokenReply)
+        return User(self.world, reply.access_token, await self.document())
+
+
+@pytest.fixture
+def engagement_env() -> dict[str, str]:
+    """What a user may do is asked for at every request."""
+    return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0"}
+
+
+@pytest.fixture
+def office(world: Any) -> Office:
+    return Office(world)

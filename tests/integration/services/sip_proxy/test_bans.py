@@ -1,0 +1,122 @@
+"""Guessers and senders of rubbish are banned by a running proxy; operators see and lift it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.integration.services.sip_proxy.conftest import Part
+
+from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.services.sip_proxy.bans import Ban
+from ringback.sip import Response, parse_message
+from ringback.testing.servers import run_host
+
+Stage = Any
+HOST = run_host(62)
+GUESSER = run_host(63)
+DOMAIN = "demo.example"
+LIMIT = 5.0
+
+
+@pytest.fixture
+def proxy_settings() -> dict[str, str]:
+    return {"RINGBACK_SIP_PROXY_NEVER_BANNED": "192.0.2.0/24", "RINGBACK_SIP_PROXY_BAN_POINTS": "5"}
+
+
+@pytest.fixture
+async def control(stage: Stage) -> AsyncIterator[HttpClient]:
+    yield HttpClient(stage.harness.context(), "sip_proxy")
+
+
+async def banned(control: HttpClient, *sources: str) -> list[Ban]:
+    async with asyncio.timeout(LIMIT):
+        while True:
+            found: list[Ban] = await control.get("/bans", list[Ban])
+            if [ban.source for ban in found] == list(sources):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def guess(stage: Stage, part: Part) -> Response:
+    request = part.request("REGISTER", f"sip:{DOMAIN}", f"sip:4711@{DOMAIN}")
+    request.set("To", f"<sip:4711@{DOMAIN}>")
+    response: Response = await stage.as_phone(part, request)
+    return response
+
+
+async def test_who_guesses_passwords_is_not_answered_until_the_ban_is_lifted(
+    stage: Stage, control: HttpClient
+) -> None:
+    part = await stage.part("guesser", GUESSER)
+    for _ in range(3):
+        assert (await guess(stage, part)).status == 401
+    (ban,) = await banned(control, GUESSER)
+    assert (ban.reason, ban.count) == ("password", 1)
+    assert await quiet(GUESSER)
+
+    assert not await quiet(HOST)  # others are served
+    await control.request("DELETE", f"/bans/{GUESSER}")
+    await banned(control)
+    assert not await quiet(GUESSER)
+    with pytest.raises(HttpFailure, match="is not banned"):
+        await control.request("DELETE", f"/bans/{GUESSER}")
+
+
+async def test_torn_messages_over_tcp_cost_the_connection_and_then_the_place(
+    stage: Stage, control: HttpClient
+) -> None:
+    for _ in range(6):
+        _, writer = await asyncio.open_connection(HOST, 5060, local_addr=(GUESSER, 0))
+        writer.write(b"INVITE sip:x SIP/2.0\r\nContent-Length: many\r\n\r\n")
+        writer.close()
+    (ban,) = await banned(control, GUESSER)
+    assert ban.reason == "garbage"
+    reader, writer = await asyncio.open_connection(HOST, 5060, local_addr=(GUESSER, 0))
+    writer.write(options(GUESSER, "TCP"))
+    assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+    writer.close()
+
+
+async def test_a_ban_of_another_proxy_holds_here_too(stage: Stage, control: HttpClient) -> None:
+    ban = b'{"source":"%s","reason":"flood","until":99999999999,"count":2}' % GUESSER.encode()
+    await stage.harness.process.valkey.call("HSET", "ringback:sip:bans", GUESSER, ban)
+    async with asyncio.timeout(LIMIT):
+        while not await quiet(GUESSER):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_trunk_is_never_banned(stage: Stage, control: HttpClient) -> None:
+    carrier = await stage.part("carrier", run_host(50))
+    node = await stage.node("n1")
+    for _ in range(50):
+        carrier.endpoint._sockets.send(b"INVITE rubbish\r\n\r\n", stage.edge, lambda: None)
+    request = carrier.request("INVITE", f"sip:8000@{DOMAIN}", "sip:+15550100@carrier.test")
+    assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 200
+    await node.next("INVITE")
+    assert await control.get("/bans", list[Ban]) == []
+
+
+def options(host: str, transport: str, port: int = 5060) -> bytes:
+    return (
+        f"OPTIONS sip:{DOMAIN} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{transport} {host}:{port};branch=z9hG4bKq{port};rport\r\n"
+        "Max-Forwards: 70\r\nFrom: <sip:a@b.test>;tag=1\r\nTo: <sip:a@b.test>\r\n"
+        f"Call-ID: {host}-{port}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+async def quiet(host: str) -> bool:
+    """True if the proxy does not answer an OPTIONS from this address."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind((host, 0))
+        await loop.sock_sendto(sock, options(host, "UDP", sock.getsockname()[1]), (HOST, 5060))
+        try:
+            data = await asyncio.wait_for(loop.sock_recv(sock, 65_535), 0.5)
+        except TimeoutError:
+            return True
+        assert isinstance(parse_message(data), Response)
+        return False

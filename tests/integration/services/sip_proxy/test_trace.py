@@ -1,0 +1,66 @@
+"""A running proxy tells of the messages that somebody wants to see, and of no others."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from ringback.commands.siptools.phones import ping
+from ringback.contracts.sip_trace import STREAM, WANTED, TracedMessage
+from ringback.sip.endpoint import SipEndpoint
+from ringback.testing.servers import run_host
+
+Stage = Any
+HOST = run_host(62)
+DOMAIN = "demo.example"
+LIMIT = 5.0
+
+
+async def traced(stage: Stage) -> list[TracedMessage]:
+    rows = await stage.harness.process.valkey.call("XRANGE", STREAM, "-", "+")
+    return [msgspec.json.decode(fields[1], type=TracedMessage) for _, fields in rows]
+
+
+async def test_only_messages_with_the_wanted_word_are_kept_and_only_while_wanted(stage: Stage) -> None:
+    valkey = stage.harness.process.valkey
+    edge: SipEndpoint = stage.proxy._edge
+    part = await stage.part("asker", HOST)
+
+    async def ask(name: str) -> None:
+        uri = f"sip:{name}@{DOMAIN}"
+        request = part.request("OPTIONS", uri, uri)
+        assert (await part.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 200
+
+    await ask("5550100")
+    await valkey.call("SET", WANTED, b'["5550100"]', "EX", 30)
+    await until(lambda: edge.listener is not None)
+    await ask("5550100")
+    await ask("5550199")
+    await until_async(lambda: traced(stage), 2)
+    request, response = await traced(stage)
+    assert (request.direction, response.direction) == ("in", "out")
+    assert request.peer == part.address
+    assert (request.service, request.transport, request.local) == ("sip_proxy", "udp", (HOST, 5060))
+    await valkey.call("DEL", WANTED)
+    await until(lambda: edge.listener is None)
+    await ask("5550100")
+    assert len(await traced(stage)) == 2
+
+
+async def test_ping_is_answered_and_says_when_nobody_does(stage: Stage) -> None:
+    loop = asyncio.get_running_loop()
+    assert await loop.run_in_executor(None, lambda: ping(f"{HOST}:5060", times=1)) == 0
+    assert await loop.run_in_executor(None, lambda: ping(f"sip:{HOST}:5060;transport=tcp", times=1)) == 0
+    assert await loop.run_in_executor(None, lambda: ping(f"sip:{HOST}:1;transport=tcp", times=1)) == 1
+
+
+async def until(done: Any) -> None:
+    async with asyncio.timeout(LIMIT):
+        while not done():
+            await asyncio.sleep(0.02)
+
+
+async def until_async(rows: Any, count: int) -> None:
+    async with asyncio.timeout(LIMIT):
+        while len(await rows()) < count:
+            await asyncio.sleep(0.02)

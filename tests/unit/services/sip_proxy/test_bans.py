@@ -1,0 +1,102 @@
+"""Points, bans, and who is spared."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.services.sip_proxy.bans import Ban, BanRules, Bans, Offence
+
+RULES = BanRules(points=20.0, window_s=60.0, first_s=60.0, longest_s=1000.0)
+HOST = "192.0.2.7"
+
+
+def guess(bans: Bans, now: float, times: int = 10) -> Ban | None:
+    return [bans.offend(HOST, Offence.PASSWORD, now) for _ in range(times)][-1]
+
+
+def test_ten_wrong_passwords_in_a_row_are_banned_for_a_minute() -> None:
+    bans = Bans(RULES)
+    assert guess(bans, 0.0, 9) is None
+    assert guess(bans, 0.0, 1) == Ban(source=HOST, reason="password", until=60.0, count=1)
+    assert bans.active == {HOST}
+    assert bans.offend(HOST, Offence.PASSWORD, 1.0) is None
+    bans.refresh(60.0)
+    assert bans.active == frozenset()
+
+
+def test_each_further_ban_lasts_twice_as_long_up_to_the_longest() -> None:
+    bans, now, lasted = Bans(RULES), 0.0, []
+    for _ in range(6):
+        ban = guess(bans, now)
+        assert ban is not None
+        lasted.append(ban.until - now)
+        now = ban.until
+        bans.refresh(now)
+    assert lasted == [60.0, 120.0, 240.0, 480.0, 960.0, 1000.0]
+
+
+def test_after_a_good_day_a_ban_is_the_first_again() -> None:
+    bans = Bans(RULES)
+    guess(bans, 0.0)
+    bans.refresh(60.0 + 86_400.0)
+    ban = guess(bans, 100_000.0)
+    assert ban is not None
+    assert ban.count == 1
+
+
+def test_points_fade() -> None:
+    bans = Bans(RULES)
+    for minute in range(100):
+        assert guess(bans, minute * 60.0, 9) is None
+
+
+def test_a_source_that_has_proved_itself_is_banned_for_wrong_passwords_only() -> None:
+    """Anybody can send torn messages in the name of somebody else over UDP; a digest cannot be made up."""
+    bans = Bans(RULES)
+    bans.prove(HOST, 0.0)
+    assert all(bans.offend(HOST, Offence.GARBAGE, 1.0) is None for _ in range(1000))
+    assert guess(bans, 2.0) is not None
+
+
+def test_the_right_password_forgives_wrong_ones() -> None:
+    bans = Bans(RULES)
+    guess(bans, 0.0, 9)
+    bans.prove(HOST, 0.0)
+    assert guess(bans, 0.0, 9) is None
+
+
+def test_what_all_proxies_know_is_taken_over_and_what_was_lifted_is_lifted() -> None:
+    bans = Bans(RULES)
+    known = [Ban(source="192.0.2.8", reason="garbage", until=500.0, count=3)]
+    bans.take(known, 100.0)
+    assert bans.active == {"192.0.2.8"}
+    assert bans.listed(100.0) == known
+    bans.take([], 101.0)
+    assert bans.active == frozenset()
+    assert bans.forgotten(known, 500.0 + 86_400.0) == ["192.0.2.8"]
+
+
+def test_a_ban_that_is_lifted_is_over_at_once() -> None:
+    bans = Bans(RULES)
+    guess(bans, 0.0)
+    bans.lift(HOST)
+    assert bans.active == frozenset()
+    assert guess(bans, 0.0, 9) is None
+
+
+def test_a_flood_from_made_up_addresses_does_not_fill_the_memory() -> None:
+    bans = Bans(BanRules(1.0, 60.0, 60.0, 60.0))
+    for number in range(30_000):
+        bans.offend(f"host-{number}", Offence.GARBAGE if number % 2 else Offence.FLOOD, 0.0)
+    assert len(bans.listed(1.0)) <= 10_000
+    assert len(bans._records) <= 10_000
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Offence)), st.floats(-5.0, 30.0)), max_size=60))
+def test_nobody_is_banned_for_less_than_the_points(steps: list[tuple[Offence, float]]) -> None:
+    bans, now, given_points = Bans(RULES), 0.0, 0.0
+    for offence, pause in steps:
+        now += pause
+        given_points += offence.points
+        if bans.offend(HOST, offence, now) is not None:
+            assert given_points >= RULES.points - 1e-6
+            return
