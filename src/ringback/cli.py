@@ -189,6 +189,7 @@ def simulate(
 
 
 app.add_typer(groups.sessions)
+app.add_typer(groups.routing)
 app.add_typer(groups.app)
 for group in (sip, account_groups.keys, account_groups.users, account_groups.tenant):
     app.add_typer(group)

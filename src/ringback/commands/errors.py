@@ -2,6 +2,7 @@
 
 from ringback.commands.accounts import AccountError
 from ringback.commands.simulation.scenario import ScenarioError as PlanError
+from ringback.domain.routing.log import DecisionLogError
 from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
 from ringback.runtime.http import HttpFailure, HttpUnavailable
@@ -15,6 +16,7 @@ from ringback.testing.scenario_file import ScenarioError
 
 EXPECTED = (
     AccountError,
+    DecisionLogError,
     DocumentError,
     EmbeddedError,
     HttpFailure,

@@ -22,6 +22,13 @@ app = typer.Typer(
     context_settings=_OPTIONS,
 )
 
+routing = typer.Typer(
+    name="routing",
+    help="Why an interaction is where it is; the log of routing decisions and its replay.",
+    no_args_is_help=True,
+    context_settings=_OPTIONS,
+)
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -169,3 +176,46 @@ def roll_back_application(
     from ringback.commands.applications import rollback
 
     rollback(data, tenant, name, to)
+
+
+@routing.command("explain")
+def explain_interaction(
+    interaction: Annotated[
+        str, typer.Argument(metavar="ID", help="A ConnID, a callback, a session, or a routing request.")
+    ],
+    *,
+    tenant: Tenant = "",
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """Say why an interaction waits, whom the router considered, and why it chose this agent."""
+    from ringback.commands.routing import explain
+
+    explain(data, tenant, interaction, as_json=as_json)
+
+
+@routing.command("log")
+def routing_log(
+    *,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Else to the terminal.")] = None,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Write the log of routing decisions that the platform keeps, a line of JSON for each turn."""
+    from ringback.commands.routing import write_log
+
+    lines = write_log(data, tenant, out)
+    if out:
+        typer.echo(f"Wrote {lines:,} lines to {out}.")
+
+
+@routing.command("replay")
+def replay_routing(
+    log: Annotated[Path, typer.Argument(metavar="FILE", help="As `ringback routing log` writes it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Give a fresh router the inputs of a log; exit 1 when it decides otherwise."""
+    from ringback.commands.routing import replay_log
+
+    raise typer.Exit(replay_log(log, as_json=as_json))

@@ -92,6 +92,21 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     extensions: dict[str, Any] = {}
 
 
+REPORTED = "_CB_"
+"""What the names of user data begin with that belongs into reports."""
+
+
+def for_reports(event: CallEvent) -> CallEvent:
+    """The event as it leaves the platform: without the customer's data and the digits that were typed.
+
+    Those may be a card's number, or an access code.
+    """
+    kept = {name: value for name, value in event.user_data.items() if name.startswith(REPORTED)}
+    if kept == event.user_data and not event.digits:
+        return event
+    return msgspec.structs.replace(event, user_data=kept, digits="")
+
+
 class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
     """Something that happened to an agent's session; `State` is the state after it."""
 

@@ -36,6 +36,8 @@ from ringback.domain.calls.types import (
 
 RING_S = 20.0
 MAX_HOPS = 5
+DEFAULT_ROUTE = "default_route"
+"""The reason of EventRouteUsed when nobody had said where the call is to go."""
 PERSONAL = {
     ResultClass.BUSY,
     ResultClass.NO_ANSWER,
@@ -249,6 +251,7 @@ def _left_route_point(m: Machine, attempt: Attempt, destination: str) -> None:
             other_dn=m.customer,
             third_party_dn=destination,
             reference=attempt.reference,
+            reason=DEFAULT_ROUTE if attempt.source is AttemptSource.DEFAULT else "",
         )
 
 

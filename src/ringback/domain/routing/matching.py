@@ -83,22 +83,30 @@ class Matcher:
         if self._special:
             return self._among_special(agent, media, now)
         best: Place | None = None
-        found: tuple[Interaction, Index] | None = None
+        best_index: Index | None = None
         for index in agent.indexes:
-            if not index.lines or index.media not in media:
-                continue
-            for line in index.lines.values():
-                place = line.places.first()
-                if place is None or (best is not None and best <= place):
-                    continue
-                first = self._interactions[place[3]]
-                if first.excluded:
-                    other = self._first_for(agent, line, now)
-                    if other is None or (best is not None and best <= other.place):
-                        continue
-                    first, place = other, other.place
-                best, found = place, (first, index)
-        return found
+            if index.lines and index.media in media:
+                for line in index.lines.values():
+                    place = line.places.buckets[0][0]
+                    if best is None or place < best:
+                        best, best_index = place, index
+        if best is None or best_index is None:
+            return None
+        first = self._interactions[best[3]]
+        return self._past_excluded(agent, media, now) if first.excluded else (first, best_index)
+
+    def _past_excluded(
+        self, agent: Agent, media: frozenset[str], now: float
+    ) -> tuple[Interaction, Index] | None:
+        """As `interaction_for`, passing over those who had this agent already."""
+        best: tuple[Interaction, Index] | None = None
+        for index in agent.indexes:
+            if index.media in media:
+                for line in index.lines.values():
+                    first = self._first_for(agent, line, now)
+                    if first is not None and (best is None or first.place < best[0].place):
+                        best = first, index
+        return best
 
     def agent_for(self, interaction: Interaction, now: float) -> tuple[Agent | None, Want] | None:
         """Who is chosen for an interaction: an agent, or None with a target that is a device."""

@@ -187,6 +187,14 @@ class Handled(Struct, frozen=True, gc=False, tag=True):
     seconds: float
 
 
+class Remembered(Struct, frozen=True, gc=False, tag=True):
+    """What a virtual queue knew before a restart: its last quitting intervals and handling times, seconds."""
+
+    queue: str
+    intervals: list[float]
+    handling: list[float]
+
+
 class ClockStepped(Struct, frozen=True, gc=False, tag=True):
     """The clock was set: what lasts so many seconds goes on lasting as long."""
 
@@ -205,6 +213,7 @@ QueueInput = (
     | Return
     | Resume
     | Handled
+    | Remembered
     | ClockStepped
 )
 Input = AgentInput | QueueInput

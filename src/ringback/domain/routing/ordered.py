@@ -17,12 +17,14 @@ BUCKET = 1024
 
 
 class OrderedSet(Generic[Key]):
-    """A set of comparable tuples kept in order. Equal keys are one key."""
+    """A set of comparable tuples kept in order. Equal keys are one key. `buckets` are its keys in order, none
+    of them empty: who looks for the first of many sets may look there.
+    """
 
-    __slots__ = ("_buckets", "_count", "_highs")
+    __slots__ = ("_count", "_highs", "buckets")
 
     def __init__(self) -> None:
-        self._buckets: list[list[Key]] = []
+        self.buckets: list[list[Key]] = []
         self._highs: list[Key] = []
         self._count = 0
 
@@ -30,19 +32,19 @@ class OrderedSet(Generic[Key]):
         return self._count
 
     def __iter__(self) -> Iterator[Key]:
-        for bucket in self._buckets:
+        for bucket in self.buckets:
             yield from bucket
 
     def __contains__(self, key: Any) -> bool:
         at = bisect_left(self._highs, key)
-        if at == len(self._buckets):
+        if at == len(self.buckets):
             return False
-        bucket = self._buckets[at]
+        bucket = self.buckets[at]
         return bool(bucket[bisect_left(bucket, key)] == key)
 
     def first(self) -> Key | None:
         """The smallest key, or None when the set is empty."""
-        return self._buckets[0][0] if self._count else None
+        return self.buckets[0][0] if self._count else None
 
     def add(self, key: Key) -> bool:
         """Put `key` in its place; False when it is already there."""
@@ -52,7 +54,7 @@ class OrderedSet(Generic[Key]):
             self._count += 1
             return True
         at = bisect_left(highs, key)
-        bucket = self._buckets[at]
+        bucket = self.buckets[at]
         inside = bisect_left(bucket, key)
         if bucket[inside] == key:
             return False
@@ -67,19 +69,19 @@ class OrderedSet(Generic[Key]):
         if not self._count:
             return False
         at = inside = 0
-        bucket = self._buckets[0]
+        bucket = self.buckets[0]
         if bucket[0] != key:  # most keys that leave are the first
             at = bisect_left(self._highs, key)
-            if at == len(self._buckets):
+            if at == len(self.buckets):
                 return False
-            bucket = self._buckets[at]
+            bucket = self.buckets[at]
             inside = bisect_left(bucket, key)
             if bucket[inside] != key:
                 return False
         del bucket[inside]
         self._count -= 1
         if not bucket:
-            del self._buckets[at], self._highs[at]
+            del self.buckets[at], self._highs[at]
         elif inside == len(bucket):
             self._highs[at] = bucket[-1]
         return True
@@ -90,28 +92,28 @@ class OrderedSet(Generic[Key]):
         Counted from the nearer end: who has just come stands at the back.
         """
         at = bisect_left(self._highs, key)
-        if at == len(self._buckets):
+        if at == len(self.buckets):
             return self._count
-        if at > len(self._buckets) // 2:
-            before = self._count - sum(map(len, self._buckets[at:]))
+        if at > len(self.buckets) // 2:
+            before = self._count - sum(map(len, self.buckets[at:]))
         else:
-            before = sum(map(len, self._buckets[:at]))
-        return before + bisect_left(self._buckets[at], key)
+            before = sum(map(len, self.buckets[:at]))
+        return before + bisect_left(self.buckets[at], key)
 
     def head(self, count: int) -> list[Key]:
         """The smallest `count` keys or fewer: as many as lie in the first bucket."""
-        return self._buckets[0][:count] if self._count else []
+        return self.buckets[0][:count] if self._count else []
 
     def _append(self, key: Key) -> None:
-        if self._buckets and len(self._buckets[-1]) < BUCKET:
-            self._buckets[-1].append(key)
+        if self.buckets and len(self.buckets[-1]) < BUCKET:
+            self.buckets[-1].append(key)
             self._highs[-1] = key
         else:
-            self._buckets.append([key])
+            self.buckets.append([key])
             self._highs.append(key)
 
     def _split(self, at: int) -> None:
-        bucket = self._buckets[at]
+        bucket = self.buckets[at]
         half = len(bucket) // 2
-        self._buckets[at : at + 1] = [bucket[:half], bucket[half:]]
+        self.buckets[at : at + 1] = [bucket[:half], bucket[half:]]
         self._highs[at : at + 1] = [bucket[half - 1], bucket[-1]]

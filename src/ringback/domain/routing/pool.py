@@ -25,7 +25,7 @@ PORTION = 500
 
 READY, BUSY, AWAY = "ready", "busy", "away"
 _NO_MEDIA: frozenset[str] = frozenset()
-_VOICE = frozenset((VOICE,))
+VOICE_MEDIA = frozenset((VOICE,))
 
 Standing = tuple[float, float, str]
 """How many of the medium the agent has, since when the agent is ready, and the name."""
@@ -87,7 +87,7 @@ class Agent:
     def may_have(self) -> frozenset[str]:
         """The media of which one more is allowed."""
         if self.rule is VOICE_ONLY:
-            return _VOICE if self.status == READY else _NO_MEDIA
+            return VOICE_MEDIA if self.status == READY else _NO_MEDIA
         if self.status == AWAY:
             return _NO_MEDIA
         wanted = {index.media for index in self.indexes if index.media != VOICE or self.status == READY}
@@ -164,7 +164,7 @@ class AgentPool:
         name = event.agent
         agent = self.agents.get(name)
         if agent is None or not _same(agent, event):
-            agent = self._admit(Profile(name, dict(event.skills), event.groups, event.place), event, now)
+            agent = self._admit(Profile(name, event.skills, event.groups, event.place), event, now)
         agent.version = event.version
         if agent.load or event.load:
             agent.load = dict(event.load)
@@ -173,7 +173,8 @@ class AgentPool:
 
     def turn(self, agent: Agent, status: str, since: float, now: float) -> None:
         """Change the status; whoever may have no more is out of the indexes, `settle` puts the others in."""
-        self.unsettle(agent)
+        if agent.open:
+            self.unsettle(agent)
         before = agent.status
         if before != status:
             if (before == AWAY) != (status == AWAY):
@@ -191,7 +192,8 @@ class AgentPool:
 
     def take(self, agent: Agent, media: str, now: float) -> None:
         """The agent has one more of a medium; `settle` makes the agent count for what is left."""
-        self.unsettle(agent)
+        if agent.open:
+            self.unsettle(agent)
         if agent.rule is not VOICE_ONLY:
             agent.load[media] = agent.load.get(media, 0) + 1
         if media == VOICE:
@@ -207,11 +209,10 @@ class AgentPool:
 
     def unsettle(self, agent: Agent) -> None:
         """Out of the order of those who may have one more."""
-        if agent.open:
-            for index in agent.indexes:
-                if index.media in agent.open:
-                    index.leave(agent)
-            agent.open = _NO_MEDIA
+        for index in agent.indexes:
+            if index.media in agent.open:
+                index.leave(agent)
+        agent.open = _NO_MEDIA
 
     def settle(self, agent: Agent) -> None:
         """Into the order of those who may have one more, if so."""
@@ -368,7 +369,7 @@ class AgentPool:
 def _same(agent: Agent, event: AgentReady | AgentBusy | AgentAway) -> bool:
     profile = agent.profile
     return (
-        profile.skills == event.skills
+        (profile.skills is event.skills or profile.skills == event.skills)
         and profile.groups == event.groups
         and profile.place == event.place
         and agent.rule.text == event.capacity

@@ -6,12 +6,14 @@ from collections import OrderedDict
 
 from msgspec.structs import replace
 
+from ringback.domain.capacity import VOICE_ONLY
+
 from .lines import place_of
 from .matching import Matcher
 from .messages import Diverted, Left, Output, Release, Requeued, Reserve, Resume
 from .ordered import OrderedSet
 from .plans import Plans, Want
-from .pool import AWAY, Agent, AgentPool, Index
+from .pool import AWAY, READY, VOICE_MEDIA, Agent, AgentPool, Index
 from .queue import RESERVED, WAITING, Interaction
 from .timers import DEADLINE, LEASE, LOOK, LOOK_S, RETRY, STEP
 
@@ -63,6 +65,9 @@ class Reservations:
         pool, matcher = self._pool, self._matcher
         if agent.status == AWAY:
             return
+        if agent.rule is VOICE_ONLY and not matcher.special:
+            self._serve_with_a_call(agent, now)
+            return
         if not matcher.special:
             pool.unsettle(agent)
             while (media := agent.may_have()) and (found := matcher.interaction_for(agent, media, now)):
@@ -74,6 +79,18 @@ class Reservations:
         while agent.open and (found := matcher.interaction_for(agent, agent.open, now)):
             if not self.seek(found[0], now):
                 return
+
+    def _serve_with_a_call(self, agent: Agent, now: float) -> None:
+        """What most agents take: one call, and then nothing."""
+        if agent.status != READY:
+            return
+        if agent.open:
+            self._pool.unsettle(agent)
+        found = self._matcher.interaction_for(agent, VOICE_MEDIA, now)
+        if found is None:
+            self._pool.settle(agent)
+        else:
+            self._reserve(found[0], agent, found[1], now)
 
     def find_or_wait(self, interaction: Interaction, now: float) -> None:
         """A newcomer: straight to an agent, or into the line."""

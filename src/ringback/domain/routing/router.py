@@ -49,6 +49,7 @@ from .messages import (
     Output,
     QueueDefined,
     Refused,
+    Remembered,
     Reprioritize,
     Resume,
     Return,
@@ -114,6 +115,7 @@ class Router:
             Return: self._on_return,
             Resume: self._on_resume,
             Handled: self._on_handled,
+            Remembered: self._on_remembered,
             ClockStepped: self._on_clock,
         }
         self._due: dict[str, Callable[[Interaction, float], None]] = {
@@ -300,6 +302,9 @@ class Router:
 
     def _on_handled(self, event: Handled, now: float) -> None:
         self.queue(event.queue).history.handled(event.seconds)
+
+    def _on_remembered(self, event: Remembered, now: float) -> None:
+        self.queue(event.queue).history.resume(event.intervals, event.handling)
 
     def _on_clock(self, event: ClockStepped, now: float) -> None:
         self._held.shift(event.seconds)

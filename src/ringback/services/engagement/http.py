@@ -22,6 +22,8 @@ from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
 from ringback.services.engagement.publication import DESIGNER, Publication
 from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.reader import Reader
+from ringback.services.engagement.records import identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
 from ringback.services.engagement.views import CallbackId, CallbackView, view
@@ -69,7 +71,7 @@ class EngagementHttp:
     ) -> None:
         self._ctx = ctx
         self._max_bytes = settings.max_body_bytes
-        self._store = store
+        self._reader = Reader(ctx, store)
         self._booking = booking
         self._slots = slots
         self._changes = changes
@@ -134,7 +136,8 @@ class EngagementHttp:
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
         use = key_use(request.headers.get("Idempotency-Key"), request.body)
-        made = await self._booking.book(tenant, request.decode(CreateCallback), use)
+        asked = request.decode(CreateCallback)
+        made = await self._booking.book(tenant, asked, use)
         if made.new:
             self._metrics.created()
         self._ctx.log.info(
@@ -142,13 +145,13 @@ class EngagementHttp:
             callback_id=str(made.id),
             tenant=tenant,
             corr_id=request.corr_id,
+            **_warning(asked),
         )
         return CallbackId(id=made.id)
 
     async def _retrieve(self, tenant: str, request: HttpRequest) -> CallbackView:
         asked = request.decode(CallbackId)
-        async with self._store.statement() as session:
-            record = await session.read(tenant, asked.id)
+        record = await self._reader.read(tenant, asked.id)
         if record is None:
             raise HttpError(404, "callback-unknown", "there is no callback with this id")
         place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
@@ -167,7 +170,7 @@ class EngagementHttp:
         return await self._slots.open_for(tenant, request.path_param("service"), request.query)
 
     async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
-        return await self._desk.status(tenant, request.path_param("queue"))
+        return await self._desk.status(tenant, request.path_param("queue"), request.query)
 
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
         queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
@@ -223,6 +226,13 @@ async def methods_of(request: HttpRequest) -> list[str]:
         _, allowed = await resource.resolve(request.raw)
         methods |= allowed
     return sorted(methods - {"*"})
+
+
+def _warning(asked: CreateCallback) -> dict[str, str]:
+    """What the log says of a request that was taken but for a part; never names, which are the customer's."""
+    given = asked.user_data or {}
+    ignored = len(given) - len(identifiers(given))
+    return {"warning": f"keys of userData that are no identifiers, ignored: {ignored}"} if ignored else {}
 
 
 def _uuid(text: str) -> UUID:

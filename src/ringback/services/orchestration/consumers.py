@@ -62,13 +62,31 @@ class Consumers:
             await store.own_call(event.conn_id, sid)
 
     async def _begin(self, event: CallEvent, entry_id: str) -> bool:
-        """Start a session for a call on a route point; False when the call has one already."""
+        """Start a session for a call on a route point; False when the call has one there already.
+
+        Whoever had the call before is told that it is gone: no event of it comes there any more.
+        """
+        owner = await self._node.stores[event.tenant].session_of_call(event.conn_id)
+        left = []
         for visit in range(1, _VISITS + 1):
             record = inbound_record(event, visit, entry_id)
             found = await self._node.begin(record)
-            if found != "over":
-                return found != "lives"
+            if found == "lives" and not await self._has_left(event, record.id):
+                return False
+            if found == "lives":
+                left.append(record.id)
+            elif found != "over":
+                break
+        for sid in {*left, owner} - {record.id, ""}:
+            await self._node.deliver(event.tenant, sid, Input(call=moved(event)), f"moved:{entry_id}")
+        for sid in left:
+            await self._node.deliver(event.tenant, sid, Input(terminate=True), f"left:{entry_id}")
         return True
+
+    async def _has_left(self, event: CallEvent, sid: str) -> bool:
+        """Whether the call has gone from this session's route point to another one, or back to it."""
+        record = await self._node.stores[event.tenant].load(sid)
+        return record is not None and (record.routed or record.route_point != event.this_dn)
 
     # Callbacks
 
@@ -130,6 +148,13 @@ class Consumers:
         if sid:
             key = f"rq:{result.request_id}:{result.seq}"
             await self._node.deliver(result.tenant, sid, Input(result=result), key)
+
+
+def moved(event: CallEvent) -> CallEvent:
+    """For the session that had a call which now stands on another route point: the end of it."""
+    return msgspec.structs.replace(
+        event, id="EventCallDeleted", result_class="success", reason="transferred", reference_id=""
+    )
 
 
 def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:

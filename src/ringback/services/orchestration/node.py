@@ -25,6 +25,7 @@ from ringback.services.orchestration.records import Input, OrchestrationNode, Re
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.statistics import Statistics
 from ringback.services.orchestration.store import SessionStore
+from ringback.services.orchestration.tables import Tables
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -51,6 +52,7 @@ class Node:
         self.clients = Clients(ctx)
         self.metrics.rq_state.set_function(lambda: float(self.clients.rq.connected))
         self.applications = Applications(ctx, self.limits)
+        self._tables = Tables(ctx)
         self.performer = Performer(ctx, settings, self.clients)
         self.stores = {
             tenant: SessionStore(ctx, tenant, settings.tombstone_s) for tenant in ctx.common.tenants
@@ -121,6 +123,7 @@ class Node:
         if isinstance(point, RoutePoint):
             record.default_dn = point.default_dn
             record.data["parameters"] = dict(point.parameters)
+            await self._tables.tell(record, self.ctx.now())
         if record.app:
             return
         if not isinstance(point, RoutePoint) or not point.script:

@@ -82,6 +82,12 @@ class Performer:
             "dialog.playandcollect": self._treatment,
             "dialog.beep": self._treatment,
             "dialog.stop": self._treatment,
+            "dialog.playandverify": self._treatment,
+            "dialog.createann": self._treatment,
+            "dialog.start": _unsupported,
+            "dialog.remote": _unsupported,
+            "ws.get": self._fetch,
+            "ws.post": self._fetch,
             "interaction.redirect": self._redirect,
             "interaction.createcall": self._make_call,
             "session.fetch": self._fetch,
@@ -262,6 +268,8 @@ class Performer:
                 terminators=found.get("terminators", "#"),
                 timeout=found.get("timeout", 5.0),
                 then_music=found.get("then_music", True),
+                mailbox=found.get("mailbox", ""),
+                max_duration=found.get("max_duration", 120.0),
             )
         )
         return None
@@ -341,6 +349,10 @@ class Performer:
         path = f"/internal/callbacks/{quote(record.tenant)}/{quote(record.callback_id)}/steps"
         reply = await self._clients.engagement.post(path, step, CallbackStepReply, retry=True)
         return {"state": action.payload["state"], "go_on": reply.go_on, "callback": reply.state}
+
+
+async def _unsupported(_record: Record, _action: Pending, _store: SessionStore) -> Reply:
+    raise ActionFailed("unsupported")
 
 
 def module_of(namespace: str) -> str:

@@ -46,6 +46,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     session: str
     module: str
     element: str
+    verify: str = ""
+    """The digits that a collection is to bring."""
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from ringback.contracts.routing import SubmitRequest
@@ -11,6 +11,9 @@ from ringback.domain.agents.session import Reserve as ReserveAgent
 from ringback.domain.agents.session import Take
 from ringback.domain.routing import messages
 from ringback.domain.routing.growth import Growth
+
+REMEMBERED = 4096
+"""Names of finished requests that are still known."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class RequestBook:
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
         self._names: dict[str, str] = {}
+        self._left: OrderedDict[str, str] = OrderedDict()
         self.callbacks: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -62,6 +66,10 @@ class RequestBook:
         for name in _names(submit):
             if self._names.get(name) == request_id:
                 del self._names[name]
+            self._left[name] = request_id
+            self._left.move_to_end(name)
+        while len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
         self.callbacks[known.vq] -= submit.kind == "callback"
 
     def move(self, request_id: str, vq: str) -> None:
@@ -78,6 +86,10 @@ class RequestBook:
         none.
         """
         return name if name in self._known else self._names.get(name, "")
+
+    def find_left(self, name: str) -> str:
+        """As `find`, also for requests that have lately been finished; the name itself when nobody had it."""
+        return self.find(name) or self._left.get(name, name)
 
 
 def _names(submit: SubmitRequest) -> list[str]:

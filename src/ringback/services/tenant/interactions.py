@@ -53,8 +53,7 @@ class Interactions:
         except HttpError as error:
             raise LinkError(error.status, error.message) from None
         name = str(params.get("interaction_id", ""))
-        request_id = router.book.find(name)
-        found = router.core.explain(request_id) if request_id else None
+        found = router.core.explain(router.book.find_left(name))
         if found is None:
             return InteractionStatus(interaction_id=name, state="unknown")
         return InteractionStatus(

@@ -8,7 +8,6 @@ after the other; what takes time runs beside it and comes back as an input.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ringback.contracts.reservation import AgentSessions, Contended
@@ -18,6 +17,7 @@ from ringback.domain.agents import NotAllowed
 from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, estimate, messages
 from ringback.domain.routing.growth import Growing
+from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
@@ -29,6 +29,8 @@ from ringback.services.tenant.book import (
     to_reservation,
     to_submit,
 )
+from ringback.services.tenant.clock import Clock
+from ringback.services.tenant.decisions import DecisionLog
 from ringback.services.tenant.settings import TenantSettings
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ class TenantRouter:
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
+        self._clock = Clock(ctx)
+        began = Began(ctx.now(), settings.priority_growth, settings.retry_pause_s, first_attempt)
+        valkey = ctx.valkey.using("voice-14")
+        self._log = DecisionLog(ctx, valkey, tenant, settings.decision_log, began)
         self.promises = Promises(self.core, experience or Experience())
 
     def close(self) -> None:
@@ -81,7 +87,7 @@ class TenantRouter:
     def feed(self, event: messages.Input) -> None:
         """Give the core one input and carry out what comes of it."""
         if not self._closed:
-            self._drive(lambda now: self.core.handle(event, now), event)
+            self._drive(event)
 
     def submit(self, request: OpenRequest) -> None:
         """Take a request; one that has to wait is told its position."""
@@ -174,20 +180,27 @@ class TenantRouter:
         self._timer = None
         for grown in self._growing.due(self._ctx.now(), lambda name: self.book.get(name) is not None):
             self.feed(grown)
-        self._drive(self.core.handle_timer)
+        self._drive(None)
 
-    def _drive(
-        self, work: Callable[[float], list[messages.Output]], event: messages.Input | None = None
-    ) -> None:
-        """A core that fails is not to be trusted further: it is made anew from what is stored."""
+    def _drive(self, event: messages.Input | None) -> None:
+        """One input (None: the timer). A core that fails is not to be trusted further: it is made anew from
+        what is stored.
+        """
         try:
             now = self._ctx.now()
-            outputs = work(now)
-            self.promises.watch(event, outputs, now)
-            self._carry_out(outputs)
+            if stepped := self._clock.stepped():
+                self._ctx.log.warning("clock_stepped", seconds=round(stepped, 3))
+                self._turn(messages.ClockStepped(stepped), now)
+            self._turn(event, now)
         except Exception:
             self._ctx.log.exception("router_failed", tenant=self.tenant)
             self.broken.set()
+
+    def _turn(self, event: messages.Input | None, now: float) -> None:
+        outputs = self.core.handle_timer(now) if event is None else self.core.handle(event, now)
+        self._log.add(now, event, outputs)
+        self.promises.watch(event, outputs, now)
+        self._carry_out(outputs)
 
     def _finish(self, request_id: str, outcome: str, reason: str) -> None:
         known = self.book.get(request_id)

@@ -11,6 +11,7 @@ from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.service import Service
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
+from ringback.services.tenant.decisions import DecisionPages
 from ringback.services.tenant.figure_metrics import FigureMetrics
 from ringback.services.tenant.figures import Figures
 from ringback.services.tenant.http import RoutingHttp
@@ -45,6 +46,7 @@ class TenantService(Service):
         self._http = RoutingHttp(ctx, self.leaders, self.rq, self.figures)
         self._telephony = TelephonyLink(ctx, config)
         self._statistics = StatisticsLink(ctx, self.leaders, self.figures)
+        DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
         self._describe()

@@ -273,6 +273,12 @@ async def configure(valkey: Any, **parameters: str) -> None:
         RoutePoint(id="8000", script="inbound", default_dn="1900", parameters=given),
         RoutePoint(id="8001", script="broken", default_dn="1900"),
         RoutePoint(id="8002", script="nosuch", default_dn=""),
+        RoutePoint(
+            id="8004",
+            script="menu",
+            default_dn="1900",
+            parameters={"menu": "main", "hours": "office", "welcome": "@hello", "mailbox": "8500"},
+        ),
     ]
     await valkey.call(
         "HSET", kind_key(TENANT, "tenant"), TENANT, msgspec.json.encode(Tenant(id=TENANT, domain="d"))

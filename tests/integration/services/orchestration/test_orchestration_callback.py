@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ringback.contracts.telephony import (
+    RequestApplyTreatment,
     RequestClearCall,
     RequestDistributeUserEvent,
     RequestMakeCall,
@@ -62,6 +63,22 @@ async def test_a_customer_is_dialled_and_talks_to_the_reserved_agent(stage: Stag
     done = await stage.engagement.next()
     assert (done.state, done.reason, done.step) == ("COMPLETED", "AGENT_CONNECTED", 6)
     await stage.until(lambda: stage.over(SID))
+
+
+async def test_an_agent_who_gives_the_customer_to_a_route_point_has_completed_the_callback(
+    stage: Stage,
+) -> None:
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    offer = await stage.calls.next()
+    await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
+    await stage.router.next("confirm")
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["CUSTOMER", "PROCESSING"]
+    await stage.calls.tell("EventRouteRequest", this_dn="8000", ani="+14155550100")
+    done = await stage.engagement.next()
+    assert (done.state, done.reason) == ("COMPLETED", "AGENT_CONNECTED")
+    await stage.until(lambda: stage.over(SID))
+    assert isinstance(await stage.calls.next(), RequestApplyTreatment)
 
 
 @pytest.mark.parametrize("result", ["BUSY", "NO_ANSWER", "ERROR_TONE"])

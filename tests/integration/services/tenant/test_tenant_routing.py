@@ -35,7 +35,9 @@ from ringback.domain.configuration import (
     Tenant,
     VirtualQueue,
 )
+from ringback.domain.routing.log import replay
 from ringback.domain.routing.messages import AgentReady
+from ringback.domain.routing.waiting.promises import Record
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkClient, LinkUnavailable
 from ringback.runtime.migrate import migrate
@@ -485,6 +487,28 @@ class TestFigures:
             young = await floor.ewt.get("/urs/call/c-r2/lvq/Loans?aqt=ringback", WaitTime)
             assert (young.ewt, young.wpos, young.reason) == (-1.0, 1, "no_interactions")
 
+    async def test_what_was_learned_of_waits_survives_a_restart(self, floor: Floor) -> None:
+        async with floor.tenant_here() as tenant:
+            predictor = tenant.leaders["demo"].experience.predictor
+            line = predictor.floor.line("Loans", 0)
+            for _ in range(100):
+                predictor.learn(predictor.promise(line, 0.0, 2, 1), 240.0)
+            line.queue.served = 100
+            tenant.leaders["demo"].experience.records["Loans"] = Record(100, 90, 100, 1.0, 2.0, 1.0, 2.0)
+        async with floor.tenant_here() as tenant:
+            experience = tenant.leaders["demo"].experience
+            assert experience.records["Loans"].kept == 90
+            await floor.login("kim", "1001")
+            await floor.until_staffed(1)
+            for number in (1, 2, 3):
+                await floor.submit(f"r{number}", 100.0 * number)
+            await floor.until_routing(waiting=2)
+            path = "/urs/call/max/lvq/Loans?aqt=ringback"
+            told = await floor.ewt.get(path, WaitTime)
+            assert told.method == "ringback"
+            assert isinstance(told.p90, float)
+            assert 120 < told.ewt < 480
+
     @pytest.mark.parametrize(
         ("path", "status"),
         [
@@ -513,6 +537,34 @@ class TestFigures:
             async with asyncio.timeout(5):
                 while (await floor.routing.get("/interactions/demo/r2"))["position"] != 1:
                     await asyncio.sleep(0.02)
+
+    async def test_who_has_left_can_still_be_asked_about_and_the_log_replayed(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            await floor.submit("r2", 100.0)
+            await floor.rq.call("cancel", CancelRequest(request_id="r1", tenant="demo"))
+            assert (await floor.result("reserved")).request_id == "r2"
+            view = await floor.routing.get("/interactions/demo/c-r1")
+            story = view["explanation"]
+            assert (story["state"], story["history"][1]["text"].split(":")[0]) == (
+                "cancelled",
+                "reserved kim for Loans>=1",
+            )
+            log = b""
+            async with asyncio.timeout(5):
+                while log.count(b'"Reserve"') < 2:
+                    await asyncio.sleep(0.05)
+                    reply = await floor.routing.request("GET", "/decisions/demo")
+                    log = reply.body
+            found = replay(log.splitlines())
+            assert (found.differences, found.skipped, found.beginnings) == ([], 0, 1)
+            after = reply.headers["X-Cursor"]
+            rest = await floor.routing.request("GET", f"/decisions/demo?after={after}")
+            assert b'"Began"' not in rest.body
+            with pytest.raises(HttpFailure, match="X-Cursor"):
+                await floor.routing.get("/decisions/demo?after=x")
 
     async def test_statistics_come_as_they_change(self, floor: Floor) -> None:
         async with floor.tenant_here():

@@ -115,6 +115,13 @@ class TestInbound:
         bench.resolve(DestinationKind.REJECT, status=404)
         assert bench.event("EventCallDeleted").reason == "unknown_number"
 
+    def test_the_use_of_the_default_dn_is_told(self, bench, describe: Describe) -> None:
+        bench.arrive()
+        bench.pass_time(15)
+        bench.resolve(DestinationKind.DN, dn="1999", target="dn=1999")
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("agent")))
+        assert bench.event("EventRouteUsed").reason == "default_route"
+
 
 class TestRouting:
     def test_the_agent_is_offered_the_callers_own_description(self, bench) -> None:

@@ -32,9 +32,9 @@ def test_it_behaves_as_a_sorted_list_without_repeats(steps: list[tuple[bool, int
         ordered.BUCKET = bucket
 
 
-def test_a_long_line_in_order_of_arrival_keeps_full_buckets() -> None:
+def test_a_long_line_in_order_of_arrival_keeps_fullbuckets() -> None:
     subject: OrderedSet[tuple[int]] = OrderedSet()
     for number in range(10_000):
         subject.add((number,))
     assert subject.rank((9_000,)) == 9_000
-    assert len(subject._buckets) <= 11
+    assert len(subject.buckets) <= 11

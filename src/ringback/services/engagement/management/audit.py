@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ringback.domain.permissions import Action
 from ringback.runtime.http import HttpError
@@ -56,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", 
     subject: Text | None = None
     first: datetime | None = None
     last: datetime | None = None
-    after: int | None = None
+    after: Annotated[int, Meta(ge=0, le=2**62)] | None = None
 
 
 class AuditRoom:

@@ -136,7 +136,7 @@ def read_cursor(text: str) -> Cursor:
     try:
         cursor = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
         _moment(cursor.micros)
-    except (msgspec.MsgspecError, binascii.Error, ValueError, OverflowError):
+    except (msgspec.MsgspecError, binascii.Error, ValueError, OverflowError, OSError):
         raise HttpError(400, "invalid_cursor", "`after` is the `next` of an earlier page") from None
     return cursor
 

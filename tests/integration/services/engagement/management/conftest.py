@@ -102,8 +102,8 @@ class Office:
 
 @pytest.fixture
 def engagement_env() -> dict[str, str]:
-    """What a user may do is asked for at every request."""
-    return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0"}
+    """What a user may do is asked for at every request, and guesses are answered at once."""
+    return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0", "RINGBACK_ENGAGEMENT_FLOOD_TOLERANCE": "0"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -51,6 +52,44 @@ async def test_no_operation_works_without_a_token_or_without_a_role(world: Any, 
                 assert status == 403, full
     rows = await world.query("SELECT * FROM audit.entries WHERE who = 'nobody' AND action NOT LIKE '%export'")
     assert rows == []
+
+
+NASTY: list[Any] = [None, "", "\0", "x" * 5000, -1, 2**70, [], {}, [{}], True]
+VALUES = ["", "%00", "x" * 300, "9" * 30, "-1", "%ED%A0%80", "2026-13-01T00:00:00", "a,b"]
+
+
+def bodies(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[Any]:
+    """Bodies of which each is wrong in one place, or may be."""
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    yield from (b"", b"{", b"[]", b"null", b'"x"', b"\xff", {})
+    good = {"name": "x", "key": "x", "number": "+12025550123", "roles": [], "properties": {}, "version": 1}
+    for name in schema.get("properties", {}):
+        yield from ({**good, name: value} for value in NASTY)
+
+
+@pytest.mark.slow
+async def test_whatever_is_sent_nothing_fails_here(world: Any, office: Any) -> None:
+    chief = await office.user("chief", "Administrator")
+    document = chief.document.whole
+    waiting = await world.book()
+    await world.publish({"rule": {"_capacity_slot": "30", "_capacity_regular1": "Mon-Fri 09:00-17:00 5"}})
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            full = path.removeprefix("/").replace("{id}", waiting).replace("{name}", "rule")
+            asked: list[tuple[str, Any]] = []
+            for parameter in operation["parameters"]:
+                name = parameter["name"]
+                if parameter["in"] == "query":
+                    asked += [(f"{full}?{name}={value}", None) for value in VALUES]
+                elif method != "delete":
+                    asked += [(path[1:].replace(f"{{{name}}}", value), None) for value in VALUES if value]
+            if "requestBody" in operation:
+                asked += [(full, body) for body in bodies(operation, document)]
+            for target, body in asked:
+                status, data = await chief.raw(method.upper(), target, body)
+                assert status not in {500, 503}, (method, target, body, data)
 
 
 @pytest.mark.slow
