@@ -73,7 +73,7 @@ async def test_an_agent_who_gives_the_customer_to_a_route_point_has_completed_th
     offer = await stage.calls.next()
     await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
     await stage.router.next("confirm")
-    assert (await stage.engagement.next()).state == "PROCESSING"
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["CUSTOMER", "PROCESSING"]
     await stage.calls.tell("EventRouteRequest", this_dn="8000", ani="+14155550100")
     done = await stage.engagement.next()
     assert (done.state, done.reason) == ("COMPLETED", "AGENT_CONNECTED")
