@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ UNAVAILABLE = 503
 """The service lives, a store that it needs does not: nothing was done, the client may ask again."""
 
 _RECONNECT_S = 0.2
+_PORTION = 50
+"""Notifications handled in one turn of the loop."""
 _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
 
@@ -368,7 +371,9 @@ class LinkClient:
                     future.set_result(frame.result)
 
     async def _dispatch(self) -> None:
-        while True:
+        for count in itertools.count(1):
+            if count % _PORTION == 0:
+                await asyncio.sleep(0)
             frame = await self._inbox.get()
             handler = self._handlers.get(frame.method or "")
             if handler is None:

@@ -147,3 +147,25 @@ async def test_a_request_that_waits_does_not_hold_up_those_that_may_go_beside_it
     assert not any(task.done() for task in waiting)
     go.set()
     assert await asyncio.gather(*waiting) == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+async def test_notifications_come_in_portions_between_which_others_have_their_turn(
+    ctx: Context, server: LinkServer, client: LinkClient
+) -> None:
+    seen = 0
+    most = 0
+
+    async def news(_params: dict[str, Any]) -> None:
+        nonlocal seen
+        seen += 1
+
+    client.on("news", news)
+    (session,) = server.sessions
+    for n in range(500):
+        session.notify("news", {"n": n})
+    async with asyncio.timeout(5):
+        while seen < 500:
+            before = seen
+            await asyncio.sleep(0)
+            most = max(most, seen - before)
+    assert 0 < most <= 50
