@@ -8,18 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.link_session import MAX_LINE, LinkSession, Params
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-MAX_LINE = 1024 * 1024
+__all__ = [
+    "INTERNAL",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "MAX_LINE",
+    "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
+    "UNAVAILABLE",
+    "LinkClient",
+    "LinkError",
+    "LinkServer",
+    "LinkSession",
+    "LinkUnavailable",
+    "MethodHandler",
+    "NotificationHandler",
+    "Params",
+]
+
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = (
     -32700,
     -32600,
@@ -31,6 +50,10 @@ UNAVAILABLE = 503
 """The service lives, a store that it needs does not: nothing was done, the client may ask again."""
 
 _RECONNECT_S = 0.2
+_PORTION = 50
+"""Notifications handled in one turn of the loop."""
+_SIDE_BY_SIDE = 256
+"""Requests of one client that are worked on at a time, where a method allows it."""
 
 
 class LinkError(Exception):
@@ -56,52 +79,8 @@ class _Frame(msgspec.Struct, omit_defaults=True):
 
 
 _decode_frame = msgspec.json.Decoder(_Frame).decode
-_encode = msgspec.json.encode
 
-Params = dict[str, Any]
 NotificationHandler = Callable[[Params], Awaitable[None]]
-
-
-class LinkSession:
-    """One client at a server; `state` is the service's own."""
-
-    def __init__(self, writer: asyncio.StreamWriter, ctx: Context) -> None:
-        self._writer = writer
-        self._ctx = ctx
-        self.state: dict[str, Any] = {}
-        self.connections: tuple[str, ...] = ()
-        self.peer: str = str((writer.get_extra_info("peername") or ("",))[0])
-        self.trusted = False
-
-    def notify(self, method: str, params: object) -> None:
-        """Send a notification; a client that does not read is cut off."""
-        self.send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    def send(self, message: object) -> None:
-        """Write one line."""
-        if self._writer.transport.get_write_buffer_size() > 16 * MAX_LINE:
-            self._writer.transport.abort()
-            return
-        self._writer.write(_encode(message) + b"\n")
-        for row in self.connections:
-            self._ctx.connections.count(row, sent=1)
-
-    @property
-    def backlog(self) -> int:
-        """Bytes that the client has not taken yet."""
-        return self._writer.transport.get_write_buffer_size()
-
-    async def drain(self) -> None:
-        """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
-        await self._writer.drain()
-
-    def close(self) -> None:
-        """End the session."""
-        self._writer.close()
-
-    def abort(self) -> None:
-        """End the session at once; what was not sent is lost."""
-        self._writer.transport.abort()
 
 
 MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
@@ -130,15 +109,24 @@ class LinkServer:
         self._max_sessions = max_sessions
         self._methods: dict[str, MethodHandler] = {"hello": self._hello}
         self._public = {"hello"}
+        self._side_by_side: set[str] = set()
         self._server: asyncio.Server | None = None
         self.sessions: set[LinkSession] = set()
         self._serving: set[asyncio.Task[Any]] = set()
         self.on_close: Callable[[LinkSession], None] | None = None
         self.address: tuple[str, int] = ("", 0)
 
-    def method(self, name: str, handler: MethodHandler, *, public: bool = False) -> None:
-        """Serve `name`; a handler raises LinkError to refuse. `public`: also to those who are not trusted."""
+    def method(
+        self, name: str, handler: MethodHandler, *, public: bool = False, side_by_side: bool = False
+    ) -> None:
+        """Serve `name`; a handler raises LinkError to refuse. `public`: also to those who are not trusted.
+
+        `side_by_side`: a client's next request begins before this one is answered. They begin in order, so
+        that handlers whose effect is one command to Valkey take effect in order; answers bear their id.
+        """
         self._methods[name] = handler
+        if side_by_side:
+            self._side_by_side.add(name)
         if public:
             self._public.add(name)
 
@@ -199,17 +187,34 @@ class LinkServer:
                 continue
             for row in session.connections:
                 self._ctx.connections.count(row, received=1)
-            reply = await self._answer(session, line)
-            if reply is not None:
-                session.send(reply)
+            try:
+                frame = _decode_frame(line)
+            except msgspec.ValidationError as error:
+                session.send(_error(None, INVALID_REQUEST, str(error)))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
+            else:
+                await self._begin(session, frame)
 
-    async def _answer(self, session: LinkSession, line: bytes) -> dict[str, Any] | None:
-        try:
-            frame = _decode_frame(line)
-        except msgspec.ValidationError as error:
-            return _error(None, INVALID_REQUEST, str(error))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return _error(None, PARSE_ERROR, "this line is not JSON")
+    async def _begin(self, session: LinkSession, frame: _Frame) -> None:
+        """Answer a request: at once, or beside those that follow."""
+        if frame.method not in self._side_by_side:
+            await self._reply(session, frame)
+            return
+        running = session.running
+        while len(running) >= _SIDE_BY_SIDE:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._reply(session, frame))
+        for tasks in (running, self._serving):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _reply(self, session: LinkSession, frame: _Frame) -> None:
+        reply = await self._answer(session, frame)
+        if reply is not None and not session.closed:
+            session.send(reply)
+
+    async def _answer(self, session: LinkSession, frame: _Frame) -> dict[str, Any] | None:
         if frame.method is None:
             return _error(frame.id, INVALID_REQUEST, "a request has a method")
         if not session.trusted and frame.method not in self._public:
@@ -323,7 +328,7 @@ class LinkClient:
     def _send(self, message: object) -> None:
         if self._writer is None:
             raise LinkUnavailable(f"not connected to {self._address[0]}:{self._address[1]}")
-        self._writer.write(_encode(message) + b"\n")
+        self._writer.write(msgspec.json.encode(message) + b"\n")
         for row in self._connection.split(",") if self._connection else ():
             self._ctx.connections.count(row, sent=1)
 
@@ -366,7 +371,9 @@ class LinkClient:
                     future.set_result(frame.result)
 
     async def _dispatch(self) -> None:
-        while True:
+        for count in itertools.count(1):
+            if count % _PORTION == 0:
+                await asyncio.sleep(0)
             frame = await self._inbox.get()
             handler = self._handlers.get(frame.method or "")
             if handler is None:

@@ -126,3 +126,46 @@ async def test_an_answer_that_does_not_come_is_unavailable(ctx: Context, server:
     await client.start()
     with pytest.raises(LinkUnavailable):
         await client.call("sleepy", {}, timeout=0.1)
+
+
+async def test_a_request_that_waits_does_not_hold_up_those_that_may_go_beside_it(
+    server: LinkServer, client: LinkClient
+) -> None:
+    begun: list[int] = []
+    go = asyncio.Event()
+
+    async def slow(_session: LinkSession, params: dict[str, Any]) -> Any:
+        begun.append(params["n"])
+        if params["n"] < 3:
+            await go.wait()
+        return params
+
+    server.method("slow", slow, side_by_side=True)
+    waiting = [asyncio.create_task(client.call("slow", {"n": n})) for n in range(4)]
+    assert await waiting.pop() == {"n": 3}
+    assert begun == [0, 1, 2, 3]
+    assert not any(task.done() for task in waiting)
+    go.set()
+    assert await asyncio.gather(*waiting) == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+async def test_notifications_come_in_portions_between_which_others_have_their_turn(
+    ctx: Context, server: LinkServer, client: LinkClient
+) -> None:
+    seen = 0
+    most = 0
+
+    async def news(_params: dict[str, Any]) -> None:
+        nonlocal seen
+        seen += 1
+
+    client.on("news", news)
+    (session,) = server.sessions
+    for n in range(500):
+        session.notify("news", {"n": n})
+    async with asyncio.timeout(5):
+        while seen < 500:
+            before = seen
+            await asyncio.sleep(0)
+            most = max(most, seen - before)
+    assert 0 < most <= 50

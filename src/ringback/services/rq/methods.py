@@ -44,7 +44,7 @@ class RqMethods:
         self._ctx = ctx
         self._store = store
         self._subscriptions = subscriptions
-        methods = {
+        beside = {
             "submit": self._submit,
             "cancel": self._cancel,
             "confirm": self._confirm,
@@ -52,10 +52,10 @@ class RqMethods:
             "priority": self._priority,
             "decide": self._decide,
             "call_details": self._call_details,
-            "subscribe": self._subscribe,
         }
-        for name, method in methods.items():
-            server.method(name, method)
+        for name, method in beside.items():
+            server.method(name, method, side_by_side=True)
+        server.method("subscribe", self._subscribe)
         server.on_close = subscriptions.drop
 
     async def _submit(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:

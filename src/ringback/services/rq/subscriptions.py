@@ -19,7 +19,8 @@ from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-_BATCH = 500
+_BATCH = 50
+"""Entries sent in one turn of the loop: whoever asks meanwhile is answered between two portions."""
 _BLOCK_MS = 1000
 _RETRY_S = 0.2
 _TASKS = "subscriptions"

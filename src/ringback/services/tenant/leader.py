@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 Definition = messages.QueueDefined | messages.GroupDefined
 ATTEMPTS_PER_EPOCH = 1_000_000_000
 _PAUSE_S = 0.3
-_BATCH = 500
+_BATCH = 50
+"""Agent events taken in one turn of the loop, so that routing goes on while thousands log in."""
 _BLOCK_MS = 1000
 
 

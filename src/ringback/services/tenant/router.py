@@ -167,14 +167,17 @@ class TenantRouter:
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """A timer that ends too early is left: it finds nothing to do, and is set anew then."""
         timers = (self.core.next_timer(), self._growing.next_step())
         due = min((at for at in timers if at is not None), default=None)
-        if due is not None and not self._closed:
-            delay = max(0.0, due - self._ctx.now())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        if due is None or self._closed:
+            return
+        delay = max(0.0, due - self._ctx.now())
+        if self._timer is not None:
+            if self._timer.when() <= asyncio.get_running_loop().time() + delay:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

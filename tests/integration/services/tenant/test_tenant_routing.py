@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import CallEvent, DnEvent, calls_stream, dns_stream
 from ringback.contracts.routing import (
     CancelRequest,
     ConfirmRequest,
@@ -410,6 +410,71 @@ async def test_valkey_away_for_a_while_loses_no_place(floor: Floor, valkey: Valk
         await floor.until_routing(waiting=2)
         await floor.login("kim", "1001")
         assert (await floor.result("reserved")).request_id == "r2"
+
+
+async def test_valkey_restarted_under_a_reservation_loses_and_doubles_nothing(
+    floor: Floor, valkey: ValkeyForTests
+) -> None:
+    async with floor.tenant_here() as tenant:
+        await floor.login("kim", "1001")
+        await floor.submit("held", 10.0, kind="callback", conn_id="")
+        assert (await floor.result("reserved")).request_id == "held"
+        for number in range(120):
+            await floor.submit(f"r{number}", 1000.0 - number)
+        await floor.until_routing(waiting=120)
+        await valkey.server.stop()
+        with pytest.raises(LinkUnavailable):
+            await floor.submit("late", 5.0)
+        async with asyncio.timeout(10):
+            while tenant.leaders["demo"].router is not None:
+                await asyncio.sleep(0.01)
+        await valkey.server.start()
+        view = await floor.until_routing(waiting=120)
+        assert view.calls == 121
+        await floor.submit("late", 5.0)
+        await floor.submit("r0", 1000.0)
+        await floor.until_routing(waiting=121)
+        confirm = ConfirmRequest(request_id="held", tenant="demo", agent_id="kim")
+        await floor.rq.call("confirm", confirm)
+        await floor.login("lee", "1002")
+        assert (await floor.result("reserved")).request_id == "late"
+        assert (await floor.until_routing(waiting=120)).calls == 121
+
+
+class TestFaultsAtTheDesk:
+    async def test_a_phone_that_vanishes_while_its_agent_is_reserved_sends_the_call_on(
+        self, floor: Floor
+    ) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            first = await floor.result("reserved")
+            gone = DnEvent(id="EventDNOutOfService", time=floor.ctx.now(), tenant="demo", this_dn="1001")
+            await append(floor.ctx.valkey, dns_stream("demo"), gone)
+            assert (await floor.until_agent("kim", "not_ready")).reason == "dn_out_of_service"
+            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="unreachable")
+            await floor.rq.call("return", returned)
+            await floor.login("lee", "1002")
+            again = await floor.result("reserved")
+            assert (again.request_id, again.agent_id, again.seq > first.seq) == ("r1", "lee", True)
+            await floor.submit("r2", 200.0)
+            assert (await floor.result("position")).request_id == "r2"
+
+    async def test_an_agent_who_logs_in_twice_is_one_agent_with_one_call(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.login("kim", "1001")
+            with pytest.raises(HttpFailure) as elsewhere:
+                await floor.login("kim", "1002")
+            with pytest.raises(HttpFailure) as taken:
+                await floor.login("lee", "1001")
+            assert (elsewhere.value.status, taken.value.status) == (409, 409)
+            assert (await floor.until_staffed(1)).agents_ready == 1
+            await floor.submit("r1", 100.0)
+            await floor.submit("r2", 200.0)
+            assert (await floor.result("reserved")).request_id == "r1"
+            view = await floor.until_routing(waiting=1)
+            assert (view.calls, view.agents_logged_in, view.agents_ready) == (2, 1, 0)
 
 
 async def test_two_routers_at_once_never_give_one_agent_twice(floor: Floor) -> None:

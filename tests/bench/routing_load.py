@@ -1,0 +1,205 @@
+"""The load of `bench_routing.py`: orchestration and the agents, played against rq and tenant.
+
+An interaction is submitted to rq, the router reserves an agent, the result comes back over the link, the
+request is confirmed, the agent is let go and becomes ready for the next. The agents' sessions are changed as
+agent_state changes them (compare-and-set in Valkey); their phones are not played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from stand import Stand
+
+from ringback.contracts.reservation import AgentSessions
+from ringback.contracts.routing import ConfirmRequest, SubmitRequest
+from ringback.domain.agents.session import Login, Unreserve
+from ringback.runtime.link import LinkClient, LinkUnavailable
+
+HOST = "127.112.1.1"
+TENANT = "demo"
+QUEUES = 20
+AGENTS = 1_000
+ALL = "all three"
+LOAD = "load"
+
+
+@dataclass
+class Wired:
+    """One run: `offered` a second (0: as many as can be), CPU per routed interaction by process."""
+
+    name: str
+    offered: float
+    per_second: float
+    cpu_us: dict[str, float]
+    delays: list[float] = field(repr=False)
+
+    def ms(self, share: float) -> float:
+        """A quantile of the time from ready to the result, ms."""
+        ordered = sorted(self.delays)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
+
+
+class Load:
+    """As many interactions are kept under way as were submitted first. `rate`: agents who become ready a
+    second; 0: each as soon as the reservation is confirmed.
+    """
+
+    def __init__(self, stand: Stand, rate: float) -> None:
+        ctx = stand.context()
+        self._stand = stand
+        self._now = ctx.now
+        self.link = LinkClient(ctx, "rq", "link", connection="voice-30")
+        self.link.on("result", self._result)
+        self.sessions = AgentSessions(ctx.valkey, TENANT)
+        self._made = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: deque[tuple[str, str]] = deque()
+        self._ready: dict[str, float] = {}
+        self._rate = rate
+        self._running = True
+        self.routed = 0
+        self.delays: list[float] = []
+
+    async def start(self) -> None:
+        """Subscribe, and log the agents in."""
+        await self.link.start()
+        await self.link.wait_connected(30)
+        await self.link.call("subscribe", {"tenant": TENANT, "role": "orchestration", "cursor": ""})
+        for first in range(0, AGENTS, 100):
+            await asyncio.gather(*(self._login(number) for number in range(first, first + 100)))
+
+    async def _login(self, number: int) -> None:
+        skills = {f"Skill{number % QUEUES}": 5, f"Skill{(number + 7) % QUEUES}": 3}
+        await self.sessions.apply(f"a{number}", Login(f"{1000 + number}", skills, ready=True), self._now())
+
+    def submit(self) -> None:
+        """One more interaction."""
+        self._made += 1
+        self._spawn(self._submit(self._made))
+
+    async def _submit(self, number: int) -> None:
+        queue = number % QUEUES
+        request = SubmitRequest(
+            request_id=f"r{number}",
+            tenant=TENANT,
+            interaction_id=f"i{number}",
+            vq=f"VQ{queue}",
+            target=f"?:Skill{queue}>=1",
+            arrival_time=self._now(),
+        )
+        await self.link.call("submit", request, timeout=30)
+
+    async def _result(self, params: dict[str, Any]) -> None:
+        if params["outcome"] != "reserved":
+            return
+        agent = params["agent_id"]
+        if (began := self._ready.pop(agent, None)) is not None:
+            self.delays.append(time.monotonic() - began)
+        self.routed += 1
+        confirm = ConfirmRequest(request_id=params["request_id"], tenant=TENANT, agent_id=agent)
+        self._spawn(self._confirm(confirm))
+        if self._running:
+            self.submit()
+        if self._rate:
+            self._busy.append((agent, params["reservation_id"]))
+        else:
+            self.let_go(agent, params["reservation_id"])
+
+    async def _confirm(self, confirm: ConfirmRequest) -> None:
+        await self.link.call("confirm", confirm, timeout=30)
+
+    def let_go(self, agent: str, reservation: str) -> None:
+        """The agent is ready again, from now on."""
+        self._spawn(self._let_go(agent, reservation))
+
+    async def _let_go(self, agent: str, reservation: str) -> None:
+        self._ready[agent] = time.monotonic()
+        await self.sessions.apply(agent, Unreserve(reservation, "done"), self._now())
+
+    async def pace(self) -> None:
+        """Let agents go at the rate, those first who have been busy longest."""
+        rate = self._rate
+        await self.quiet()
+        begin, gone = time.monotonic(), 0
+        while self._running:
+            due = int((time.monotonic() - begin) * rate)
+            for _ in range(min(due - gone, len(self._busy))):
+                self.let_go(*self._busy.popleft())
+            gone = due
+            await asyncio.sleep(0.001)
+
+    async def quiet(self) -> None:
+        """Wait until every agent has a caller and all that was asked is answered."""
+        async with asyncio.timeout(60):
+            while self._tasks or len(self._busy) < AGENTS:
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """No more; wait for what is under way."""
+        self._running = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while self._tasks:
+                    await asyncio.wait(list(self._tasks))
+
+    def _spawn(self, coro: Any) -> None:
+        task = asyncio.create_task(self._quietly(coro))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, coro: Any) -> None:
+        with suppress(LinkUnavailable):
+            await coro
+
+    async def measure(self, name: str, seconds: float, offered: float = 0.0) -> Wired:
+        """What happens within so many seconds from now on."""
+        before, routed, begin = self._cpu(), self.routed, time.monotonic()
+        self.delays.clear()
+        await asyncio.sleep(seconds)
+        spent = time.monotonic() - begin
+        count = self.routed - routed
+        assert count, self._stand.logs()
+        after = self._cpu()
+        cpu = {who: (after[who] - before[who]) / count * 1e6 for who in after}
+        cpu[ALL] = sum(us for who, us in cpu.items() if who != LOAD)
+        return Wired(name, offered, count / spent, cpu, list(self.delays))
+
+    def _cpu(self) -> dict[str, float]:
+        ours = os.times()
+        found = {who: s for who, s in self._stand.cpu().items() if who in ("rq", "tenant", "Valkey")}
+        return {**found, LOAD: ours.user + ours.system}
+
+
+async def run(name: str, seconds: float, waiting: int, rate: float = 0.0) -> Wired:
+    """A fresh platform and one run of it, a tenth of the time to warm up."""
+    async with Stand([["config"], ["rq"], ["tenant"]], HOST, alone=True) as stand:
+        load = Load(stand, rate)
+        await load.start()
+        for _ in range(waiting):
+            load.submit()
+        pacing = asyncio.create_task(load.pace()) if rate else None
+        async with asyncio.timeout(60):
+            while load.routed < (AGENTS + 100 if rate else 100):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(seconds / 5)
+        found = await load.measure(name, seconds, rate)
+        await load.stop()
+        if pacing is not None:
+            await pacing
+        return found
+
+
+async def measure_wired(seconds: float) -> list[Wired]:
+    """Agents wait for callers; callers wait for agents; and the delay at half of what could be routed."""
+    most = await run("agents wait, as fast as can be", seconds, AGENTS // 5)
+    lines = await run("1,000 callers wait, as fast as can be", seconds, 2 * AGENTS)
+    rate = most.per_second / 2
+    half = await run(f"callers wait, {rate:,.0f} agents ready a second", seconds, 2 * AGENTS, rate)
+    return [most, lines, half]
