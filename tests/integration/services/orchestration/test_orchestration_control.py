@@ -124,12 +124,17 @@ async def test_nobody_home_is_said(stage: Stage) -> None:
 
 
 async def test_metrics_have_the_names_that_dashboards_know(stage: Stage) -> None:
-    await start(stage)
+    sid = await start(stage)
+    await heard(stage, sid)
     text = (await stage.data.request("GET", "/metrics")).body.decode()
     for name in (
         "orsnode_callevents",
         "orsnode_total_interactions",
         "orsnode_rq_state 1.0",
         "orsnode_ha_writes",
+        "orsnode_strategies 1.0",
+        "orsnode_pending_sessions 0.0",
+        "orsnode_create_session_time_seconds_count 1.0",
+        'orsnode_action_time_seconds_count{module="session"} 1.0',
     ):
         assert name in text
