@@ -85,6 +85,7 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_callback.waits(world, steps)
         await check_callback.immediate(world, steps, carrier, agent)
         await check_callback.scheduled(world, steps, carrier, agent)
+        await check_callback.retried(world, steps, carrier, agent)
         await check_callback.cancelled(world, steps)
         await check_call_in.call_in(world, steps, carrier, agent)
         await check_inbound.deposit(world, steps)

@@ -45,6 +45,24 @@ async def scheduled(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
     await _is_connected(world, steps, carrier, agent, callback)
 
 
+async def retried(world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
+    """A callback to a customer who is busy first, and is dialled again. Raises CheckFailed."""
+    steps.journey("A callback that is dialled again")
+    number = CHECK_CUSTOMERS[7]
+    before = len(carrier.received_calls)
+    carrier.is_busy(number)
+    with steps.step("a callback is booked"):
+        callback = await world.book(number)
+    with steps.step("the customer is dialled, and is busy"):
+        first = await carrier.wait_call(15.0)
+        await first.wait_ended(5.0)
+    carrier.behave(number, Behaviour())
+    await _is_connected(world, steps, carrier, agent, callback)
+    with steps.step("it was dialled exactly twice"):
+        dials = sum(call.number == number for call in carrier.received_calls[before:])
+        expect(dials == 2, f"{dials} dials")
+
+
 async def cancelled(world: World, steps: Steps) -> None:
     """A scheduled callback that the customer takes back. Raises CheckFailed."""
     steps.journey("A callback that is cancelled")

@@ -22,6 +22,11 @@ class Due(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved(Event):
+    """It was given another time; judged by `moving.moved`, and told to the trail only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel(Event):
     """Somebody with the right to asks that it be given up."""
 

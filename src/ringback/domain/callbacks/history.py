@@ -38,6 +38,7 @@ KINDS: dict[type[ev.Event], Kind] = {
     ev.Finished: Kind.ENDED,
     ev.Ended: Kind.ENDED,
     ev.Cancel: Kind.ENDED,
+    ev.Moved: Kind.ENDED,
     ev.Expire: Kind.ENDED,
 }
 

@@ -62,6 +62,7 @@ class EngagementHttp:
         *,
         store: Store,
         booking: Booking,
+        trusted: Booking,
         slots: SlotDesk,
         changes: Changes,
         publication: Publication,
@@ -74,6 +75,7 @@ class EngagementHttp:
         self._max_bytes = settings.max_body_bytes
         self._reader = Reader(ctx, store)
         self._booking = booking
+        self._trusted = trusted
         self._slots = slots
         self._changes = changes
         self._publication = publication
@@ -203,7 +205,7 @@ class EngagementHttp:
             user_data=wanted.user_data,
         )
         place = Place(wanted.arrived_at, wanted.not_before)
-        made = await self._booking.book(tenant, asked, key_use(wanted.key, wanted.key.encode()), place)
+        made = await self._trusted.book(tenant, asked, key_use(wanted.key, wanted.key.encode()), place)
         if made.new:
             self._metrics.created()
         self._ctx.log.info("callback_offer_taken", callback_id=str(made.id), tenant=tenant)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ringback.domain.callbacks import CallbackRefusedError
+from ringback.domain.callbacks.events import Moved
 from ringback.domain.callbacks.lifecycle import Accepted
 from ringback.domain.callbacks.moving import moved
 from ringback.runtime.http import HttpError
+from ringback.services.engagement.attempts import trail
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Told
 from ringback.services.engagement.catalogue import Catalogue, Offer
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _TAKE = "SELECT engagement.take($1, $2, $3, NULL, NULL, NULL, NULL, $4, $5, $6)"
+_LEAVE = """
+WITH had AS (SELECT id, slot_minutes, slot_at FROM engagement.callbacks WHERE id = $1 AND slot_at IS NOT NULL)
+UPDATE engagement.callbacks c SET slot_at = NULL FROM had WHERE c.id = had.id
+RETURNING had.slot_minutes, had.slot_at
+"""
+_FREE = """
+UPDATE engagement.slots SET taken = greatest(taken - 1, 0)
+WHERE tenant = $1 AND service = $2 AND minutes = $3 AND starts_at = $4
+"""
 _REMIND_AGAIN = "UPDATE engagement.push_watch SET reminded = false WHERE callback_id = $1"
 _MOVE = """
 UPDATE engagement.callbacks
@@ -73,6 +84,7 @@ class Moving:
             )
             await self._take(session, changed, offer, begins)
             await session.save(changed, accepted.effects)
+            await trail.note(session, current, changed, Moved(), None)
             if told is not None:
                 await told(session, changed)
         self._on_effects()
@@ -126,14 +138,22 @@ class Moving:
             raise HttpError(400, "out-of-office-hours", "callbacks are not taken for this time")
 
     async def _take(self, session: Session, record: Record, offer: Offer, begins: float) -> None:
-        """Give back the slot it had and take the one it begins in; HttpError 429."""
-        await session.release_slot(record.id)
+        """Give back the slot it had and take the one it begins in; HttpError 429.
+
+        The two in the order in which bookings lock slots, so that opposite moves do not wait for each other.
+        """
         grid = offer.slots.grid
         slot = grid.start_of(begins)
-        capacity = offer.slots.capacity(slot)
-        take = (record.tenant, record.service, record.number, slot, grid.minutes, capacity)
+        wanted = (grid.minutes, slot)
+        left = await session.connection.fetchrow(_LEAVE, record.id)
+        had = None if left is None else (left["slot_minutes"], left["slot_at"])
+        if had is not None and had <= wanted:
+            await session.connection.execute(_FREE, record.tenant, record.service, *had)
+        take = (record.tenant, record.service, record.number, slot, grid.minutes, offer.slots.capacity(slot))
         if await session.connection.fetchval(_TAKE, *take):
             raise HttpError(429, "no-capacity", "all places at this time are taken")
+        if had is not None and had > wanted:
+            await session.connection.execute(_FREE, record.tenant, record.service, *had)
         progress = record.progress
         desired = None if record.desired_at is None else _moment(record.desired_at)
         row = (desired, _moment(progress.arrived_at), _moment(progress.expires_at), slot, grid.minutes)

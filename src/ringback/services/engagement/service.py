@@ -81,11 +81,14 @@ class EngagementService(Service):
         self.scheduler = Scheduler(ctx, store, changes, sessions, settings)
         waits, wake = self._waits, self._outbox.wake
         booking = partial(Booking, ctx, store, catalogue, settings, slots, waits, wake)
+        # Who books for somebody else, a person or an application with a caller in line, has no captcha.
+        trusted = booking(_without_captcha)
         self._http = EngagementHttp(
             ctx,
             settings,
             store=store,
             booking=booking(self._outside.admit),
+            trusted=trusted,
             slots=slots,
             changes=changes,
             publication=publication,
@@ -108,8 +111,7 @@ class EngagementService(Service):
         WaitingCallers(ctx, store, catalogue, changes).add_to(self._http)
         desks = Desks(
             store=store,
-            # People who book for others have no captcha.
-            booking=booking(_without_captcha),
+            booking=trusted,
             changes=changes,
             moving=moving,
             catalogue=catalogue,

@@ -61,11 +61,11 @@ class SlowRouter:
             and any(self._fits(target, agent) for target in call.targets)
         )
 
-    def _give(self, call: SlowCall, agent: SlowAgent) -> tuple[str, str]:
+    def _give(self, call: SlowCall, agent: SlowAgent, now: float) -> tuple[str, str]:
         call.held_by = agent.name
         agent.load[call.media] = agent.load.get(call.media, 0) + 1
         if call.media == "voice":
-            agent.status = "busy"
+            agent.status, agent.since = "busy", now
         return call.name, agent.name
 
     def agent(self, agent: SlowAgent, now: float) -> list[tuple[str, str]]:
@@ -73,18 +73,18 @@ class SlowRouter:
         self.agents[agent.name] = agent
         given = []
         while fitting := [call for call in self.calls.values() if self._may(call, agent)]:
-            given.append(self._give(min(fitting, key=lambda call: call.urgency(now)), agent))
+            given.append(self._give(min(fitting, key=lambda call: call.urgency(now)), agent, now))
         return given
 
-    def submit(self, call: SlowCall) -> list[tuple[str, str]]:
+    def submit(self, call: SlowCall, now: float) -> list[tuple[str, str]]:
         """A newcomer: the first target that has somebody, there the one with the least of the medium, then
-        the longest ready.
+        the longest as it is: ready, or on a call.
         """
         self.calls[call.name] = call
         for target in call.targets:
             free = [a for a in self.agents.values() if self._may(call, a) and self._fits(target, a)]
             if free:
-                return [self._give(call, min(free, key=lambda a: (_of(a, call.media), a.since, a.name)))]
+                return [self._give(call, min(free, key=lambda a: (_of(a, call.media), a.since, a.name)), now)]
         return []
 
     def end(self, name: str) -> None:

@@ -101,7 +101,7 @@ class AgainstSlowModel(RuleBasedStateMachine):
         name, arrived = f"i{self.count}", self.now - age
         call = SlowCall(name, wanted, arrived, self.count, priority, media, growth)
         request = Submit(name, "Q", wanted, arrived, self.count, priority, media=media, growth=growth)
-        expected = self.slow.submit(call)
+        expected = self.slow.submit(call, self.now)
         self.compare(self.router.handle(request, self.now), expected)
 
     @precondition(lambda self: self.slow.calls)

@@ -62,6 +62,7 @@ def happening(row: Any) -> Happening:
 def _row(before: Record, after: Record, kind: HappeningKind, step: CallbackStep | None) -> tuple[Any, ...]:
     progress = after.progress
     reason = progress.reason.value if progress.reason else ""
+    lives = goes_on(before.progress, progress)
     failed = kind is HappeningKind.FAILED and progress.last_result is not None
     return (
         after.id,
@@ -71,8 +72,9 @@ def _row(before: Record, after: Record, kind: HappeningKind, step: CallbackStep 
         before.progress.attempt,
         kind.value,
         moment(step.time if step else after.updated_at),
-        moment(progress.arrived_at),
-        goes_on(before.progress, progress),
+        # An attempt that ended stood where it stood, also if the callback was moved to another place.
+        moment((progress if lives else before.progress).arrived_at),
+        lives,
         step.agent_id if step else "",
         progress.last_result.value if failed and progress.last_result else "",
         (step.reason if step else "") or reason,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ringback.domain.bucket import Bucket
+
 _MINUTE_S = 60.0
 _MOST_KEYS = 20_000
 
@@ -11,14 +13,15 @@ class Limit:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._left: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def allows(self, key: str, now: float) -> bool:
         """Whether `key` may once more at `now`, seconds of any clock that goes forward."""
-        left, then = self._left.pop(key, (float(self._most), now))
-        left = min(self._most, left + (now - then) * self._most / _MINUTE_S)
-        allowed = left >= 1
-        while len(self._left) >= _MOST_KEYS:
-            del self._left[next(iter(self._left))]
-        self._left[key] = (left - allowed, now)
-        return allowed
+        if self._most <= 0:
+            return False
+        # Taken out and put in again, so that the first is the one that was asked for least lately.
+        bucket = self._buckets.pop(key, None) or Bucket(self._most, now)
+        while len(self._buckets) >= _MOST_KEYS:
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[key] = bucket
+        return not bucket.take(now, self._most / _MINUTE_S, self._most)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ringback.runtime.http import HttpFailure
+from ringback.contracts.callbacks import BookCallback, CallbackBooked
+from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.testing.google_server import CaptchaToken, GoogleForTests
 
 from .conftest import Keeper
@@ -86,6 +87,17 @@ async def test_a_request_that_is_refused_for_its_number_keeps_its_token(world: A
     status, _ = await world.api("POST", "callbacks/create", body)
     assert status == 400
     assert await create(world, "person") == (200, 0)
+
+
+async def test_a_caller_in_line_is_promised_a_callback_without_a_token(
+    world: Any, keeper: Keeper, google: GoogleForTests
+) -> None:
+    await keeper.put("captcha", "site", KEYS)
+    asked = BookCallback(key="ixn-1:4", service="sales", number="+12025550123", arrived_at=world.now() - 60)
+    engagement = HttpClient(world.context, "engagement")
+    promised = await engagement.post("/internal/callbacks/demo", asked, CallbackBooked)
+    assert (await world.retrieve(promised.id))["callbackState"] == "QUEUED"
+    assert google.verified == 0
 
 
 async def test_verify_judges_with_the_key_set_of_the_site_key(world: Any, keeper: Keeper) -> None:
