@@ -10,7 +10,7 @@ from ringback.runtime.migrate import migrate
 from ringback.services import REGISTRY
 from ringback.testing.check_world import World, until
 from ringback.testing.demo_load import load_demo
-from ringback.testing.demo_tenant import CHECK_PHONES, CHECK_WEB_PORT
+from ringback.testing.demo_tenant import CHECK_DIGITAL_PORT, CHECK_PHONES, CHECK_WEB_PORT
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
 from ringback.testing.servers import run_host
@@ -34,7 +34,10 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
             kafka_bootstrap=kafka.bootstrap,
             host=HOST,
             data=str(folder / "data"),
-            env={"RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{HOST}:{CHECK_WEB_PORT}"},
+            env={
+                "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{HOST}:{CHECK_WEB_PORT}",
+                "RINGBACK_DESIGNER_DIGITAL_CHANNELS": f"http://{HOST}:{CHECK_DIGITAL_PORT}",
+            },
         ) as harness:
             await load_demo(harness.context("administrator"))
             yield harness

@@ -1,5 +1,5 @@
 """`ringback app test`: an application against scripted worlds, without a server; `push`, `pull`, `diff`,
-`versions`, `publish`, `rollback`: what the designer keeps of it.
+`versions`, `publish`, `rollback`, `share`: what the designer keeps of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from ringback.commands.talking import talk
-from ringback.contracts.applications import ApplicationVersions
+from ringback.contracts.applications import ApplicationVersions, Share
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient
 from ringback.scxml import Document, ScxmlError, compile_document, external_sources
@@ -110,6 +110,27 @@ def rollback(data: Path | None, tenant: str, name: str, version: int | None) -> 
     """Serve an earlier version; None: the one before that which is served."""
     body = {"version": version} if version else {}
     typer.echo(f"{name}: version {_ask(data, tenant, 'POST', f'{name}/rollback', body)['version']} is served")
+
+
+def share(data: Path | None, tenant: str, name: str, which: str, percent: int) -> None:
+    """Let a part of the new sessions run another version (a number, or `draft`); 0 percent: none of them."""
+    if percent == 0:
+        _ask(data, tenant, "DELETE", f"{name}/share", as_text=True)
+        typer.echo(f"{name}: all new sessions run the version that is served")
+        return
+    if which != "draft" and not which.isdecimal():
+        raise typer.BadParameter(f"it is a number or 'draft', not {which!r}", param_hint="VERSION")
+    wanted = Share(percent=percent, version=None if which == "draft" else int(which))
+    _ask(data, tenant, "PUT", f"{name}/share", wanted)
+    said = "the draft" if wanted.version is None else f"version {wanted.version}"
+    typer.echo(f"{name}: {percent} % of the new sessions run {said}")
+
+
+def shared(data: Path | None, tenant: str, name: str) -> None:
+    """Say how an application is shared."""
+    found = _ask(data, tenant, "GET", f"{name}/share", kind=Share)
+    said = "the draft" if found.version is None else f"version {found.version}"
+    typer.echo(f"{name}: {found.percent} % of the new sessions run {said}")
 
 
 def _ask(

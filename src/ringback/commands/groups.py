@@ -178,6 +178,30 @@ def roll_back_application(
     rollback(data, tenant, name, to)
 
 
+@app.command("share")
+def share_application(
+    name: Name,
+    which: Annotated[
+        str, typer.Argument(metavar="[VERSION]", help="A number, or `draft`; none: say what is shared.")
+    ] = "",
+    percent: Annotated[
+        int | None, typer.Argument(min=0, max=100, metavar="[PERCENT]", help="0 ends the share.")
+    ] = None,
+    *,
+    tenant: Tenant = "",
+    data: Data = None,
+) -> None:
+    """Let a part of the new sessions run another version (blue and green); the rest run what is served."""
+    from ringback.commands.applications import share, shared
+
+    if percent is not None:
+        share(data, tenant, name, which, percent)
+    elif which:
+        raise typer.BadParameter("how many percent of the new sessions?", param_hint="PERCENT")
+    else:
+        shared(data, tenant, name)
+
+
 @routing.command("explain")
 def explain_interaction(
     interaction: Annotated[

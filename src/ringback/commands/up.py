@@ -25,7 +25,7 @@ from ringback.runtime.settings import CommonSettings, SettingsError, load_settin
 from ringback.runtime.supervisor import ChildSpec, Supervisor
 from ringback.services import REGISTRY
 from ringback.testing.demo_load import load_demo, status_token
-from ringback.testing.demo_tenant import CHECK_WEB_PORT, TENANT, DemoSecrets
+from ringback.testing.demo_tenant import CHECK_DIGITAL_PORT, CHECK_WEB_PORT, TENANT, DemoSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class _Up:
             # Where `ringback check` stands for the outside of applications.
             "RINGBACK_DESIGNER_FETCH_ALLOW": self.env.get(
                 "RINGBACK_DESIGNER_FETCH_ALLOW", f"http://{_near(self.options.host)}:{CHECK_WEB_PORT}"
+            ),
+            # Likewise for their digital channels.
+            "RINGBACK_DESIGNER_DIGITAL_CHANNELS": self.env.get(
+                "RINGBACK_DESIGNER_DIGITAL_CHANNELS",
+                f"http://{_near(self.options.host)}:{CHECK_DIGITAL_PORT}",
             ),
             "RINGBACK_CLUSTER_SECRET": self.env.get("RINGBACK_CLUSTER_SECRET") or self._kept_secret(),
         }

@@ -90,6 +90,7 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_call_in.call_in(world, steps, carrier, agent)
         await check_inbound.deposit(world, steps)
         await check_digital.chats(world, steps)
+        await check_digital.message(world, steps)
         await check_visits.visits(world, steps)
         await check_outside.outside(world, steps)
         await _logs_out(world, steps, agent)

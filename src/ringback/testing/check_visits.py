@@ -19,6 +19,13 @@ _PATIENCE = aiohttp.ClientTimeout(5.0)
 async def visits(world: World, steps: Steps) -> None:
     """Each visitor once. Raises CheckFailed."""
     steps.journey("Visitors")
+    await _links(world, steps)
+    await _pages(world, steps)
+    with steps.step("an application reaches a web service outside through the designer"):
+        await _outside(world)
+
+
+async def _links(world: World, steps: Steps) -> None:
     with steps.step("billing counts the tenant's objects over the link"):
         link = await world.link("config", "voice-3")
         counted = await link.call("inventory", {"tenant": TENANT})
@@ -44,6 +51,9 @@ async def visits(world: World, steps: Steps) -> None:
         await stats.call("close", {"ids": ["answered", "status"]})
         values = {each["id"]: each.get("value") for each in opened["values"]}
         expect(values["answered"] > 0 and values["status"] != "NotMonitored", opened)
+
+
+async def _pages(world: World, steps: Steps) -> None:
     with steps.step("Prometheus reads the metrics of engagement"):
         async with world.ctx.http_session().get(f"{world.base}/metrics") as response:
             expect(response.status == 200, response.status)
@@ -56,8 +66,6 @@ async def visits(world: World, steps: Steps) -> None:
             path = f"{world.base}/status/picture?token={token}"
             async with world.ctx.http_session().get(path, timeout=_PATIENCE) as response:
                 expect(response.status == status, response.status)
-    with steps.step("an application reaches a web service outside through the designer"):
-        await _outside(world)
 
 
 async def _outside(world: World) -> None:

@@ -1,4 +1,8 @@
-"""Requests of applications to the outside: only to hosts on the allow-list, bounded in time and size."""
+"""Requests of applications to the outside and to the digital channels, bounded in time and size.
+
+The outside is the hosts on the allow-list. An application names the digital channels by the scheme `digital:`
+(`digital:/messages`); where they are is the platform's business.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from ringback.services.designer.settings import DesignerSettings
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
+_DIGITAL = "digital:"
 
 
 def origin_of(url: str) -> tuple[str, str, int] | None:
@@ -34,26 +39,41 @@ class Fetcher:
         self._ctx = ctx
         self._settings = settings
         self._allowed = {origin_of(entry) for entry in settings.fetch_allow} - {None}
+        digital = settings.digital_channels.rstrip("/")
+        self._digital = digital if origin_of(digital) else ""
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
         """Raises HttpError: 403 not allowed, 502 no answer, 400 not a request."""
         if request.method.upper() not in METHODS:
             raise HttpError(400, "bad_method", f"the methods are {', '.join(sorted(METHODS))}")
-        if origin_of(request.url) not in self._allowed:
+        if request.url.startswith(_DIGITAL):
+            connection, url = "voice-33", self._digital_url(request.url.removeprefix(_DIGITAL))
+        elif origin_of(request.url) in self._allowed:
+            connection, url = "voice-44", request.url
+        else:
             raise HttpError(403, "not_allowed", "this host is not on the list RINGBACK_DESIGNER_FETCH_ALLOW")
-        self._ctx.connections.count("voice-44", sent=1)
         try:
-            return await self._send(request)
+            reply = await self._send(request, url)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise HttpError(
                 502, "no_answer", f"the outside did not answer: {type(error).__name__}"
             ) from error
+        self._ctx.connections.count(connection, sent=1)
+        return reply
 
-    async def _send(self, request: FetchRequest) -> FetchReply:
+    def _digital_url(self, path: str) -> str:
+        """Raises HttpError. A path cannot lead to another host: it begins behind the host."""
+        if not self._digital:
+            raise HttpError(403, "no_digital_channels", "RINGBACK_DESIGNER_DIGITAL_CHANNELS names no server")
+        if not path.startswith("/"):
+            raise HttpError(400, "bad_path", "behind 'digital:' is a path that begins with '/'")
+        return self._digital + path
+
+    async def _send(self, request: FetchRequest, url: str) -> FetchReply:
         timeout = aiohttp.ClientTimeout(total=min(request.timeout_s, self._settings.fetch_max_s))
         async with self._ctx.http_session().request(
             request.method.upper(),
-            request.url,
+            url,
             headers=request.headers,
             data=request.body.encode() or None,
             timeout=timeout,

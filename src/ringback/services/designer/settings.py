@@ -17,3 +17,9 @@ class DesignerSettings(ServiceSettings, frozen=True, kw_only=True):
     fetch_max_bytes: Annotated[int, Doc("largest answer from outside, bytes")] = 262_144
     fetch_max_s: Annotated[float, Doc("longest wait for an answer from outside, seconds")] = 10.0
     publish_retry_s: Annotated[float, Doc("seconds between two tries to deliver a published table")] = 2.0
+    digital_channels: Annotated[
+        str,
+        Doc(
+            "server of the digital channels, which applications reach as digital:/PATH: scheme://host[:port]"
+        ),
+    ] = ""

@@ -138,8 +138,9 @@ class LiveSession:
                 self._interpreter = await self._restored()
                 self._node.metrics.ha_reads.inc()
             else:
-                self._interpreter = await self._fresh()
-                self._interpreter.start(self._node.ctx.now())
+                with self._node.metrics.create_session.time():
+                    self._interpreter = await self._fresh()
+                    self._interpreter.start(self._node.ctx.now())
         except (ApplicationError, ScxmlError) as error:
             self._node.log.warning("application_failed", session=self.record.id, error=str(error))
             self._node.metrics.load_errors.inc()
@@ -258,7 +259,8 @@ class LiveSession:
         asked = turn.asked_by(action)
         request_id = record.reference(action.number)
         try:
-            reply = await self._node.performer.perform(record, action, self._store)
+            with self._node.metrics.actions.labels(asked.module).time():
+                reply = await self._node.performer.perform(record, action, self._store)
         except Exception as error:
             failure = self._failure(error)
             self._node.metrics.invoke_errors.inc()

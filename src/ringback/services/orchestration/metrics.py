@@ -1,10 +1,10 @@
 """Metrics under the names that dashboards know."""
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Summary
 
 
 class Metrics:
-    """Of one node. Gauges throughout: the names have no `_total` behind them."""
+    """Of one node. Gauges for what is counted: the names have no `_total` behind them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -15,6 +15,8 @@ class Metrics:
         self.total_interactions = gauge("total_interactions", "Sessions since the start")
         self.cleared_interactions = gauge("cleared_interactions", "Sessions that have ended")
         self.strategies = gauge("total_strategies", "Applications started")
+        self.active_strategies = gauge("strategies", "Sessions now that have their application")
+        self.pending_sessions = gauge("pending_sessions", "Sessions now that wait for their application")
         self.shared = gauge(
             "shared_sessions",
             "Sessions of applications that are shared between two versions, by how they began and ended",
@@ -28,6 +30,17 @@ class Metrics:
         self.ha_reads = gauge("ha_reads", "Sessions restored")
         self.redis_state = gauge("redis_state", "0 disconnected, 2 ready")
         self.rq_state = gauge("rq_state", "0 disconnected, 1 connected")
+        self.create_session = Summary(
+            "orsnode_create_session_time_seconds",
+            "From having a session to its application's first rest",
+            registry=registry,
+        )
+        self.actions = Summary(
+            "orsnode_action_time_seconds",
+            "From an element to its answer, with all tries; by module",
+            ("module",),
+            registry=registry,
+        )
         self.default_routes = gauge(
             "default_routes", "Calls given to the default number of their route point"
         )

@@ -68,11 +68,16 @@ class Node:
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
+        self.metrics.active_strategies.set_function(lambda: float(self.sessions - self._pending()))
+        self.metrics.pending_sessions.set_function(lambda: float(self._pending()))
 
     @property
     def sessions(self) -> int:
         """How many sessions this node runs."""
         return len(self._live)
+
+    def _pending(self) -> int:
+        return sum(not live.record.document for live in self._live.values())
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run a task of a session."""

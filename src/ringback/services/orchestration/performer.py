@@ -36,6 +36,7 @@ from ringback.runtime.link import LinkError
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.orchestration.calling import Calling
 from ringback.services.orchestration.clients import Clients
+from ringback.services.orchestration.modules.missing import NAMES
 from ringback.services.orchestration.records import Json, Pending, Record
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ class Performer:
             "dialog.stop": self._treatment,
             "dialog.playandverify": self._treatment,
             "dialog.createann": self._treatment,
-            "dialog.start": _unsupported,
-            "dialog.remote": _unsupported,
+            **{f"{module}.{name}": _unsupported for module, names in NAMES.items() for name in names},
             "ws.get": self._fetch,
             "ws.post": self._fetch,
             "interaction.redirect": self._redirect,

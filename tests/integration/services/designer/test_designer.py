@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer
 from ringback.runtime.migrate import migrate
 from ringback.services.designer.store import SHIPPED
+from ringback.testing.digital_server import DigitalForTests, Message
 from ringback.testing.platform import ServiceHarness
 
 HOSTS = itertools.count(1)
@@ -48,6 +50,7 @@ class Platform:
     harness: ServiceHarness
     designer: HttpClient
     outside: Outside
+    digital: DigitalForTests
     settings: list[dict[str, object]]
     engagement: HttpServer
 
@@ -58,9 +61,12 @@ async def platform(valkey_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncI
     running = Platform()
     running.outside = Outside()
     await running.outside.start()
+    running.digital = DigitalForTests()
+    await running.digital.start()
     env = {
         "RINGBACK_DESIGNER_FETCH_ALLOW": running.outside.url,
         "RINGBACK_DESIGNER_FETCH_MAX_BYTES": "1000",
+        "RINGBACK_DESIGNER_DIGITAL_CHANNELS": running.digital.url,
         "RINGBACK_DESIGNER_PUBLISH_RETRY_S": "0.05",
     }
     host = f"127.84.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
@@ -81,6 +87,7 @@ async def platform(valkey_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncI
         await running.engagement.stop()
     assert running.outside.runner is not None
     await running.outside.runner.cleanup()
+    await running.digital.stop()
 
 
 async def status_of(awaitable: object) -> int:
@@ -154,6 +161,27 @@ async def test_an_allowed_host_is_reached(platform: Platform) -> None:
     reply = await platform.designer.post("/fetch", request)
     assert reply == {"status": 200, "content_type": "application/json", "body": '{"n": 1}'}
     assert platform.outside.seen == [("POST", b"hello")]
+
+
+def carried(platform: Platform, connection: str) -> float | None:
+    labels = {"connection": connection, "direction": "sent"}
+    registry = platform.harness.process.connections.registry
+    return registry.get_sample_value("ringback_connection_messages_total", labels)
+
+
+async def test_the_digital_channels_are_reached_by_their_own_name_only(platform: Platform) -> None:
+    message = Message("sms", "+12025550191", "hello")
+    body = msgspec.json.encode(message).decode()
+    request = {"url": "digital:/messages", "method": "POST", "body": body}
+    reply = await platform.designer.post("/fetch", request)
+    assert (reply["status"], platform.digital.messages) == (202, {"message-1": message})
+    assert (carried(platform, "voice-33"), carried(platform, "voice-44")) == (1, None)
+    by_address = {**request, "url": f"{platform.digital.url}/messages"}
+    assert await status_of(platform.designer.post("/fetch", by_address)) == 403
+    for elsewhere in ("digital:@169.254.169.254/", "digital:.example.org/"):
+        assert await status_of(platform.designer.post("/fetch", {"url": elsewhere})) == 400
+    for elsewhere in ("digital:/@127.0.0.1:1/x", "digital://127.0.0.1:1/x"):
+        assert (await platform.designer.post("/fetch", {"url": elsewhere}))["status"] == 404
 
 
 @pytest.mark.parametrize(

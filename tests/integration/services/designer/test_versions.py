@@ -137,6 +137,22 @@ async def test_the_commands_push_diff_publish_and_roll_back(platform: Platform, 
     assert "there is no application nosuch" in err
 
 
+async def test_the_command_shares_an_application(platform: Platform) -> None:
+    await put(platform, "one")
+    await put(platform, "two")
+    told = "sales: 25 % of the new sessions run version 1\n"
+    assert await ringback(platform, "share", "sales", "1", "25") == (0, told, "")
+    assert await platform.designer.get("/apps/demo/sales/share") == {"percent": 25, "version": 1}
+    assert await ringback(platform, "share", "sales") == (0, told, "")
+    for wrong, why in ((("9", "25"), "no such version"), (("blue", "25"), "blue"), (("1",), "PERCENT")):
+        code, out, err = await ringback(platform, "share", "sales", *wrong)
+        assert (code != 0, out, why in err) == (True, "", True), err
+    told = "sales: all new sessions run the version that is served\n"
+    assert await ringback(platform, "share", "sales", "1", "0") == (0, told, "")
+    code, _, err = await ringback(platform, "share", "sales")
+    assert (code, "all sessions run the published version" in err) == (1, True)
+
+
 async def ringback(platform: Platform, *arguments: str) -> tuple[int, str, str]:
     """Run a command of `ringback app` that finds the platform by its environment."""
     common = platform.harness.process.common

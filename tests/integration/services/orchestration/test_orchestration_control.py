@@ -27,8 +27,28 @@ APP = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:session="www.gene
 </scxml>"""
 
 
-async def start(stage: Stage) -> str:
-    await stage.designer.request("PUT", "/apps/demo/own.scxml", APP)
+MISSING = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml"
+  xmlns:session="www.genesyslab.com/modules/session"
+  xmlns:dialog="www.genesyslab.com/modules/dialog" xmlns:resource="www.genesyslab.com/modules/resource"
+  xmlns:classification="www.genesyslab.com/modules/classification" version="1.0" datamodel="ecmascript">
+  <datamodel><data id="heard" expr="[]"/><data id="request"/></datamodel>
+  <state id="a">
+    <onentry>
+      <dialog:start/><dialog:remote destination="8000"/><dialog:deleteann/><dialog:pause/>
+      <resource:setstate/><resource:gettarget/>
+      <classification:screen/><classification:classify requestid="request"/>
+    </onentry>
+    <transition event="error"><script>heard.push(_event.name + ' ' + _event.data.reason);
+      if (_event.data.requestid === request) heard.push('mine')</script></transition>
+    <transition event="ask">
+      <session:response requestid="_event.data.requestid" dataexpr="{heard: heard}"/>
+    </transition>
+  </state>
+</scxml>"""
+
+
+async def start(stage: Stage, app: bytes = APP) -> str:
+    await stage.designer.request("PUT", "/apps/demo/own.scxml", app)
     source = f"{stage.ctx.url('designer')}/apps/demo/own.scxml"
     return (await stage.control.post("/scxml/session/start", {"src": source, "greeting": "hello"}))["session"]
 
@@ -68,6 +88,17 @@ async def test_what_may_not_be_reached_is_an_error_event(stage: Stage) -> None:
     assert sorted((await heard(stage, sid))["heard"]) == ["lost", "not_allowed"]
 
 
+async def test_what_the_original_has_and_we_have_not_is_an_error_event(stage: Stage) -> None:
+    sid = await start(stage, MISSING)
+    dialog = [f"dialog.{name}" for name in ("start", "remote", "deleteann", "pause")]
+    others = ["resource.setstate", "resource.gettarget", "classification.screen", "classification.classify"]
+    wanted = [f"error.{name} unsupported" for name in dialog + others]
+    async with asyncio.timeout(5):
+        while (found := (await heard(stage, sid))["heard"]) != [*wanted, "mine"]:
+            assert found == wanted[: len(found)]
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -93,12 +124,17 @@ async def test_nobody_home_is_said(stage: Stage) -> None:
 
 
 async def test_metrics_have_the_names_that_dashboards_know(stage: Stage) -> None:
-    await start(stage)
+    sid = await start(stage)
+    await heard(stage, sid)
     text = (await stage.data.request("GET", "/metrics")).body.decode()
     for name in (
         "orsnode_callevents",
         "orsnode_total_interactions",
         "orsnode_rq_state 1.0",
         "orsnode_ha_writes",
+        "orsnode_strategies 1.0",
+        "orsnode_pending_sessions 0.0",
+        "orsnode_create_session_time_seconds_count 1.0",
+        'orsnode_action_time_seconds_count{module="session"} 1.0',
     ):
         assert name in text

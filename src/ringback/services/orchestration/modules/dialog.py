@@ -2,8 +2,7 @@
 
 Events: `dialog.<element>.done` (`digits` of a collection; `verified` of `playandverify`),
 `error.dialog.<element>`. A treatment that another one replaces, or that the routing of the call ends, has no
-event. There is no VoiceXML and no media server of others: `start` and `remote` answer with their error
-(`reason`: unsupported).
+event.
 """
 
 from __future__ import annotations
@@ -77,11 +76,6 @@ def createann(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
-def unsupported(element: Element, context: ActionContext) -> None:
-    """What this platform has not got: the answer is the element's error."""
-    emit(context, element, {})
-
-
 def beep(element: Element, context: ActionContext) -> None:
     """`<beep timeout>`: listen for the beep of an answering machine; `reason` is then finished or timeout."""
     payload = {"treatment": "BeepDetection", "timeout": number(context, element, "timeout", 15.0)}
@@ -102,6 +96,4 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "createann"): createann,
     (NAMESPACE, "beep"): beep,
     (NAMESPACE, "stop"): stop,
-    (NAMESPACE, "start"): unsupported,
-    (NAMESPACE, "remote"): unsupported,
 }
