@@ -35,6 +35,7 @@ INBOUND = SHIPPED["inbound"]
 REPLIES: dict[str, dict[str, Any]] = {
     "query": {"queue": "sales", "waiting": 3, "ewt": 60.0, "agentsloggedin": 2, "agentsready": 0},
     "play": {},
+    "waiting": {"found": False},
 }
 
 
@@ -60,13 +61,13 @@ class ResidentNode(Node):
     def prepare_bench(self) -> None:
         """Put the played neighbours in place."""
         self.performer.perform = self._answer  # type: ignore[method-assign]
-        self.applications.text = self._text  # type: ignore[method-assign]
+        self.applications.chosen = self._chosen  # type: ignore[method-assign]
 
     async def _answer(self, _record: Record, action: Any, _store: Any) -> dict[str, Any] | None:
         return REPLIES.get(action.name)
 
-    async def _text(self, _url: str) -> str:
-        return INBOUND
+    async def _chosen(self, _url: str, _interaction: str) -> tuple[str, str]:
+        return INBOUND, ""
 
     def at_rest(self) -> int:
         """Sessions that stand in the line."""
