@@ -62,6 +62,7 @@ class TenantRouter:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._loading = True
         self.tenant = tenant
         self.broken = asyncio.Event()
         self.book = RequestBook()
@@ -94,6 +95,11 @@ class TenantRouter:
         if self.book.add(request):
             self._queue(request)
             self.tell_position(request.submit.request_id)
+
+    def loaded(self) -> None:
+        """All that had a place has it again: from here on time counts."""
+        self._loading = False
+        self._arm()
 
     def load(self, request: OpenRequest) -> None:
         """Take a request that had its place before a restart: nobody needs to be told."""
@@ -172,7 +178,7 @@ class TenantRouter:
             self._timer = None
         timers = (self.core.next_timer(), self._growing.next_step())
         due = min((at for at in timers if at is not None), default=None)
-        if due is not None and not self._closed:
+        if due is not None and not self._closed and not self._loading:
             delay = max(0.0, due - self._ctx.now())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
