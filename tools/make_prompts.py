@@ -51,6 +51,12 @@ SENTENCES = {
     "callback-offer": "To keep your place and be called back, press one. To stay on the line, press two.",
     "callback-confirmed": "Thank you. You keep your place in line, and we will call you back.",
     "callback-greeting": "Hello. This is the callback that you asked for. Please hold for the next agent.",
+    "callback-choice": "Hello. This is the callback that you asked for. To be called later, press two. "
+    "Or hold for the next agent.",
+    "callback-later": "Thank you. We will call you again later. Goodbye.",
+    "callback-message": "Hello. You have asked us to call you back, and nobody has answered. "
+    "We will try again.",
+    "callback-agent": "A callback. Please hold while we call the customer.",
     "callback-waiting": "A callback is waiting for you. To wait on the line at its place, press one. "
     "To keep it and hang up, press two. To cancel it, press three.",
     "callback-kept": "Your callback stays as it is. We will call you.",

@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _VARIABLE = re.compile(r"RINGBACK_[A-Z0-9_]*[A-Z0-9]\b")
-_ELEMENT = re.compile(r"<(?:queue|dialog|ixn|session|statistic|callback):([a-z]+)")
+_ELEMENT = re.compile(r"<(?:queue|dialog|ixn|session|statistic|ws|callback):([a-z]+)")
 
 
 def load_tool() -> ModuleType:

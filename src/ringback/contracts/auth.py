@@ -42,10 +42,11 @@ class TokenReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /auth/v3/userinfo`: whose token it is."""
+    """`GET /auth/v3/userinfo`: whose token it is. link: it is that of an address, and good to look only."""
 
     sub: str
     tenant: str
+    link: bool = False
 
 
 class LinkRequest(msgspec.Struct, frozen=True, kw_only=True):

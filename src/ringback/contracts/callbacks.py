@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from ringback.contracts.names import tlib
+
 STREAM = "NewCallbackStream"
 
 StepState = Literal[
@@ -115,6 +117,18 @@ class CallbackStepReply(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     go_on: bool
+
+
+class CallbackEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """A user event about a callback, for reporting: one when it begins to wait, one at its end."""
+
+    id: str = "EventUserEvent"
+    time: float
+    """Seconds since the epoch: when the callback was accepted, or ended."""
+    tenant: str
+    call_uuid: str = ""
+    """The call in which it was asked for, if known."""
+    user_data: dict[str, Any]
 
 
 class BookCallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

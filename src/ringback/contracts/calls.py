@@ -28,6 +28,10 @@ class DialogPart(msgspec.Struct, frozen=True):
     dn: str = ""
     state: str = ""
 
+    @property
+    def ended(self) -> bool:
+        return self.state == ENDED
+
 
 class _PartiesPart(msgspec.Struct, frozen=True):
     target_agent: str = ""
@@ -51,7 +55,7 @@ class CallDialogs(msgspec.Struct, frozen=True):
     @property
     def devices(self) -> frozenset[str]:
         """The DNs whose dialogs have not ended."""
-        return frozenset(leg.dn for leg in self.call.legs.values() if leg.dn and leg.state != ENDED)
+        return frozenset(leg.dn for leg in self.call.legs.values() if leg.dn and not leg.ended)
 
     @property
     def talking(self) -> frozenset[str]:

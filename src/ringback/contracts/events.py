@@ -92,6 +92,21 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     extensions: dict[str, Any] = {}
 
 
+REPORTED = "_CB_"
+"""What the names of user data begin with that belongs into reports."""
+
+
+def for_reports(event: CallEvent) -> CallEvent:
+    """The event as it leaves the platform: without the customer's data and the digits that were typed.
+
+    Those may be a card's number, or an access code.
+    """
+    kept = {name: value for name, value in event.user_data.items() if name.startswith(REPORTED)}
+    if kept == event.user_data and not event.digits:
+        return event
+    return msgspec.structs.replace(event, user_data=kept, digits="")
+
+
 class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
     """Something that happened to an agent's session; `State` is the state after it."""
 
@@ -114,6 +129,8 @@ class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     sequence: int = 0
     """Rises by one with each change of this agent."""
     extensions: dict[str, Any] = {}
+    reference_id: str = ""
+    """Of EventUserEvent: what an answer is to name. Of EventPrivateInfo: what is answered."""
     """What more is known of the agent: ReadySince, LeaseUntil, Skills, Groups, Queue, Queues, DND, Status
     (the field's word for what the agent does), CallType, AutoAnswer."""
     this_queue: str = ""
@@ -147,6 +164,11 @@ def agents_stream(tenant: str) -> str:
     return f"{{{tenant}}}:events:agents"
 
 
+def private_stream(tenant: str) -> str:
+    """The stream of agents' answers to what the platform has asked them (EventPrivateInfo)."""
+    return f"{{{tenant}}}:events:private"
+
+
 def dns_stream(tenant: str) -> str:
     """The stream of device events of a tenant."""
     return f"{{{tenant}}}:events:dns"
@@ -159,3 +181,4 @@ TOPIC_REGISTRAR = "voice-registrar"
 TOPIC_SIP = "voice-sip"
 TOPIC_SIP_PROXY = "voice-sipproxy"
 TOPIC_FRONTEND = "voice-sipfe"
+TOPIC_CALLBACKS = "engagement-callback"

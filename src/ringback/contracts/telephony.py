@@ -73,6 +73,14 @@ class RequestMakeCall(_Request, frozen=True, kw_only=True, omit_defaults=True, r
     prompts: list[str] = []
     """What the customer hears on answer, until an agent is there; music follows."""
     user_data: dict[str, Any] = {}
+    agent_id: str = ""
+    """The number is the phone of this agent, who is to answer before the customer is dialled."""
+    customer: str = ""
+    """With an agent: the customer's number, which the agent's phone shows."""
+    detect: float = 0.0
+    """Seconds of listening who or what has answered; EventEstablished then comes with the verdict."""
+    display_name: str = ""
+    """Name beside the number to show."""
 
 
 class RequestReleaseCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
@@ -284,6 +292,26 @@ class RequestCallForwardCancel(
     """Send the calls of a device elsewhere no longer."""
 
 
+class RequestDistributeUserEvent(
+    _AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """Send an event to an agent's desktop (EventUserEvent), which answers by `RequestPrivateService`."""
+
+    user_data: dict[str, Any] = {}
+
+
+class RequestPrivateService(
+    _AgentRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """An agent's answer; `ReferenceID` is that of the event it answers.
+
+    To the preview of a callback: `Service` "callback.preview", `UserData` {"answer": "accept"} or "reject".
+    """
+
+    service: str
+    user_data: dict[str, Any] = {}
+
+
 CallRequest = (
     RequestRouteCall
     | RequestApplyTreatment
@@ -310,7 +338,13 @@ CallRequest = (
 )
 DeviceRequest = RequestSetDNDOn | RequestSetDNDOff | RequestCallForwardSet | RequestCallForwardCancel
 AgentRequest = (
-    RequestAgentLogin | RequestAgentLogout | RequestAgentReady | RequestAgentNotReady | DeviceRequest
+    RequestAgentLogin
+    | RequestAgentLogout
+    | RequestAgentReady
+    | RequestAgentNotReady
+    | RequestDistributeUserEvent
+    | RequestPrivateService
+    | DeviceRequest
 )
 TelephonyRequest = CallRequest | AgentRequest
 

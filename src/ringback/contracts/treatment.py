@@ -51,6 +51,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="rec
     max_s: float = 0.0
 
 
+class Detect(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="detect", omit_defaults=True):
+    """Listen, in silence: who or what has answered, or for the beep of an answering machine."""
+
+    reference: str = ""
+    what: Literal["answer", "beep"] = "answer"
+    timeout_s: float = 5.0
+
+
 class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="stop", omit_defaults=True):
     """End what is under way; silence follows."""
 
@@ -73,7 +81,7 @@ class Dtmf(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="dtmf"
     digits: str
 
 
-Command = Play | Music | Collect | Record | Stop | Conference | Dtmf
+Command = Play | Music | Collect | Record | Detect | Stop | Conference | Dtmf
 EndReason = Literal["finished", "interrupted", "timeout", "max", "error"]
 
 
@@ -85,6 +93,8 @@ class TreatmentEnded(
     reference: str = ""
     reason: EndReason
     digits: str = ""
+    heard: str = ""
+    """Of answer detection: PERSON, ANSWERING_MACHINE, FAX, ERROR_TONE or BUSY; of the beep: BEEP."""
 
 
 def decode_command(body: bytes) -> Command:

@@ -76,8 +76,8 @@ class DnBase(Object, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Extension(DnBase, frozen=True, kw_only=True, tag="extension"):
-    """A phone. ``ha1_md5`` and ``ha1_sha256`` are the digest hashes of RFC 7616 3.4.2 in hexadecimal: the
-    password itself is never kept. ``no_answer`` is in seconds."""
+    """A phone. ``ha1_md5``, ``ha1_sha256`` and ``ha1_sha512_256`` are the digest hashes of RFC 7616 3.4.2 in
+    hexadecimal: the password itself is never kept. ``no_answer`` is in seconds."""
 
     user: str = ""
     ha1_md5: str = ""
@@ -86,6 +86,12 @@ class Extension(DnBase, frozen=True, kw_only=True, tag="extension"):
     mailbox: str = ""
     forward_to: str = ""
     dnd: bool = False
+    ha1_sha512_256: str = ""
+
+    def hashes(self) -> dict[str, str]:
+        """The hashes that are there, by the name of their algorithm."""
+        found = {"MD5": self.ha1_md5, "SHA-256": self.ha1_sha256, "SHA-512-256": self.ha1_sha512_256}
+        return {name: value for name, value in found.items() if value}
 
 
 class RoutePoint(DnBase, frozen=True, kw_only=True, tag="route_point"):

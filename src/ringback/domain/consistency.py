@@ -122,7 +122,9 @@ def _person(item: Person, known: _Known) -> Iterator[str]:
 def _extension(item: Extension, known: _Known) -> Iterator[str]:
     if not _NUMBER.fullmatch(item.id):
         yield "an extension is dialled: its id is made of digits, * and #"
-    for name, value, length in (("ha1_md5", item.ha1_md5, 32), ("ha1_sha256", item.ha1_sha256, 64)):
+    lengths = {"ha1_md5": 32, "ha1_sha256": 64, "ha1_sha512_256": 64}
+    for name, length in lengths.items():
+        value = getattr(item, name)
         if value and (len(value) != length or not _HEX.fullmatch(value)):
             yield f"{name} is not {length} hexadecimal digits"
     if item.mailbox and item.mailbox not in known.mailboxes:

@@ -114,12 +114,18 @@ EVERYTHING = Scope(None)
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a user was given: the scope of each role."""
+    """What a user was given: the scope of each role.
+
+    looking: only to look, as a Monitor does (a link that lies in a browser's history).
+    """
 
     roles: Mapping[Role, Scope]
+    looking: bool = False
 
     def scope(self, action: Action) -> Scope:
         """The queues on which the user may do something; of what is tenant-wide: all or none."""
+        if self.looking and action not in _MONITOR:
+            return NOTHING
         found = NOTHING
         for role, scope in self.roles.items():
             if action in TABLE[role]:
@@ -131,6 +137,7 @@ class Grants:
         return bool(self.scope(action))
 
 
-def grants(roles: Iterable[Role], limits: Mapping[Role, Iterable[str]]) -> Grants:
+def grants(roles: Iterable[Role], limits: Mapping[Role, Iterable[str]], *, looking: bool = False) -> Grants:
     """Grants from roles, and from the queues to which some of them are limited."""
-    return Grants({role: Scope(frozenset(limits[role])) if role in limits else EVERYTHING for role in roles})
+    scopes = {role: Scope(frozenset(limits[role])) if role in limits else EVERYTHING for role in roles}
+    return Grants(scopes, looking)

@@ -1,4 +1,4 @@
-"""HTTP digest for SIP (RFC 7616, RFC 8760): MD5 and SHA-256, qop=auth, signed nonces without state."""
+"""HTTP digest for SIP (RFC 7616, RFC 8760): MD5, SHA-256, SHA-512-256; qop=auth; signed stateless nonces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from enum import Enum
 from ringback.sip.uri import quote_string, unquote_string
 
 ALGORITHMS = ("SHA-256", "MD5")
-_HASHES = {"MD5": "md5", "SHA-256": "sha256"}
+"""What is asked for unless told otherwise, the strongest first."""
+_HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
 
 

@@ -14,6 +14,7 @@ from ringback.testing.demo_tenant import CHECK_CALL_IN_NUMBER, CHECK_CUSTOMERS, 
 from ringback.testing.phone import Call, Phone, PhoneCarrier
 
 _GROUP = "check-call-in"
+ORDER = "check-order-4711"
 
 
 async def call_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
@@ -33,7 +34,7 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
     with steps.step("a callback is booked for later, and a number and a code are given out for it"):
         later = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="milliseconds")
         callback = await world.book(CHECK_CUSTOMERS[5], desiredTime=later)
-        asked = {"groupName": _GROUP, "callbackServiceId": callback, "userData": {"order": 7}}
+        asked = {"groupName": _GROUP, "callbackServiceId": callback, "userData": {"order": ORDER}}
         status, envelope = await world.api("POST", "/call-in/requests/create", asked)
         expect(status == 200, envelope)
     made: dict[str, Any] = envelope["data"]
@@ -41,7 +42,7 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
     try:
         with steps.step("the customer dials the number from another phone and types the code"):
             await customer.wait_answered(10.0)
-            await _types(world, customer, str(made["accessCode"]))
+            await types(world, customer, str(made["accessCode"]))
         with steps.step("the agent's phone rings and is answered"):
             offered = await agent.wait_call(10.0)
             offered.ring()
@@ -57,8 +58,8 @@ async def _dials_in(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
         await world.agent_becomes("check-1", "ready")
 
 
-async def _types(world: World, customer: Call, code: str) -> None:
-    """Type when the code is asked for."""
+async def types(world: World, customer: Call, code: str) -> None:
+    """Type a code when it is asked for. Raises CheckFailed."""
     control = HttpClient(world.ctx, "orchestration", "control")
 
     async def asked() -> bool:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from ringback.contracts.applications import FetchReply, FetchRequest
 from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.testing.check_inbound import QUEUE
 from ringback.testing.check_report import CheckFailed, Steps, expect
 from ringback.testing.check_world import World
 from ringback.testing.demo_load import status_token
@@ -22,14 +23,27 @@ async def visits(world: World, steps: Steps) -> None:
         link = await world.link("config", "voice-3")
         counted = await link.call("inventory", {"tenant": TENANT})
         expect(counted.get("dns.extension", 0) >= len(CHECK_PHONES), counted)
+        now = world.ctx.now()
+        billed = await link.call("usage", {"tenant": TENANT, "since": now - 60, "until": now + 60})
+        peaks = {each["category"]: each["peak"] for each in billed}
+        expect(peaks.get("dns.extension", 0) >= counted["dns.extension"], peaks)
     with steps.step("a dashboard reads the configuration and the statistics"):
         config = await world.link("config", "voice-2")
         found = await config.call(
             "search", {"tenant": TENANT, "kind": "dns", "like": {"type": "virtual_queue"}}
         )
         names = {item["id"] for item in found["objects"]}
-        figures = await (await world.link("stats", "voice-2")).call("subscribe", {"tenant": TENANT})
+        stats = await world.link("stats", "voice-2")
+        figures = await stats.call("subscribe", {"tenant": TENANT})
         expect({queue["queue"] for queue in figures["queues"]} <= names, figures)
+        wishes = [
+            {"id": "answered", "object_type": "vq", "object": QUEUE, "statistic": "TotalCallsAnswered"},
+            {"id": "status", "object_type": "agent", "object": "check-1", "statistic": "CurrentStatus"},
+        ]
+        opened = await stats.call("open", {"tenant": TENANT, "statistics": wishes})
+        await stats.call("close", {"ids": ["answered", "status"]})
+        values = {each["id"]: each.get("value") for each in opened["values"]}
+        expect(values["answered"] > 0 and values["status"] != "NotMonitored", opened)
     with steps.step("Prometheus reads the metrics of engagement"):
         async with world.ctx.http_session().get(f"{world.base}/metrics") as response:
             expect(response.status == 200, response.status)

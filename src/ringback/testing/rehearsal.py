@@ -203,4 +203,5 @@ def platform_data(scenario: Scenario) -> Mapping[str, Any]:
         "session": "s1",
         "parameters": scenario.parameters,
         key: {**common, **about, **scenario.about},
+        **scenario.platform,
     }

@@ -48,6 +48,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     start: float = 1_000_000.0
     parameters: dict[str, str] = {}
     about: dict[str, Any] = {}
+    platform: dict[str, Any] = {}
+    """What else stands in `_genesys`: `menu`, `hours`."""
 
 
 def read_scenario(path: Path) -> Scenario:

@@ -83,6 +83,11 @@ def test_a_role_for_no_queue_is_none() -> None:
     assert not grants(["Supervisor"], {"Supervisor": []}).may(Action.SEE_CALLBACKS)
 
 
+def test_a_link_is_good_to_look_only() -> None:
+    looking = grants(["Administrator", "Developer"], {}, looking=True)
+    assert {action for action in Action if looking.may(action)} == TABLE["Monitor"]
+
+
 @given(given_roles, st.sampled_from(list(Action)), st.sampled_from("abc"))
 def test_a_queue_is_reached_exactly_when_some_role_with_the_action_reaches_it(
     held: Grants, action: Action, queue: str

@@ -1,7 +1,17 @@
 import io
 import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
 
 from ringback.runtime.logs import configure_logs, get_log
+
+
+@pytest.fixture(autouse=True)
+def afterwards_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def test_a_line_is_one_json_object_with_service_and_node() -> None:

@@ -15,7 +15,7 @@ def exchange(server: DigestServer, password: str, algorithm: str, now: float = 1
 
 
 def stored() -> dict[str, str]:
-    return {name: ha1("1001", "demo", "right", name) for name in ("MD5", "SHA-256")}
+    return {name: ha1("1001", "demo", "right", name) for name in ("MD5", "SHA-256", "SHA-512-256")}
 
 
 def parsed(value: str) -> dict[str, str]:
@@ -41,10 +41,18 @@ def test_the_examples_of_rfc_7616_3_9_1(algorithm: str, expected: str) -> None:
     assert response_hash(algorithm, secret, "GET", params, "/dir/index.html", "auth") == expected
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
 def test_the_right_password_is_let_in_and_the_wrong_one_is_not(algorithm: str) -> None:
-    assert exchange(DigestServer("demo", SECRET), "right", algorithm)[0] is Verdict.OK
-    assert exchange(DigestServer("demo", SECRET), "wrong", algorithm)[0] is Verdict.WRONG
+    server = DigestServer("demo", SECRET, algorithms=("SHA-512-256", "SHA-256", "MD5"))
+    assert exchange(server, "right", algorithm)[0] is Verdict.OK
+    assert exchange(server, "wrong", algorithm)[0] is Verdict.WRONG
+
+
+def test_what_was_not_asked_for_is_not_taken() -> None:
+    """RFC 8760 2.4: a server that has given MD5 up is not talked back into it."""
+    _, value = exchange(DigestServer("demo", SECRET), "right", "MD5")
+    strict = DigestServer("demo", SECRET, algorithms=("SHA-512-256",))
+    assert strict.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.WRONG
 
 
 def test_an_answer_cannot_be_used_twice() -> None:

@@ -23,6 +23,9 @@ from ringback.domain.callbacks.events import (
     Waiting,
     WriteBack,
 )
+from ringback.domain.callbacks.history import Happening
+from ringback.domain.callbacks.history import Kind as HappeningKind
+from ringback.domain.callbacks.invariants import INVARIANTS, Violation, Watch
 from ringback.domain.callbacks.lifecycle import (
     Accepted,
     CallbackRefusedError,
@@ -54,6 +57,7 @@ from ringback.domain.callbacks.settings import (
 from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookable
 
 __all__ = [
+    "INVARIANTS",
     "LIVE",
     "Accepted",
     "AgentLost",
@@ -75,6 +79,8 @@ __all__ = [
     "Expire",
     "Finished",
     "Grid",
+    "Happening",
+    "HappeningKind",
     "Ignored",
     "Kind",
     "Outcome",
@@ -89,7 +95,9 @@ __all__ = [
     "StartAttempt",
     "State",
     "StopAttempt",
+    "Violation",
     "Waiting",
+    "Watch",
     "WriteBack",
     "advance",
     "are_hours",

@@ -101,7 +101,6 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     the callback's id under GMS_StorageId.
     overwritable_options: properties that a request may bring itself, with commas.
     callback_purge_time: seconds after its end at which a callback is forgotten; 0: never.
-    region_affinity_rule: name of the rule with the regions that are to run its sessions, in order.
     call_direction: USERORIGINATED: the customer's device is told when an agent is ready, and calls us at a
     number of the group call_in_group within pushed_callback_expiry_time seconds.
     enable_notification_reminder: tell the device notification_reminder_buffer seconds before a desired time.
@@ -161,7 +160,6 @@ class CallbackSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda 
     attach_udata: Literal["separate_keys", "single_json", "gms_storage_id"] = "separate_keys"
     overwritable_options: str = ""
     callback_purge_time: NotNegative = 2_592_000
-    region_affinity_rule: str = ""
     call_direction: Literal["USERTERMINATED", "USERORIGINATED"] = "USERTERMINATED"
     call_in_group: str = ""
     pushed_callback_expiry_time: Annotated[int, Meta(ge=10, le=240)] = 60

@@ -35,7 +35,7 @@ from ringback.domain.calls.outputs import Ack, Bye, Output
 from ringback.domain.calls.pairs import PARTY_OF, slot_of
 from ringback.domain.calls.results import CLEARED, ORIGIN_HUNG_UP, REJECTED, RELEASED, TARGET_HUNG_UP
 from ringback.domain.calls.state import CallData, Leg
-from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot
+from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot, TreatmentType
 
 UNHEARD_S = 10.0
 """How long a party may still ring, at least, when the way there is interrupted: it may have answered."""
@@ -217,6 +217,14 @@ def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
     return hear
 
 
+def _media_ended(m: Machine, word: i.MediaEnded) -> None:
+    current = m.data.treatment
+    if current is not None and current.type is TreatmentType.ANSWER_DETECTION:
+        dialing.heard(m, word)
+    else:
+        treatment.media_ended(m, word)
+
+
 def _media_word(rule: Callable[..., None]) -> Callable[[Machine, object], None]:
     """A word of a media server about a call that goes on."""
 
@@ -334,6 +342,7 @@ ANSWERS = {
 TIMERS = {
     "ask": _ask_timeout,
     "ring": dialing.ring_timeout,
+    "detect": dialing.detect_timeout,
     "routing": routing.routing_timeout,
     "media": treatment.media_again,
     "retry": bridge.retry_offer,
@@ -356,7 +365,7 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.ReofferFailed: _on_leg(bridge.reoffer_failed),
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),
-    i.MediaEnded: _media_word(treatment.media_ended),
+    i.MediaEnded: _media_word(_media_ended),
     i.DigitsSent: _media_word(keys.sent),
     i.DigitsRefused: _media_word(keys.refused),
     **dict.fromkeys(PHASES, _request),

@@ -1,15 +1,21 @@
 """RequestMakeCall: the first party is dialled without an offer, and connected to media when it answers.
 
-Whoever answers gets media at once (RFC 3725 flow I, with a media server in place of the second phone). From a
-route point the first party is the customer, who then stands on that route point. From a DN the first party is
+Whoever answers gets media at once (RFC 3725 flow I, with a media server in place of the second phone). From
+a route point the first party is the customer, who then stands on that route point; or an agent, who is to
+answer before the customer is dialled, and stands there in the customer's name. From a DN the first party is
 that DN, which hears ringing while the destination is tried.
+
+Where it is asked for, the media server listens first who or what has answered; EventEstablished comes with
+its verdict, or when the time for it is over.
 """
+
+from msgspec import structs
 
 from ringback.domain.calls import routing, treatment
 from ringback.domain.calls.ending import error, finish
-from ringback.domain.calls.inputs import Destination, RequestMakeCall
+from ringback.domain.calls.inputs import Destination, MediaEnded, RequestMakeCall
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.results import NETWORK, NO_ANSWER, NODE_LOST, Outcome, of_status
+from ringback.domain.calls.results import NETWORK, NO_ANSWER, NODE_LOST, UNREACHABLE, Outcome, of_status
 from ringback.domain.calls.state import Attempt, Leg, Treatment
 from ringback.domain.calls.types import (
     AttemptSource,
@@ -26,6 +32,9 @@ from ringback.domain.calls.types import (
 )
 
 DIAL_S = 30.0
+DETECTION = "detection"
+MEDIA_MAY_TAKE_S = 3.0
+"""How much later than asked for the media server's verdict may come."""
 
 
 def make_call(m: Machine, request: RequestMakeCall) -> None:
@@ -33,8 +42,10 @@ def make_call(m: Machine, request: RequestMakeCall) -> None:
     data.phase, data.created_at, data.call_type = Phase.RESOLVING, m.now, CallType.OUTBOUND
     data.make_reference, data.make_destination = request.reference, request.destination
     data.make_timeout_s, data.user_data = request.timeout_s or DIAL_S, dict(request.user_data)
-    data.make_greeting = dict(request.greeting)
-    data.parties.ani, data.parties.dnis = request.caller_id, request.destination
+    data.make_greeting, data.make_detect_s = dict(request.greeting), request.detect_s
+    data.make_agent, data.make_caller = request.agent_id, request.caller_id
+    data.make_caller_name = request.caller_name
+    data.parties.ani, data.parties.dnis = request.caller_id, request.customer or request.destination
     m.emit(
         "EventCallCreated", this_dn=request.this_dn, other_dn=request.destination, user_data=data.user_data
     )
@@ -55,11 +66,38 @@ def requester_resolved(m: Machine, destination: Destination) -> None:
 
 
 def dial_resolved(m: Machine, destination: Destination) -> None:
+    if m.data.make_agent:
+        _agent_resolved(m, destination)
+        return
     if destination.kind not in (DestinationKind.EXTERNAL, DestinationKind.DN):
         _failed(m, of_status(destination.status or 404))
         return
     _dial(m, LegRole.EXTERNAL, destination)
     _at_route_point(m, "EventDialing")
+
+
+def _agent_resolved(m: Machine, destination: Destination) -> None:
+    """The agent's phone is rung, and shows the customer's number."""
+    if destination.kind is not DestinationKind.DN:
+        _failed(m, of_status(destination.status or 404))
+        return
+    m.data.parties.origin_dn = destination.dn
+    _dial(m, LegRole.AGENT, destination)
+    m.origin.engaged, m.origin.dn_role = True, DNRole.DESTINATION
+    _at_agent(m, "EventRinging", user_data=m.data.user_data)
+
+
+def _at_agent(m: Machine, name: str, **more: object) -> None:
+    data = m.data
+    m.emit(
+        name,
+        this_dn=data.parties.origin_dn,
+        this_role=DNRole.DESTINATION,
+        other_dn=data.parties.dnis,
+        this_queue=data.parties.device,
+        agent_id=data.make_agent,
+        **more,
+    )
 
 
 def _dial(m: Machine, role: LegRole, destination: Destination) -> None:
@@ -68,7 +106,8 @@ def _dial(m: Machine, role: LegRole, destination: Destination) -> None:
     m.set_timer("ring", m.data.make_timeout_s)
     parties = m.data.parties
     parties.ani = parties.ani or destination.caller_id or parties.device or parties.origin_dn
-    m.invite(leg, destination.target, None, parties.ani if parties.device else parties.dnis)
+    shows_customer = m.data.make_agent or not parties.device
+    m.invite(leg, destination.target, None, parties.dnis if shows_customer else parties.ani)
 
 
 def _at_route_point(m: Machine, name: str, **more: object) -> None:
@@ -83,22 +122,49 @@ def _at_route_point(m: Machine, name: str, **more: object) -> None:
 
 
 def origin_progress(m: Machine, _leg: Leg, _status: int) -> None:
-    if m.data.parties.device:
+    if m.data.parties.device and not m.data.make_agent:
         _at_route_point(m, "EventNetworkReached")
 
 
 def origin_answered(m: Machine, _leg: Leg) -> None:
     m.clear_timer("ring")
     m.data.phase = Phase.WAITING
-    if m.data.parties.device:
-        person = DialResult.PERSON.value
-        _at_route_point(m, "EventEstablished", dial_result=person, user_data=m.data.user_data)
+    if m.data.make_agent:
+        _at_agent(m, "EventEstablished", reference=m.data.make_reference, user_data=m.data.user_data)
         treatment.begin(m, _greeting(m))
+    elif m.data.parties.device and m.data.make_detect_s:
+        m.set_timer("detect", m.data.make_detect_s + MEDIA_MAY_TAKE_S)
+        parameters: dict[str, object] = {"timeout_s": m.data.make_detect_s}
+        treatment.begin(m, Treatment(DETECTION, TreatmentType.ANSWER_DETECTION, parameters))
+    elif m.data.parties.device:
+        _established(m, DialResult.PERSON.value)
     else:
         treatment.begin(m, Treatment("ringback", TreatmentType.RINGBACK))
         source, state = AttemptSource.DIRECT, AttemptState.RESOLVING
         attempt = Attempt("", source, state, m.data.make_destination, m.data.make_timeout_s)
         routing.try_destination(m, attempt)
+
+
+def heard(m: Machine, word: MediaEnded) -> None:
+    """The media server knows who or what has answered, or has given up."""
+    if word.reference == DETECTION and m.data.make_detect_s:
+        known = word.heard in DialResult.__members__
+        _established(m, word.heard if known else DialResult.PERSON.value)
+
+
+def detect_timeout(m: Machine, _name: str) -> None:
+    """Whoever has answered must not wait any longer."""
+    if m.data.make_detect_s:
+        _established(m, DialResult.PERSON.value)
+
+
+def _established(m: Machine, dial_result: str) -> None:
+    """The customer's end is there. What is no person hears nothing until somebody says what."""
+    m.data.make_detect_s = 0.0
+    m.clear_timer("detect")
+    _at_route_point(m, "EventEstablished", dial_result=dial_result, user_data=m.data.user_data)
+    is_person = dial_result == DialResult.PERSON.value
+    treatment.begin(m, _greeting(m) if is_person else Treatment("", TreatmentType.SILENCE))
 
 
 def _greeting(m: Machine) -> Treatment:
@@ -131,7 +197,10 @@ def ring_timeout(m: Machine, _name: str) -> None:
 
 def _failed(m: Machine, outcome: Outcome) -> None:
     """The first party was not reached."""
-    if outcome.call_state is CallState.BUSY:
+    if m.data.make_agent:
+        if outcome not in (NETWORK, NODE_LOST) and outcome.result not in routing.PERSONAL:
+            outcome = structs.replace(UNREACHABLE, status=outcome.status)
+    elif outcome.call_state is CallState.BUSY:
         _at_route_point(m, "EventDestinationBusy", call_state=CallState.BUSY)
     else:
         _at_route_point(m, "EventReleased", call_state=outcome.call_state, reason=outcome.reason)

@@ -35,7 +35,7 @@ def finish(m: Machine, outcome: Outcome) -> None:
 def treatment_end(m: Machine, reason: str, digits: str = "") -> None:
     """EventTreatmentEnd for what plays now."""
     treatment, m.data.treatment = m.data.treatment, None
-    if treatment is not None and treatment.reference:
+    if treatment is not None and treatment.reference and treatment.said:
         m.emit(
             "EventTreatmentEnd",
             this_dn=m.data.parties.device,
@@ -60,7 +60,8 @@ def release_party(m: Machine, slot: Slot, outcome: Outcome, reference: str = "")
         return
     say = partial(m.emit, reference=reference)
     if slot is Slot.ORIGIN:
-        _released(leg, say, parties.origin_dn, parties.target_dn or parties.dnis, "", outcome)
+        agent = m.data.make_agent
+        _released(leg, say, parties.origin_dn, parties.target_dn or parties.dnis, agent, outcome)
     else:
         _released(leg, say, parties.target_dn, origin_side(m), parties.target_agent, outcome)
 

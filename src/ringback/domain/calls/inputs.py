@@ -128,6 +128,8 @@ class MediaEnded(Struct, frozen=True):
     reference: str
     reason: str = "finished"
     digits: str = ""
+    heard: str = ""
+    """What answer detection has heard: a DialResult."""
 
 
 class DigitsSent(Struct, frozen=True):
@@ -174,6 +176,13 @@ class RequestMakeCall(Struct, frozen=True):
     user_data: dict[str, object] = field(default_factory=dict)
     greeting: dict[str, object] = field(default_factory=dict)
     """Parameters of the announcement that the customer hears on answer; music when empty."""
+    agent_id: str = ""
+    """The destination is this agent's phone; the customer is routed to afterwards."""
+    customer: str = ""
+    """With an agent: the number that the call is for, which the agent's phone shows."""
+    detect_s: float = 0.0
+    """Listen so long who or what has answered."""
+    caller_name: str = ""
 
 
 class RequestReleaseCall(Struct, frozen=True):

@@ -131,6 +131,8 @@ class Machine:
     def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
         text = None if sdp is None else self.describe(leg, sdp)
         leg.caller, leg.target = caller, target
+        if leg.role is LegRole.EXTERNAL:
+            leg.caller_name = self.data.make_caller_name
         self.out.append(Invite(leg.id, leg.role, target, text, caller))
 
     def ring(self, leg: Leg) -> None:

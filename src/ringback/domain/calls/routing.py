@@ -36,6 +36,8 @@ from ringback.domain.calls.types import (
 
 RING_S = 20.0
 MAX_HOPS = 5
+DEFAULT_ROUTE = "default_route"
+"""The reason of EventRouteUsed when nobody had said where the call is to go."""
 PERSONAL = {
     ResultClass.BUSY,
     ResultClass.NO_ANSWER,
@@ -121,8 +123,15 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     if agent:
         attempt.announced = True
         _at_target(m, "EventRinging", attempt, user_data=m.data.user_data)
-    caller = destination.caller_id or m.customer or parties.ani
-    m.invite(leg, destination.target, m.origin.remote_sdp, caller)
+    m.invite(leg, destination.target, m.origin.remote_sdp, _caller(m, destination))
+
+
+def _caller(m: Machine, destination: Destination) -> str:
+    """The number that the destination sees; a customer whom an agent calls must not see the agent's."""
+    data = m.data
+    if data.make_agent:
+        return data.make_caller or destination.caller_id or data.parties.device
+    return destination.caller_id or m.customer or data.parties.ani
 
 
 def _dialing(m: Machine, attempt: Attempt) -> None:
@@ -219,7 +228,7 @@ def connected(m: Machine, leg: Leg) -> None:
     if leg.role is LegRole.AGENT:
         leg.engaged = True
         _at_target(m, "EventEstablished", attempt, user_data=data.user_data)
-    if data.parties.origin_dn:
+    if data.parties.origin_dn and not data.make_agent:
         m.origin.engaged = True
         m.emit(
             "EventEstablished",
@@ -242,6 +251,7 @@ def _left_route_point(m: Machine, attempt: Attempt, destination: str) -> None:
             other_dn=m.customer,
             third_party_dn=destination,
             reference=attempt.reference,
+            reason=DEFAULT_ROUTE if attempt.source is AttemptSource.DEFAULT else "",
         )
 
 

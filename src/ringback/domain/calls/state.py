@@ -29,6 +29,7 @@ class Leg(Struct):
     caller: str = ""
     target: str = ""
     """The number in our INVITE, and whom it is for."""
+    caller_name: str = ""
     incoming: bool = False
     remote_sdp: str | None = None
     local_sdp: str | None = None
@@ -66,6 +67,11 @@ class Treatment(Struct):
     asked: bool = False
     """The media leg was told to play it."""
     applied: bool = False
+
+    @property
+    def said(self) -> bool:
+        """Whether events speak of it; answer detection is the call's own affair."""
+        return self.type is not TreatmentType.ANSWER_DETECTION
 
 
 class Attempt(Struct):
@@ -139,6 +145,13 @@ class CallData(Struct):
     make_destination: str = ""
     make_timeout_s: float = 0.0
     make_greeting: dict[str, object] = field(default_factory=dict)
+    make_agent: str = ""
+    """The agent who is dialled first, in the name of the customer whom this call is for."""
+    make_caller: str = ""
+    """The number that the customer is to see."""
+    make_caller_name: str = ""
+    make_detect_s: float = 0.0
+    """How long we listen who or what has answered; 0: not, or not any more."""
     instructed: bool = False
     """Somebody has asked for a treatment or a destination."""
     default_dn: str = ""

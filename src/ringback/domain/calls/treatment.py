@@ -95,6 +95,8 @@ def media_started(m: Machine, word: MediaStarted) -> None:
     if treatment is None or treatment.applied:
         return
     treatment.applied = True
+    if not treatment.said:
+        return
     m.emit(
         "EventTreatmentApplied",
         this_dn=m.data.parties.device,
@@ -126,7 +128,7 @@ def media_ended(m: Machine, word: MediaEnded) -> None:
 def not_applied(m: Machine, reason: str) -> None:
     """EventTreatmentNotApplied; the call waits for another instruction."""
     treatment, m.data.treatment = m.data.treatment, None
-    if treatment is not None and treatment.reference:
+    if treatment is not None and treatment.reference and treatment.said:
         m.emit(
             "EventTreatmentNotApplied",
             this_dn=m.data.parties.device,

@@ -115,6 +115,8 @@ class DialResult(StrEnum):
     PERSON = "PERSON"
     BUSY = "BUSY"
     NO_ANSWER = "NO_ANSWER"
+    ANSWERING_MACHINE = "ANSWERING_MACHINE"
+    FAX = "FAX"
     ERROR_TONE = "ERROR_TONE"  # the network refused the number
     CREATE_CALL_ERROR = "CREATE_CALL_ERROR"  # the call never reached the network
     UNKNOWN = "UNKNOWN"  # the network was reached; what it said was lost
@@ -188,6 +190,9 @@ class TreatmentType(IntEnum):
     TEXT_TO_SPEECH_AND_DIGITS = 16
     FAST_BUSY = 17
     RAN = 18
+    # Ours, far above the published numbers: listening instead of playing.
+    ANSWER_DETECTION = 1001
+    BEEP_DETECTION = 1002
 
 
 class RouteType(IntEnum):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .floor import Floor
-from .inputs import Subject
+from .inputs import Kind, Subject
 from .measures import AgentMeasured, Measured, QueueMeasured
 
 Value = float | str | None
@@ -74,14 +74,8 @@ class Definition:
     meaning: str
 
 
-def _waiting(kind: str) -> Read:
-    def read(scope: Scope) -> Reading:
-        queue = scope.queue
-        if queue is None:
-            return Reading(0)
-        return Reading(queue.numbers["call" if kind == "call" else "callback"])
-
-    return read
+def _waiting(kind: Kind) -> Read:
+    return lambda scope: Reading(scope.queue.numbers[kind] if scope.queue else 0)
 
 
 def _longest(scope: Scope) -> Reading:
@@ -211,6 +205,11 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     *_now(
         VQ,
+        "interactions",
+        ("CurrNumberWaitingInteractions", _waiting("interaction"), "chats, e-mails and the like, not taken"),
+    ),
+    *_now(
+        VQ,
         "seconds",
         ("ExpectedWaitTime", _told("wait"), "expected wait of a call that would come now"),
         ("LoadBalance", _load_balance, "as ExpectedWaitTime; 0 while an agent is ready"),
@@ -239,6 +238,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "callbacks",
         ("TotalCallbacksEntered", _count("callback_entered"), "callbacks that came into the queue"),
         ("TotalCallbacksAnswered", _count("callback_answered"), "callbacks connected to an agent"),
+    ),
+    *_over(
+        VQ,
+        "interactions",
+        ("TotalInteractionsEntered", _count("interaction_entered"), "interactions that came into the queue"),
+        ("TotalInteractionsAnswered", _count("interaction_answered"), "interactions that an agent has taken"),
     ),
     *_over(
         QUEUES,

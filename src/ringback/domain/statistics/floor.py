@@ -121,8 +121,8 @@ class Floor:
 
     def _agent_is(self, event: AgentIs) -> None:
         agent = self._agent(event.agent)
-        if event.sequence <= agent.sequence:
-            return
+        if 1 < event.sequence <= agent.sequence:
+            return  # known; a session that begins anew at 1 is another one, of a store that was emptied
         agent.sequence = event.sequence
         self._touch(event.agent, agent.groups | event.groups)
         before, after = agent.state, _counts_as(event)

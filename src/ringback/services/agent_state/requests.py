@@ -16,6 +16,8 @@ from ringback.contracts.telephony import (
     RequestAgentLogout,
     RequestAgentNotReady,
     RequestAgentReady,
+    RequestDistributeUserEvent,
+    RequestPrivateService,
     RequestReply,
 )
 from ringback.domain.agents import UNTIMED, AgentSession, NotAllowed, State
@@ -30,6 +32,7 @@ from ringback.domain.agents.session import (
     SetDnd,
 )
 from ringback.runtime.http import HttpError
+from ringback.services.agent_state import messages
 from ringback.services.agent_state.devices import Devices
 from ringback.services.agent_state.people import People
 
@@ -79,6 +82,13 @@ class AgentRequests:
             return
         person = await self._people.find(request.tenant, request.agent_id)
         agent_id = person.id if person else request.agent_id
+        valkey, now = self._ctx.valkey.using("voice-37"), self._ctx.now()
+        if isinstance(request, RequestDistributeUserEvent):
+            await messages.distribute(valkey, request, await sessions.load(agent_id), now)
+            return
+        if isinstance(request, RequestPrivateService):
+            await messages.answer(valkey, request, await sessions.load(agent_id), now)
+            return
         await sessions.apply(agent_id, _happening(request), self._ctx.now())
 
     async def _login(self, sessions: AgentSessions, request: RequestAgentLogin) -> None:

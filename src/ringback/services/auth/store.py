@@ -115,4 +115,4 @@ class AuthStore:
         """Whose opaque token it is, while it is good."""
         async with self.connection() as connection:
             row = await connection.fetchrow(QUERIES["read_link"], digest, now)
-        return None if row is None else UserInfo(sub=row["name"], tenant=row["tenant"])
+        return None if row is None else UserInfo(sub=row["name"], tenant=row["tenant"], link=True)

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from ringback.contracts.events import TOPIC_CALLS, CallEvent, calls_stream
+from ringback.contracts.events import TOPIC_CALLS, CallEvent, calls_stream, for_reports
 from ringback.runtime.context import Context
 from ringback.runtime.streams import StreamConsumer, StreamEntry, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
@@ -47,7 +47,7 @@ class CallEvents:
         self._metrics.received.inc()
         await self._store.take(event)
         key = f"{event.tenant}:{event.call_thread_id or event.call_uuid}"
-        await self._ctx.kafka.publish(TOPIC_CALLS, key, event, connection="voice-56")
+        await self._ctx.kafka.publish(TOPIC_CALLS, key, for_reports(event), connection="voice-56")
         self._metrics.sent.inc()
 
     async def _watch(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ringback.contracts.applications import (
     HEADER_SHARE,
     ApplicationVersions,
@@ -18,12 +16,12 @@ from ringback.scxml import DocumentError, Limits, compile_document, external_sou
 from ringback.services.designer.fetcher import Fetcher
 from ringback.services.designer.publisher import Publisher
 from ringback.services.designer.settings import DesignerSettings
-from ringback.services.designer.store import Rows, Store, etag
+from ringback.services.designer.store import Store, etag
+from ringback.services.designer.tables import TablesHttp, named
 from ringback.services.designer.versions import Versions
 
 SCXML_TYPE = "application/scxml+xml"
 _DIGITS = 9
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class DesignerHttp:
@@ -34,7 +32,7 @@ class DesignerHttp:
         self._settings = settings
         self._store = store
         self._versions = Versions(ctx)
-        self._publisher = publisher
+        self._tables = TablesHttp(store, publisher, self._tenant)
         self._fetcher = Fetcher(ctx, settings)
 
     def add_routes(self, server: HttpServer) -> None:
@@ -55,16 +53,14 @@ class DesignerHttp:
         server.route("GET", f"{app}/share", self._read_share)
         server.route("PUT", f"{app}/share", self._write_share)
         server.route("DELETE", f"{app}/share", self._remove_share)
-        server.route("GET", "/tables/{tenant}/{table}", self._read_table)
-        server.route("PUT", "/tables/{tenant}/{table}", self._write_table, max_bytes=biggest_table)
-        server.route("POST", "/tables/{tenant}/{table}/publish", self._publish)
+        self._tables.add_routes(server, biggest_table)
         server.route("POST", "/fetch", self._fetch, connection="voice-43", max_bytes=biggest_table)
 
     async def _list(self, request: HttpRequest) -> dict[str, str]:
         return await self._store.applications(self._tenant(request))
 
     async def _read(self, request: HttpRequest) -> HttpResponse:
-        name = _named(request, "name")
+        name = named(request, "name")
         document = await self._store.application(self._tenant(request), name)
         if document is None:
             raise HttpError(404, "no_application", f"there is no application {name}")
@@ -78,7 +74,7 @@ class DesignerHttp:
 
     async def _write(self, request: HttpRequest) -> HttpResponse:
         """Keep an application as a new version and serve it, if it compiles."""
-        tenant, name, document = self._tenant(request), _named(request, "name"), self._document(request)
+        tenant, name, document = self._tenant(request), named(request, "name"), self._document(request)
         version = await self._versions.publish(tenant, name, document)
         return HttpResponse({"name": name, "version": version}, headers={"ETag": etag(document)})
 
@@ -96,30 +92,30 @@ class DesignerHttp:
         return document
 
     async def _write_draft(self, request: HttpRequest) -> HttpResponse:
-        tenant, name, document = self._tenant(request), _named(request, "name"), self._document(request)
+        tenant, name, document = self._tenant(request), named(request, "name"), self._document(request)
         await self._versions.write_draft(tenant, name, document)
         return HttpResponse({"name": name}, headers={"ETag": etag(document)})
 
     async def _read_draft(self, request: HttpRequest) -> HttpResponse:
-        document = await self._versions.draft(self._tenant(request), _named(request, "name"))
+        document = await self._versions.draft(self._tenant(request), named(request, "name"))
         if document is None:
             raise _no_draft()
         return HttpResponse(document, content_type=SCXML_TYPE, headers={"ETag": etag(document)})
 
     async def _publish_draft(self, request: HttpRequest) -> dict[str, int]:
-        version = await self._versions.publish_draft(self._tenant(request), _named(request, "name"))
+        version = await self._versions.publish_draft(self._tenant(request), named(request, "name"))
         if version is None:
             raise _no_draft()
         return {"version": version}
 
     async def _list_versions(self, request: HttpRequest) -> ApplicationVersions:
-        return await self._versions.all(self._tenant(request), _named(request, "name"))
+        return await self._versions.all(self._tenant(request), named(request, "name"))
 
     async def _read_version(self, request: HttpRequest) -> HttpResponse:
         number = request.path_param("version")
         found = None
         if number.isdecimal() and len(number) < _DIGITS:
-            found = await self._versions.read(self._tenant(request), _named(request, "name"), int(number))
+            found = await self._versions.read(self._tenant(request), named(request, "name"), int(number))
         if found is None:
             raise HttpError(404, "no_version", "there is no such version")
         return HttpResponse(found, content_type=SCXML_TYPE, headers={"ETag": etag(found)})
@@ -128,20 +124,20 @@ class DesignerHttp:
         wanted = request.decode(RollBack).version
         if wanted is not None and not 0 < wanted < 10**_DIGITS:
             raise HttpError(404, "no_version", "there is no such version")
-        version = await self._versions.roll_back(self._tenant(request), _named(request, "name"), wanted)
+        version = await self._versions.roll_back(self._tenant(request), named(request, "name"), wanted)
         if version is None:
             raise HttpError(404, "no_version", "there is no such version")
         return {"version": version}
 
     async def _read_share(self, request: HttpRequest) -> Share:
-        share = await self._versions.share(self._tenant(request), _named(request, "name"))
+        share = await self._versions.share(self._tenant(request), named(request, "name"))
         if share is None:
             raise HttpError(404, "no_share", "all sessions run the published version")
         return share
 
     async def _write_share(self, request: HttpRequest) -> Share:
         """A part of the new sessions runs another version, from the next one on."""
-        tenant, name, share = self._tenant(request), _named(request, "name"), request.decode(Share)
+        tenant, name, share = self._tenant(request), named(request, "name"), request.decode(Share)
         if not 1 <= share.percent <= 100:
             raise HttpError(400, "bad_percent", "'percent' is 1 to 100")
         if not await self._versions.write_share(tenant, name, share):
@@ -149,31 +145,14 @@ class DesignerHttp:
         return share
 
     async def _remove_share(self, request: HttpRequest) -> HttpResponse:
-        if not await self._versions.remove_share(self._tenant(request), _named(request, "name")):
+        if not await self._versions.remove_share(self._tenant(request), named(request, "name")):
             raise HttpError(404, "no_share", "all sessions run the published version")
         return HttpResponse(status=204)
 
     async def _remove(self, request: HttpRequest) -> HttpResponse:
-        if not await self._store.remove_application(self._tenant(request), _named(request, "name")):
+        if not await self._store.remove_application(self._tenant(request), named(request, "name")):
             raise HttpError(404, "no_application", "the tenant has no application of its own by this name")
         return HttpResponse(status=204)
-
-    async def _read_table(self, request: HttpRequest) -> HttpResponse:
-        table = await self._store.table(self._tenant(request), _named(request, "table"))
-        if table is None:
-            raise HttpError(404, "no_table", "there is no such data table")
-        headers = {"ETag": f'"{table.version}"'}
-        return HttpResponse(table.rows, headers=headers)
-
-    async def _write_table(self, request: HttpRequest) -> dict[str, int]:
-        tenant, name, rows = self._tenant(request), _named(request, "table"), request.decode(Rows)
-        return {"version": await self._store.write_table(tenant, name, rows)}
-
-    async def _publish(self, request: HttpRequest) -> HttpResponse:
-        """200 when the receiver has it, 202 when it gets it later."""
-        tenant, name = self._tenant(request), _named(request, "table")
-        version, delivered = await self._publisher.publish(tenant, name)
-        return HttpResponse({"version": version, "delivered": delivered}, status=200 if delivered else 202)
 
     async def _fetch(self, request: HttpRequest) -> FetchReply:
         return await self._fetcher.fetch(request.decode(FetchRequest))
@@ -187,10 +166,3 @@ class DesignerHttp:
 
 def _no_draft() -> HttpError:
     return HttpError(404, "no_draft", "there is no draft of this application")
-
-
-def _named(request: HttpRequest, part: str) -> str:
-    name = request.path_param(part)
-    if not _NAME.fullmatch(name):
-        raise HttpError(400, "bad_name", "a name has up to 64 letters, digits, dots, dashes and underscores")
-    return name

@@ -75,6 +75,11 @@ class Store:
         version: int = await self._ctx.postgres.pool.fetchval(SQL["write_table"], tenant, name, body)
         return version
 
+    async def published(self, tenant: str, name: str) -> str | None:
+        """The rows of a table as they were published last, as JSON text, or None."""
+        found: str | None = await self._ctx.postgres.pool.fetchval(SQL["read_published_table"], tenant, name)
+        return found
+
     async def publish(self, tenant: str, name: str) -> int | None:
         """Say that the table as it stands is to be delivered; its version, or None without such a table."""
         version: int | None = await self._ctx.postgres.pool.fetchval(SQL["publish_table"], tenant, name)

@@ -71,7 +71,7 @@ class Access:
         user = await self._user(token)
         await self._check_tenant(user)
         privileges = await self._privileges(user)
-        return Caller(user.sub, user.tenant, grants(privileges.roles, privileges.scopes))
+        return Caller(user.sub, user.tenant, grants(privileges.roles, privileges.scopes, looking=user.link))
 
     async def _user(self, token: str) -> UserInfo:
         headers = {"Authorization": f"Bearer {token}"}

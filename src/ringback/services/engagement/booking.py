@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import msgspec
 
-from ringback.domain.calendar import CalendarError, zone_named
+from ringback.domain.calendar import CalendarError, instant_of, zone_named
 from ringback.domain.callbacks import Accepted, SettingsError, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
@@ -189,7 +189,7 @@ class Booking:
             raise HttpError(400, refused.slug, str(refused)) from None
         if asked.timezone:
             _check_zone(asked.timezone)
-        desired = self._desired(asked.desired_time, offer, now)
+        desired = self._desired(asked.desired_time, asked.timezone or "UTC", offer, now)
         wanted = now if desired is None else desired
         opens_at = max(_opening(desired, offer, now) or wanted, _line_free(place, now))
         begins = offer.ringing(number.e164, asked.timezone or "").next_opening(opens_at)
@@ -235,7 +235,7 @@ class Booking:
             slots = await self._desk.proposals(wish.tenant, wish.asked.service_name, wish.offer, wish.begins)
             raise NoRoomError("it would not be its turn before the office closes", slots)
 
-    def _desired(self, text: str | None, offer: Offer, now: float) -> float | None:
+    def _desired(self, text: str | None, zone: str, offer: Offer, now: float) -> float | None:
         """The desired time as seconds since the epoch; None: as soon as possible."""
         settings = offer.settings
         if text is None:
@@ -244,7 +244,7 @@ class Booking:
             return None
         if not settings.scheduled_enabled:
             raise HttpError(400, "scheduled-disabled", "this service takes immediate callbacks only")
-        desired = read_time(text)
+        desired = read_time(text, zone)
         if desired < now - self._settings.past_s and desired != offer.slots.grid.start_of(now):
             raise HttpError(400, "desired-time-past", "desiredTime lies in the past")
         if settings.min_time_before_callback and desired < now + settings.min_time_before_callback * 60:
@@ -266,15 +266,25 @@ def key_use(key: str | None, body: bytes) -> KeyUse | None:
     return KeyUse(key, hashlib.sha256(body).digest())
 
 
-def read_time(text: str) -> float:
-    """An ISO 8601 time, UTC when it names no zone, as seconds since the epoch; HttpError 400."""
+def read_time(text: str, zone: str = "UTC") -> float:
+    """An ISO 8601 time, on the wall of `zone` unless it has an offset itself, as seconds since the epoch.
+
+    HttpError 400, also for a time that the wall shows twice, or never.
+    """
     try:
         moment = datetime.fromisoformat(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.timestamp()
+        if moment.tzinfo:
+            return moment.timestamp()
+        wall = zone_named(zone)
+        first, last = instant_of(wall, moment), instant_of(wall, moment, last=True)
     except (ValueError, OverflowError):
         form = "yyyy-MM-ddTHH:mm:ss.SSSZ"
         raise HttpError(400, "desired-time-unreadable", f"desiredTime is written as {form}") from None
+    if first != last:
+        raise HttpError(400, "time-ambiguous", "the clock shows this time twice: give an offset")
+    if datetime.fromtimestamp(first, wall).replace(tzinfo=None) != moment:
+        raise HttpError(400, "desired-time-unreadable", "the clock never shows this time: it is set forward")
+    return first
 
 
 def _opening(desired: float | None, offer: Offer, now: float) -> float | None:
@@ -363,8 +373,8 @@ def _made(verdict: Verdict) -> Booked:
 def _check_zone(name: str) -> None:
     try:
         zone_named(name)
-    except CalendarError as error:
-        raise HttpError(400, "timezone-unknown", str(error)) from None
+    except CalendarError:
+        raise HttpError(400, "timezone-unknown", "timezone is the IANA name of a time zone") from None
 
 
 def _line_free(place: Place | None, now: float) -> float:

@@ -36,7 +36,7 @@ from ringback.domain.callbacks import (
     advance,
 )
 from ringback.runtime.http import HttpError
-from ringback.services.engagement.attempts import numbers
+from ringback.services.engagement.attempts import numbers, trail
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
@@ -113,7 +113,7 @@ class Changes:
             if isinstance(event, Dialling):
                 event = replace(event, number_taken=await numbers.is_taken(session, record))
             try:
-                outcome = await self._apply(session, _with_report(record, step), event)
+                outcome = await self._apply(session, record, event, step)
             except CallbackRefusedError as refused:
                 self._ctx.log.warning("step_refused", callback_id=str(callback_id), slug=refused.slug)
                 if not isinstance(event, Dialling):
@@ -180,24 +180,33 @@ class Changes:
                 self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
                 continue
             if isinstance(outcome, Accepted):
-                changes.append((record, changed, outcome.effects))
-        await session.save_all([(changed, effects) for _, changed, effects in changes])
-        for record, changed, _ in changes:
+                changes.append((record, changed, outcome.effects, event))
+        await session.save_all([(changed, effects) for _, changed, effects, _ in changes])
+        for record, changed, _, event in changes:
+            await trail.note(session, record, changed, event, None)
             self._report(record, changed)
 
-    async def _apply(self, session: Session, record: Record, event: Event) -> Outcome:
-        outcome, changed = await self._judge(session, record, event)
+    async def _apply(
+        self, session: Session, record: Record, event: Event, step: CallbackStep | None = None
+    ) -> Outcome:
+        outcome, changed = await self._judge(session, record, event, step)
         if isinstance(outcome, Accepted):
             await session.save(changed, outcome.effects)
+            await trail.note(session, record, changed, event, step)
             self._report(record, changed)
         return outcome
 
-    async def _judge(self, session: Session, record: Record, event: Event) -> tuple[Outcome, Record]:
+    async def _judge(
+        self, session: Session, record: Record, event: Event, step: CallbackStep | None = None
+    ) -> tuple[Outcome, Record]:
         """What the life cycle says, and the callback as it is after that."""
         policy = await self._catalogue.policy(record, session)
         now = self._ctx.now()
         outcome = advance(record.progress, event, policy, now)
-        return outcome, record.after(outcome.progress, now) if isinstance(outcome, Accepted) else record
+        if not isinstance(outcome, Accepted):
+            return outcome, record
+        told = record if step is None else _with_report(record, step)
+        return outcome, told.after(outcome.progress, now)
 
     def _report(self, before: Record, after: Record) -> None:
         progress = after.progress

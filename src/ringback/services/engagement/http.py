@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
+from aiohttp import web
 from msgspec import Meta
 
 from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
@@ -22,6 +23,8 @@ from ringback.services.engagement.metrics import TENANT, Metrics
 from ringback.services.engagement.openapi import document
 from ringback.services.engagement.publication import DESIGNER, Publication
 from ringback.services.engagement.queues import QueueDesk
+from ringback.services.engagement.reader import Reader
+from ringback.services.engagement.records import identifiers
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
 from ringback.services.engagement.views import CallbackId, CallbackView, view
@@ -69,7 +72,7 @@ class EngagementHttp:
     ) -> None:
         self._ctx = ctx
         self._max_bytes = settings.max_body_bytes
-        self._store = store
+        self._reader = Reader(ctx, store)
         self._booking = booking
         self._slots = slots
         self._changes = changes
@@ -134,7 +137,8 @@ class EngagementHttp:
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
         use = key_use(request.headers.get("Idempotency-Key"), request.body)
-        made = await self._booking.book(tenant, request.decode(CreateCallback), use)
+        asked = request.decode(CreateCallback)
+        made = await self._booking.book(tenant, asked, use)
         if made.new:
             self._metrics.created()
         self._ctx.log.info(
@@ -142,13 +146,13 @@ class EngagementHttp:
             callback_id=str(made.id),
             tenant=tenant,
             corr_id=request.corr_id,
+            **_warning(asked),
         )
         return CallbackId(id=made.id)
 
     async def _retrieve(self, tenant: str, request: HttpRequest) -> CallbackView:
         asked = request.decode(CallbackId)
-        async with self._store.statement() as session:
-            record = await session.read(tenant, asked.id)
+        record = await self._reader.read(tenant, asked.id)
         if record is None:
             raise HttpError(404, "callback-unknown", "there is no callback with this id")
         place = await self._desk.place(record) if record.progress.state in _IN_QUEUE else (None, None)
@@ -167,7 +171,7 @@ class EngagementHttp:
         return await self._slots.open_for(tenant, request.path_param("service"), request.query)
 
     async def _queue_status(self, tenant: str, request: HttpRequest) -> object:
-        return await self._desk.status(tenant, request.path_param("queue"))
+        return await self._desk.status(tenant, request.path_param("queue"), request.query)
 
     async def _estimated_wait_time(self, tenant: str, request: HttpRequest) -> object:
         queues = request.raw.match_info.get("queues") or request.query.get("virtual-queues", "")
@@ -195,7 +199,7 @@ class EngagementHttp:
             phone_number=wanted.number,
             cb_offer_type="IN_QUEUE",
             cb_origination_ixn_id=wanted.interaction_id or None,
-            priority=wanted.priority,
+            priority=wanted.priority or None,
             user_data=wanted.user_data,
         )
         place = Place(wanted.arrived_at, wanted.not_before)
@@ -217,12 +221,20 @@ class EngagementHttp:
 
 
 async def methods_of(request: HttpRequest) -> list[str]:
-    """The methods that the path of a request has."""
-    methods: set[str] = set()
+    """The methods that the path of a request has; one that stands literally in the API has its own only."""
+    literal: set[str] = set()
+    others: set[str] = set()
     for resource in request.raw.app.router.resources():
         _, allowed = await resource.resolve(request.raw)
-        methods |= allowed
-    return sorted(methods - {"*"})
+        (literal if isinstance(resource, web.PlainResource) else others).update(allowed)
+    return sorted((literal or others) - {"*"})
+
+
+def _warning(asked: CreateCallback) -> dict[str, str]:
+    """What the log says of a request that was taken but for a part; never names, which are the customer's."""
+    given = asked.user_data or {}
+    ignored = len(given) - len(identifiers(given))
+    return {"warning": f"keys of userData that are no identifiers, ignored: {ignored}"} if ignored else {}
 
 
 def _uuid(text: str) -> UUID:

@@ -69,9 +69,11 @@ def _in_path(name: str, about: str) -> Parameter:
 _SERVICE = _in_path("service", "name of the callback service")
 _ZONE = Parameter("timezone", "IANA name; times without an offset are read and shown on its wall")
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
+_FORECAST = Parameter("forecast", "add the range of waits that our own predictor tells", _FLAG)
 _WAIT = (
     Parameter("mode", "how the wait is estimated", {"enum": ["mode1", "mode2", "mode3"], "default": "mode2"}),
     Parameter("include-calls-on-hold", "count calls that hold while their agent is brought to them", _FLAG),
+    _FORECAST,
 )
 
 OPERATIONS: list[Operation] = [
@@ -145,7 +147,7 @@ OPERATIONS: list[Operation] = [
         "queryQueueStatus",
         "Whether callbacks are worth offering now.",
         QueueStatus,
-        parameters=(_in_path("queue", "name of the callback service"),),
+        parameters=(_in_path("queue", "name of the callback service"), _FORECAST),
     ),
     Operation(
         "GET",

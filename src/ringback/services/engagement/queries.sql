@@ -37,6 +37,9 @@ DELETE FROM engagement.idempotency WHERE created_at < $1
 -- name: read_callback
 SELECT * FROM engagement.callbacks WHERE tenant = $1 AND id = $2
 
+-- name: read_callbacks
+SELECT * FROM engagement.callbacks WHERE id = ANY($1::uuid[])
+
 -- name: lock_callback
 SELECT * FROM engagement.callbacks WHERE tenant = $1 AND id = $2 FOR UPDATE
 

@@ -14,7 +14,7 @@ from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
 from ringback.services.engagement.availability import read_flag
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
-from ringback.services.engagement.waits import NO_AGENTS, Estimate, Mode, WaitTimes
+from ringback.services.engagement.waits import NO_AGENTS, Estimate, Forecast, Mode, WaitTimes
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -23,11 +23,15 @@ _MOST_QUEUES = 100
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`GET /engagement/v3/callbacks/queue-status/{queue}`; `ewt` in seconds, -1 unknown."""
+    """`GET /engagement/v3/callbacks/queue-status/{queue}`; `ewt` in seconds, -1 unknown.
+
+    `forecast` is there only when it was asked for.
+    """
 
     ewt: int
     offer_immediate_callback: bool
     offer_scheduled_callback: bool
+    forecast: Forecast | msgspec.UnsetType = msgspec.UNSET
 
 
 class QueueDesk:
@@ -45,15 +49,26 @@ class QueueDesk:
             raise HttpError(400, "invalid_query", f"virtual-queues names 1 to {_MOST_QUEUES} queues")
         mode, on_hold = _mode(query.get("mode", "mode2")), read_flag(query, "include-calls-on-hold")
         asked = [self._waits.estimate(tenant, name, mode, on_hold=on_hold) for name in names]
-        return await asyncio.gather(*asked)
+        found = await asyncio.gather(*asked)
+        if not read_flag(query, "forecast"):
+            return found
+        forecasts = await asyncio.gather(
+            *(self._waits.forecast(tenant, name, on_hold=on_hold) for name in names)
+        )
+        return [
+            msgspec.structs.replace(one, forecast=forecast)
+            for one, forecast in zip(found, forecasts, strict=True)
+        ]
 
-    async def status(self, tenant: str, service: str) -> QueueStatus:
+    async def status(self, tenant: str, service: str, query: Mapping[str, str]) -> QueueStatus:
         """Whether a service would take callbacks now; HttpError 400 when there is none of this name."""
         offer = await self._catalogue.offer(tenant, service)
         if offer is None:
             raise HttpError(400, "unknown-service", "no callback service has this name")
-        estimate = await self._waits.estimate(tenant, offer.settings.vq or service)
+        queue, asked = offer.settings.vq or service, read_flag(query, "forecast")
+        estimate = await self._waits.estimate(tenant, queue)
         return QueueStatus(
+            forecast=await self._waits.forecast(tenant, queue) if asked else msgspec.UNSET,
             ewt=estimate.estimated_wait_time,
             offer_immediate_callback=_would_be_dialled(offer, estimate, self._ctx.now()),
             offer_scheduled_callback=offer.settings.scheduled_enabled,

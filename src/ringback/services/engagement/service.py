@@ -10,7 +10,9 @@ from ringback.runtime.context import Context
 from ringback.runtime.service import Service
 from ringback.services.engagement.access import Access
 from ringback.services.engagement.asking import CreateCallback
+from ringback.services.engagement.attempts.auditing import Auditor
 from ringback.services.engagement.attempts.purging import Purger
+from ringback.services.engagement.attempts.reporting import Reporter
 from ringback.services.engagement.availability import SlotDesk
 from ringback.services.engagement.booking import Booking
 from ringback.services.engagement.callins.desk import CallIns
@@ -72,6 +74,7 @@ class EngagementService(Service):
         self._outbox = Outbox(ctx, store, catalogue, sessions, metrics)
         slots = SlotDesk(ctx, store, catalogue, settings.max_ahead_days)
         self.purger = Purger(ctx, store, catalogue)
+        self.reporter, self.auditor = Reporter(ctx, store), Auditor(ctx, store)
         changes = Changes(ctx, store, catalogue, self._outbox.wake)
         self._callins = CallIns(ctx, store, changes.called_in)
         changes.originated = Originated(ctx, catalogue, self._callins, self._outside.writing)
@@ -141,6 +144,8 @@ class EngagementService(Service):
         self._outbox.start()
         self.scheduler.start()
         self.purger.start()
+        self.reporter.start()
+        self.auditor.start()
         self._outside.start()
         self._callins.start()
         self._selfservice.start()

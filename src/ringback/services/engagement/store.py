@@ -155,6 +155,10 @@ class Session:
         row = await self._connection.fetchrow(query, tenant, callback_id)
         return None if row is None else _record(row)
 
+    async def read_all(self, ids: Sequence[UUID]) -> list[Record]:
+        """The callbacks that have these ids, of whatever tenant."""
+        return _records(await self._connection.fetch(QUERIES["read_callbacks"], ids))
+
     async def lock_due(self, now: float, limit: int) -> list[Record]:
         """Scheduled callbacks whose time has come and that no other node holds."""
         return _records(await self._connection.fetch(QUERIES["lock_due"], _moment(now), limit))

@@ -71,7 +71,10 @@ class Writer:
                 answer.cancel()
             raise
         except Exception as error:
-            await self._one_by_one(batch, error)
+            if is_unavailable(error):
+                self._give_up(batch, error)
+            else:
+                await self._one_by_one(batch, error)
         else:
             for (_, answer), verdict in zip(batch, verdicts, strict=True):
                 if not answer.done():
@@ -79,12 +82,18 @@ class Writer:
         finally:
             self._keys -= {_key(entry) for entry, _ in batch}
 
+    def _give_up(self, batch: list[Waiting], error: Exception) -> None:
+        """While the database is away nobody waits for those before to find it out, each lot for itself."""
+        for _, answer in (*batch, *self._waiting):
+            if not answer.done():
+                answer.set_exception(error)
+        self._waiting.clear()
+
     async def _one_by_one(self, batch: list[Waiting], error: Exception) -> None:
         """One that the database will not have must not take others with it."""
-        alone = len(batch) == 1 or is_unavailable(error)
         for entry, answer in batch:
             try:
-                if alone:
+                if len(batch) == 1:
                     raise error
                 [verdict] = await self._book([entry])
             except Exception as own:

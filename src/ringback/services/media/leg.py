@@ -13,6 +13,7 @@ from ringback.contracts.treatment import (
     Collect,
     Command,
     Conference,
+    Detect,
     Dtmf,
     Music,
     Play,
@@ -25,6 +26,7 @@ from ringback.media.player import Player
 from ringback.media.port import RtpPort
 from ringback.media.prompts import UnknownPromptError
 from ringback.media.session import AudioReceived, DigitReceived, MediaEvent, PlaybackEnded
+from ringback.services.media.detection import DetectTreatment
 from ringback.services.media.negotiation import AudioEnd
 from ringback.services.media.treatments import (
     Action,
@@ -184,6 +186,8 @@ class MediaLeg:
                 return MusicTreatment(command.reference)
             case Collect():
                 return CollectTreatment(command, self._loop.time())
+            case Detect():
+                return DetectTreatment(command, self._loop.time())
             case Stop():
                 return SilentTreatment(command.reference)
             case Conference():
@@ -255,7 +259,7 @@ class MediaLeg:
     def _report(self, reference: str, end: End) -> None:
         if not reference or self.closed:
             return
-        event = TreatmentEnded(reference=reference, reason=end.reason, digits=end.digits)
+        event = TreatmentEnded(reference=reference, reason=end.reason, digits=end.digits, heard=end.heard)
         request = self.dialog.request("INFO", body=msgspec.json.encode(event), content_type=CONTENT_TYPE)
         self._calls.endpoint.send_request(request, self.dialog.destination, on_response=self._told)
 

@@ -33,6 +33,7 @@ class End:
 
     reason: EndReason
     digits: str = ""
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

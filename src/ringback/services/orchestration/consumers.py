@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import AgentEvent, CallEvent, calls_stream, private_stream
 from ringback.contracts.routing import RouteResult
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.streams import StreamConsumer, StreamEntry
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.orchestration.node import Node
 from ringback.services.orchestration.records import Input, Record
-from ringback.services.orchestration.translation import session_of
+from ringback.services.orchestration.translation import from_agent, session_of
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -42,6 +42,8 @@ class Consumers:
         await self._node.clients.rq.start()
         StreamConsumer(self._ctx, calls, GROUP, self._call, connection="voice-46").start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
+        answers = [private_stream(tenant) for tenant in self._ctx.common.tenants]
+        StreamConsumer(self._ctx, answers, GROUP, self._answer, connection="voice-46").start()
 
     # Calls
 
@@ -60,13 +62,31 @@ class Consumers:
             await store.own_call(event.conn_id, sid)
 
     async def _begin(self, event: CallEvent, entry_id: str) -> bool:
-        """Start a session for a call on a route point; False when the call has one already."""
+        """Start a session for a call on a route point; False when the call has one there already.
+
+        Whoever had the call before is told that it is gone: no event of it comes there any more.
+        """
+        owner = await self._node.stores[event.tenant].session_of_call(event.conn_id)
+        left = []
         for visit in range(1, _VISITS + 1):
             record = inbound_record(event, visit, entry_id)
             found = await self._node.begin(record)
-            if found != "over":
-                return found != "lives"
+            if found == "lives" and not await self._has_left(event, record.id):
+                return False
+            if found == "lives":
+                left.append(record.id)
+            elif found != "over":
+                break
+        for sid in {*left, owner} - {record.id, ""}:
+            await self._node.deliver(event.tenant, sid, Input(call=moved(event)), f"moved:{entry_id}")
+        for sid in left:
+            await self._node.deliver(event.tenant, sid, Input(terminate=True), f"left:{entry_id}")
         return True
+
+    async def _has_left(self, event: CallEvent, sid: str) -> bool:
+        """Whether the call has gone from this session's route point to another one, or back to it."""
+        record = await self._node.stores[event.tenant].load(sid)
+        return record is not None and (record.routed or record.route_point != event.this_dn)
 
     # Callbacks
 
@@ -85,6 +105,16 @@ class Consumers:
         if not record.app:
             record.app = self._node.applications.url(record.tenant, "callback")
         await self._node.begin(record)
+
+    # Agents
+
+    async def _answer(self, entry: StreamEntry) -> None:
+        """An agent's answer goes to the session that has asked."""
+        event = entry.json(AgentEvent)
+        sid = session_of(event.reference_id)
+        if sid and event.tenant in self._node.stores:
+            found = Input(event=from_agent(event).to_json())
+            await self._node.deliver(event.tenant, sid, found, f"private:{entry.id}")
 
     # The router
 
@@ -118,6 +148,13 @@ class Consumers:
         if sid:
             key = f"rq:{result.request_id}:{result.seq}"
             await self._node.deliver(result.tenant, sid, Input(result=result), key)
+
+
+def moved(event: CallEvent) -> CallEvent:
+    """For the session that had a call which now stands on another route point: the end of it."""
+    return msgspec.structs.replace(
+        event, id="EventCallDeleted", result_class="success", reason="transferred", reference_id=""
+    )
 
 
 def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
@@ -154,8 +191,8 @@ def dial_of(entry: CallbackEntry) -> dict[str, Any]:
     plan = msgspec.json.decode(entry.dial or "{}", type=DialPlan)
     names = {field.name: field.encode_name for field in msgspec.structs.fields(DialPlan)}
     found: dict[str, Any] = {names[name]: value for name, value in msgspec.structs.asdict(plan).items()}
-    if entry.dial in ("", "{}"):
-        found |= {"number": entry.number, "attached": msgspec.json.decode(entry.user_data or "{}")}
+    found["number"] = plan.number or entry.number
+    found["attached"] = plan.attached or msgspec.json.decode(entry.user_data or "{}")
     return found
 
 

@@ -13,16 +13,19 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.booking import Booking
 from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.live import LiveSession
 from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
+from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.statistics import Statistics
 from ringback.services.orchestration.store import SessionStore
+from ringback.services.orchestration.tables import Tables
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -49,6 +52,7 @@ class Node:
         self.clients = Clients(ctx)
         self.metrics.rq_state.set_function(lambda: float(self.clients.rq.connected))
         self.applications = Applications(ctx, self.limits)
+        self._tables = Tables(ctx)
         self.performer = Performer(ctx, settings, self.clients)
         self.stores = {
             tenant: SessionStore(ctx, tenant, settings.tombstone_s) for tenant in ctx.common.tenants
@@ -57,6 +61,8 @@ class Node:
         self._ending = Ending(self)
         starting = Starting(self)
         self.performer.add("session.start", starting.start)
+        self.performer.add("callback.book", Booking(ctx, self.clients).book)
+        self.performer.add("callback.preview", Previewing(self.clients).ask)
         self.performer.add("session.terminate", starting.terminate)
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
@@ -117,6 +123,7 @@ class Node:
         if isinstance(point, RoutePoint):
             record.default_dn = point.default_dn
             record.data["parameters"] = dict(point.parameters)
+            await self._tables.tell(record, self.ctx.now())
         if record.app:
             return
         if not isinstance(point, RoutePoint) or not point.script:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from ringback.contracts.applications import FetchReply, FetchRequest
-from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
+from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
 from ringback.contracts.routing import (
     CancelRequest,
     ConfirmRequest,
@@ -80,13 +80,19 @@ class Performer:
             "dialog.playsound": self._treatment,
             "dialog.collect": self._treatment,
             "dialog.playandcollect": self._treatment,
+            "dialog.beep": self._treatment,
             "dialog.stop": self._treatment,
+            "dialog.playandverify": self._treatment,
+            "dialog.createann": self._treatment,
+            "dialog.start": _unsupported,
+            "dialog.remote": _unsupported,
+            "ws.get": self._fetch,
+            "ws.post": self._fetch,
             "interaction.redirect": self._redirect,
             "interaction.createcall": self._make_call,
             "session.fetch": self._fetch,
             "session.response": self._response,
             "callback.report": self._report,
-            "callback.book": self._book,
         }
         Calling(self)
 
@@ -262,6 +268,8 @@ class Performer:
                 terminators=found.get("terminators", "#"),
                 timeout=found.get("timeout", 5.0),
                 then_music=found.get("then_music", True),
+                mailbox=found.get("mailbox", ""),
+                max_duration=found.get("max_duration", 120.0),
             )
         )
         return None
@@ -296,12 +304,17 @@ class Performer:
                 timeout=found["timeout"],
                 prompts=found["prompts"],
                 user_data=found["user_data"],
+                agent_id=found.get("agent_id", ""),
+                customer=found.get("customer", ""),
+                detect=found.get("detect", 0.0),
+                display_name=found.get("display_name", ""),
             )
         )
         if reply.conn_id:
             await store.own_call(reply.conn_id, record.id)
             # The next action, which may be to release the call, comes before the call's first event.
-            record.conn_id = reply.conn_id
+            if reply.conn_id != record.conn_id:
+                record.conn_id, record.routed, record.gone = reply.conn_id, False, False
         return None
 
     # The world outside, and engagement
@@ -337,21 +350,9 @@ class Performer:
         reply = await self._clients.engagement.post(path, step, CallbackStepReply, retry=True)
         return {"state": action.payload["state"], "go_on": reply.go_on, "callback": reply.state}
 
-    async def _book(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        found = action.payload
-        wanted = BookCallback(
-            key=record.reference(action.number),
-            service=found["service"],
-            number=found["number"],
-            arrived_at=found["arrival_time"] or record.started,
-            not_before=self._ctx.now() + found["after_s"] if found["after_s"] else 0.0,
-            interaction_id=found["interaction_id"],
-            priority=found["priority"],
-            user_data=found["user_data"],
-        )
-        path = f"/internal/callbacks/{quote(record.tenant)}"
-        made = await self._clients.engagement.post(path, wanted, CallbackBooked, retry=True)
-        return {"id": made.id}
+
+async def _unsupported(_record: Record, _action: Pending, _store: SessionStore) -> Reply:
+    raise ActionFailed("unsupported")
 
 
 def module_of(namespace: str) -> str:

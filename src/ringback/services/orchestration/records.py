@@ -16,7 +16,7 @@ RECENT = 30
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a session's inbox: one of the four is set."""
+    """One entry of a session's inbox: one of them is set."""
 
     call: CallEvent | None = None
     result: RouteResult | None = None
@@ -46,6 +46,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     session: str
     module: str
     element: str
+    verify: str = ""
+    """The digits that a collection is to bring."""
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ringback.contracts.events import CallEvent
+from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult
 from ringback.scxml import Event
 from ringback.services.orchestration.records import Asked, Json
 
+GO_ON = frozenset({"playsound", "stop"})
+"""Treatments that never end by themselves: they are done when they have begun."""
 SILENT_ENDS = frozenset({"superseded", "routed", "call_ended", "cancelled"})
 """Ends of a treatment that nobody waits for: something else has taken its place."""
 
@@ -76,7 +78,7 @@ def _answer(event: CallEvent, asked: Asked | None) -> Event | None:
         return None
     element, fields = asked.element, _fields(event)
     if asked.module == "dialog":
-        return _treatment(event, element, fields)
+        return _treatment(event, asked, fields)
     module = "voice" if element == "createcall" else "interaction"
     if event.id == "EventError":
         return Event(f"error.{module}.{element}", data=fields)
@@ -86,13 +88,25 @@ def _answer(event: CallEvent, asked: Asked | None) -> Event | None:
     return None
 
 
-def _treatment(event: CallEvent, element: str, fields: dict[str, Json]) -> Event | None:
-    fields["digits"] = event.digits
+def _treatment(event: CallEvent, asked: Asked, fields: dict[str, Json]) -> Event | None:
+    element, fields["digits"] = asked.element, event.digits
+    if asked.verify:
+        fields["verified"] = event.digits == asked.verify
+    if event.id == "EventTreatmentApplied" and element in GO_ON:
+        return Event(f"dialog.{element}.done", data=fields)
     if event.id == "EventTreatmentEnd" and event.reason not in SILENT_ENDS:
         return Event(f"dialog.{element}.done", data=fields)
     if event.id == "EventTreatmentNotApplied":
         return Event(f"error.dialog.{element}", data=fields)
     return None
+
+
+def from_agent(event: AgentEvent) -> Event:
+    """The event of an agent's answer."""
+    more = {name.lower(): value for name, value in event.extensions.items()}
+    fields = {**more, "agent": event.agent_id, "requestid": event.reference_id}
+    name = "callback.preview.done" if more.get("service") == "callback.preview" else "agent.answer"
+    return Event(name, data=fields)
 
 
 def from_result(result: RouteResult) -> Event:

@@ -114,7 +114,8 @@ def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
 
 def asked_by(action: Action | Pending) -> Asked:
     """Who asked for an action, for the event that answers it."""
-    return Asked(action.session, module_of(action.namespace), action.name)
+    verify = str(action.payload.get("verify", ""))
+    return Asked(action.session, module_of(action.namespace), action.name, verify)
 
 
 def _pending(record: Record, action: Action) -> Pending:

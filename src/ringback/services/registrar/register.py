@@ -71,14 +71,14 @@ class RegisterHandler:
         """A challenge, or None if the credentials are right; unknown numbers are challenged like known."""
         server = self._realms.get(realm)
         if server is None:
-            server = self._realms[realm] = DigestServer(realm, self._secret, self._settings.nonce_s)
+            server = self._realms[realm] = DigestServer(
+                realm, self._secret, self._settings.nonce_s, self._settings.digest_algorithms
+            )
         given = request.get_all("Authorization")
         verdict = Verdict.WRONG
         if extension is not None:
-            hashes = {"MD5": extension.ha1_md5, "SHA-256": extension.ha1_sha256}
-            known = {name: value for name, value in hashes.items() if value}
             user = extension.user or extension.id
-            verdict = server.check(given, request.method, user, known, self._ctx.now())
+            verdict = server.check(given, request.method, user, extension.hashes(), self._ctx.now())
         if given and verdict is Verdict.WRONG:
             self._ctx.log.info("register_refused", dn=request.to.uri.number)
         if verdict is Verdict.OK:

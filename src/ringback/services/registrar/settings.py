@@ -1,6 +1,6 @@
 """Settings of the registrar."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ringback.runtime.settings import Doc, ServiceSettings
 
@@ -13,4 +13,8 @@ class RegistrarSettings(ServiceSettings, frozen=True, kw_only=True):
     max_expires_s: Annotated[int, Doc("seconds; longer wishes are cut to this")] = 7200
     max_bindings: Annotated[int, Doc("bindings that one number may have")] = 10
     nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
+    digest_algorithms: Annotated[
+        tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...],
+        Doc("what phones may prove their password with, the strongest first"),
+    ] = ("SHA-256", "MD5")
     sweep_s: Annotated[float, Doc("seconds between looks for bindings that ended by themselves")] = 1.0

@@ -65,7 +65,17 @@ def _route(asked: t.RequestRouteCall, reference: str) -> i.Request:
 def _make(asked: t.RequestMakeCall, reference: str) -> i.Request:
     greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
     return i.RequestMakeCall(
-        reference, asked.this_dn, asked.other_dn, asked.ani, asked.timeout, asked.user_data, greeting
+        reference,
+        asked.this_dn,
+        asked.other_dn,
+        asked.ani,
+        asked.timeout,
+        asked.user_data,
+        greeting,
+        asked.agent_id,
+        asked.customer,
+        asked.detect,
+        asked.display_name,
     )
 
 

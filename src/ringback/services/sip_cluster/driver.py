@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
-from ringback.contracts.events import TOPIC_SIP, CallEvent
+from ringback.contracts.events import TOPIC_SIP, CallEvent, for_reports
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
@@ -167,7 +167,7 @@ class Driver:
         if event.id == "EventCallDeleted":
             key = f"{event.tenant}:{event.call_uuid}"
             failed = partial(self._not_reported, event.conn_id)
-            self._ctx.kafka.report(TOPIC_SIP, key, event, connection="voice-50", failed=failed)
+            self._ctx.kafka.report(TOPIC_SIP, key, for_reports(event), connection="voice-50", failed=failed)
 
     def _not_reported(self, conn_id: str, error: BaseException) -> None:
         self._ctx.log.warning("call_not_reported", conn_id=conn_id, error=str(error))

@@ -172,7 +172,9 @@ class Incoming:
             tx.reply(400)
             return
         tx.reply(200)
-        self._driver.feed(live, i.MediaEnded(leg.id, ended.reference, ended.reason, ended.digits))
+        self._driver.feed(
+            live, i.MediaEnded(leg.id, ended.reference, ended.reason, ended.digits, ended.heard)
+        )
 
     @staticmethod
     def _options(tx: ServerTransaction, request: Request, *_: object) -> None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ringback.contracts.events import CallEvent
+from ringback.domain.calls.routing import DEFAULT_ROUTE
 
 
 class ClusterMetrics:
@@ -20,6 +21,9 @@ class ClusterMetrics:
         self._event = lru_cache(1024)(lambda *labels: self.events.labels(*labels))
         self.created = Counter("sips_calls_created", "Calls begun", registry=registry)
         self.abandoned = Counter("sips_abandoned_calls", "Calls abandoned", registry=registry)
+        self.default_routing = Counter(
+            "sipnode_default_routing", "Calls that nobody routed in time", ("tenant",), registry=registry
+        )
         self.restored = Counter(
             "sipnode_redis_restored_calls", "Calls taken over from another node", registry=registry
         )
@@ -30,5 +34,7 @@ class ClusterMetrics:
         self._event(event.id, event.tenant).inc()
         if event.id == "EventCallCreated":
             self.created.inc()
+        elif event.id == "EventRouteUsed" and event.reason == DEFAULT_ROUTE:
+            self.default_routing.labels(event.tenant).inc()
         elif event.id == "EventAbandoned" and not event.agent_id:
             self.abandoned.inc()

@@ -136,7 +136,9 @@ class Outgoing:
         request = self._endpoint.new_request(
             "INVITE",
             uri,
-            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain)).with_tag(names.tag),
+            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain), leg.caller_name).with_tag(
+                names.tag
+            ),
             to=NameAddr(uri),
             headers=headers,
             call_id=names.call_id,

@@ -119,6 +119,13 @@ def command(play: Play) -> media.Command:
                 terminators=parameters.get("terminators", "#"),
                 then=then,
             )
+        case TreatmentType.ANSWER_DETECTION | TreatmentType.BEEP_DETECTION:
+            answer = play.type is TreatmentType.ANSWER_DETECTION
+            return media.Detect(
+                reference=play.reference,
+                what="answer" if answer else "beep",
+                timeout_s=parameters.get("timeout_s", 5.0),
+            )
         case TreatmentType.RECORD_USER_ANNOUNCEMENT:
             longest = parameters.get("max_s", 0.0)
             return media.Record(

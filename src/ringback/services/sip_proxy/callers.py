@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.configuration import DN, Extension, Tenant, Trunk
 from ringback.sip import Request
-from ringback.sip.digest import DigestServer, Verdict
+from ringback.sip.digest import ALGORITHMS, DigestServer, Verdict
 from ringback.sip.transport import Source
 
 if TYPE_CHECKING:
@@ -78,10 +78,13 @@ def _networks(trunk: Trunk) -> list[Network]:
 class Callers:
     """Knows the tenants' numbers and checks credentials."""
 
-    def __init__(self, ctx: Context, key: bytes, nonce_s: float) -> None:
+    def __init__(
+        self, ctx: Context, key: bytes, nonce_s: float, algorithms: tuple[str, ...] = ALGORITHMS
+    ) -> None:
         self._ctx = ctx
         self._key = key
         self._nonce_s = nonce_s
+        self._algorithms = algorithms
         self._config = ConfigClient(ctx, "voice-23")
         self._numbers: dict[str, Numbers] = {}
         self._realms: dict[str, DigestServer] = {}
@@ -158,7 +161,9 @@ class Callers:
     def _challenge(self, request: Request, tenant: Tenant, extension: Extension) -> Caller | Turned:
         server = self._realms.get(tenant.domain)
         if server is None:
-            server = self._realms[tenant.domain] = DigestServer(tenant.domain, self._key, self._nonce_s)
+            server = self._realms[tenant.domain] = DigestServer(
+                tenant.domain, self._key, self._nonce_s, self._algorithms
+            )
         verdict = self._verify(request, server, extension)
         if verdict is Verdict.OK:
             return Caller(tenant.id, f"dn={extension.id}")
@@ -166,8 +171,6 @@ class Callers:
         return Turned(407, [("Proxy-Authenticate", value) for value in challenges])
 
     def _verify(self, request: Request, server: DigestServer, extension: Extension) -> Verdict:
-        hashes = {"MD5": extension.ha1_md5, "SHA-256": extension.ha1_sha256}
-        known = {name: value for name, value in hashes.items() if value}
         given = request.get_all("Proxy-Authorization")
         user = extension.user or extension.id
-        return server.check(given, request.method, user, known, self._ctx.now())
+        return server.check(given, request.method, user, extension.hashes(), self._ctx.now())

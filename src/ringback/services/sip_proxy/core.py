@@ -41,7 +41,7 @@ class ProxyCore:
         self.metrics = ProxyMetrics(ctx.metrics)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
-        self.callers = Callers(ctx, key, settings.nonce_s)
+        self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
             Limits(

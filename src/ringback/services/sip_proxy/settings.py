@@ -1,6 +1,6 @@
 """Settings of sip_proxy."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ringback.runtime.settings import Doc, ServiceSettings
 
@@ -24,6 +24,10 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     timer_c_s: Annotated[float, Doc("seconds an INVITE may ring without news (RFC 3261 16.6)")] = 180.0
     attempts: Annotated[int, Doc("nodes or gateways that are tried for one call")] = 3
     nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
+    digest_algorithms: Annotated[
+        tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...],
+        Doc("what phones may prove their password with, the strongest first"),
+    ] = ("SHA-256", "MD5")
     directory_s: Annotated[float, Doc("seconds between looks into the directory of nodes")] = 1.0
     ban_points: Annotated[
         float,

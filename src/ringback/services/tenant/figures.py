@@ -67,14 +67,14 @@ class Figures:
         self._ctx.spawn(self._keep_configuration(), f"statistics-configuration-{self.tenant}")
 
     def take(self, entry: StreamEntry, now: float) -> None:
-        """Feed one entry; one that cannot be read is left out."""
+        """Feed one entry; one that cannot be read is left out, and so is one that the core cannot take."""
         try:
-            inputs = self._translator.inputs(entry)
+            for each in self._translator.inputs(entry):
+                self.floor.handle(each, now)
         except (msgspec.MsgspecError, KeyError, ValueError) as error:
             self._ctx.log.warning("statistics_entry_unreadable", stream=entry.stream, error=repr(error))
-            return
-        for each in inputs:
-            self.floor.handle(each, now)
+        except Exception:
+            self._ctx.log.exception("statistics_entry_failed", stream=entry.stream, entry=entry.id)
 
     def _midnight(self, now: float) -> float:
         local = datetime.fromtimestamp(now, self._zone)

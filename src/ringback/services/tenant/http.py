@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 
+_PAGE = 200
+
+
 class PriorityBody(msgspec.Struct, frozen=True):
     """The body of a change of priority."""
 
@@ -55,6 +58,7 @@ class RoutingHttp:
 
         self.server.route("GET", "/statistics/definitions", self._definitions)
         self.server.route("GET", "/statistics/{tenant}/objects", self._objects)
+        self.server.route("GET", "/statistics/{tenant}/{type}", self._statistics_of_all)
         self.server.route("GET", "/statistics/{tenant}/{type}/{object}", self._statistics)
 
     async def _definitions(self, request: HttpRequest) -> list[StatisticDefinition]:
@@ -65,9 +69,19 @@ class RoutingHttp:
 
     async def _statistics(self, request: HttpRequest) -> ObjectFigures:
         """All figures of an object over one window, or those in `names` (with commas between)."""
+        subject = Subject(request.path_param("type"), request.path_param("object"))
+        return self._figures_at(request, subject)
+
+    async def _statistics_of_all(self, request: HttpRequest) -> list[ObjectFigures]:
+        """The same of every object of a type, a page at a time: `after` is the last id of the one before."""
+        kind, after = request.path_param("type"), request.query.get("after", "")
+        subjects = self._figures_of(request).floor.subjects()
+        names = sorted(each.id for each in subjects if each.type == kind and each.id > after)
+        return [self._figures_at(request, Subject(kind, name)) for name in names[:_PAGE]]
+
+    def _figures_at(self, request: HttpRequest, subject: Subject) -> ObjectFigures:
         figures, now = self._figures_of(request), self._ctx.now()
         text = request.query.get("window", "growing")
-        subject = Subject(request.path_param("type"), request.path_param("object"))
         names = request.query.get("names", "")
         wanted = names.split(",") if names else [row.name for row in DEFINITIONS if subject.type in row.of]
         if not wanted:

@@ -26,6 +26,7 @@ from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.book import read_reservation
+from ringback.services.tenant.experience import ExperienceStore
 from ringback.services.tenant.inputs import Feeder
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
@@ -71,6 +72,7 @@ class Leader:
         self.sessions = AgentSessions(self._valkey, tenant)
         self.tenant = tenant
         self.experience = Experience()
+        self._experiences = ExperienceStore(ctx, tenant)
         self.router: TenantRouter | None = None
         self.feeder: Feeder | None = None
 
@@ -91,8 +93,11 @@ class Leader:
 
     async def resign(self) -> None:
         """Give the lead up, so that another node need not wait."""
+        led = self.router is not None
         self._depose()
         with suppress(ValkeyUnavailable):
+            if led:
+                await self._experiences.save(self.experience)
             await self._lease.release()
 
     async def _run(self) -> None:
@@ -123,6 +128,7 @@ class Leader:
                 asyncio.create_task(self._follow_agents(agents_cursor)),
                 asyncio.create_task(self._keep_queues()),
                 asyncio.create_task(self._keep_memory()),
+                asyncio.create_task(self._keep_experience()),
                 asyncio.create_task(self._wait_until_broken(self.router)),
             ]
             with suppress(LinkUnavailable, LinkError):  # the link subscribes when it connects
@@ -137,6 +143,7 @@ class Leader:
         """Make the router from what Valkey holds; the position in the agents stream from which to follow."""
         requests_cursor = await end_of(self._valkey, requests_stream(self.tenant))
         agents_cursor = await end_of(self._valkey, agents_stream(self.tenant))
+        await self._experiences.load(self.experience)
         epoch = int(await self._valkey.call("INCR", f"{{{self.tenant}}}:router:epoch"))
         router = TenantRouter(
             self._ctx,
@@ -266,6 +273,11 @@ class Leader:
     @property
     def _definitions_key(self) -> str:
         return f"{{{self.tenant}}}:router:definitions"
+
+    async def _keep_experience(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.experience_s)
+            await self._experiences.save(self.experience)
 
     @property
     def _memory_key(self) -> str:

@@ -48,7 +48,7 @@ class TenantService(Service):
         self._statistics = StatisticsLink(ctx, self.leaders, self.figures)
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
-        self._telephony.server.method(INTERACTION_STATUS, self._interactions.status)
+        self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
         self._describe()
 
     async def start(self) -> None:

@@ -30,6 +30,9 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
     interaction_hold_s: Annotated[
         float, Doc("seconds an accepted interaction keeps its place at the agent without a further event")
     ] = 86400.0
+    experience_s: Annotated[
+        float, Doc("seconds between two savings of what the prediction of waiting times has learned")
+    ] = 15.0
     decision_log: Annotated[
         int, Doc("entries kept of the log of routing decisions, a tenth of a second each; 0: no log")
     ] = 20_000

@@ -6,8 +6,8 @@ the name of its request (`RequestAgentReady`, `RequestHoldCall`, …) and its pa
 `ringback.contracts.telephony`; the reply says that it was taken, events say what came of it.
 `RequestRegisterAddress {Tenant, ThisDN}` answers `EventRegistered` with what is at the device, and from then
 on each event of the device comes as `event`; `RequestUnregisterAddress` ends it, `RequestQueryAddress` only
-asks. `subscribe {tenant, dns?, agents?}` is for tools: all events of those devices and agents, of the tenant
-when none is named.
+asks; `RequestQueryCall {Tenant, ConnID}` tells who is in a call. `subscribe {tenant, dns?, agents?}` is for
+tools: all events of those devices and agents, of the tenant when none is named.
 
 A session that does not read is cut off: it cannot be told half of what has happened.
 """
@@ -20,17 +20,27 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 from prometheus_client import Counter
 
+from ringback.contracts.calls import CallDialogs, call_key
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.dialplan import dn_states_key
 from ringback.contracts.events import AgentEvent, CallEvent, DnEvent, agents_stream, calls_stream, dns_stream
-from ringback.contracts.names import tlib
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.telephony import RequestReply, TelephonyRequest
-from ringback.domain.agents import status
+from ringback.domain.dialplan import DnState
 from ringback.runtime.http import HttpClient, HttpFailure
-from ringback.runtime.link import LinkError, LinkServer, LinkSession
+from ringback.runtime.link import LinkError, LinkServer, LinkSession, MethodHandler
 from ringback.runtime.streams import StreamEntry, StreamTail
 from ringback.services.tenant.telephony_desk import FORBIDDEN, THE_PLATFORM, Desk
 from ringback.services.tenant.telephony_users import TelephonyUsers
+from ringback.services.tenant.telephony_views import (
+    AddressParams,
+    AddressView,
+    CallInfo,
+    CallParams,
+    empty,
+    occupied,
+    parties,
+)
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -46,6 +56,8 @@ _SLOW = 2 * 1024 * 1024
 _MAX_LINE = 64 * 1024
 _MAX_SESSIONS = 5000
 _SILENT_S, _LOOK_S = 10.0, 2.0
+_RIGHTS_S = 60.0
+"""Seconds between looks whether a user is still who they were."""
 
 
 class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,34 +75,6 @@ class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
         return event.this_dn in self.dns or getattr(event, "agent_id", "") in self.agents
 
 
-class AddressParams(msgspec.Struct, frozen=True, kw_only=True, rename=tlib):
-    """One device."""
-
-    tenant: str
-    this_dn: str
-
-    @property
-    def address(self) -> tuple[str, str]:
-        return self.tenant, self.this_dn
-
-
-class AddressView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
-    """EventRegistered, EventUnregistered, EventAddressInfo: what is at a device."""
-
-    id: str
-    time: float
-    tenant: str
-    this_dn: str
-    agent_id: str = ""
-    state: str = ""
-    status: str = ""
-    reason_code: str = ""
-    conn_id: str = ""
-    place: str = ""
-    queues: tuple[str, ...] = ()
-    extensions: dict[str, Any] = {}
-
-
 class TelephonyLink:
     """The methods of 2060."""
 
@@ -99,9 +83,8 @@ class TelephonyLink:
         self._config = config
         self._users = TelephonyUsers(ctx, config)
         self._frontend = HttpClient(ctx, "frontend", connection="voice-31")
-        self._sessions = {
-            name: AgentSessions(ctx.valkey.using("voice-14"), name) for name in ctx.common.tenants
-        }
+        self._calls = ctx.valkey.using("voice-14")
+        self._sessions = {name: AgentSessions(self._calls, name) for name in ctx.common.tenants}
         self._registered: dict[tuple[str, str], set[LinkSession]] = {}
         self._subscribed: set[LinkSession] = set()
         self.cut_off = Counter(
@@ -115,9 +98,25 @@ class TelephonyLink:
         self.server.method("RequestRegisterAddress", self._register)
         self.server.method("RequestUnregisterAddress", self._unregister)
         self.server.method("RequestQueryAddress", self._query)
+        self.server.method("RequestQueryCall", self._query_call)
         for name in REQUESTS:
             self.server.method(name, self._handler(name))
         self.server.on_close = self._gone
+
+    def tool(self, name: str, handler: MethodHandler) -> None:
+        """Serve a method that is for the platform and for users who may hear all of their tenant (`tenant` or
+        `Tenant` among its parameters).
+        """
+
+        async def checked(session: LinkSession, params: dict[str, Any]) -> Any:
+            desk = self._desk(session)
+            self._spend(desk)
+            tenant = params.get("tenant", params.get("Tenant"))
+            if desk.rights.tenant not in ("", tenant) or not desk.rights.hears_all:
+                raise LinkError(FORBIDDEN, "this user may not ask for it")
+            return await handler(session, params)
+
+        self.server.method(name, checked)
 
     async def start(self) -> None:
         """Bind the listener and follow the events."""
@@ -143,14 +142,17 @@ class TelephonyLink:
         request: Any = msgspec.convert({**params, "Request": name}, TelephonyRequest)
         self._check(request.tenant)
         desk = self._desk(session)
-        if not desk.spend(self._ctx.monotonic()):
-            raise LinkError(TOO_MANY, "too many requests; wait a moment")
+        self._spend(desk)
         if refusal := desk.refusal(request, await self._devices(desk)):
             raise LinkError(FORBIDDEN, refusal)
         try:
             return await self._frontend.post("/requests", request, RequestReply)
         except HttpFailure as failure:
             raise LinkError(failure.status, f"{failure.slug}: {failure.message}") from None
+
+    def _spend(self, desk: Desk) -> None:
+        if not desk.spend(self._ctx.monotonic()):
+            raise LinkError(TOO_MANY, "too many requests; wait a moment")
 
     async def _devices(self, desk: Desk) -> frozenset[str]:
         """The devices of an agent's desk: the agent's own, and where the agent is logged in."""
@@ -165,9 +167,11 @@ class TelephonyLink:
     async def _register_client(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
         if not session.trusted:
             token = params.get("token", "")
-            rights = await self._users.rights(token if isinstance(token, str) else "")
+            token = token if isinstance(token, str) else ""
+            rights = await self._users.rights(token)
             session.trusted = True
             session.state[_DESK] = Desk(rights)
+            self._ctx.spawn(self._watch_rights(session, token), "telephony-rights")
         rights = self._desk(session).rights
         return {"id": "EventServerConnected", "Tenant": rights.tenant, "AgentID": rights.agent}
 
@@ -186,6 +190,20 @@ class TelephonyLink:
                 since = session.state.setdefault(_SINCE, now)
                 if not session.trusted and now - since > _SILENT_S:
                     self._cut(session, "silent")
+
+    async def _watch_rights(self, session: LinkSession, token: str) -> None:
+        """End the session of a user whose token or rights are no longer what they were."""
+        while session in self.server.sessions:
+            await asyncio.sleep(_RIGHTS_S)
+            try:
+                good = await self._users.rights(token) == self._desk(session).rights
+            except LinkError:
+                good = False
+            except ConnectionError:
+                continue  # authentication is away: nobody is sent home for that
+            if not good and session in self.server.sessions:
+                self._cut(session, "revoked")
+                return
 
     def _cut(self, session: LinkSession, why: str) -> None:
         self.cut_off.labels(why).inc()
@@ -215,9 +233,7 @@ class TelephonyLink:
         if address not in self._desk(session).addresses:
             raise LinkError(NOT_FOUND, "this device is not registered by this session")
         self._drop(session, address)
-        return AddressView(
-            id="EventUnregistered", time=self._ctx.now(), tenant=address[0], this_dn=address[1]
-        )
+        return empty("EventUnregistered", address, self._ctx.now())
 
     async def _query(self, session: LinkSession, params: dict[str, Any]) -> AddressView:
         address = await self._address(session, params)
@@ -228,8 +244,7 @@ class TelephonyLink:
         tenant, dn = msgspec.convert(params, AddressParams).address
         self._check(tenant)
         desk = self._desk(session)
-        if not desk.spend(self._ctx.monotonic()):
-            raise LinkError(TOO_MANY, "too many requests; wait a moment")
+        self._spend(desk)
         if desk.rights.tenant not in ("", tenant):
             raise LinkError(FORBIDDEN, "this is another tenant's")
         if not desk.rights.hears_all and dn not in await self._devices(desk):
@@ -240,27 +255,27 @@ class TelephonyLink:
 
     async def _view(self, name: str, address: tuple[str, str], desk: Desk) -> AddressView:
         tenant, dn = address
+        kept = await self._calls.call("HGET", dn_states_key(tenant), dn)
+        device = msgspec.json.decode(kept, type=DnState) if kept else DnState()
         agent = await self._sessions[tenant].at_dn(dn)
         if not agent:
-            return AddressView(id=name, time=self._ctx.now(), tenant=tenant, this_dn=dn)
+            return empty(name, address, self._ctx.now(), device)
         session = await self._sessions[tenant].load(agent)
         if session.conn_id:
             desk.heard(session.conn_id)
-        extensions = {"DND": int(session.dnd), "AutoAnswer": int(session.policy.auto_answer)}
-        return AddressView(
-            id=name,
-            time=self._ctx.now(),
-            tenant=tenant,
-            this_dn=dn,
-            agent_id=agent,
-            state=session.state.value,
-            status=status(session).name,
-            reason_code=session.reason,
-            conn_id=session.conn_id,
-            place=session.place,
-            queues=session.queues,
-            extensions=extensions,
-        )
+        return occupied(name, address, session, self._ctx.now(), device)
+
+    async def _query_call(self, session: LinkSession, params: dict[str, Any]) -> CallInfo:
+        wanted, desk = msgspec.convert(params, CallParams), self._desk(session)
+        self._check(wanted.tenant)
+        self._spend(desk)
+        known = desk.rights.hears_all or wanted.conn_id in desk.calls
+        if desk.rights.tenant not in ("", wanted.tenant) or not known:
+            raise LinkError(FORBIDDEN, "this call has not been at a registered device of the agent")
+        snapshot = await self._calls.call("GET", call_key(wanted.tenant, wanted.conn_id))
+        if not snapshot:
+            raise LinkError(NOT_FOUND, "there is no such call")
+        return parties(wanted, msgspec.json.decode(snapshot, type=CallDialogs), self._ctx.now())
 
     def _drop(self, session: LinkSession, address: tuple[str, str]) -> None:
         self._desk(session).addresses.discard(address)

@@ -17,6 +17,7 @@ from ringback.contracts.events import (
     agents_stream,
     calls_stream,
     dns_stream,
+    private_stream,
 )
 from ringback.contracts.telephony import (
     AgentRequest,
@@ -26,6 +27,8 @@ from ringback.contracts.telephony import (
     RequestAgentReady,
     RequestCallForwardCancel,
     RequestCallForwardSet,
+    RequestDistributeUserEvent,
+    RequestPrivateService,
     RequestReply,
     RequestSetDNDOff,
     RequestSetDNDOn,
@@ -37,7 +40,7 @@ from ringback.domain.dialplan import DnState
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
-from ringback.runtime.streams import StreamEntry, StreamTail, append
+from ringback.runtime.streams import StreamEntry, StreamTail, append, parse_entries
 from ringback.services.agent_state.service import AgentStateService
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
@@ -387,3 +390,35 @@ async def test_kafka_carries_states_out_and_requests_in(
         assert key == "demo:kim"
         assert b'"id":"EventAgentNotReady"' in value
         assert b'"AgentID":"kim"' in value
+
+
+async def test_an_agents_desktop_is_asked_and_only_the_reserved_agent_may_answer(world: World) -> None:
+    await world.login()
+    ready = await world.until("EventAgentReady")
+    asking = RequestDistributeUserEvent(
+        tenant="demo", agent_id="kim", reference_id="cb-1-1:4", user_data={"Service": "callback.preview"}
+    )
+    await world.http.post("/requests", asking, RequestReply)
+    event = await world.until("EventUserEvent")
+    assert (event.reference_id, event.state, event.sequence) == ("cb-1-1:4", "ready", ready.sequence)
+    assert event.extensions == {"Service": "callback.preview"}
+
+    answer = RequestPrivateService(
+        tenant="demo",
+        agent_id="kim",
+        reference_id="cb-1-1:4",
+        service="callback.preview",
+        user_data={"answer": "accept"},
+    )
+    with pytest.raises(HttpFailure) as refused:
+        await world.http.post("/requests", answer, RequestReply)
+    assert (refused.value.status, refused.value.slug) == (409, "not_asked")
+    await world.service.sessions["demo"].apply(
+        "kim", Reserve("cb-1-1:2:1", "c1", "sales", 30.0), world.ctx.now()
+    )
+    await world.http.post("/requests", answer, RequestReply)
+    rows = await world.ctx.valkey.call("XRANGE", private_stream("demo"), "-", "+")
+    told = [entry.json(AgentEvent) for entry in parse_entries("", rows)]
+    assert [(each.id, each.reference_id, each.extensions["answer"]) for each in told] == [
+        ("EventPrivateInfo", "cb-1-1:4", "accept")
+    ]

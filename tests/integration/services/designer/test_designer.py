@@ -12,6 +12,7 @@ from aiohttp import web
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer
 from ringback.runtime.migrate import migrate
+from ringback.services.designer.store import SHIPPED
 from ringback.testing.platform import ServiceHarness
 
 HOSTS = itertools.count(1)
@@ -89,8 +90,8 @@ async def status_of(awaitable: object) -> int:
 
 
 async def test_the_shipped_applications_are_served_with_an_entity_tag(platform: Platform) -> None:
-    names = ("inbound", "callback", "closed", "direct")
-    assert await platform.designer.get("/apps/demo") == dict.fromkeys(names, "shipped")
+    assert {"inbound", "callback", "closed", "direct", "menu"} <= SHIPPED.keys()
+    assert await platform.designer.get("/apps/demo") == dict.fromkeys(SHIPPED, "shipped")
     first = await platform.designer.request("GET", "/apps/demo/inbound.scxml")
     assert b"<scxml" in first.body
     again = await platform.designer.request(
@@ -191,3 +192,28 @@ async def test_a_settings_table_that_engagement_refuses_is_not_sent_for_ever(pla
     failed = platform.designer.post("/tables/demo/CALLBACK_SETTINGS/publish", {})
     assert await status_of(failed) == 400
     assert tries == 1
+
+
+async def test_a_table_as_csv_is_checked_cell_by_cell_and_seen_when_published(platform: Platform) -> None:
+    csv = {"Content-Type": "text/csv"}
+    wrong = b"row,zone,hours\noffice,Mars,Mon 09:00-17:00\nshop,UTC,always\n"
+    with pytest.raises(HttpFailure) as caught:
+        await platform.designer.request("PUT", "/tables/demo/BUSINESS_HOURS", wrong, headers=csv)
+    assert caught.value.slug == "bad_cells"
+    assert "row 'office', column 'zone'" in caught.value.message
+    assert "row 'shop', column 'hours'" in caught.value.message
+    with pytest.raises(HttpFailure, match="not_csv"):
+        await platform.designer.request("PUT", "/tables/demo/BUSINESS_HOURS", b"row\n,\n", headers=csv)
+    right = b"row,zone,hours\noffice,UTC,Mon-Fri 09:00-17:00\n"
+    await platform.designer.request("PUT", "/tables/demo/BUSINESS_HOURS", right, headers=csv)
+    path = "/tables/demo/BUSINESS_HOURS/published"
+    assert await status_of(platform.designer.get(path)) == 404
+    await platform.designer.post("/tables/demo/BUSINESS_HOURS/publish", {})
+    reply = await platform.designer.request("GET", path)
+    tag = {"If-None-Match": reply.headers["ETag"]}
+    assert (await platform.designer.request("GET", path, headers=tag)).status == 304
+    assert await platform.designer.get(path) == {"office": {"zone": "UTC", "hours": "Mon-Fri 09:00-17:00"}}
+    text = await platform.designer.request(
+        "GET", "/tables/demo/BUSINESS_HOURS", headers={"Accept": "text/csv"}
+    )
+    assert text.body == right

@@ -208,6 +208,26 @@ async def test_the_older_path_and_a_queue_named_twice_are_answered_alike(world: 
     assert [asked["aqt"] for asked in world.peers.asked] == ["urs2", "urs2", "stat", "stat"]
 
 
+async def test_a_range_of_waits_is_there_when_it_is_asked_for_and_not_otherwise(world: Any) -> None:
+    known = {"ewt": 42.4, "p50": 40.2, "p90": 81.6, "method": "ringback"}
+    world.peers.waits = {
+        "sales": known,
+        "new": {"ewt": -1, "method": "ringback", "reason": "no_interactions"},
+    }
+    world.peers.logged_in = {"sales": 2, "new": 1}
+    _, envelope = await world.api("GET", "estimated-wait-time?virtual-queues=sales,new&forecast=true")
+    told = {"expected": 42, "p50": 40, "p90": 82, "method": "ringback"}
+    assert envelope["data"][0]["forecast"] == told
+    assert envelope["data"][1]["forecast"]["reason"] == "no_interactions"
+    assert sorted(asked["aqt"] for asked in world.peers.asked) == ["ringback"] * 2 + ["urs2"] * 2
+    _, envelope = await world.api("GET", "callbacks/queue-status/sales?forecast=true")
+    assert envelope["data"]["forecast"] == told
+    for path in ("estimated-wait-time?virtual-queues=sales", "callbacks/queue-status/sales"):
+        _, envelope = await world.api("GET", path)
+        assert "forecast" not in str(envelope["data"])
+    assert (await world.api("GET", "callbacks/queue-status/sales?forecast=yes"))[0] == 400
+
+
 async def test_calls_on_hold_are_counted_when_asked_for(world: Any) -> None:
     world.peers.waits = {"sales": {"ewt": 1}}
     for flag in ("true", "false"):

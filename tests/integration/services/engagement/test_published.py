@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,70 @@ async def test_a_fault_of_ours_is_counted(world: Any, monkeypatch: pytest.Monkey
     async with world.context.http_session().post(url, json={"to": "1"}, headers=headers) as reply:
         assert reply.status == 500
     assert (await scrape(world))["UNCAUGHT_EXCEPTION"] == ["UNCAUGHT_EXCEPTION 1.0"]
+
+
+DASHBOARDS = RULES.parents[1] / "grafana"
+# Functions that only the dashboards use, and the series that Prometheus makes of the rules.
+_OF_DASHBOARDS = {"histogram_quantile", "increase", "vector", "time", "ALERTS"}
+
+
+def dashboards() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(DASHBOARDS.glob("*.json"))]
+
+
+def test_dashboards_are_whole() -> None:
+    boards = dashboards()
+    assert [board["uid"] for board in boards] == ["ringback-callbacks", "ringback-performance"]
+    for board in boards:
+        names = {variable["name"] for variable in board["templating"]["list"]}
+        ids = [panel["id"] for panel in board["panels"]]
+        assert len(ids) == len(set(ids)) > 10
+        cells = set[tuple[int, int]]()
+        for panel in board["panels"]:
+            at = panel["gridPos"]
+            taken = {
+                (x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])
+            }
+            assert at["x"] + at["w"] <= 24
+            assert not cells & taken, f"{panel['title']} lies over another"
+            cells |= taken
+            assert panel["datasource"]["uid"] == "${datasource}"
+            for target in panel["targets"]:
+                used = set(re.findall(r"\$(\w+)", target["expr"])) - {"__range", "__rate_interval"}
+                assert used <= names, target["expr"]
+
+
+async def test_every_metric_that_a_dashboard_shows_is_there(world: Any) -> None:
+    service = world.harness["engagement"]
+    service.published.event("MONITOR_LAGGING_BEHIND")
+    for name in ("UNCAUGHT_EXCEPTION", "DNS_FAILURE"):
+        service.published.event(name)
+    for name in (
+        "CB_SUBMIT_FAILED",
+        "CB_TTL_LIMIT_REACHED",
+        "CB_ENQUEUE_LIMIT_REACHED",
+        "INVALID_CONTENT_LENGTH",
+    ):
+        service.metrics.event(name)
+    await world.book()
+    await world.api("POST", "callbacks/retrieve", {"id": "wrong"})
+    found = await scrape(world)
+    shown = {
+        name
+        for board in dashboards()
+        for panel in board["panels"]
+        for target in panel["targets"]
+        for name in metrics_in(target["expr"])
+    } - _OF_DASHBOARDS
+    assert {"ges_callbacks_created", "ges_monitor_size", "GES_HEALTH"} <= shown
+    assert sorted(shown - found.keys()) == []
+    create = 'path="/engagement/v3/callbacks/create"'
+    assert any(create in line and 'tenant="demo"' in line for line in found["ges_http_requests_total"])
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it comes with Prometheus"
+)
+def test_promtool_takes_the_rules() -> None:
+    done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -31,7 +31,7 @@ from .nodes import Node, Platform, Sessions
 
 CALLBACKS = int(os.environ.get("RINGBACK_PROOF_CALLBACKS", "600"))
 CLIENTS = 24
-LIMIT_S = 60 + CALLBACKS / 20
+LIMIT_S = 60 + CALLBACKS / 10
 AREAS = (202, 212, 213, 305, 312)
 SETTINGS = {"sales": {"_route_point": "8010", "_max_request_by_time_bucket": "1000000"}}
 

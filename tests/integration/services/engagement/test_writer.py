@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from ringback.domain.callbacks import booked
+from ringback.runtime.sql import PostgresUnavailable
 from ringback.services.engagement.records import Details, Record
 from ringback.services.engagement.store import Claim, Entry, KeyUse, Store
 from ringback.services.engagement.writer import Writer
@@ -135,3 +136,23 @@ async def test_two_nodes_that_want_the_same_things_never_wait_for_each_other_for
     new = sum(getattr(verdict, "word", "x") == "" for verdict in verdicts)
     assert new == await written(world) == len({getattr(v, "made", None) for v in verdicts})
     assert [row[0] for row in await world.query("SELECT sum(taken) FROM engagement.slots")] == [new]
+
+
+async def test_while_the_database_is_away_nobody_waits_for_those_before(
+    world: Any, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    async def away(entries: list[Entry]) -> Any:
+        tried.append(len(entries))
+        await asyncio.sleep(0)
+        raise PostgresUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "_book", away)
+        answers = await asyncio.gather(
+            *(writer.write(entry(number, key=str(number))) for number in range(500)), return_exceptions=True
+        )
+    assert [type(answer) for answer in answers] == [PostgresUnavailable] * 500
+    assert len(tried) <= 3
+    assert (await writer.write(entry(1, key="1"))).word == "", "and afterwards its key is free"

@@ -227,3 +227,26 @@ async def test_its_connections_are_counted(call, platform):
         assert f'connection="{row}",direction="{direction}"' in metrics
     assert "ringback_media_calls 1.0" in metrics
     assert 'ringback_media_commands_total{do="record"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    ("prompts", "heard"),
+    [(("goodbye",), "PERSON"), (("voicemail-greeting", "voicemail-greeting"), "ANSWERING_MACHINE")],
+)
+async def test_it_is_heard_who_or_what_has_answered(call, prompts, heard):
+    await tell(call, t.Detect(reference="d1", timeout_s=8.0))
+    call.play_prompts(*prompts)
+    found = await ended(call)
+    assert (found.reference, found.reason, found.heard) == ("d1", "finished", heard)
+
+
+async def test_the_beep_of_an_answering_machine_is_heard_when_it_has_ended(call):
+    await tell(call, t.Detect(reference="b1", what="beep", timeout_s=10.0))
+    call.play_prompts("voicemail-greeting", "beep")
+    assert (await ended(call)).heard == "BEEP"
+
+
+async def test_listening_ends_by_its_time(call):
+    await tell(call, t.Detect(reference="d2", timeout_s=0.3))
+    found = await ended(call)
+    assert (found.reason, found.heard) == ("timeout", "PERSON")

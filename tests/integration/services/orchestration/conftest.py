@@ -13,7 +13,7 @@ import pytest
 
 from ringback.contracts.callbacks import STREAM, CallbackStep, CallbackStepReply
 from ringback.contracts.configuration import kind_key, version_key
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import AgentEvent, CallEvent, calls_stream, private_stream
 from ringback.contracts.routing import QueueView, RouteResult
 from ringback.contracts.statistics import Closed, Figure, Figures, OpenStatistics
 from ringback.contracts.telephony import (
@@ -239,6 +239,19 @@ class Stage:
         await append_fields(self.ctx.valkey, STREAM, {**entry, **fields})
         return f"cb-{fields.get('callback_id', 'c1')}-{fields.get('attempt', '1')}"
 
+    async def answer_preview(self, asked: Any, agent: str, answer: str) -> None:
+        """The agent's desktop answers what it was asked."""
+        event = AgentEvent(
+            id="EventPrivateInfo",
+            time=self.ctx.now(),
+            tenant=TENANT,
+            agent_id=agent,
+            state="reserved",
+            reference_id=asked.reference_id,
+            extensions={"Service": "callback.preview", "answer": answer},
+        )
+        await append(self.ctx.valkey, private_stream(TENANT), event)
+
     async def until(self, check: Callable[[], Any]) -> Any:
         """Await that something becomes true."""
         async with asyncio.timeout(PATIENCE_S):
@@ -260,6 +273,12 @@ async def configure(valkey: Any, **parameters: str) -> None:
         RoutePoint(id="8000", script="inbound", default_dn="1900", parameters=given),
         RoutePoint(id="8001", script="broken", default_dn="1900"),
         RoutePoint(id="8002", script="nosuch", default_dn=""),
+        RoutePoint(
+            id="8004",
+            script="menu",
+            default_dn="1900",
+            parameters={"menu": "main", "hours": "office", "welcome": "@hello", "mailbox": "8500"},
+        ),
     ]
     await valkey.call(
         "HSET", kind_key(TENANT, "tenant"), TENANT, msgspec.json.encode(Tenant(id=TENANT, domain="d"))

@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from ringback.contracts.telephony import RequestClearCall, RequestMakeCall, RequestRouteCall
+from ringback.contracts.telephony import (
+    RequestApplyTreatment,
+    RequestClearCall,
+    RequestDistributeUserEvent,
+    RequestMakeCall,
+    RequestRouteCall,
+)
 
 from .conftest import CONN, Stage
 
@@ -45,16 +51,34 @@ async def test_a_customer_is_dialled_and_talks_to_the_reserved_agent(stage: Stag
     call = await dial(stage)
     await answer(stage, call)
     offer = await stage.calls.next()
+    reached = await stage.engagement.next()
+    assert (reached.state, reached.step, reached.dial_result) == ("CUSTOMER", 4, "PERSON")
     assert isinstance(offer, RequestRouteCall)
     assert (offer.conn_id, offer.other_dn, offer.agent_id) == (CONN, "1ann", "ann")
     await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
     assert (await stage.router.next("confirm"))["request_id"] == request["request_id"]
     talking = await stage.engagement.next()
-    assert (talking.state, talking.step, talking.conn_id) == ("PROCESSING", 4, CONN)
+    assert (talking.state, talking.step, talking.conn_id) == ("PROCESSING", 5, CONN)
     await stage.calls.tell("EventCallDeleted", reason="target_hung_up")
     done = await stage.engagement.next()
-    assert (done.state, done.reason, done.step) == ("COMPLETED", "AGENT_CONNECTED", 5)
+    assert (done.state, done.reason, done.step) == ("COMPLETED", "AGENT_CONNECTED", 6)
     await stage.until(lambda: stage.over(SID))
+
+
+async def test_an_agent_who_gives_the_customer_to_a_route_point_has_completed_the_callback(
+    stage: Stage,
+) -> None:
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    offer = await stage.calls.next()
+    await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
+    await stage.router.next("confirm")
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["CUSTOMER", "PROCESSING"]
+    await stage.calls.tell("EventRouteRequest", this_dn="8000", ani="+14155550100")
+    done = await stage.engagement.next()
+    assert (done.state, done.reason) == ("COMPLETED", "AGENT_CONNECTED")
+    await stage.until(lambda: stage.over(SID))
+    assert isinstance(await stage.calls.next(), RequestApplyTreatment)
 
 
 @pytest.mark.parametrize("result", ["BUSY", "NO_ANSWER", "ERROR_TONE"])
@@ -123,6 +147,7 @@ async def test_a_customer_who_hangs_up_before_the_agent_is_there_fails_the_attem
     await stage.calls.next()
     await stage.calls.tell("EventAbandoned", this_dn="8000")
     await stage.calls.tell("EventCallDeleted", reason="caller_hung_up")
+    assert (await stage.engagement.next()).state == "CUSTOMER"
     failed = await stage.engagement.next()
     assert (failed.state, failed.reason, failed.dial_result) == ("FAILED", "customer_gone", "PERSON")
 
@@ -207,6 +232,7 @@ async def test_a_customer_whom_the_platform_lost_is_dialled_again_one_who_hung_u
     await to_the_reservation(stage)
     await answer(stage, await dial(stage))
     assert isinstance(await stage.calls.next(), RequestRouteCall)
+    assert (await stage.engagement.next()).state == "CUSTOMER"
     await stage.calls.tell("EventCallDeleted", reason="x", result_class=result)
     failed = await stage.engagement.next()
     assert (failed.state, failed.dial_result) == ("FAILED", dial_result)
@@ -219,5 +245,51 @@ async def test_an_error_while_the_customer_is_there_ends_the_call_and_counts(sta
     await stage.control.post(f"/scxml/session/{SID}/event/error.anything", {})
     assert (await stage.router.next("cancel"))["request_id"] == request["request_id"]
     assert isinstance(await stage.calls.next(), RequestClearCall)
+    assert (await stage.engagement.next()).state == "CUSTOMER"
     failed = await stage.engagement.next()
     assert (failed.state, failed.dial_result) == ("FAILED", "UNKNOWN")
+
+
+AGENT_FIRST = '{"first": "AGENT", "number": "914155550100", "attached": {"order": 7}}'
+
+
+async def test_agent_first_the_agent_answers_before_the_customer_is_dialled(stage: Stage) -> None:
+    app = f"{stage.ctx.url('designer')}/apps/demo/callback-agent-first.scxml"
+    await stage.request_callback(app=app, dial=AGENT_FIRST)
+    assert (await stage.engagement.next()).state == "QUEUED"
+    request = await stage.router.next("submit")
+    await stage.router.reserve(request, "ann")
+    assert (await stage.engagement.next()).state == "ROUTING"
+    ring = await stage.calls.next()
+    assert isinstance(ring, RequestMakeCall)
+    assert (ring.other_dn, ring.agent_id, ring.customer) == ("1ann", "ann", "+14155550100")
+    assert ring.user_data == {"order": 7}
+    await stage.calls.tell("EventRinging", this_dn="1ann", agent_id="ann")
+    await stage.calls.tell("EventEstablished", this_dn="1ann", agent_id="ann", reference_id=ring.reference_id)
+    assert (await stage.engagement.next()).state == "DIALLING"
+    dialled = await stage.calls.next()
+    assert isinstance(dialled, RequestRouteCall)
+    assert (dialled.other_dn, dialled.agent_id, dialled.conn_id) == ("914155550100", "", CONN)
+    await stage.calls.tell("EventRouteUsed", reference_id=dialled.reference_id, third_party_dn="x")
+    assert (await stage.router.next("confirm"))["agent_id"] == "ann"
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["CUSTOMER", "PROCESSING"]
+
+
+async def test_an_agent_is_asked_before_anybody_is_dialled(stage: Stage) -> None:
+    await stage.request_callback(dial='{"preview": true, "previewtimeout": 20, "rejectpause": 0}')
+    assert (await stage.engagement.next()).state == "QUEUED"
+    await stage.router.reserve(await stage.router.next("submit"), "ann")
+    assert (await stage.engagement.next()).state == "ROUTING"
+    asked = await stage.calls.next()
+    assert isinstance(asked, RequestDistributeUserEvent)
+    assert (asked.agent_id, asked.user_data["CallbackId"]) == ("ann", "c1")
+    await stage.answer_preview(asked, "ann", "reject")
+    assert (await stage.router.next("cancel"))["reason"] == "preview_rejected"
+    assert (await stage.engagement.next()).state == "QUEUED"
+    again = await stage.router.next("submit")
+    assert again["arrival_time"] == 1000.5
+    await stage.router.reserve(again, "bob")
+    assert (await stage.engagement.next()).agent_id == "bob"
+    await stage.answer_preview(await stage.calls.next(), "bob", "accept")
+    assert (await stage.engagement.next()).state == "DIALLING"
+    assert isinstance(await stage.calls.next(), RequestMakeCall)

@@ -121,7 +121,10 @@ async def test_an_agents_desktop_from_login_to_logout(floor: Floor) -> None:
     assert (await kim.until("EventAgentNotReady"))["ReasonCode"] == "lunch"
     await kim.call("RequestSetDNDOn", Tenant="demo", ThisDN="1001")
     await kim.until("EventDNDOn")
+    await kim.call("RequestCallForwardSet", Tenant="demo", ThisDN="1001", OtherDN="1002")
+    await kim.until("EventForwardSet")
     view = await kim.call("RequestQueryAddress", Tenant="demo", ThisDN="1001")
+    assert view["Extensions"]["ForwardTo"] == "1002"
     assert (view["Status"], view["ReasonCode"], view["Extensions"]["DND"]) == (
         "NotReadyForNextCall",
         "lunch",
@@ -133,8 +136,13 @@ async def test_an_agents_desktop_from_login_to_logout(floor: Floor) -> None:
     assert (await kim.until("EventRinging"))["ThisDN"] == "1001"
     with pytest.raises(LinkError, match="unknown_call"):  # the call is kim's to ask for; there is none
         await kim.call("RequestHoldCall", Tenant="demo", ConnID="00aa", ThisDN="1001")
-    with pytest.raises(LinkError, match="has not been at"):
-        await kim.call("RequestHoldCall", Tenant="demo", ConnID="00bb", ThisDN="1001")
+    for method, more in (("RequestHoldCall", {"ThisDN": "1001"}), ("RequestQueryCall", {})):
+        with pytest.raises(LinkError, match="has not been at"):
+            await kim.call(method, Tenant="demo", ConnID="00bb", **more)
+    legs = {"a": {"dn": "", "state": "up"}, "b": {"dn": "1001", "state": "ringing"}, "c": {"state": "ended"}}
+    await floor.ctx.valkey.call("SET", "{demo}:call:00aa", msgspec.json.encode({"call": {"legs": legs}}))
+    info = await kim.call("RequestQueryCall", Tenant="demo", ConnID="00aa")
+    assert [(each["ThisDN"], each["State"]) for each in info["Parties"]] == [("", "up"), ("1001", "ringing")]
     with pytest.raises(LinkError, match="another agent"):
         await kim.call("RequestAgentReady", Tenant="demo", AgentID="lee")
     for method in ("RequestRegisterAddress", "RequestQueryAddress"):
@@ -171,11 +179,31 @@ async def test_roles_say_who_hears_and_who_asks_for_everybody(floor: Floor) -> N
         await monitor.call("RequestAgentLogin", Tenant="demo", AgentID="kim", ThisDN="1001")
     await supervisor.call("RequestAgentLogin", Tenant="demo", AgentID="kim", ThisDN="1001")
     assert (await monitor.until("EventAgentLogin"))["AgentID"] == "kim"
+    kim = await floor.user("kim")
+    asked = {"tenant": "demo", "interaction_id": "none"}
+    assert (await monitor.call("RequestInteractionStatus", **asked))["state"] == "unknown"
+    with pytest.raises(LinkError, match="may not"):
+        await kim.call("RequestInteractionStatus", **asked)
     for desktop in (monitor, supervisor):
         with pytest.raises(LinkError, match="no tenant"):
             await desktop.call("subscribe", tenant="other")
+        with pytest.raises(LinkError, match="may not"):
+            await desktop.call("RequestInteractionStatus", **{**asked, "tenant": "other"})
     with pytest.raises(LinkError, match="no such device"):
         await supervisor.call("RequestRegisterAddress", Tenant="demo", ThisDN="4711")
+
+
+async def test_who_is_no_longer_who_they_were_is_sent_home(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telephony, "_RIGHTS_S", 0.1)
+    sue = await floor.user("sue", "Supervisor")
+    await sue.call("subscribe", tenant="demo")
+    users = HttpClient(floor.ctx, "auth", "configuration")
+    await users.post("/configuration/v3/users", UserRequest(tenant="demo", user="sue", roles=("Developer",)))
+    async with asyncio.timeout(8):
+        with suppress(ConnectionError):
+            assert await sue.reader.read() == b""
 
 
 async def test_nobody_gets_in_without_a_token_or_the_secret(floor: Floor) -> None:
@@ -212,7 +240,7 @@ async def test_hostile_sessions_end_and_the_others_go_on(
     endless.writer.write(b"x" * 1_000_000)
     big = {"more": "x" * 50_000}
     event = CallEvent(id="EventAttachedDataChanged", time=1.0, tenant="demo", conn_id="00aa", this_dn="1002")
-    for _ in range(200):
+    for _ in range(400):
         await append(floor.ctx.valkey, calls_stream("demo"), msgspec.structs.replace(event, user_data=big))
     await floor.call("EventRinging", "1001")
     async with asyncio.timeout(10):

@@ -37,6 +37,7 @@ from ringback.domain.configuration import (
 )
 from ringback.domain.routing.log import replay
 from ringback.domain.routing.messages import AgentReady
+from ringback.domain.routing.waiting.promises import Record
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkClient, LinkUnavailable
 from ringback.runtime.migrate import migrate
@@ -531,6 +532,28 @@ class TestFigures:
             await floor.until_routing(waiting=1)
             young = await floor.ewt.get("/urs/call/c-r2/lvq/Loans?aqt=ringback", WaitTime)
             assert (young.ewt, young.wpos, young.reason) == (-1.0, 1, "no_interactions")
+
+    async def test_what_was_learned_of_waits_survives_a_restart(self, floor: Floor) -> None:
+        async with floor.tenant_here() as tenant:
+            predictor = tenant.leaders["demo"].experience.predictor
+            line = predictor.floor.line("Loans", 0)
+            for _ in range(100):
+                predictor.learn(predictor.promise(line, 0.0, 2, 1), 240.0)
+            line.queue.served = 100
+            tenant.leaders["demo"].experience.records["Loans"] = Record(100, 90, 100, 1.0, 2.0, 1.0, 2.0)
+        async with floor.tenant_here() as tenant:
+            experience = tenant.leaders["demo"].experience
+            assert experience.records["Loans"].kept == 90
+            await floor.login("kim", "1001")
+            await floor.until_staffed(1)
+            for number in (1, 2, 3):
+                await floor.submit(f"r{number}", 100.0 * number)
+            await floor.until_routing(waiting=2)
+            path = "/urs/call/max/lvq/Loans?aqt=ringback"
+            told = await floor.ewt.get(path, WaitTime)
+            assert told.method == "ringback"
+            assert isinstance(told.p90, float)
+            assert 120 < told.ewt < 480
 
     @pytest.mark.parametrize(
         ("path", "status"),

@@ -184,6 +184,10 @@ async def test_figures_are_told_as_they_change_and_are_the_same_after_a_restart(
     assert figures == {"TotalCallsEntered": 3, "CurrAgentsLoggedIn": 1}
     assert (await desk.read("agent/kim"))["TotalCallsInbound"] == 1
 
+    every = await desk.http.get("/statistics/demo/vq?names=TotalCallsEntered", list[ObjectFigures])
+    assert [(each.object, each.values) for each in every] == [("Loans", {"TotalCallsEntered": 3})]
+    assert await desk.http.get("/statistics/demo/vq?after=Loans", list[ObjectFigures]) == []
+
     await desk.harness.__aexit__(None, None, None)
     async with harness(valkey_url, postgres_dsn) as again:
         other = await Desk(again).start()

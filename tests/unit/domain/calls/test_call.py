@@ -115,6 +115,13 @@ class TestInbound:
         bench.resolve(DestinationKind.REJECT, status=404)
         assert bench.event("EventCallDeleted").reason == "unknown_number"
 
+    def test_the_use_of_the_default_dn_is_told(self, bench, describe: Describe) -> None:
+        bench.arrive()
+        bench.pass_time(15)
+        bench.resolve(DestinationKind.DN, dn="1999", target="dn=1999")
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("agent")))
+        assert bench.event("EventRouteUsed").reason == "default_route"
+
 
 class TestRouting:
     def test_the_agent_is_offered_the_callers_own_description(self, bench) -> None:
@@ -670,3 +677,128 @@ class TestSnapshot:
         assert bench.event("EventAttachedDataChanged").user_data == {"Language": "de"}
         bench.route()
         assert bench.event("EventRinging").user_data == {"Language": "de"}
+
+
+class TestAgentFirst:
+    """The agent answers before the customer is dialled."""
+
+    def ring(self, bench) -> str:
+        request = i.RequestMakeCall(
+            "m1", "5000", "1001", "+15551000", 15.0, agent_id="anna", customer="+15550009", caller_name="Shop"
+        )
+        bench.do(request)
+        bench.resolve(DestinationKind.ROUTE_POINT, dn="5000")
+        bench.resolve(DestinationKind.DN, target="dn=1001", dn="1001")
+        return bench.sent(o.Invite).leg
+
+    def answered(self, bench, describe: Describe) -> str:
+        agent = self.ring(bench)
+        bench.do(i.Progress(agent, 180))
+        bench.do(i.Answered(agent, describe("agent")))
+        media = bench.sent(o.Invite).leg
+        bench.do(i.Answered(media, describe("media")))
+        return agent
+
+    def customer(self, bench) -> str:
+        bench.do(i.RequestRouteCall("r1", "+15550009", timeout_s=30.0))
+        bench.resolve(DestinationKind.EXTERNAL, target="trunk=demo-carrier")
+        return next(output.leg for output in bench.last if isinstance(output, o.Invite))
+
+    def test_the_agents_phone_rings_with_the_customers_number(self, bench) -> None:
+        self.ring(bench)
+        assert bench.sent(o.Invite).caller == "+15550009"
+        ringing = bench.event("EventRinging")
+        assert (ringing.this_dn, ringing.agent_id, ringing.other_dn) == ("1001", "anna", "+15550009")
+
+    def test_the_customer_sees_the_number_and_name_of_the_service_and_talks_to_the_agent(
+        self, bench, describe: Describe
+    ) -> None:
+        agent = self.answered(bench, describe)
+        established = bench.event("EventEstablished")
+        assert (established.reference, established.this_dn, established.agent_id) == ("m1", "1001", "anna")
+        customer = self.customer(bench)
+        invite = bench.sent(o.Invite)
+        assert (invite.caller, "c=IN IP4 agent" in (invite.sdp or "")) == ("+15551000", True)
+        assert bench.call.data.legs[customer].caller_name == "Shop"
+        bench.do(i.Answered(customer, describe("customer")))
+        bench.do(i.ReofferAnswered(agent, describe("agent")))
+        assert "EventRouteUsed" in bench.names() and "EventEstablished" not in bench.names()
+        assert bench.call.data.phase == "connected"
+        bench.do(i.HungUp(customer))
+        released = bench.event("EventReleased")
+        assert (released.this_dn, released.agent_id) == ("1001", "anna")
+
+    @pytest.mark.parametrize(
+        ("status", "reason"), [(486, "busy"), (480, "unreachable"), (404, "unreachable"), (503, "network")]
+    )
+    def test_an_agent_who_does_not_answer_is_released_and_the_session_told(
+        self, bench, status: int, reason: str
+    ) -> None:
+        agent = self.ring(bench)
+        bench.do(i.Failed(agent, status))
+        assert (bench.event("EventError").reference, bench.event("EventError").reason) == ("m1", reason)
+        released = bench.event("EventReleased")
+        assert (released.this_dn, released.agent_id, released.reason) == ("1001", "anna", reason)
+
+    def test_silence_ends_the_ringing(self, bench) -> None:
+        self.ring(bench)
+        bench.pass_time(15.1)
+        assert bench.event("EventReleased").reason == "no_answer"
+        assert bench.event("EventCallDeleted").reason == "no_answer"
+
+    def test_a_customer_who_is_busy_leaves_the_agent_on_the_line(self, bench, describe: Describe) -> None:
+        self.answered(bench, describe)
+        customer = self.customer(bench)
+        bench.do(i.Failed(customer, 486))
+        error = bench.event("EventError")
+        assert (error.reference, error.dial_result) == ("r1", "BUSY")
+        assert bench.call.data.phase == "waiting"
+
+    def test_an_agent_who_hangs_up_takes_the_customers_call_back(self, bench, describe: Describe) -> None:
+        agent = self.answered(bench, describe)
+        customer = self.customer(bench)
+        bench.do(i.Progress(customer, 180))
+        bench.do(i.HungUp(agent))
+        assert bench.sent(o.Cancel).leg == customer
+        assert bench.names()[-1] == "EventCallDeleted" and "EventReleased" in bench.names()
+
+
+class TestAnswerDetection:
+    def answered(self, bench, describe: Describe) -> str:
+        bench.do(i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0))
+        bench.resolve(DestinationKind.ROUTE_POINT, dn="5000")
+        bench.resolve(DestinationKind.EXTERNAL, target="trunk=demo-carrier", dn="")
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("customer")))
+        assert bench.names() == []
+        media = bench.sent(o.Invite).leg
+        bench.do(i.Answered(media, describe("media")))
+        play = bench.sent(o.Play)
+        assert (play.type, play.parameters) == (TreatmentType.ANSWER_DETECTION, {"timeout_s": 5.0})
+        bench.do(i.MediaStarted(media, play.reference))
+        assert bench.names() == []
+        return media
+
+    @pytest.mark.parametrize(
+        ("heard", "next_"),
+        [
+            ("PERSON", TreatmentType.MUSIC),
+            ("ANSWERING_MACHINE", TreatmentType.SILENCE),
+            ("FAX", TreatmentType.SILENCE),
+            ("", TreatmentType.MUSIC),
+        ],
+    )
+    def test_the_verdict_comes_with_the_answer(
+        self, bench, describe: Describe, heard: str, next_: TreatmentType
+    ) -> None:
+        media = self.answered(bench, describe)
+        bench.do(i.MediaEnded(media, "detection", heard=heard))
+        assert bench.event("EventEstablished").dial_result == (heard or "PERSON")
+        assert bench.names() == ["EventEstablished"]
+        assert bench.sent(o.Play).type is next_
+        bench.do(i.MediaEnded(media, "detection", heard="FAX"))
+        assert bench.names() == []
+
+    def test_without_a_verdict_it_is_a_person(self, bench, describe: Describe) -> None:
+        self.answered(bench, describe)
+        bench.pass_time(8.1)
+        assert bench.event("EventEstablished").dial_result == "PERSON"

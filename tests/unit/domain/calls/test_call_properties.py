@@ -81,8 +81,10 @@ class World:
         self.rung[event.this_dn] += event.name == "EventRinging"
         of_agent = event.this_role == DNRole.DESTINATION and event.this_dn in ("77", "78")
         self.let_go[event.this_dn] += event.name in ("EventReleased", "EventAbandoned") and of_agent
+        # An agent who is dialled first may be connected with the same phone in this world.
+        most = 2 if self.call.data.make_agent else 1
         for dn in ("77", "78"):
-            assert self.rung[dn] - self.let_go[dn] in (0, 1), "an agent rings twice, or was let go twice"
+            assert 0 <= self.rung[dn] - self.let_go[dn] <= most, "an agent rings twice, or was let go twice"
 
     def signal(self, output: o.LegCommand) -> None:
         end = self.ends[output.leg]
@@ -218,11 +220,20 @@ def test_an_inbound_call_leaves_nothing_behind(choices: list[int], offer: bool) 
     end_and_check(world)
 
 
-@settings(max_examples=300, deadline=None)
-@given(CHOICES)
-def test_a_call_that_we_make_leaves_nothing_behind(choices: list[int]) -> None:
+MADE = st.sampled_from(
+    [
+        i.RequestMakeCall("m1", "5000", "+15550009"),
+        i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0),
+        i.RequestMakeCall("m1", "5000", "1001", agent_id="anna", customer="+15550009"),
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(CHOICES, MADE)
+def test_a_call_that_we_make_leaves_nothing_behind(choices: list[int], request: i.RequestMakeCall) -> None:
     world = World()
-    world.do(i.RequestMakeCall("m1", "5000", "+15550009"))
+    world.do(request)
     run(world, choices)
     end_and_check(world)
 

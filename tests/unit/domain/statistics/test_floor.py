@@ -89,6 +89,15 @@ class TestQueues:
         assert day.read(LOANS, "TotalCallbacksAnswered", 600) == 1
         assert day.read(LOANS, "AverageCallbackWaitTime", 600) == 600.0
 
+    def test_other_media_are_counted_apart_too(self) -> None:
+        day = Day()
+        day.at(0, Entered(LOANS, "chat", "interaction", T))
+        assert day.read(LOANS, "CurrNumberWaitingInteractions", 1) == 1
+        assert day.read(LOANS, "CurrNumberWaitingCalls", 1) == 0
+        day.at(5, Left(LOANS, "chat", "answered"))
+        assert day.read(LOANS, "TotalInteractionsAnswered", 6) == 1
+        assert day.read(LOANS, "TotalCallsAnswered", 6) == 0
+
     def test_what_comes_twice_counts_once(self) -> None:
         day = Day()
         for _ in range(2):
@@ -187,8 +196,17 @@ class TestAgents:
         day = Day()
         day.agent(0, "ready")
         day.agent(5, "not_ready")
-        day.at(6, AgentIs("kim", "ready", "ready", 1, frozenset({"Team"})))
+        day.agent(6, "acw")
+        day.at(7, AgentIs("kim", "ready", "ready", 2, frozenset({"Team"})))
         assert day.read(KIM, "CurrNumberReady", 7) == 0
+
+    def test_a_session_that_begins_anew_is_another_one(self) -> None:
+        day = Day()
+        for second in range(5):
+            day.agent(second, "ready" if second % 2 else "not_ready")
+        day.at(6, AgentIs("kim", "ready", "ready", 1, frozenset({"Team"})))
+        day.at(7, AgentIs("kim", "talking", "CallInbound", 2, frozenset({"Team"})))
+        assert day.read(TEAM, "CurrNumberTalking", 8) == 1
 
     def test_calls_that_ring_in_vain(self) -> None:
         day = Day()

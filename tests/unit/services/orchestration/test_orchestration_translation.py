@@ -46,6 +46,19 @@ def test_events_of_calls(event: CallEvent, asked: tuple[str, str] | None, name: 
     assert from_call(event, Asked("s", *asked) if asked else None).name == name
 
 
+def test_digits_are_verified() -> None:
+    asked = Asked("s", "dialog", "playandverify", "1234")
+    for digits, verified in (("1234", True), ("123", False), ("", False)):
+        event = from_call(call("EventTreatmentEnd", reason="max", digits=digits), asked)
+        assert (event.name, event.data["verified"]) == ("dialog.playandverify.done", verified)
+
+
+def test_a_sound_is_done_when_it_has_begun() -> None:
+    begun = call("EventTreatmentApplied")
+    assert from_call(begun, Asked("s", "dialog", "playsound")).name == "dialog.playsound.done"
+    assert from_call(begun, Asked("s", "dialog", "play")).name == "voice.treatmentapplied"
+
+
 def test_digits_are_given_even_when_there_are_none() -> None:
     event = call("EventTreatmentEnd", reason="timeout")
     assert from_call(event, Asked("s", "dialog", "collect")).data["digits"] == ""

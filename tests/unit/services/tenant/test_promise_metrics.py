@@ -1,5 +1,10 @@
 """Promise against outcome, as metrics."""
 
+import json
+import re
+from pathlib import Path
+
+import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ringback.domain.routing.waiting import Experience
@@ -24,3 +29,28 @@ def test_coverage_and_mean_error_can_be_read_per_queue() -> None:
     assert f"tenant_wait_fallback{{{queue}}} 0.0" in shown
     errors = [line for line in shown if line.startswith("tenant_wait_error_seconds_total{")]
     assert sorted(line.split()[-1] for line in errors) == ["100.0", "120.0"]
+
+
+RULES = Path(__file__).parents[4] / "deploy" / "prometheus" / "tenant.rules.yml"
+
+
+def test_the_alert_rules_name_metrics_that_are_there() -> None:
+    experience = Experience()
+    experience.records["Sales"] = Record()
+    registry = CollectorRegistry()
+    registry.register(PromiseMetrics({"demo": experience}))
+    there = set(re.findall(r"^([a-z_]+){", generate_latest(registry).decode(), re.MULTILINE))
+    document = json.loads(RULES.read_text(encoding="utf-8"))
+    assert yaml.safe_load(RULES.read_text(encoding="utf-8")) == document
+    [group] = document["groups"]
+    assert [rule["alert"] for rule in group["rules"]] == [
+        "WAIT_PROMISES_BROKEN",
+        "WAIT_PROMISES_TOO_WIDE",
+        "WAIT_PREDICTION_FALLS_BACK",
+    ]
+    for rule in group["rules"]:
+        named = set(re.findall(r"tenant_wait_[a-z_]+", rule["expr"]))
+        assert named
+        assert named <= there
+        assert rule["annotations"]["summary"]
+        assert rule["labels"]["severity"] in {"warning", "info"}

@@ -16,7 +16,9 @@ Call = str | int
 
 PRESENT_FOR = 240.0
 """Seconds after its last call for which a server counts as present."""
-OVERLAP_VALID = 120.0
+MOST_LINES = 16
+"""Lines of one queue; a further priority shares the line whose own is nearest, so that looking costs the same
+whatever priorities callers come with."""
 DAY = 86400.0
 DAY_PART = 1800.0
 ARRIVAL_MEMORY = 900.0
@@ -50,20 +52,23 @@ class Line:
 
     def count_arrival(self, now: float) -> None:
         """One more has come, whether or not it has to wait."""
-        self._arrivals = self._arrivals * exp((self._arrived_at - now) / ARRIVAL_MEMORY) + 1.0
+        self._arrivals = self._arrivals * self._left_of_it(now) + 1.0
         self._arrived_at = now
 
     def arrival_rate(self, now: float) -> float:
         """Calls a second, of late."""
-        return self._arrivals * exp((self._arrived_at - now) / ARRIVAL_MEMORY) / ARRIVAL_MEMORY
+        return self._arrivals * self._left_of_it(now) / ARRIVAL_MEMORY
+
+    def _left_of_it(self, now: float) -> float:
+        """What is left since the last arrival; a clock that was set back takes nothing away."""
+        return exp(min(0.0, self._arrived_at - now) / ARRIVAL_MEMORY)
 
     def head_age(self, now: float) -> float:
         """Seconds that the first in line has waited; 0 when nobody waits."""
-        return now - next(iter(self.waiting.values())).since if self.waiting else 0.0
+        return max(0.0, now - next(iter(self.waiting.values())).since) if self.waiting else 0.0
 
-    def learn(self, entry: Entry, now: float) -> None:
-        """A call that had to wait is served."""
-        waited = now - entry.since
+    def learn(self, entry: Entry, waited: float) -> None:
+        """A call that had to wait so many seconds is served."""
         self.last_wait = waited
         self.recent.append(waited)
         self.served += 1
@@ -73,14 +78,18 @@ class Line:
         self.day_parts[part] = usual + _DAY_GAIN * (waited - usual)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Queue:
-    """A queue: its lines by priority, and what is known of those who serve it."""
+    """A queue: its lines by priority, and what is known of those who serve it.
+
+    `together`: how many of the `present` servers serve the other queue as well.
+    """
 
     name: str
     lines: dict[int, Line] = field(default_factory=dict)
     waiting: int = 0
     present: int = 0
+    together: dict[Queue, int] = field(default_factory=dict)
     cycle: float = 0.0
     cycles: int = 0
     served: int = 0
@@ -88,8 +97,6 @@ class Queue:
     running_since: float = 0.0
     abandoned: float = 0.0
     waited: float = 1.0
-    shares: dict[str, float] = field(default_factory=dict)
-    shares_at: float = -1e18
 
     @property
     def quit_interval(self) -> float:
@@ -133,8 +140,11 @@ class Floor:
         if found is None:
             found = self.queues[queue] = Queue(queue)
         line = found.lines.get(priority)
-        if line is None:
-            line = found.lines[priority] = Line(found, priority)
+        if line is not None:
+            return line
+        if len(found.lines) >= MOST_LINES:
+            return found.lines[min(found.lines, key=lambda level: abs(level - priority))]
+        line = found.lines[priority] = Line(found, priority)
         return line
 
     def arrive(self, queue: str, priority: int, now: float) -> Line:
@@ -161,12 +171,13 @@ class Floor:
         line, queue = entry.line, entry.line.queue
         del line.waiting[call]
         queue.waiting -= 1
-        queue.quits.append(now - queue.running_since)
+        waited = max(0.0, now - entry.since)
+        queue.quits.append(max(0.0, now - queue.running_since))
         queue.running_since = now
-        queue.waited = queue.waited * _LEAVE_DECAY + now - entry.since
+        queue.waited = queue.waited * _LEAVE_DECAY + waited
         queue.abandoned = queue.abandoned * _LEAVE_DECAY + (not served)
         if served:
-            line.learn(entry, now)
+            line.learn(entry, waited)
         return entry
 
     def reprioritize(self, call: Call, priority: int) -> None:
@@ -184,6 +195,7 @@ class Floor:
         self._resting.clear()
         for queue in self.queues.values():
             queue.waiting = queue.present = 0
+            queue.together.clear()
             for line in queue.lines.values():
                 line.waiting.clear()
 
@@ -193,12 +205,13 @@ class Floor:
         if server is None:
             server = self.servers[name] = Server()
         elif waited and now - server.finished < PRESENT_FOR:
-            self._learn_cycle(server, now - server.started)
+            self._learn_cycle(server, max(0.0, now - server.started))
         if line.queue not in server.queues:
+            present = server.present
+            _set_present(server, False)
             server.queues.append(line.queue)
-            line.queue.present += server.present
-        if not server.present:
-            self._set_present(server, True)
+            _set_present(server, present)
+        _set_present(server, True)
         line.queue.served += 1
         if not waited:
             line.last_wait = 0.0
@@ -218,7 +231,7 @@ class Floor:
         while resting and resting[0][0] < now - PRESENT_FOR:
             finished, server = resting.popleft()
             if server.present and server.call is None and server.finished == finished:
-                self._set_present(server, False)
+                _set_present(server, False)
 
     def ahead(self, queue: Queue, priority: int) -> int:
         """How many of the queue's own callers a new one of this priority finds before it."""
@@ -230,8 +243,9 @@ class Floor:
         Those of at least its priority; all; and the arrivals a second of higher priority.
         """
         before, everybody, overtaking = 0.0, 0.0, 0.0
-        for name, share in self._shares(queue, now).items():
-            for level, line in self.queues[name].lines.items():
+        for other, together in (queue.together or {queue: 1}).items():
+            share = together / max(1, queue.present)
+            for level, line in other.lines.items():
                 count = len(line.waiting) * share
                 everybody += count
                 if level >= priority:
@@ -240,29 +254,23 @@ class Floor:
                     overtaking += share * line.arrival_rate(now)
         return before, everybody, overtaking
 
-    def _shares(self, queue: Queue, now: float) -> dict[str, float]:
-        if now - queue.shares_at > OVERLAP_VALID:
-            queue.shares_at = now
-            queue.shares = self._count_shares(queue)
-        return queue.shares
-
-    def _count_shares(self, queue: Queue) -> dict[str, float]:
-        counts: dict[str, int] = {}
-        for server in self.servers.values():
-            if server.present and queue in server.queues:
-                for other in server.queues:
-                    counts[other.name] = counts.get(other.name, 0) + 1
-        total = counts.get(queue.name, 0)
-        shares = {name: count / total for name, count in counts.items()}
-        shares[queue.name] = 1.0
-        return shares
-
     def _learn_cycle(self, server: Server, seconds: float) -> None:
         for queue in server.queues:
             queue.cycles += 1
             queue.cycle += max(_CYCLE_GAIN, 1 / queue.cycles) * (seconds - queue.cycle)
 
-    def _set_present(self, server: Server, present: bool) -> None:
-        server.present = present
-        for queue in server.queues:
-            queue.present += 1 if present else -1
+
+def _set_present(server: Server, present: bool) -> None:
+    """The server has come, or has gone: counted for each of its queues, and for each two of them."""
+    if server.present == present:
+        return
+    server.present = present
+    step = 1 if present else -1
+    for queue in server.queues:
+        queue.present += step
+        for other in server.queues:
+            count = queue.together.get(other, 0) + step
+            if count:
+                queue.together[other] = count
+            else:
+                queue.together.pop(other, None)

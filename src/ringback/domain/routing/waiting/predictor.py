@@ -5,30 +5,34 @@ estimates (features, all in seconds): the wait of the last who entered service, 
 line, the mean of the last ten, the recent pace per place, the recent interval of departures, the work ahead
 divided by the servers present (of at least his priority; of everybody; with those who will overtake him; less
 those who will give up), and what is usual at this time of day. How far each can be trusted is learned from
-the outcomes, over all lines and for each line; a line of which little is known leans on all.
+the outcomes, over all lines and for each line; a line of which little is known leans on all. As long as all
+this has not proved to know better than the work ahead alone, that one is told (see `blend`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log1p
 
+from .blend import Blend
 from .floor import Floor, Line, day_part
 from .regression import Regression
 from .spread import Spread
 
-NO_INTERACTIONS, NO_AGENTS = "no_interactions", "no_agents"
+NO_INTERACTIONS, NO_AGENTS, AGENTS_AWAY = "no_interactions", "no_agents", "agents_away"
 
 _LEAST = 0.5
 _FARTHEST = 2.0
 """A prediction is at most so many times the largest of the rough estimates."""
 _UNIT = 10.0
 _DRAINED = 6
-_PRIOR = tuple(float(index == _DRAINED) for index in range(12))
+FEATURES = 12
+_PRIOR = tuple(float(index == _DRAINED) for index in range(FEATURES))
 _MEMORY = 100_000
 _STRENGTH_ALL, _STRENGTH_LINE = 200, 200
 _SPREAD_FROM = 30.0
 _BIAS_GAIN = 0.02
+_UNUSUAL = 20.0
 _RATE_UNKNOWN = 0.01
 
 
@@ -43,18 +47,24 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """`reason`: `no_interactions` (too few have been served to tell) or `no_agents`."""
+    """`reason`: `no_interactions` (too few have been served to tell), `no_agents` or `agents_away` (all)."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a caller could be told on joining a line, kept until the outcome is known; seconds."""
+    """What a caller could be told on joining a line, kept until the outcome is known; seconds.
+
+    `righted` is what the work ahead alone says, `fitted` what all estimates say together, `expected` what is
+    told.
+    """
 
     line: Line
     made: float
     features: tuple[float, ...]
+    righted: float
+    fitted: float
     expected: float
     p50: float | None
     p90: float | None
@@ -73,6 +83,7 @@ class Lessons:
 
     weights: Regression
     spread: Spread = field(default_factory=Spread)
+    blend: Blend = field(default_factory=Blend)
     bias: dict[int, float] = field(default_factory=dict)
 
 
@@ -81,8 +92,8 @@ class Predictor:
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
-        self._all = Regression(_PRIOR, memory=_MEMORY, strength=_STRENGTH_ALL)
-        self._lessons: dict[tuple[str, int], Lessons] = {}
+        self.common = Regression(_PRIOR, memory=_MEMORY, strength=_STRENGTH_ALL)
+        self.lessons: dict[tuple[str, int], Lessons] = {}
 
     def promise(
         self, line: Line, now: float, ahead: int | None = None, servers: int | None = None
@@ -94,23 +105,40 @@ class Predictor:
         """
         lessons = self._of(line)
         features = self._features(line, lessons, now, ahead, servers)
-        raw = lessons.weights.predict(features)
-        expected = max(_LEAST, min(raw, _FARTHEST * max(features[1:])))
+        most = _FARTHEST * max(features[1:])
+        fitted = max(_LEAST, min(lessons.weights.predict(features), most))
+        righted = lessons.blend.righted(features[_DRAINED])
+        expected = max(_LEAST, min(lessons.blend.between(righted, fitted), most))
         p50, p90 = lessons.spread.quantiles(expected) or (None, None)
-        return Promise(line, now, features, expected, p50, p90)
+        return Promise(line, now, features, righted, fitted, expected, p50, p90)
+
+    def at(self, line: Line, now: float, ahead: int, servers: int | None = None) -> Prediction | Unknown:
+        """The wait from now of somebody with so many of the queue before him.
+
+        What is told at the end of the line is brought to his place by the work ahead, so that whoever is
+        farther from being served is never told less.
+        """
+        end = self.promise(line, now, None, servers)
+        place = self.promise(line, now, ahead, servers)
+        expected = max(_LEAST, end.expected * place.righted / end.righted)
+        p50, p90 = self._of(line).spread.quantiles(expected) or (None, None)
+        return replace(end, expected=expected, p50=p50, p90=p90).told
 
     def learn(self, promise: Promise, waited: float) -> None:
         """The call was served after `waited` seconds. Who gives up does not say how long it would have been;
-        that is learned as the impatience of the queue.
+        that is learned as the impatience of the queue. What is beyond all measure (a clock was set) is taken
+        for a long wait.
         """
+        waited = max(0.0, min(waited, _UNUSUAL * max(promise.expected, _SPREAD_FROM)))
         lessons, features = self._of(promise.line), promise.features
         lessons.spread.learn(promise.expected, promise.p90, waited)
         part = day_part(promise.made)
         bias = lessons.bias.get(part, 1.0)
         lessons.bias[part] = bias + _BIAS_GAIN * (waited / max(1.0, features[_DRAINED]) - bias)
         scale = (_SPREAD_FROM + promise.expected) ** 0.5
-        self._all.learn(features, waited, scale, _PRIOR)
-        lessons.weights.learn(features, waited, scale, self._all.weights)
+        lessons.blend.learn(features[_DRAINED], promise.righted, promise.fitted, waited, scale)
+        self.common.learn(features, waited, scale, _PRIOR)
+        lessons.weights.learn(features, waited, scale, self.common.weights)
 
     def _features(
         self, line: Line, lessons: Lessons, now: float, ahead: int | None, servers: int | None
@@ -143,11 +171,14 @@ class Predictor:
 
     def _of(self, line: Line) -> Lessons:
         key = (line.queue.name, line.priority)
-        lessons = self._lessons.get(key)
+        lessons = self.lessons.get(key)
         if lessons is None:
-            weights = Regression(self._all.weights, memory=_MEMORY, strength=_STRENGTH_LINE)
-            lessons = self._lessons[key] = Lessons(weights)
+            lessons = self.lessons[key] = self.new_lessons()
         return lessons
+
+    def new_lessons(self) -> Lessons:
+        """Those of a line of which nothing is known yet: it leans on all."""
+        return Lessons(Regression(self.common.weights, memory=_MEMORY, strength=_STRENGTH_LINE))
 
 
 def drain(places: float, rate: float, impatience: float) -> float:

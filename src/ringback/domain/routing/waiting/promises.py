@@ -25,7 +25,7 @@ from ..messages import (
 from ..queue import WAITING, VirtualQueue
 from ..router import Router
 from .floor import Floor, Line
-from .predictor import NO_AGENTS, NO_INTERACTIONS, Prediction, Predictor, Promise, Unknown
+from .predictor import AGENTS_AWAY, NO_AGENTS, NO_INTERACTIONS, Prediction, Predictor, Promise, Unknown
 
 OURS, SIMPLE = "ringback", "urs"
 ROUTED = "routed"
@@ -108,15 +108,15 @@ class Promises:
 
     def told(self, queue: str, priority: int, position: int, now: float) -> Told:
         """The wait from now of somebody at `position` (1 is next) of a queue that the router knows."""
-        found = self._core.queues[queue]
-        if self._core.staff(queue).ready >= position and not found.waiting:
+        found, staff = self._core.queues[queue], self._core.staff(queue)
+        if staff.ready >= position and not found.waiting:
             return Told(OURS, Prediction(0.0, 0.0, 0.0))
-        if self._core.staff(queue).logged_in == 0:
-            return Told(OURS, Unknown(NO_AGENTS))
+        if not working(found):
+            return Told(OURS, Unknown(AGENTS_AWAY if staff.logged_in else NO_AGENTS))
         if self.falls_back(queue):
             return Told(SIMPLE, _simple_answer(self._simple(found, position)))
-        line = self._floor.line(queue, priority)
-        return Told(OURS, self._promise(line, position, now).told)
+        line, ahead = self._floor.line(queue, priority), max(0, position - 1)
+        return Told(OURS, self._predictor.at(line, now, ahead, working(found)))
 
     def falls_back(self, queue: str) -> bool:
         """Whether the queue is told the simple estimate."""
@@ -148,8 +148,9 @@ class Promises:
         if interaction.state != WAITING:
             return
         position = self._core.position(event.interaction)
-        if self._core.staff(event.queue).logged_in:
-            simple = self._simple(self._core.queues[event.queue], position).seconds
+        queue = self._core.queues[event.queue]
+        if working(queue):
+            simple = self._simple(queue, position).seconds
             promise = self._promise(line, position, now)
             self._open[event.interaction] = Open(promise, simple if simple >= 0 else None)
         self._floor.enter(event.interaction, line, now)
@@ -198,11 +199,16 @@ class Promises:
             self._floor.finish(agent, call, now)
 
     def _promise(self, line: Line, position: int, now: float) -> Promise:
-        servers = self._core.staff(line.queue.name).logged_in
+        servers = working(self._core.queues[line.queue.name])
         return self._predictor.promise(line, now, max(0, position - 1), servers)
 
     def _simple(self, queue: VirtualQueue, position: int) -> Estimate:
         return estimate(SIMPLE, queue.history, self._core.staff(queue.name), position)
+
+
+def working(queue: VirtualQueue) -> int:
+    """The agents who serve a queue and are ready or busy: those who are away take nobody from the line."""
+    return queue.staffed_by.working if queue.staffed_by else 0
 
 
 def _simple_answer(found: Estimate) -> Prediction | Unknown:

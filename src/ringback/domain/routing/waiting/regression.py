@@ -48,6 +48,26 @@ class Regression:
             self._fold()
             self.weights = self._solve(prior)
 
+    def state(self) -> tuple[list[float], int, float, list[list[float]], list[float]]:
+        """What `resume` takes: weights, outcomes seen, the normal equations. The open batch is folded in."""
+        if self._batch:
+            self._fold()
+        return self.weights, self.seen, self._mass, self._squares, self._products
+
+    def resume(
+        self,
+        weights: Sequence[float],
+        seen: int,
+        mass: float,
+        squares: Sequence[Sequence[float]],
+        products: Sequence[float],
+    ) -> None:
+        """Go on from a state of the same size."""
+        self.weights, self.seen, self._mass = list(weights), seen, mass
+        self._squares = [list(row) for row in squares]
+        self._products = list(products)
+        self._batch.clear()
+
     def _fold(self) -> None:
         *columns, outcomes = zip(*self._batch, strict=True)
         keep = 1.0 - len(self._batch) / self._memory

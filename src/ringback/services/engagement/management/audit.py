@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ringback.domain.permissions import Action
-from ringback.runtime.http import HttpError
 from ringback.services.engagement.management import csv
 from ringback.services.engagement.management.api import CSV, Call, Operation
-from ringback.services.engagement.management.listing import PAGE, QUERIES
+from ringback.services.engagement.management.listing import PAGE, QUERIES, read_query
 from ringback.services.engagement.management.models import Text
 from ringback.services.engagement.management.ranges import in_utc
 from ringback.services.engagement.openapi import Parameter
@@ -56,7 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", 
     subject: Text | None = None
     first: datetime | None = None
     last: datetime | None = None
-    after: int | None = None
+    after: Annotated[int, Meta(ge=0, le=2**62)] | None = None
 
 
 class AuditRoom:
@@ -95,12 +95,12 @@ class AuditRoom:
         ]
 
     async def _list(self, call: Call) -> AuditPage:
-        entries = await self._page(call.tenant, _read(call.request.query), PAGE + 1)
+        entries = await self._page(call.tenant, read_query(call.request.query, Asked), PAGE + 1)
         more = len(entries) > PAGE
         return AuditPage(items=entries[:PAGE], next=str(entries[PAGE - 1].id) if more else None)
 
     async def _export(self, call: Call) -> object:
-        asked = _read(call.request.query)
+        asked = read_query(call.request.query, Asked)
         return await csv.stream(call.request, "audit.csv", self._lines(call.tenant, asked))
 
     async def _lines(self, tenant: str, asked: Asked) -> AsyncIterator[bytes]:
@@ -128,13 +128,6 @@ class AuditRoom:
         async with self._store.statement() as session:
             rows = await session.connection.fetch(QUERIES["list_audit"], *row)
         return [_entry(each) for each in rows]
-
-
-def _read(query: Mapping[str, str]) -> Asked:
-    try:
-        return msgspec.convert(dict(query), Asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise HttpError(400, "invalid_query", str(error)) from None
 
 
 def _entry(row: Any) -> AuditEntry:

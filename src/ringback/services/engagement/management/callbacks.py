@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 from uuid import UUID
 
-import msgspec
-
 from ringback.domain.callbacks import LIVE, DialResult, Reason, State
 from ringback.domain.numbers import masked
 from ringback.domain.permissions import Action, Scope
@@ -28,6 +26,7 @@ from ringback.services.engagement.management.listing import (
     cursor_after,
     page,
     read_cursor,
+    read_query,
     write_cursor,
 )
 from ringback.services.engagement.management.models import (
@@ -289,10 +288,7 @@ def read_filter(query: Mapping[str, str]) -> Filter:
         if name in query:
             parts = [part.strip() for part in query[name].split(",") if part.strip()]
             given[name] = parts if name in _LISTS else query[name]
-    try:
-        return msgspec.convert(given, Filter, strict=False)
-    except msgspec.ValidationError as error:
-        raise HttpError(400, "invalid_query", str(error)) from None
+    return read_query(given, Filter)
 
 
 def read_sorting(query: Mapping[str, str]) -> tuple[Sort, Order]:

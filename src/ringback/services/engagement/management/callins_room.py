@@ -187,6 +187,6 @@ def _group(text: str | None) -> str | None:
 
 def _uuid(text: str | None) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return None if text is None else UUID(text)
     except ValueError:
         raise HttpError(400, "invalid_query", "id is a UUID") from None

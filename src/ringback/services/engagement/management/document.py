@@ -62,6 +62,8 @@ def _operation(operation: Operation, answer: Schema | None, body: Schema | None)
     refusals = {*operation.refusals, *_ALWAYS}
     if body is not None:
         refusals.add(400)
+    if any(each.place == "path" for each in operation.parameters):
+        refusals.add(404)
     for status in sorted(refusals):
         content = {JSON: {"schema": {"$ref": REF.format(name="Refusal")}}}
         answers[str(status)] = {"description": _REFUSALS[status], "content": content}

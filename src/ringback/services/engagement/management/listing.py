@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,6 +22,8 @@ from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, read_records
 
 QUERIES = load_queries("ringback.services.engagement.management")
+T = TypeVar("T", bound=msgspec.Struct)
+_ISO = re.compile(r"\d{4}-")
 PAGE = 250
 MOST_COUNTED = 10_000
 Sort = Literal["updated", "desired", "created"]
@@ -99,6 +102,20 @@ def spellings(number: str) -> list[str]:
     return ["+" + digits]
 
 
+def read_query(given: Mapping[str, object], kind: type[T]) -> T:
+    """What a query asks for; HttpError 400. No parameter is null, and no time is a number."""
+    try:
+        found = msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise HttpError(400, "invalid_query", str(error)) from None
+    for each in msgspec.structs.fields(kind):
+        if (raw := given.get(each.encode_name)) is not None:
+            value = getattr(found, each.name)
+            if value is None or (isinstance(value, datetime) and not _ISO.match(str(raw))):
+                raise HttpError(400, "invalid_query", f"{each.encode_name} is no such value")
+    return found
+
+
 async def count(session: Session, where: Where) -> int:
     """How many callbacks fit; counting ends after 10000."""
     sql = QUERIES["count_callbacks"].format(where=where, limit=MOST_COUNTED + 1)
@@ -136,7 +153,7 @@ def read_cursor(text: str) -> Cursor:
     try:
         cursor = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
         _moment(cursor.micros)
-    except (msgspec.MsgspecError, binascii.Error, ValueError, OverflowError):
+    except (msgspec.MsgspecError, binascii.Error, ValueError, OverflowError, OSError):
         raise HttpError(400, "invalid_cursor", "`after` is the `next` of an earlier page") from None
     return cursor
 

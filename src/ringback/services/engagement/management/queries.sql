@@ -26,7 +26,8 @@ AND service = ANY({}::text[])
 AND number = ANY({}::text[])
 
 -- name: where_offer_types
-AND details ->> 'offer_type' = ANY({}::text[])
+-- User data may hold U+0000, which PostgreSQL reads in no JSON.
+AND replace(details::text, '\u0000', '\u0020')::json ->> 'offer_type' = ANY({}::text[])
 
 -- name: where_desired_from
 AND coalesce(desired_at, arrived_at) >= {}

@@ -38,7 +38,7 @@ class LinkKeys:
     async def newest(self) -> tuple[int, bytes]:
         """The key that signs, with its number; HttpError 503 where secrets cannot be kept."""
         if self._ctx.monotonic() - self._read_at > _FRESH_S:
-            await self._read()
+            await self.refresh()
         found = self._current()
         return found if found is not None else await self.change()
 
@@ -47,7 +47,7 @@ class LinkKeys:
         age = self._ctx.monotonic() - self._read_at
         # A number that is not known may be that of another node's new key.
         if age > _FRESH_S or (number not in self._known and age > _UNKNOWN_S):
-            await self._read()
+            await self.refresh()
         found = self._known.get(number)
         return None if found is None else found[1]
 
@@ -91,7 +91,8 @@ class LinkKeys:
         self._ctx.log.info("link_key_made", key=number)
         return number, secret
 
-    async def _read(self) -> None:
+    async def refresh(self) -> None:
+        """Read the keys; done now and then, so that who signs within a transaction need not."""
         async with self._store.statement() as session:
             await self._load(session)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.selfservice.keys import QUERIES, LinkKeys
 from ringback.services.engagement.selfservice.links import read_link, write_link
-from ringback.services.engagement.selfservice.page import Foretold, Seen
+from ringback.services.engagement.selfservice.page import Foretold, Seen, ToCall
 from ringback.services.engagement.store import Store, read_records
 from ringback.services.engagement.waits import WaitTimes
 
@@ -79,6 +79,8 @@ class Looking:
         zone, wait = _zone(record, offer), Foretold()
         if record.progress.state is State.QUEUED:
             wait = await self._foretell(record, offer)
+        if record.progress.state is State.ROUTING:
+            return Seen(record, zone, wait, to_call=await self._to_call(record, offer))
         if not whole or offer is None or record.progress.state not in MOVABLE:
             return Seen(record, zone, wait)
         can_move = offer.settings.scheduled_enabled
@@ -96,6 +98,15 @@ class Looking:
         if found is None or found.pos <= 0:
             return Foretold(place=record.position)
         return Foretold(found.pos, _known(found.p50), _known(found.p90), _nobody(found))
+
+    async def _to_call(self, record: Record, offer: Offer | None) -> ToCall | None:
+        """The number that this customer has been told to call; None where we do."""
+        if offer is None or offer.settings.call_direction != "USERORIGINATED":
+            return None
+        now = datetime.fromtimestamp(self._ctx.now(), UTC)
+        async with self._store.statement() as session:
+            row = await session.connection.fetchrow(QUERIES["call_in_of"], record.tenant, record.id, now)
+        return None if row is None else ToCall(row["to_number"], row["code"] or "")
 
     async def _free(self, record: Record) -> list[str]:
         """Times with room in the next days; of short slots those on the half hour."""

@@ -18,12 +18,13 @@ from zoneinfo import ZoneInfo
 from ringback.domain.callbacks import Reason, State
 from ringback.domain.numbers import masked
 from ringback.services.engagement.records import Record
-from ringback.services.engagement.selfservice.texts import LANGUAGES, Texts
+from ringback.services.engagement.selfservice.languages import LANGUAGES
+from ringback.services.engagement.selfservice.texts import Texts
 
 _FOLDER = files("ringback.services.engagement.selfservice")
 _PAGE = _FOLDER.joinpath("page.html").read_text(encoding="utf-8")
 _SCRIPT = _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
-_STEP_OF = {"scheduled": 0, "retry": 0, "waiting": 1, "calling": 2, "talking": 3}
+_STEP_OF = {"scheduled": 0, "retry": 0, "waiting": 1, "calling": 2, "callus": 2, "talking": 3}
 _SERVED = frozenset({Reason.AGENT_CONNECTED, Reason.CUSTOMER_CALLED_IN})
 _CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
 
@@ -42,8 +43,18 @@ class Foretold:
 
 
 @dataclass(frozen=True, slots=True)
+class ToCall:
+    """What the customer is to dial, where customers call us; `code` may be empty."""
+
+    number: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What a page shows. slots: UTC times with room, as the API writes them. can_now: `Call me now` is there.
+
+    to_call: the customer is to call us now.
 
     note: a key of the texts, of what was done or (`refused`) why not; None: nothing was.
     """
@@ -56,11 +67,14 @@ class Seen:
     can_now: bool = False
     note: str | None = None
     refused: bool = False
+    to_call: ToCall | None = None
 
 
-def phase_of(record: Record) -> str:
+def phase_of(record: Record, to_call: ToCall | None = None) -> str:
     """The one word for where a callback stands that the texts go by."""
     progress = record.progress
+    if to_call is not None and progress.state is State.ROUTING:
+        return "callus"
     if progress.state is State.COMPLETED:
         if progress.reason in _SERVED:
             return "done"
@@ -73,7 +87,7 @@ def phase_of(record: Record) -> str:
 def page(seen: Seen, path: str, language: str, nonce: str) -> str:
     """The whole page; `path` is that of the link."""
     texts = LANGUAGES[language]
-    phase = phase_of(seen.record)
+    phase = phase_of(seen.record, seen.to_call)
     query = f"?lang={language}"
     live = (
         f'<section id="live" class="card" aria-live="polite" data-phase="{phase}" '
@@ -86,22 +100,24 @@ def page(seen: Seen, path: str, language: str, nonce: str) -> str:
     return _whole("\n".join(parts), path, language, nonce, script)
 
 
-def closed_page(path: str, language: str, nonce: str, *, away: bool) -> str:
-    """The page of a link that opens nothing, or of a service that cannot look now."""
+def closed_page(language: str, nonce: str, *, away: bool) -> str:
+    """The page of a link that opens nothing, or of a service that cannot look now; it repeats no link."""
     texts = LANGUAGES[language]
     head, body = (texts.away_head, texts.away) if away else (texts.over_head, texts.over)
-    return _whole(_card(f"<h1>{escape(head)}</h1><p>{escape(body)}</p>"), path, language, nonce, "")
+    return _whole(_card(f"<h1>{escape(head)}</h1><p>{escape(body)}</p>"), "", language, nonce, "")
 
 
 def now(seen: Seen, language: str) -> str:
     """The part of the page that is looked at again and again."""
-    texts, phase = LANGUAGES[language], phase_of(seen.record)
+    texts, phase = LANGUAGES[language], phase_of(seen.record, seen.to_call)
     parts = [_steps(phase, texts), f"<h1>{escape(texts.heads[phase])}</h1>"]
     if phase in {"scheduled", "retry"}:
         parts.append(_time(seen, texts))
     elif phase == "waiting":
         parts.append(_wait(seen.wait, texts))
     parts.append(f"<p>{escape(texts.bodies[phase])}</p>")
+    if phase == "callus" and seen.to_call is not None:
+        parts.append(_to_call(seen.to_call, texts))
     if phase in {"scheduled", "retry", "waiting"}:
         line = texts.number_again if phase == "retry" else texts.number
         parts.append(f'<p class="soft">{escape(line.format(number=masked(seen.record.number)))}</p>')
@@ -164,6 +180,13 @@ def _time(seen: Seen, texts: Texts) -> str:
     )
 
 
+def _to_call(to_call: ToCall, texts: Texts) -> str:
+    number = escape(to_call.number)
+    link = f'<b class="word"><a href="tel:{number}">{number}</a></b>'
+    code = f"<span>{escape(texts.code.format(code=to_call.code))}</span>" if to_call.code else ""
+    return f'<div class="figure">{link}{code}</div>'
+
+
 def _wait(wait: Foretold, texts: Texts) -> str:
     if wait.place is None:
         place = f"<span>{escape(texts.place_unknown)}</span>"
@@ -188,7 +211,7 @@ def wait_text(wait: Foretold, texts: Texts) -> str:
 
 
 def _actions(seen: Seen, texts: Texts, path: str) -> str:
-    if phase_of(seen.record) not in {"scheduled", "retry", "waiting", "calling"}:
+    if phase_of(seen.record, seen.to_call) not in {"callus", "scheduled", "retry", "waiting", "calling"}:
         return ""
     parts = []
     if seen.can_now:

@@ -18,3 +18,9 @@ DELETE FROM engagement.link_keys WHERE number <> $1
 
 -- name: callback_of_link
 SELECT * FROM engagement.callbacks WHERE id = $1
+
+-- name: call_in_of
+SELECT to_number, code FROM engagement.callins
+WHERE tenant = $1 AND callback_id = $2 AND state = 'WAITING' AND expires_at > $3
+ORDER BY created_at DESC
+LIMIT 1

@@ -15,6 +15,7 @@ import msgspec
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.services.engagement.records import Record
+from ringback.services.engagement.selfservice.languages import LANGUAGES
 from ringback.services.engagement.selfservice.limits import Limit
 from ringback.services.engagement.selfservice.looking import LINK_OVER, Looking
 from ringback.services.engagement.selfservice.page import closed_page, now, page, phase_of
@@ -170,7 +171,7 @@ class SelfServicePages:
     async def _live(self, request: HttpRequest, record: Record) -> HttpResponse:
         seen = await self._looking.see(record, whole=False)
         language = _language(request, record.details.language)
-        body = {"phase": phase_of(record), "html": now(seen, language)}
+        body = {"phase": phase_of(record, seen.to_call), "html": now(seen, language)}
         return HttpResponse(body, headers=_HEADERS)
 
     async def _back(self, request: HttpRequest, _record: Record) -> HttpResponse:
@@ -207,9 +208,7 @@ class SelfServicePages:
     def _closed(self, request: HttpRequest, error: HttpError) -> HttpResponse:
         self._ctx.log.info("page_refused", corr_id=request.corr_id, status=error.status, slug=error.slug)
         nonce, language = secrets.token_urlsafe(16), _language(request, "")
-        word = request.path_param("link")
-        path = f"/c/{word}" if word.replace("-", "").replace("_", "").isalnum() and word.isascii() else "/c/-"
-        text = closed_page(path, language, nonce, away=error.status in (429, 503))
+        text = closed_page(language, nonce, away=error.status in (429, 503))
         answer = _answer(text, language, nonce, error.status)
         answer.headers.update(error.headers)
         return answer
@@ -243,7 +242,8 @@ def _path(request: HttpRequest) -> str:
 
 
 def _language(request: HttpRequest, own: str) -> str:
-    return language_for(request.query.get("lang", ""), request.headers.get("Accept-Language", ""), own)
+    accepts = request.headers.get("Accept-Language", "")
+    return language_for(request.query.get("lang", ""), accepts, own, LANGUAGES)
 
 
 def _check_origin(request: HttpRequest) -> None:

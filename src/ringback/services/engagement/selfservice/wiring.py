@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ringback.services.engagement.store import Store
     from ringback.services.engagement.waits import WaitTimes
 
+_REFRESH_S = 10.0
 _TIDY_S = 3600.0
 _DAY_S = 86_400.0
 _LONGEST_LIFE_S = 90 * _DAY_S
@@ -65,18 +66,22 @@ class SelfService:
         words.link, words.receipt = self._link, self._receipts.receipt
 
     def start(self) -> None:
-        """Begin to forget keys that are over; runs until the service stops."""
-        self._ctx.spawn(self._tidy_often(), "link-keys")
+        """Begin to look after the keys; runs until the service stops."""
+        self._ctx.spawn(self._look_after(), "link-keys")
 
     async def _link(self, record: Record) -> str:
         return (await self.pages.url_of(record))[0]
 
-    async def _tidy_often(self) -> None:
+    async def _look_after(self) -> None:
+        tidied = float("-inf")
         while True:
             try:
-                await self._keys.tidy()
+                await self._keys.refresh()
+                if self._ctx.monotonic() - tidied > _TIDY_S:
+                    await self._keys.tidy()
+                    tidied = self._ctx.monotonic()
             except PostgresUnavailable as error:
-                self._ctx.log.warning("link_keys_wait", error=str(error))
+                self._ctx.log.debug("link_keys_wait", error=str(error))
             except Exception:
                 self._ctx.log.exception("link_keys_failed")
-            await asyncio.sleep(_TIDY_S)
+            await asyncio.sleep(_REFRESH_S)

@@ -4,7 +4,15 @@ Each module is a namespace. An element becomes an `Action`; what comes of it arr
 """
 
 from ringback.scxml import Actions
-from ringback.services.orchestration.modules import callback, dialog, interaction, queue, session, statistic
+from ringback.services.orchestration.modules import (
+    callback,
+    dialog,
+    interaction,
+    queue,
+    session,
+    statistic,
+    ws,
+)
 
 ACTIONS: Actions = {
     **callback.ELEMENTS,
@@ -13,4 +21,5 @@ ACTIONS: Actions = {
     **queue.ELEMENTS,
     **session.ELEMENTS,
     **statistic.ELEMENTS,
+    **ws.ELEMENTS,
 }

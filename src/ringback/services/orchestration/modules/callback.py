@@ -1,7 +1,9 @@
-"""Callbacks: `report` tells engagement of each step of an attempt, `book` promises one to a caller in line.
+"""Callbacks: `report` tells engagement of each step of an attempt, `book` promises one to a caller in line,
+`preview` asks a reserved agent.
 
 Events: `callback.report.done` with the `state` reported, and `go_on`; false ends the attempt;
-`callback.book.done` with the `id` of the callback, `error.callback.book` (`reason`).
+`callback.book.done` with the `id` of the callback, `error.callback.book` (`reason`);
+`callback.preview.done` with the `answer` (accept or reject) of the `agent`, `error.callback.preview`.
 
 Of a caller for whom a callback waits: `waiting` finds it, `takeover` gives its place to the call, `cancel`
 gives it up. Of one who dials in after a request: `match` finds the request.
@@ -50,6 +52,20 @@ def book(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
+def preview(element: Element, context: ActionContext) -> None:
+    """`<preview agent timeout allowreject data>`: the agent's desktop shows `data` and answers in seconds."""
+    data = context.attribute(element, "data", {})
+    if not isinstance(data, dict):
+        raise EvaluationError("<preview> 'data' is not an object")
+    payload = {
+        "agent_id": needed(context, element, "agent"),
+        "timeout": number(context, element, "timeout", 30.0),
+        "allow_reject": bool(context.attribute(element, "allowreject", True)),
+        "user_data": data,
+    }
+    emit(context, element, payload)
+
+
 def waiting(element: Element, context: ActionContext) -> None:
     """`<waiting number service>`: the callback that waits for a number, of this service first."""
     payload = {"number": needed(context, element, "number"), "service": text(context, element, "service")}
@@ -80,6 +96,7 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "book"): book,
     (NAMESPACE, "cancel"): cancel,
     (NAMESPACE, "match"): match,
+    (NAMESPACE, "preview"): preview,
     (NAMESPACE, "report"): report,
     (NAMESPACE, "takeover"): takeover,
     (NAMESPACE, "waiting"): waiting,

@@ -1,15 +1,24 @@
-"""Treatments of the caller on the route point: `play`, `playsound`, `collect`, `playandcollect`, `stop`.
+"""Treatments of the caller on the route point: prompts, sounds, digits, a beep, a recorded message.
 
-Events: `dialog.<element>.done` (`digits` of a collection), `error.dialog.<element>`. A treatment that another
-one replaces, or that the routing of the call ends, has no event.
+Events: `dialog.<element>.done` (`digits` of a collection; `verified` of `playandverify`),
+`error.dialog.<element>`. A treatment that another one replaces, or that the routing of the call ends, has no
+event. There is no VoiceXML and no media server of others: `start` and `remote` answer with their error
+(`reason`: unsupported).
 """
 
 from __future__ import annotations
 
-from ringback.scxml import ActionContext, ActionHandler, Element
-from ringback.services.orchestration.modules.reading import VENDOR, emit, number, prompts, text
+from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
+from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, prompts, text
 
 NAMESPACE = f"{VENDOR}/dialog"
+SOUNDS = {
+    "music": "Music",
+    "silence": "Silence",
+    "ringback": "Ringback",
+    "busy": "Busy",
+    "fastbusy": "FastBusy",
+}
 
 
 def play(element: Element, context: ActionContext) -> None:
@@ -24,9 +33,11 @@ def play(element: Element, context: ActionContext) -> None:
 
 
 def playsound(element: Element, context: ActionContext) -> None:
-    """`<playsound type="music|silence">`."""
+    """`<playsound type="music|silence|ringback|busy|fastbusy">`: it goes on until something else begins."""
     kind = text(context, element, "type", "music")
-    emit(context, element, {"treatment": "Silence" if kind == "silence" else "Music"})
+    if kind not in SOUNDS:
+        raise EvaluationError(f"<playsound> 'type' is one of {', '.join(SOUNDS)}")
+    emit(context, element, {"treatment": SOUNDS[kind]})
 
 
 def collect(element: Element, context: ActionContext) -> None:
@@ -41,6 +52,42 @@ def collect(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
+def playandverify(element: Element, context: ActionContext) -> None:
+    """`<playandverify digits …>`: as `collect`; whether the caller pressed just these digits."""
+    expected = needed(context, element, "digits")
+    payload = {
+        "treatment": "PlayAnnouncementAndDigits",
+        "prompts": prompts(context, element),
+        "max_digits": int(number(context, element, "max_digits", len(expected))),
+        "terminators": text(context, element, "term_digits", "#"),
+        "timeout": number(context, element, "timeout", 5.0),
+        "verify": expected,
+    }
+    emit(context, element, payload)
+
+
+def createann(element: Element, context: ActionContext) -> None:
+    """`<createann mailbox max_duration>`: greet as the mailbox does and record into it; seconds."""
+    payload = {
+        "treatment": "RecordUserAnnouncement",
+        "mailbox": needed(context, element, "mailbox"),
+        "max_duration": number(context, element, "max_duration", 120.0),
+        "then_music": False,
+    }
+    emit(context, element, payload)
+
+
+def unsupported(element: Element, context: ActionContext) -> None:
+    """What this platform has not got: the answer is the element's error."""
+    emit(context, element, {})
+
+
+def beep(element: Element, context: ActionContext) -> None:
+    """`<beep timeout>`: listen for the beep of an answering machine; `reason` is then finished or timeout."""
+    payload = {"treatment": "BeepDetection", "timeout": number(context, element, "timeout", 15.0)}
+    emit(context, element, payload)
+
+
 def stop(element: Element, context: ActionContext) -> None:
     """`<stop>`: silence."""
     emit(context, element, {"treatment": "Silence"})
@@ -51,5 +98,10 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "playsound"): playsound,
     (NAMESPACE, "collect"): collect,
     (NAMESPACE, "playandcollect"): collect,
+    (NAMESPACE, "playandverify"): playandverify,
+    (NAMESPACE, "createann"): createann,
+    (NAMESPACE, "beep"): beep,
     (NAMESPACE, "stop"): stop,
+    (NAMESPACE, "start"): unsupported,
+    (NAMESPACE, "remote"): unsupported,
 }

@@ -44,7 +44,11 @@ def redirect(element: Element, context: ActionContext) -> None:
 
 
 def createcall(element: Element, context: ActionContext) -> None:
-    """`<createcall from to callerid timeout prompts>`: dial a number from a route point."""
+    """`<createcall from to callerid displayname timeout prompts data>`: dial a number from a route point.
+
+    `agent` and `customer`: the number is the phone of this agent, who is called in the name of the customer.
+    `detect`: seconds of listening who or what has answered, which `dialresult` then says.
+    """
     payload = {
         "from": needed(context, element, "from"),
         "to": needed(context, element, "to"),
@@ -53,7 +57,13 @@ def createcall(element: Element, context: ActionContext) -> None:
         "prompts": prompts(context, element),
         "user_data": _data(context, element),
     }
-    emit(context, element, payload)
+    more = {
+        "agent_id": text(context, element, "agent"),
+        "customer": text(context, element, "customer"),
+        "detect": number(context, element, "detect"),
+        "display_name": text(context, element, "displayname"),
+    }
+    emit(context, element, payload | {name: value for name, value in more.items() if value})
 
 
 def terminate(element: Element, context: ActionContext) -> None:

@@ -14,14 +14,29 @@ from ringback.services.orchestration.modules.reading import VENDOR, emit, needed
 NAMESPACE = f"{VENDOR}/session"
 
 
+def request(method: str) -> ActionHandler:
+    """`<fetch src type timeout contentexpr>` with a method of its own: a request to an allowed host, through
+    the designer.
+    """
+
+    def handle(element: Element, context: ActionContext) -> None:
+        _request(element, context, method)
+
+    return handle
+
+
 def fetch(element: Element, context: ActionContext) -> None:
-    """`<fetch method src type timeout contentexpr>`: a request to an allowed host, through the designer."""
+    """`<fetch method …>`: as `request`, GET by default."""
+    _request(element, context, text(context, element, "method", "GET").upper())
+
+
+def _request(element: Element, context: ActionContext, method: str) -> None:
     content = context.attribute(element, "content")
     body = "" if content is None else content if isinstance(content, str) else json.dumps(content)
     default = "application/json" if content is not None and not isinstance(content, str) else ""
     payload = {
         "url": needed(context, element, "src"),
-        "method": text(context, element, "method", "GET").upper(),
+        "method": method,
         "content_type": text(context, element, "type", default),
         "body": body,
         "timeout_s": number(context, element, "timeout", 5.0),

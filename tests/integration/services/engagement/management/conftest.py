@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ringback.contracts.auth import TokenReply
+from ringback.contracts.auth import UserInfo
 from ringback.runtime.http import HttpClient
 from ringback.testing.schema import faults
 
@@ -95,15 +95,16 @@ class Office:
         body = {"tenant": "demo", "user": name, "roles": roles, "scopes": scopes}
         configuration = HttpClient(self.world.context, "auth", "configuration")
         await configuration.post("/configuration/v3/users", body)
-        auth = HttpClient(self.world.context, "auth")
-        reply = await auth.post("/auth/v3/links", {"tenant": "demo", "user": name}, TokenReply)
-        return User(self.world, reply.access_token, await self.document())
+        # As for a password, without the time that a password takes.
+        tokens = self.world.auth["auth"]._tokens
+        token = tokens.issue(UserInfo(sub=name, tenant="demo"), self.world.auth.process.now(), 3600)
+        return User(self.world, token, await self.document())
 
 
 @pytest.fixture
 def engagement_env() -> dict[str, str]:
-    """What a user may do is asked for at every request."""
-    return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0"}
+    """What a user may do is asked for at every request, and guesses are answered at once."""
+    return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0", "RINGBACK_ENGAGEMENT_FLOOD_TOLERANCE": "0"}
 
 
 @pytest.fixture

@@ -89,6 +89,10 @@ async def test_the_device_is_told_number_and_code_when_an_agent_is_ready_and_the
     assert data["link"].startswith(f"{world.base}/c/")
     assert (await world.step(callback, 2, "DIALLING"))["go_on"] is True, "the same step again"
     assert len(await notices(world, callback)) == 1
+    async with world.context.http_session().get(data["link"]) as reply:
+        page = await reply.text()
+    assert "tel:+12025550111" in page, "the customer's page says it too"
+    assert data["accessCode"] in page
     client = HttpClient(world.context, "engagement")
     call = {"to": data["toPhoneNumber"], "code": data["accessCode"], "call_id": "call-1"}
     found = await client.post("/internal/call-ins/demo/match", call)

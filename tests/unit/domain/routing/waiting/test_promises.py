@@ -119,6 +119,28 @@ def test_nothing_is_known_without_agents() -> None:
     assert Floor(0).told(1, 1.0) == Unknown("no_agents")
 
 
+def test_nothing_is_known_while_all_agents_are_away() -> None:
+    floor = Floor(1)
+    floor.take(AgentAway("a0", floor.next_version(), SKILLS), 1.0)
+    assert floor.told(1, 2.0) == Unknown("agents_away")
+    floor.submit("waits", 3.0)
+    assert not floor.promises._open, "and nothing is promised"
+
+
+def test_agents_who_go_away_make_the_wait_longer_at_once(lived: tuple[Floor, float]) -> None:
+    floor, now = lived
+    before = floor.told(8, now)
+    floor.take(AgentAway("a0", floor.next_version(), SKILLS), now)
+    floor.take(AgentAway("a1", floor.next_version(), SKILLS), now)
+    after = floor.told(8, now)
+    for agent in ("a0", "a1"):
+        floor.take(AgentBusy(agent, floor.next_version(), SKILLS), now)
+    assert isinstance(before, Prediction)
+    assert isinstance(after, Prediction)
+    assert 1.3 * before.expected < after.expected
+    assert 1.3 * before.p90 < after.p90
+
+
 def test_nobody_waits_while_an_agent_is_ready() -> None:
     assert Floor(1).told(1, 1.0) == Prediction(0.0, 0.0, 0.0)
 

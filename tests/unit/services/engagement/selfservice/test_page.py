@@ -12,8 +12,17 @@ import pytest
 
 from ringback.domain.callbacks import Progress, Reason, State
 from ringback.services.engagement.records import Details, Record
-from ringback.services.engagement.selfservice.page import Foretold, Seen, now, page, phase_of, wait_text
-from ringback.services.engagement.selfservice.texts import LANGUAGES, language_for
+from ringback.services.engagement.selfservice.languages import LANGUAGES
+from ringback.services.engagement.selfservice.page import (
+    Foretold,
+    Seen,
+    ToCall,
+    now,
+    page,
+    phase_of,
+    wait_text,
+)
+from ringback.services.engagement.selfservice.texts import language_for
 
 UTC = ZoneInfo("UTC")
 EN = LANGUAGES["en"]
@@ -133,6 +142,16 @@ def test_a_wait_is_told_as_a_range_or_as_not_known(wait: Foretold, text: str) ->
     assert wait_text(wait, EN) == text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_customer_who_is_to_call_sees_number_and_code(language: str) -> None:
+    seen = Seen(PHASES["calling"], UTC, to_call=ToCall("+12025550111", "482913"))
+    text = page(seen, "/c/LINK", language, "NONCE")
+    assert LANGUAGES[language].heads["callus"] in text
+    assert '<a href="tel:+12025550111">' in text
+    assert "482913" in text
+    assert LANGUAGES[language].heads["calling"] not in text
+
+
 def test_a_place_that_is_not_known_is_not_made_up() -> None:
     text = now(Seen(PHASES["waiting"], UTC), "en")
     assert EN.place_unknown in text
@@ -155,4 +174,4 @@ def test_a_place_that_is_not_known_is_not_made_up() -> None:
 def test_the_language_is_what_was_asked_for_then_the_browsers_then_the_callbacks(
     asked: str, accepts: str, own: str, language: str
 ) -> None:
-    assert language_for(asked, accepts, own) == language
+    assert language_for(asked, accepts, own, LANGUAGES) == language

@@ -1,0 +1,20 @@
+"""The example of the guide runs, and the library needs nothing else of ours."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+GUIDE = Path(__file__).parents[3] / "docs" / "scxml.md"
+
+
+def test_the_example_of_the_guide_runs_without_the_rest_of_the_project() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    alone = """
+import sys
+ours = {name for name in sys.modules if name.startswith("ringback.")}
+ours = {name for name in ours if not name.startswith("ringback.scxml")}
+assert not ours, ours
+"""
+    done = subprocess.run([sys.executable, "-c", example + alone], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
