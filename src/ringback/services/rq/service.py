@@ -8,6 +8,7 @@ from ringback.runtime.link import LinkServer
 from ringback.runtime.service import Service
 from ringback.services.rq.methods import RqMethods
 from ringback.services.rq.settings import RqSettings
+from ringback.services.rq.standby import Standby
 from ringback.services.rq.store import RequestStore
 from ringback.services.rq.subscriptions import Subscriptions
 
@@ -24,22 +25,24 @@ class RqService(Service):
         self.store = RequestStore(ctx, settings)
         self.subscriptions = Subscriptions(ctx)
         RqMethods(ctx, self.link, self.store, self.subscriptions)
+        self.standby = Standby(ctx, settings, self.link)
         self._http = HttpServer(ctx)
         self._describe()
 
     async def start(self) -> None:
-        """Bind both listeners."""
+        """Bind HTTP, and the link unless another node has it."""
         await self._http.start()
-        await self.link.start()
+        await self.standby.start()
 
     async def stop(self) -> None:
         """Close both listeners; what was acknowledged is stored."""
-        await self.link.stop()
+        await self.standby.stop()
         await self._http.stop()
 
     def _describe(self) -> None:
         figures = {
             "rqnode_alive": ("1 while the node runs", lambda: 1.0),
+            "rqnode_active": ("1 while the node serves the link", lambda: float(self.standby.active)),
             "rqnode_clients": ("Clients of the link", lambda: float(len(self.link.sessions))),
             "rqnode_streams": ("Streams that are followed", lambda: float(self.subscriptions.active)),
             "rqnode_xreads": ("Reads of streams", lambda: float(self.subscriptions.reads)),

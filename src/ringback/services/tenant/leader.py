@@ -7,9 +7,9 @@ both believe to lead meet at the agent's session (compare-and-set) and at the re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -34,7 +34,13 @@ from ringback.services.tenant.settings import TenantSettings
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
+T = TypeVar("T")
 Definition = messages.QueueDefined | messages.GroupDefined
+PORTION = 50
+"""Changes of agents or requests that are taken in one turn of the loop: between two portions others have
+theirs, so that ten thousand logins at once do not stop the routing.
+"""
+
 ATTEMPTS_PER_EPOCH = 1_000_000_000
 _PAUSE_S = 0.3
 _BATCH = 50
@@ -115,17 +121,17 @@ class Leader:
             router.close()
 
     async def _lead(self) -> None:
-        agents_cursor = await self._rebuild()
-        assert self.router is not None
-        work = [
-            asyncio.create_task(self._follow_agents(agents_cursor)),
-            asyncio.create_task(self._keep_lease()),
-            asyncio.create_task(self._keep_queues()),
-            asyncio.create_task(self._keep_memory()),
-            asyncio.create_task(self._keep_experience()),
-            asyncio.create_task(self._wait_until_broken(self.router)),
-        ]
+        work = [asyncio.create_task(self._keep_lease())]  # a long rebuild must not cost the lead
         try:
+            agents_cursor = await self._rebuild()
+            assert self.router is not None
+            work += [
+                asyncio.create_task(self._follow_agents(agents_cursor)),
+                asyncio.create_task(self._keep_queues()),
+                asyncio.create_task(self._keep_memory()),
+                asyncio.create_task(self._keep_experience()),
+                asyncio.create_task(self._wait_until_broken(self.router)),
+            ]
             with suppress(LinkUnavailable, LinkError):  # the link subscribes when it connects
                 await self.subscribe()
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -155,13 +161,12 @@ class Leader:
             router.feed(defined)
         requests = await open_requests(self._valkey, self.tenant)
         agents = await self.sessions.all()
-        for request in requests:
-            router.load(request)
+        await _in_portions(requests, router.load)
         self._resume(router, requests, agents)
+        router.loaded()
         agents.sort(key=lambda one: (one.state is State.READY, one.ready_since))
         self.router, self.feeder = router, Feeder(router, self._settings, requests_cursor)
-        for session in agents:
-            self.feeder.session(session)
+        await _in_portions(agents, self.feeder.session)
         self._ctx.log.info("routing_began", tenant=self.tenant, requests=len(requests), agents=len(agents))
         return agents_cursor
 
@@ -199,9 +204,9 @@ class Leader:
     async def _read_agents(self, blocking: Valkey, stream: str, cursor: str) -> str:
         read = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", stream, cursor)
         for _, rows in await blocking.call(*read) or ():
-            for entry in parse_entries(stream, rows):
-                self._agent_event(entry)
-                cursor = entry.id
+            entries = parse_entries(stream, rows)
+            await _in_portions(entries, self._agent_event)
+            cursor = entries[-1].id if entries else cursor
         return cursor
 
     def _agent_event(self, entry: StreamEntry) -> None:
@@ -293,6 +298,13 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=0.1)
+
+
+async def _in_portions(items: Iterable[T], work: Callable[[T], None]) -> None:
+    for number, item in enumerate(items, 1):
+        work(item)
+        if number % PORTION == 0:
+            await asyncio.sleep(0)
 
 
 def _name(defined: Definition) -> str:

@@ -62,6 +62,7 @@ class TenantRouter:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._loading = True
         self.tenant = tenant
         self.broken = asyncio.Event()
         self.book = RequestBook()
@@ -94,6 +95,11 @@ class TenantRouter:
         if self.book.add(request):
             self._queue(request)
             self.tell_position(request.submit.request_id)
+
+    def loaded(self) -> None:
+        """All that had a place has it again: from here on time counts."""
+        self._loading = False
+        self._arm()
 
     def load(self, request: OpenRequest) -> None:
         """Take a request that had its place before a restart: nobody needs to be told."""
@@ -170,7 +176,7 @@ class TenantRouter:
         """A timer that ends too early is left: it finds nothing to do, and is set anew then."""
         timers = (self.core.next_timer(), self._growing.next_step())
         due = min((at for at in timers if at is not None), default=None)
-        if due is None or self._closed:
+        if due is None or self._closed or self._loading:
             return
         delay = max(0.0, due - self._ctx.now())
         if self._timer is not None:
