@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ringback.commands.showing import present
 from ringback.commands.talking import talk
 from ringback.contracts.auth import (
     Actor,
@@ -210,13 +210,9 @@ def _day(seconds: float) -> str:
 def _print(
     views: Sequence[Any], heads: Sequence[str], rows: Sequence[Sequence[str]], *, as_json: bool
 ) -> None:
-    console = Console(highlight=False)
-    if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(views)).decode(), highlight=False)
-        return
     found = Table(box=None, pad_edge=False)
     for head in heads:
         found.add_column(head, overflow="fold")
     for row in rows:
         found.add_row(*map(escape, row))
-    console.print(found)
+    present(views, found, as_json=as_json)

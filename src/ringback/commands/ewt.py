@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ringback.commands.showing import print_json
 from ringback.commands.simulation.calllog import COLUMNS
 from ringback.domain.routing.waiting import LogError, LoggedCall, Replay, Report
 from ringback.domain.routing.waiting.replay import QueueReport
@@ -20,10 +20,10 @@ OUTCOMES = ("answered", "abandoned")
 def evaluate(log: Path, *, as_json: bool) -> None:
     """Print how well each predictor would have done. LogError: the file is no log, and where."""
     report = Replay(list(read_log(log))).run()
-    console = Console(highlight=False)
     if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(report)).decode(), highlight=False)
+        print_json(report)
         return
+    console = Console(highlight=False)
     for queue in report.queues:
         console.print(table(queue))
     console.print(closing(report), style="dim")

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ringback.commands.sessions import clock
+from ringback.commands.showing import present
 from ringback.commands.talking import talk
 from ringback.domain.routing.log import Replayed, replay
 from ringback.domain.routing.messages import Explanation
@@ -36,7 +36,7 @@ def explain(data: Path | None, tenant: str, name: str, *, as_json: bool) -> None
         return await client.get(path, InteractionView)
 
     view = talk(data, "tenant", ask)
-    _show(view, picture(view), as_json=as_json)
+    present(view, picture(view), as_json=as_json)
 
 
 def picture(view: InteractionView) -> Table:
@@ -85,7 +85,7 @@ def replay_log(log: Path, *, as_json: bool) -> int:
     """Replay a log and print what came of it; 1 when a decision came out otherwise."""
     with log.open("rb") as lines:
         found = replay(lines)
-    _show(msgspec.to_builtins(_summary(found)), verdict(found), as_json=as_json)
+    present(msgspec.to_builtins(_summary(found)), verdict(found), as_json=as_json)
     return 1 if found.differences else 0
 
 
@@ -111,11 +111,3 @@ def verdict(found: Replayed) -> Text:
 
 def _tenant(ctx: Context, tenant: str) -> str:
     return quote(tenant or ctx.common.tenants[0], safe="")
-
-
-def _show(value: object, for_people: object, *, as_json: bool) -> None:
-    console = Console(highlight=False)
-    if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(value)).decode(), highlight=False)
-    else:
-        console.print(for_people)

@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ringback.commands.showing import present
 from ringback.commands.talking import talk
 from ringback.contracts.applications import SessionRow, SessionTrace
 from ringback.runtime.context import Context
@@ -21,7 +22,7 @@ from ringback.runtime.http import HttpClient
 def listing(data: Path | None, tenant: str, limit: int, *, as_json: bool) -> None:
     """Print the live sessions, the oldest first."""
     rows: list[SessionRow] = _get(data, "/scxml/sessions", tenant, list[SessionRow], limit=limit)
-    _show(rows, table(rows), as_json=as_json)
+    present(rows, table(rows), as_json=as_json)
 
 
 def look(data: Path | None, tenant: str, session: str, *, trace: bool, as_json: bool) -> None:
@@ -30,7 +31,7 @@ def look(data: Path | None, tenant: str, session: str, *, trace: bool, as_json: 
     found: SessionTrace = _get(data, path, tenant, SessionTrace)
     wanted: object = found if trace else found.row
     parts = [picture(found.row), *([steps(found), variables(found)] if trace else [])]
-    _show(wanted, Group(*parts), as_json=as_json)
+    present(wanted, Group(*parts), as_json=as_json)
 
 
 def _get(data: Path | None, path: str, tenant: str, kind: Any, **query: object) -> Any:
@@ -39,14 +40,6 @@ def _get(data: Path | None, path: str, tenant: str, kind: Any, **query: object) 
         return await client.get(f"{path}?{urlencode(given)}", kind)
 
     return talk(data, "orchestration", ask, "control")
-
-
-def _show(value: object, for_people: object, *, as_json: bool) -> None:
-    console = Console(highlight=False)
-    if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(value)).decode(), highlight=False)
-    else:
-        console.print(for_people)
 
 
 def table(rows: list[SessionRow]) -> Table:

@@ -4,13 +4,13 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
 from ringback import topology
 from ringback.commands.joining import environment
+from ringback.commands.showing import present
 from ringback.runtime.settings import CommonSettings, Setting, SettingsError, describe_settings
 from ringback.services import REGISTRY
 
@@ -28,11 +28,7 @@ def show(groups: Sequence[str], data: Path | None, *, as_json: bool) -> None:
         for setting in group_settings(group, env)
         for shown in [printable(setting)]
     ]
-    console = Console(highlight=False)
-    if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(found)).decode(), highlight=False)
-    else:
-        console.print(listing(found))
+    present(found, listing(found), as_json=as_json)
 
 
 def group_settings(group: str, env: dict[str, str]) -> Iterator[Setting]:

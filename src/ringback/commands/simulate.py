@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ringback.commands.ewt import read_log
+from ringback.commands.showing import print_json
 from ringback.commands.simulation import replay
 from ringback.commands.simulation.calllog import write_calls, write_header
 from ringback.commands.simulation.day import Record
@@ -79,11 +80,10 @@ def simulate(names: Sequence[str], rules: Sequence[Path], wishes: Wishes) -> Non
         outcomes[at] = msgspec.structs.replace(outcomes[at], against_first=against)
     if wishes.picture:
         draw_picture(wishes.picture, outcomes)
-    console = Console(highlight=False)
     if wishes.as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(outcomes)).decode(), highlight=False)
+        print_json(outcomes)
     else:
-        show(console, outcomes, plots=wishes.plots)
+        show(Console(highlight=False), outcomes, plots=wishes.plots)
 
 
 def show(console: Console, outcomes: Sequence[Outcome], *, plots: bool) -> None:

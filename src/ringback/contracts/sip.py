@@ -33,6 +33,16 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user_agent: str = ""
 
 
+class Ban(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that is not listened to until `until` (seconds since the epoch)."""
+
+    source: str
+    reason: str
+    until: float
+    count: int
+    """How often it has been banned."""
+
+
 class ProxyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What sip_proxy tells Kafka about an INVITE outside a dialog."""
 

@@ -9,11 +9,12 @@ medium, but an agent in after-call work gets no voice.
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+
+from ringback.domain.comparing import COMPARISONS
 
 VOICE, ANY = "voice", "*"
 MAX_LENGTH = 1024
@@ -22,14 +23,6 @@ MAX_INTERACTIONS = 100
 _MEDIUM = r"[A-Za-z][\w-]{0,31}"
 _ENTRY = re.compile(rf"\s*({_MEDIUM}|\*)\s*:\s*(\d+)\s*(?:unless\s+(.*\S))?\s*$")
 _CONDITION = re.compile(rf"\s*({_MEDIUM}|\*)\s*(>=|<=|!=|=|>|<)\s*(\d+)\s*$")
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "!=": operator.ne,
-    "=": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
 _NAME = re.compile(_MEDIUM)
 
 
@@ -48,7 +41,7 @@ class Condition:
     def holds(self, load: Mapping[str, int]) -> bool:
         """Whether it holds for this load."""
         have = sum(load.values()) if self.media == ANY else load.get(self.media, 0)
-        return _COMPARE[self.op](have, self.value)
+        return COMPARISONS[self.op](have, self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,41 +6,27 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ringback.commands.showing import present
 from ringback.commands.talking import talk
+from ringback.contracts.sip import Ban
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient
-
-
-class BanRow(msgspec.Struct, frozen=True):
-    """As sip_proxy tells it; `until` in seconds since the epoch."""
-
-    source: str
-    reason: str
-    until: float
-    count: int
 
 
 def list_bans(data: Path | None, *, as_json: bool) -> None:
     """Print the bans in force."""
 
-    async def ask(_ctx: Context, client: HttpClient) -> list[BanRow]:
-        return await client.get("/bans", list[BanRow])
+    async def ask(_ctx: Context, client: HttpClient) -> list[Ban]:
+        return await client.get("/bans", list[Ban])
 
     rows = talk(data, "sip_proxy", ask)
-    console = Console(highlight=False)
-    if as_json:
-        console.out(msgspec.json.format(msgspec.json.encode(rows)).decode(), highlight=False)
-    elif not rows:
-        console.print("Nobody is banned.")
-    else:
-        console.print(table(rows, time.time()))
+    present(rows, table(rows, time.time()) if rows else "Nobody is banned.", as_json=as_json)
 
 
-def table(rows: list[BanRow], now: float) -> Table:
+def table(rows: list[Ban], now: float) -> Table:
     """The bans for people."""
     found = Table(box=None, pad_edge=False)
     for name in ("source", "reason", "for another", "times banned"):

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ringback.contracts.sip_trace import TracedMessage
 from ringback.sip import Request, SipParseError, parse_message
+from ringback.sip.uri import format_host_port
 
 _COLUMN = 24
 _WAIT_S = 0.5
@@ -39,11 +40,11 @@ def pair(messages: Iterable[TracedMessage]) -> list[Arrow]:
     for item in ordered:
         if item.direction == "in":
             origin = _origin(sent.get(item.data, []), item, received)
-            sender = _name(origin) if origin is not None else _address(item.peer)
-            arrows.append(_arrow(item, origin.time if origin else item.time, sender, _name(item)))
+            sender = origin.service if origin is not None else format_host_port(*item.peer)
+            arrows.append(_arrow(item, origin.time if origin else item.time, sender, item.service))
     for item in ordered:
         if item.direction == "out" and id(item) not in received:
-            arrows.append(_arrow(item, item.time, _name(item), _address(item.peer)))
+            arrows.append(_arrow(item, item.time, item.service, format_host_port(*item.peer)))
     return sorted(arrows, key=lambda arrow: arrow.time)
 
 
@@ -69,14 +70,6 @@ def _arrow(item: TracedMessage, time: float, sender: str, receiver: str) -> Arro
     except SipParseError:
         label, call_id = "unreadable", ""
     return Arrow(time, sender, receiver, label, call_id, item)
-
-
-def _name(item: TracedMessage) -> str:
-    return item.service
-
-
-def _address(place: tuple[str, int]) -> str:
-    return f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
 
 
 def draw(arrows: Sequence[Arrow]) -> list[str]:

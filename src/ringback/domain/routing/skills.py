@@ -10,20 +10,13 @@ Expressions that mean the same by order of their parts have the same `key`, so t
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-OPERATORS: dict[str, Callable[[int, int], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
+from ringback.domain.comparing import COMPARISONS
+
 MAX_LENGTH = 4096
 MAX_DEPTH = 32
 
@@ -140,10 +133,10 @@ class Level:
     @property
     def holds_without(self) -> bool:
         """Whether an agent who lacks the skill satisfies the comparison."""
-        return OPERATORS[self.op](0, self.value)
+        return COMPARISONS[self.op](0, self.value)
 
     def matches(self, profile: Profile) -> bool:
-        return OPERATORS[self.op](profile.skills.get(self.skill, 0), self.value)
+        return COMPARISONS[self.op](profile.skills.get(self.skill, 0), self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +317,7 @@ class _Parser:
             raise self._error("a skill name is expected")
         skill = self._lexeme.strip('"')
         self._advance()
-        if self._lexeme not in OPERATORS:
+        if self._lexeme not in COMPARISONS:
             raise self._error("one of = != > >= < <= is expected")
         op = self._lexeme
         self._advance()

@@ -7,10 +7,11 @@ virtual queue. Figures are written short or as the field writes them (`StatAgent
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from ringback.domain.comparing import COMPARISONS
 
 FIGURES: dict[str, str] = {
     "ready": "ready",
@@ -33,14 +34,6 @@ FIGURES: dict[str, str] = {
 }
 """What a figure is called outside, and here. Times are seconds."""
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
 _TERM = re.compile(
     r"\s*(?:sdata\(\s*(?P<object>[\w.\-]+?)(?:@[\w.\-]*)?(?:\.Q)?\s*,\s*(?P<of>\w+)\s*\)|(?P<own>\w+))"
     r"\s*(?P<op>!=|>=|<=|[=<>])\s*(?P<value>\d+(?:\.\d+)?)\s*"
@@ -71,7 +64,7 @@ class Comparison:
     def holds(self, figure: Figure) -> bool:
         """Whether the figure is so; never when it is unknown."""
         found = figure(self.object, self.figure)
-        return found == found and _COMPARE[self.op](found, self.value)
+        return found == found and COMPARISONS[self.op](found, self.value)
 
     def __str__(self) -> str:
         name = f"sdata({self.object}.Q, {self.figure})" if self.object else self.figure

@@ -7,10 +7,11 @@ can send in its name over UDP.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-import msgspec
+from ringback.contracts.sip import Ban
 
 _MAX_SOURCES = 10_000
 _PROVEN_S = 3600.0
@@ -35,16 +36,6 @@ class Offence(Enum):
     def points(self) -> float:
         """What it costs."""
         return self.value[1]
-
-
-class Ban(msgspec.Struct, frozen=True, kw_only=True):
-    """A source that is not listened to until `until` (seconds since the epoch)."""
-
-    source: str
-    reason: str
-    until: float
-    count: int
-    """How often it has been banned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +102,7 @@ class Bans:
 
     def listed(self, now: float) -> list[Ban]:
         """The bans in force, the newest end last."""
-        return sorted((ban for ban in self._bans.values() if now < ban.until), key=lambda ban: ban.until)
+        return in_force(self._bans.values(), now)
 
     def forgotten(self, known: list[Ban], now: float) -> list[str]:
         """The sources among the known whose bans need not be kept any longer."""
@@ -136,6 +127,11 @@ class Bans:
         self._bans[source] = ban
         self.active |= {source}
         return ban
+
+
+def in_force(bans: Iterable[Ban], now: float) -> list[Ban]:
+    """The bans whose time is not over, the newest end last."""
+    return sorted((ban for ban in bans if now < ban.until), key=lambda ban: ban.until)
 
 
 def _bounded(table: dict[str, object] | dict[str, _Record] | dict[str, float] | dict[str, Ban]) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ringback.contracts.sip import Ban
 from ringback.runtime.http import HttpError, HttpFailure, HttpRequest, HttpServer, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
-from ringback.services.sip_proxy.bans import Ban, BanRules, Bans, Offence
+from ringback.services.sip_proxy.bans import BanRules, Bans, Offence, in_force
 from ringback.services.sip_proxy.trust import networks_of, within
 from ringback.sip.transport import Source
 
@@ -108,8 +109,7 @@ class Guard:
         return [msgspec.json.decode(row, type=Ban) for row in rows]
 
     async def _list(self, _request: HttpRequest) -> list[Ban]:
-        now = self._ctx.now()
-        return sorted((ban for ban in await self._known() if ban.until > now), key=lambda ban: ban.until)
+        return in_force(await self._known(), self._ctx.now())
 
     async def _lift(self, request: HttpRequest) -> dict[str, str]:
         source = request.path_param("source")

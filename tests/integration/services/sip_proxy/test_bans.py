@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.integration.services.sip_proxy.conftest import Part
 
+from ringback.contracts.sip import Ban
 from ringback.runtime.http import HttpClient, HttpFailure
-from ringback.services.sip_proxy.bans import Ban
 from ringback.sip import Response, parse_message
 from ringback.testing.servers import run_host
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.services.sip_proxy.bans import Ban, BanRules, Bans, Offence
+from ringback.contracts.sip import Ban
+from ringback.services.sip_proxy.bans import BanRules, Bans, Offence
 
 RULES = BanRules(points=20.0, window_s=60.0, first_s=60.0, longest_s=1000.0)
 HOST = "192.0.2.7"
