@@ -15,7 +15,7 @@ from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents import NotAllowed
 from ringback.domain.agents.session import Keep, Unreserve
-from ringback.domain.routing import Router, estimate, messages
+from ringback.domain.routing import Router, messages
 from ringback.domain.routing.growth import Growing
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _RETRY_S = 0.2
-POSITION_METHOD = "urs2"
 _ANSWERED: dict[str, Outcome] = {"timeout": "timeout", "unclaimed": "timeout", "rejected": "rejected"}
 """How a request left, where orchestration does not know it already, and what it is told."""
 
@@ -143,11 +142,9 @@ class TenantRouter:
         known, interaction = self.book.get(request_id), self.core.interactions.get(request_id)
         if known is None or interaction is None or interaction.agent is not None:
             return
-        position, queue = self.core.position(request_id), known.vq
-        expected = estimate(
-            POSITION_METHOD, self.core.queues[queue].history, self.core.staff(queue), position
-        )
-        result = self._result(known, "position", position=position, ewt=expected.seconds)
+        position = self.core.position(request_id)
+        expected = self.promises.expected(request_id, self._ctx.now())
+        result = self._result(known, "position", position=position, ewt=expected)
         self._spawn(self._decide(result))
 
     # Outputs

@@ -27,13 +27,15 @@ from ..router import Router
 from .floor import Floor, Line
 from .predictor import AGENTS_AWAY, NO_AGENTS, NO_INTERACTIONS, Prediction, Predictor, Promise, Unknown
 
-OURS, SIMPLE = "ringback", "urs"
+OURS, SIMPLE, STAND_IN = "ringback", "urs", "urs2"
 ROUTED = "routed"
 
 _ENOUGH = 30
 """Outcomes before one of the two is called worse."""
 _WORSE = 1.05
 _GAIN = 0.02
+_FRESH = 0.5
+"""Seconds for which a promise of one in line is still the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,27 @@ class Promises:
             return Told(SIMPLE, _simple_answer(self._simple(found, position)))
         line, ahead = self._floor.line(queue, priority), max(0, position - 1)
         return Told(OURS, self._predictor.at(line, now, ahead, working(found)))
+
+    def expected(self, interaction: str, now: float) -> float:
+        """Seconds that an interaction in line has still to wait, -1 unknown; see `in_one_number`."""
+        waiting = self._core.interactions[interaction]
+        opened, queue = self._open.get(interaction), waiting.queue.name
+        if opened is not None and now - opened.promise.made < _FRESH and not self.falls_back(queue):
+            answer = opened.promise.told
+            if isinstance(answer, Prediction):
+                return answer.expected
+        position, priority = self._core.position(interaction), waiting.request.priority
+        return self.in_one_number(queue, priority, position, now)
+
+    def in_one_number(self, queue: str, priority: int, position: int, now: float) -> float:
+        """The wait where there is no room for more than seconds, -1 unknown: as told, and where ours does
+        not know yet, by the handling time and the agents.
+        """
+        answer = self.told(queue, priority, position, now).answer
+        if isinstance(answer, Prediction):
+            return answer.expected
+        found = self._core.queues[queue]
+        return estimate(STAND_IN, found.history, self._core.staff(queue), position).seconds
 
     def falls_back(self, queue: str) -> bool:
         """Whether the queue is told the simple estimate."""
