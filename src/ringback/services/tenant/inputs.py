@@ -13,6 +13,7 @@ from ringback.contracts.routing import CancelRequest, ConfirmRequest, ReturnRequ
 from ringback.contracts.rq import OpenRequest, PriorityRequest
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.routing import messages
+from ringback.domain.routing.growth import even
 from ringback.services.tenant.book import read_reservation, reservation_id
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
@@ -130,7 +131,8 @@ class Feeder:
             self._return(msgspec.convert(body, ReturnRequest))
         elif kind == "priority":
             priority = msgspec.convert(body, PriorityRequest)
-            again = messages.Reprioritize(priority.request_id, priority.priority, priority.growth)
+            growth = None if priority.growth is None else even(priority.growth)
+            again = messages.Reprioritize(priority.request_id, priority.priority, growth)
             self._router.feed(again)
 
     def _count(self, agent: str, state: State) -> None:

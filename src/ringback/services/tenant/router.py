@@ -16,7 +16,6 @@ from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents import NotAllowed
 from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, messages
-from ringback.domain.routing.growth import Growing
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
@@ -24,7 +23,6 @@ from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.tenant.book import (
     Known,
     RequestBook,
-    growth_of,
     reservation_id,
     to_reservation,
     to_submit,
@@ -66,7 +64,6 @@ class TenantRouter:
         self.broken = asyncio.Event()
         self.book = RequestBook()
         self.decisions = 0
-        self._growing = Growing()
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
@@ -106,9 +103,7 @@ class TenantRouter:
             self._queue(request)
 
     def _queue(self, request: OpenRequest) -> None:
-        submit, now = request.submit, self._ctx.now()
-        self._growing.watch(submit.request_id, growth_of(submit), now)
-        self.feed(to_submit(request, self.lease_of(submit), now))
+        self.feed(to_submit(request, self.lease_of(request.submit)))
 
     def lease_of(self, submit: SubmitRequest) -> float:
         """Seconds that an agent is held for a request."""
@@ -165,14 +160,13 @@ class TenantRouter:
                 self._divert(output)
             elif isinstance(output, messages.Refused):
                 self._finish(output.interaction, "rejected", output.reason)
-            else:
+            elif isinstance(output, messages.Left):
                 self._finish(output.interaction, output.outcome, output.outcome)
         self._arm()
 
     def _arm(self) -> None:
         """A timer that ends too early is left: it finds nothing to do, and is set anew then."""
-        timers = (self.core.next_timer(), self._growing.next_step())
-        due = min((at for at in timers if at is not None), default=None)
+        due = self.core.next_timer()
         if due is None or self._closed or self._loading:
             return
         delay = max(0.0, due - self._ctx.now())
@@ -184,8 +178,6 @@ class TenantRouter:
 
     def _on_timer(self) -> None:
         self._timer = None
-        for grown in self._growing.due(self._ctx.now(), lambda name: self.book.get(name) is not None):
-            self.feed(grown)
         self._drive(None)
 
     def _drive(self, event: messages.Input | None) -> None:

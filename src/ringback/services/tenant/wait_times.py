@@ -61,7 +61,7 @@ def wait_time(
         hit=len(queue.history.intervals),
     )
     if method == OURS:
-        priority = interaction.request.priority if interaction else 0
+        priority = interaction.priority if interaction else 0
         return with_promise(found, router.promises.told(vq, priority, ahead, now))
     expected = estimate(method, queue.history, core.staff(vq), ahead)
     return msgspec.structs.replace(found, ewt=expected.seconds)

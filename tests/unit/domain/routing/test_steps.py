@@ -3,6 +3,7 @@
 import pytest
 
 from ringback.domain.routing import ExpressionError, Router
+from ringback.domain.routing.growth import even
 from ringback.domain.routing.messages import (
     AgentBusy,
     AgentGone,
@@ -335,15 +336,15 @@ class TestShares:
 class TestGrowth:
     def test_each_interaction_has_its_own_growth_and_it_can_change(self) -> None:
         router = Router()
-        router.handle(Submit("slow", "Q", ("English>0",), 0.0, 1, 10, growth=0.1), 0.0)
-        router.handle(Submit("fast", "Q", ("English>0",), 0.0, 2, 0, growth=1.0), 0.0)
+        router.handle(Submit("slow", "Q", ("English>0",), 0.0, 1, 10, growth=even(0.1)), 0.0)
+        router.handle(Submit("fast", "Q", ("English>0",), 0.0, 2, 0, growth=even(1.0)), 0.0)
         router.handle(Submit("flat", "Q", ("English>0",), 0.0, 3, 15), 0.0)
         router.handle_timer(5.0)
         assert [router.position(n) for n in ("flat", "slow", "fast")] == [1, 2, 3]
         router.handle_timer(30.0)
         assert [router.position(n) for n in ("fast", "flat", "slow")] == [1, 2, 3]
         assert given(ready(router, "a", 30.0, English=1)) == [("fast", "a")]
-        router.handle(Reprioritize("slow", 10, 2.0), 31.0)
+        router.handle(Reprioritize("slow", 10, even(2.0)), 31.0)
         assert given(ready(router, "b", 31.0, English=1)) == [("slow", "b")]
 
 

@@ -14,6 +14,7 @@ from ..messages import (
     AgentAway,
     AgentGone,
     AgentReady,
+    Grown,
     Input,
     Left,
     Output,
@@ -128,7 +129,7 @@ class Promises:
             answer = opened.promise.told
             if isinstance(answer, Prediction):
                 return answer.expected
-        position, priority = self._core.position(interaction), waiting.request.priority
+        position, priority = self._core.position(interaction), waiting.priority
         return self.in_one_number(queue, priority, position, now)
 
     def in_one_number(self, queue: str, priority: int, position: int, now: float) -> float:
@@ -153,12 +154,14 @@ class Promises:
         elif isinstance(event, Submit):
             self._submitted(event, now)
         elif isinstance(event, Reprioritize):
-            self._reprioritized(event)
+            self._reprioritized(event.interaction)
         for output in outputs:
             if isinstance(output, Reserve):
                 self._agents[output.interaction] = output.agent
             elif isinstance(output, Requeued):
                 self._requeued(output.interaction, now)
+            elif isinstance(output, Grown):
+                self._reprioritized(output.interaction)
             elif isinstance(output, Left):
                 self._left(output, now)
 
@@ -166,7 +169,7 @@ class Promises:
         interaction = self._core.interactions.get(event.interaction)
         if interaction is None or event.interaction in self._lines:
             return
-        line = self._floor.arrive(event.queue, event.priority, now)
+        line = self._floor.arrive(event.queue, interaction.priority, now)
         self._lines[event.interaction] = line
         if interaction.state != WAITING:
             return
@@ -178,13 +181,13 @@ class Promises:
             self._open[event.interaction] = Open(promise, simple if simple >= 0 else None)
         self._floor.enter(event.interaction, line, now)
 
-    def _reprioritized(self, event: Reprioritize) -> None:
+    def _reprioritized(self, name: str) -> None:
         """What was promised was promised for another place."""
-        line = self._lines.get(event.interaction)
-        if line is not None and line.priority != event.priority:
-            self._open.pop(event.interaction, None)
-            self._floor.reprioritize(event.interaction, event.priority)
-            self._lines[event.interaction] = self._floor.line(line.queue.name, event.priority)
+        line, interaction = self._lines.get(name), self._core.interactions.get(name)
+        if line is not None and interaction is not None and line.priority != interaction.priority:
+            self._open.pop(name, None)
+            self._floor.reprioritize(name, interaction.priority)
+            self._lines[name] = self._floor.line(line.queue.name, interaction.priority)
 
     def _requeued(self, interaction: str, now: float) -> None:
         line = self._lines.get(interaction)
