@@ -64,6 +64,15 @@ class AgentGone(Struct, frozen=True, gc=False, tag=True):
     version: int
 
 
+class Worked(Struct, frozen=True, gc=False, tag=True):
+    """After a restart: what an agent has done since the login, at `logged_in`. Comes before the agent."""
+
+    agent: str
+    logged_in: float
+    calls: int
+    seconds: float
+
+
 class NotTaken(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The reservation was over before it was made: the agent is as ready as before, if still at `version`."""
 
@@ -205,7 +214,7 @@ class ClockStepped(Struct, frozen=True, gc=False, tag=True):
     seconds: float
 
 
-AgentInput = AgentReady | AgentBusy | AgentAway | AgentGone | NotTaken
+AgentInput = AgentReady | AgentBusy | AgentAway | AgentGone | Worked | NotTaken
 QueueInput = (
     QueueDefined
     | GroupDefined

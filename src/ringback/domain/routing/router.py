@@ -54,6 +54,7 @@ from .messages import (
     Resume,
     Return,
     Submit,
+    Worked,
 )
 from .orders import OrderError
 from .plans import Plans
@@ -105,6 +106,7 @@ class Router:
             AgentAway: partial(self._on_agent, AWAY),
             AgentGone: self._on_gone,
             NotTaken: self._on_not_taken,
+            Worked: self._on_worked,
             QueueDefined: self._on_defined,
             GroupDefined: self._on_group,
             Submit: self._on_submit,
@@ -202,6 +204,9 @@ class Router:
         if agent and agent.version == event.version and (event.media != VOICE or agent.status == BUSY):
             self.pool.give_back(agent, event.media, now)
             self._held.serve(agent, now)
+
+    def _on_worked(self, event: Worked, now: float) -> None:
+        self.pool.recall(event)
 
     # Definitions
 

@@ -97,6 +97,8 @@ class Feeder:
     def session(self, session: AgentSession) -> None:
         """An agent as the rebuild has found them."""
         self._count(session.agent_id, session.state)
+        if session.logged_in and session.state is not State.LOGGED_OUT:
+            self._router.recall(session)
         if session.state is State.RESERVED:
             self._reserved[session.agent_id] = session.reservation
         self._router.feed(AgentFacts.of_session(session).as_input())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ringback.contracts.reservation import AgentSessions, Contended
 from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
-from ringback.domain.agents import NotAllowed
+from ringback.domain.agents import AgentSession, NotAllowed
 from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, messages
 from ringback.domain.routing.log import Began
@@ -85,6 +85,11 @@ class TenantRouter:
         """Give the core one input and carry out what comes of it."""
         if not self._closed:
             self._drive(event)
+
+    def recall(self, agent: AgentSession) -> None:
+        """What an agent has done since the login, so that the orders among agents go on as they were."""
+        worked = agent.worked_until(self._ctx.now())
+        self.feed(messages.Worked(agent.agent_id, agent.logged_in, agent.calls, worked))
 
     def submit(self, request: OpenRequest) -> None:
         """Take a request; one that has to wait is told its position."""

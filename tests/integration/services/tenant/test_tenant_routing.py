@@ -511,6 +511,21 @@ class TestFaultsAtTheDesk:
             await floor.submit("r2", 200.0)
             assert (await floor.result("position")).request_id == "r2"
 
+    async def test_what_agents_have_done_is_known_to_the_next_router(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            for name in ("EventRinging", "EventEstablished"):
+                await floor.call(name, "c-r1", "kim", this_dn="1001")
+            await floor.until_agent("kim", "talking")
+        async with floor.tenant_here() as tenant:
+            router = tenant.leaders["demo"].router
+            assert router is not None
+            agent = router.core.pool.agents["kim"]
+            assert (agent.calls, agent.status) == (1, "busy")
+            assert 0 < agent.logged_in < floor.ctx.now()
+
     async def test_an_agent_who_logs_in_twice_is_one_agent_with_one_call(self, floor: Floor) -> None:
         async with floor.tenant_here():
             await floor.login("kim", "1001")

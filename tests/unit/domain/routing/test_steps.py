@@ -23,6 +23,7 @@ from ringback.domain.routing.messages import (
     Return,
     Step,
     Submit,
+    Worked,
 )
 from ringback.domain.routing.targets import read_target
 
@@ -331,6 +332,27 @@ class TestShares:
             want(router, f"b{number}", 40.0 + number / 10, "English>0", queue="B")
         served = [given(ready(router, f"y{n}", 50.0 + n, English=1))[0][0][0] for n in range(10)]
         assert served.count("b") == 5
+
+
+class TestOrdersAfterARestart:
+    @pytest.mark.parametrize(("order", "first"), [("fewest-calls", "few"), ("occupancy", "idle")])
+    def test_what_agents_have_done_decides_as_before(self, order: str, first: str) -> None:
+        router = Router()
+        for name, calls, worked in (("busy", 9, 900.0), ("few", 3, 500.0), ("idle", 5, 100.0)):
+            router.handle(Worked(name, 0.0, calls, worked), 1000.0)
+            ready(router, name, 1000.0, English=1)
+        steps = (Step(("English>0",), order=order),)
+        found = router.handle(Submit("c", "Q", (), 1000.0, 1, steps=steps), 1000.0)
+        assert given(found) == [("c", first)]
+
+    def test_a_change_of_skills_forgets_nothing(self) -> None:
+        router = Router()
+        router.handle(AgentReady("a", 1, 0.0, {"English": 1}), 0.0)
+        router.handle(AgentBusy("a", 2, {"English": 1}), 10.0)
+        router.handle(AgentBusy("a", 3, {"English": 2}), 20.0)
+        router.handle(AgentReady("a", 4, 40.0, {"English": 2}), 40.0)
+        agent = router.pool.agents["a"]
+        assert (agent.logged_in, agent.worked, agent.occupancy) == (0.0, 30.0, 0.75)
 
 
 class TestGrowth:
