@@ -191,10 +191,10 @@ class SipEndpoint:
         self._run()
         return client
 
-    def cancel(self, client: ClientTransaction) -> None:
+    def cancel(self, client: ClientTransaction, reason: str = "") -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now())
+            self._layer.cancel(client.core, self._now(), reason)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
