@@ -264,6 +264,10 @@ def _enter(
     """Enter a state. Resting states forget the work; `reason` belongs to not_ready and logged_out alone."""
     reason = changed.after_reason if rule.to in (Next.AFTER, Next.WRAP_UP) else getattr(event, "reason", "")
     fields: Fields = {"version": session.version + 1, "state": to, "since": now, "reason": ""}
+    if session.state is not State.LOGGED_OUT:
+        fields["worked"] = session.worked_until(now)
+    if to is State.TALKING and changed.interaction:
+        fields["calls"] = changed.calls + 1
     if to is State.ACW:
         fields |= effects.enter_acw(changed, event, now, leases)
     if to in RESTING:

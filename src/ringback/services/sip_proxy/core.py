@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
 
@@ -38,6 +39,7 @@ class ProxyCore:
         self.ctx = ctx
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
+        self.fork_ring_s = settings.fork_ring_s
         self.metrics = ProxyMetrics(ctx.metrics)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
@@ -111,9 +113,14 @@ class ProxyCore:
     # Doing
 
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
-        """True if the request is answered already: hops (483), loop (482), extensions (420) (16.3)."""
+        """True if the request is answered already, as 16.3 asks for.
+
+        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        """
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+            return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, 483)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")

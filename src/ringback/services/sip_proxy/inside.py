@@ -16,10 +16,11 @@ from ringback.contracts.sip import (
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.services.sip_proxy.trust import networks_of, trusted
-from ringback.sip import Request, SipParseError, SipUri
+from ringback.sip import NameAddr, Request, SipParseError, SipUri
 from ringback.sip.dialog import destination_of, next_hop_of
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import TRANSPORTS, Destination
@@ -152,29 +153,26 @@ class Inside:
         self, kind: str, value: str, tenant: str, sender: str, request: Request
     ) -> list[list[Target]]:
         if kind == "dn":
-            return [await self._phones(tenant, value, sender)]
+            return await self._phones(tenant, value, sender)
         if kind == "trunk":
             return await self._gateways(tenant, value, sender, request)
         if kind == "media":
             return self._media(sender, value)
         raise Refusal(404)
 
-    async def _phones(self, tenant: str, dn: str, sender: str) -> list[Target]:
-        """All bindings of a DN at once; Refusal(480) if it has none."""
+    async def _phones(self, tenant: str, dn: str, sender: str) -> list[list[Target]]:
+        """The bindings of a DN in their order; Refusal(480) if it has none."""
         rows = await self._ctx.valkey.call("HVALS", bindings_key(tenant, dn))
         bindings = [msgspec.json.decode(row, type=Binding) for row in rows]
         now = self._ctx.now()
-        targets = [self._phone(item, sender) for item in bindings if item.expires_at > now]
-        if not targets:
+        living = [item for item in bindings if item.expires_at > now]
+        if not living:
             raise Refusal(480)
-        return targets
+        return [[self._phone(item, sender) for item in group] for group in target_sets(living)]
 
     def _phone(self, binding: Binding, sender: str) -> Target:
         core = self._core
-        place = destination_of(SipUri.parse(binding.contact))
-        flow = parse_received(binding.received)
-        if flow is not None and (flow.transport == "udp" or core.endpoints["edge"].is_connected(flow)):
-            place = flow
+        place, flow = self._way_to(binding)
         return Target(
             "phone",
             binding.contact,
@@ -183,9 +181,24 @@ class Inside:
             uri=binding.contact,
             record_routes=(
                 core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender, place), place.transport),
+                core.edge.route(Mark(sender, flow), place.transport),
             ),
+            routes=binding.path,
+            instance=binding.instance,
         )
+
+    def _way_to(self, binding: Binding) -> tuple[Destination, Destination | None]:
+        """Where a binding is reached, and the flow for what follows in the dialog.
+
+        Behind other proxies the way is their Path (RFC 3327 5.3), and later what they put into Record-Route.
+        """
+        if binding.path:
+            return destination_of(NameAddr.parse(binding.path[0]).uri), None
+        flow = parse_received(binding.received)
+        if flow is not None and (flow.transport == "udp" or self._core.endpoints["edge"].is_connected(flow)):
+            return flow, flow
+        place = destination_of(SipUri.parse(binding.contact))
+        return place, place
 
     async def _gateways(self, tenant: str, name: str, sender: str, request: Request) -> list[list[Target]]:
         """The gateways of a trunk, one after the other; Refusal(404) for a trunk that there is not."""

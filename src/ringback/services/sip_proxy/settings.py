@@ -53,3 +53,6 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     websocket: Annotated[
         bool, Doc("listen for browsers without TLS too (8088), behind a proxy that has it")
     ] = False
+    fork_ring_s: Annotated[
+        float, Doc("seconds that phones of a higher q ring before those of a lower get their turn")
+    ] = 20.0

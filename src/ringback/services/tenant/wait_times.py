@@ -11,7 +11,7 @@ from ringback.domain.routing import METHODS, UNKNOWN, estimate
 from ringback.domain.routing.waiting import Told, Unknown
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.tenant.leader import Leader
-from ringback.services.tenant.router import POSITION_METHOD, TenantRouter
+from ringback.services.tenant.router import TenantRouter
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -61,7 +61,7 @@ def wait_time(
         hit=len(queue.history.intervals),
     )
     if method == OURS:
-        priority = interaction.request.priority if interaction else 0
+        priority = interaction.priority if interaction else 0
         return with_promise(found, router.promises.told(vq, priority, ahead, now))
     expected = estimate(method, queue.history, core.staff(vq), ahead)
     return msgspec.structs.replace(found, ewt=expected.seconds)
@@ -83,13 +83,13 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
     queue, staff = core.queues[vq], core.staff(vq)
     first = queue.waiting.first()
     arrived = core.interactions[first[3]].request.arrived if first else now
-    expected = estimate(POSITION_METHOD, queue.history, staff, len(queue.waiting) + 1)
+    expected = router.promises.in_one_number(vq, 0, len(queue.waiting) + 1, now)
     return QueueView(
         queue=vq,
         waiting=len(queue.waiting),
         calls=len(queue.waiting) + queue.reserved,
         callbacks=router.book.callbacks[vq],
-        ewt=expected.seconds,
+        ewt=expected,
         agents_logged_in=staff.logged_in,
         agents_ready=staff.ready,
         longest_wait=max(0.0, now - arrived),

@@ -71,6 +71,7 @@ DEMO = Configuration(
         ),
     ),
 )
+VANISHED = "tenant_reserved_phones_vanished_total"
 RUN = """
 import asyncio, sys
 from ringback.runtime.service import run_services, service_class
@@ -491,20 +492,39 @@ class TestFaultsAtTheDesk:
     async def test_a_phone_that_vanishes_while_its_agent_is_reserved_sends_the_call_on(
         self, floor: Floor
     ) -> None:
-        async with floor.tenant_here():
+        async with floor.tenant_here() as tenant:
             await floor.login("kim", "1001")
             await floor.submit("r1", 100.0)
             first = await floor.result("reserved")
+            await floor.login("lee", "1002")
+            await floor.until_staffed(2)
             gone = DnEvent(id="EventDNOutOfService", time=floor.ctx.now(), tenant="demo", this_dn="1001")
             await append(floor.ctx.valkey, dns_stream("demo"), gone)
             assert (await floor.until_agent("kim", "not_ready")).reason == "dn_out_of_service"
-            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="unreachable")
-            await floor.rq.call("return", returned)
-            await floor.login("lee", "1002")
             again = await floor.result("reserved")
             assert (again.request_id, again.agent_id, again.seq > first.seq) == ("r1", "lee", True)
+            assert again.lease_until - 10.0 < first.lease_until, "it did not wait for the lease"
+            counted = tenant.ctx.metrics.get_sample_value(VANISHED, {"tenant": "demo"})
+            assert counted == 1.0
+            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="unreachable")
+            await floor.rq.call("return", returned)  # the application, which has seen it too
             await floor.submit("r2", 200.0)
             assert (await floor.result("position")).request_id == "r2"
+
+    async def test_what_agents_have_done_is_known_to_the_next_router(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            for name in ("EventRinging", "EventEstablished"):
+                await floor.call(name, "c-r1", "kim", this_dn="1001")
+            await floor.until_agent("kim", "talking")
+        async with floor.tenant_here() as tenant:
+            router = tenant.leaders["demo"].router
+            assert router is not None
+            agent = router.core.pool.agents["kim"]
+            assert (agent.calls, agent.status) == (1, "busy")
+            assert 0 < agent.logged_in < floor.ctx.now()
 
     async def test_an_agent_who_logs_in_twice_is_one_agent_with_one_call(self, floor: Floor) -> None:
         async with floor.tenant_here():
