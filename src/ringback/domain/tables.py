@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ringback.domain.calendar import BusinessHours, CalendarError, weekly, zone_named
@@ -147,6 +148,20 @@ def _changes(name: str, days: Rows) -> list[SpecialDay]:
     rows = [(_text(row, "hours"), _text(row, "day")) for row in days.values()]
     common = [read_special_day(day) for of, day in rows if of == EVERYWHERE]
     return common + [read_special_day(day) for of, day in rows if of == name]
+
+
+def special_days(name: str, hours: Rows, days: Rows, at: float) -> list[str]:
+    """The keys of the special days that hold for these hours on the office's date at an instant.
+
+    Raises CalendarError.
+    """
+    zone = zone_named(_text(hours[name], "zone"))
+    today = datetime.fromtimestamp(at, UTC).astimezone(zone).date()
+    return [
+        key
+        for key, row in days.items()
+        if _text(row, "hours") in (EVERYWHERE, name) and read_special_day(_text(row, "day")).applies(today)
+    ]
 
 
 def _opening(office: BusinessHours, at: float) -> Opening:

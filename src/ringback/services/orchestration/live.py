@@ -169,6 +169,7 @@ class LiveSession:
             data=record.data if record.kind == "started" else None,
             http_location=self._node.http_location,
             limits=self._node.limits,
+            **await self._node.functions.given(record, document),
         )
 
     async def _restored(self) -> Interpreter:
@@ -183,6 +184,7 @@ class LiveSession:
             actions=ACTIONS,
             http_location=self._node.http_location,
             limits=self._node.limits,
+            **await self._node.functions.given(record, document),
         )
 
     # Turning
@@ -198,6 +200,7 @@ class LiveSession:
         interpreter = await self._woken_up()
         if interpreter is None:
             return
+        self._node.functions.tell(self.record, interpreter, now)
         for entry_id, entry in entries:
             turn.feed(self.record, interpreter, entry, now)
             self.record.inbox_id = entry_id

@@ -159,7 +159,9 @@ class Performer:
             raise ActionFailed("unavailable") from error
 
     async def request(self, request: CallRequest) -> RequestReply:
-        """Ask frontend."""
+        """Ask frontend. Raises ActionFailed for a session without a call."""
+        if not getattr(request, "conn_id", "none needed"):
+            raise ActionFailed("no_call")
         return await self._clients.frontend.post("/requests", request, RequestReply, retry=True)
 
     # Queue

@@ -33,14 +33,27 @@ def unsubscribe(element: Element, context: ActionContext) -> None:
     context.emit(NAMESPACE, "unsubscribe", payload)
 
 
+def plain_wish(name: str, statistic: str) -> dict[str, object]:
+    """What `_genesys.statistic.sData(name, statistic)` asks for; the value is refreshed every two seconds."""
+    bare, kind = _object(name, "")
+    return {
+        "object": bare,
+        "object_type": kind,
+        "statistic": statistic,
+        "window": "growing",
+        "interval_s": 2.0,
+        "insensitivity": 0.0,
+    }
+
+
 def _wish(element: Element, context: ActionContext) -> dict[str, object]:
     name, kind = _object(needed(context, element, "object"), text(context, element, "type"))
     if kind not in TYPES:
         raise EvaluationError(f"<{element.name}> 'type' is one of {', '.join(TYPES)}")
     return {
+        **plain_wish(name, needed(context, element, "statistic")),
         "object": name,
         "object_type": kind,
-        "statistic": needed(context, element, "statistic"),
         "window": text(context, element, "window", "growing"),
         "interval_s": number(context, element, "interval", 2.0),
         "insensitivity": number(context, element, "insensitivity"),
