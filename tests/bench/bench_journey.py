@@ -12,6 +12,7 @@ import asyncio
 
 import msgspec
 from bench_sip import UAS_PORT, answering
+from sipload import Plan
 from stand import Stand, load, report
 
 from ringback.domain.configuration import (
@@ -30,7 +31,7 @@ from ringback.testing.phone import Phone
 
 AGENTS = (10, 300, 3000)
 CALLS = 60
-RATE = "5"
+RATE = 5.0
 ROUTE_POINT, PASSWORD = "8990", "a-password-for-benchmarks"
 GROUPS = [["sip_proxy"], ["sip_cluster"], ["tenant", "rq"], ["orchestration"], ["agent_state"], ["media"]]
 
@@ -73,26 +74,30 @@ async def log_in(stand: Stand, agents: int) -> None:
         await phone.close()
 
 
-async def measure(agents: int) -> tuple[dict[str, float], dict[str, float | str]]:
+async def measure(agents: int) -> tuple[dict[str, float], dict[str, float]]:
     """CPU milliseconds per call by process, and what the callers saw."""
     async with Stand(GROUPS) as stand:
         await log_in(stand, agents)
         host, port = stand.context().address("sip_proxy", "edge")
         async with answering():
-            target = f"{host}:{port}"
-            await load("uac", target, ROUTE_POINT, "10", RATE, "routed")
+            plan = Plan(target=f"udp:{host}:{port}", user=ROUTE_POINT, calls=CALLS, rate=RATE, routed=True)
+            await load(msgspec.structs.replace(plan, calls=10))
             await asyncio.sleep(2)
             idle_from = stand.cpu()
             await asyncio.sleep(10)
             before = stand.cpu()
-            result = await load("uac", target, ROUTE_POINT, str(CALLS), RATE, "routed")
+            result = await load(plan)
             after = stand.cpu()
-        seconds = float(result["seconds"])
+        seconds = result.seconds
         idle = {name: (before[name] - idle_from[name]) / 10 * seconds for name in before}
         cost = {name: max(0.0, after[name] - before[name] - idle[name]) / CALLS * 1000 for name in after}
-        if result["failed"]:
-            print(f"{result['failed']} calls failed, the first: {result['first_failure']}", stand.logs())
-        return cost, {**result, "idle_ms_per_s": sum(idle.values()) / seconds * 1000}
+        if result.failed:
+            print(f"{result.failed} calls failed, the first: {result.first_failure}", stand.logs())
+        return cost, {
+            "idle_ms_per_s": sum(idle.values()) / seconds * 1000,
+            "setup_p50_ms": result.setup_p50_ms,
+            "failed": result.failed,
+        }
 
 
 async def main() -> None:

@@ -10,13 +10,15 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
+from sipload import Plan, Result
 
 from ringback.runtime.context import Context, Process
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
@@ -35,13 +37,19 @@ ROOT = Path(__file__).resolve().parents[2]
 class Stand:
     """The running platform; `groups` says which services share a process.
 
-    `alone`: the groups are all there is, and no demo tenant is loaded.
+    `alone`: the groups are all there is, and no demo tenant is loaded. `without`: services that the benchmark
+    plays itself.
     """
 
     def __init__(
-        self, groups: Sequence[Sequence[str]] = (), host: str = "127.61.1.1", *, alone: bool = False
+        self,
+        groups: Sequence[Sequence[str]] = (),
+        host: str = "127.61.1.1",
+        *,
+        alone: bool = False,
+        without: Sequence[str] = (),
     ) -> None:
-        grouped = {name for group in groups for name in group}
+        grouped = {name for group in groups for name in group} | set(without)
         rest = [] if alone else [name for name in REGISTRY if name not in grouped]
         self._alone = alone
         self._groups = [list(group) for group in groups] + ([rest] if rest else [])
@@ -102,6 +110,10 @@ class Stand:
             "RINGBACK_LOG_LEVEL": os.environ.get("RINGBACK_LOG_LEVEL", "warning"),
             "RINGBACK_DRAIN_S": "1",
             "RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_REQUESTS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_MAX_CALLS": "1000000",
+            "RINGBACK_SIP_PROXY_MAX_CALLS_TOTAL": "1000000",
+            "RINGBACK_SIP_CLUSTER_CAPACITY": "1000000",
             "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
         }
         log = (self.folder / f"{len(self._processes)}.log").open("wb")
@@ -134,9 +146,13 @@ class Stand:
         pids["Valkey"] = self.valkey.pid
         return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
+    def pid(self, name: str) -> int:
+        """The process of a group."""
+        return self._processes[name].pid
+
     def rss(self, name: str) -> float:
         """Resident memory of one process, MiB."""
-        return rss_mib(self._processes[name].pid)
+        return rss_mib(self.pid(name))
 
     def logs(self) -> str:
         """What the services have said, for when a benchmark fails."""
@@ -162,18 +178,33 @@ def family_cpu_seconds(pid: int) -> float:
     return total
 
 
+def wakeups(pid: int) -> int:
+    """How often a process has gone to sleep of its own will (its main thread)."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
+
+
 def rss_mib(pid: int) -> float:
     """Resident memory of a process, MiB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def load(*arguments: str) -> dict[str, Any]:
-    """Run the SIP load generator in a process of its own and return what it measured."""
-    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), *arguments)
+async def load(plan: Plan, when_up: Callable[[], None] | None = None) -> Result:
+    """Run the SIP load generator in a process of its own; `when_up` is called once all calls are up."""
+    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), msgspec.json.encode(plan).decode())
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    result: dict[str, Any] = json.loads(out)
-    return result
+    assert process.stdout is not None
+    try:
+        last = b""
+        async for line in process.stdout:
+            last = line
+            if when_up is not None and line.startswith(b'{"up"'):
+                when_up()
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return msgspec.json.decode(last, type=Result)
 
 
 def report(
@@ -185,7 +216,9 @@ def report(
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*(f"{cell:,.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A file or a pipe has no width of its own.
+    (console if console.is_terminal else Console(width=140)).print(table)
     folder = ROOT / "var" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
