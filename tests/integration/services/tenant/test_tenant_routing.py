@@ -602,6 +602,28 @@ class TestFigures:
             assert (behind.wpos, behind.ewt) == (3, 270.0)
             assert new.p90 is msgspec.UNSET
 
+    async def test_a_group_of_queues_is_answered_as_one_and_every_form_of_the_address(
+        self, floor: Floor
+    ) -> None:
+        async with floor.tenant_here():
+            await floor.login("lee", "1002")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            await floor.submit("card", 150.0, vq="Cards", target="?:Cards>=1")
+            await floor.submit("r2", 200.0)
+            await floor.until_routing(waiting=1)
+            whole = await floor.ewt.get("/urs/call/max/lvq/Bank.GQ?aqt=urs2", WaitTime)
+            assert (whole.calls, whole.wcalls, whole.pos, whole.wpos) == (3, 2, 4, 3)
+            assert whole.ewt == 270.0, "one agent serves the group, 90 seconds a call"
+            mine = await floor.ewt.get("/urs/call/c-r2/lvq/Bank@any.GQ?aqt=stat", WaitTime)
+            assert (mine.pos, mine.ewt) == (2, 180.0)
+            own = await floor.ewt.get("/urs/call/c-r2/query?aqt=stat", WaitTime)
+            assert (own.pos, own.ewt) == (1, 90.0)
+            named = await floor.ewt.get("/urs/call/max/lvq?name=Loans&tenant=demo&aqt=urs2", WaitTime)
+            assert (named.calls, named.wpos) == (2, 2)
+            ours = await floor.ewt.get("/urs/call/max/lvq/Bank.GQ?aqt=ringback", WaitTime)
+            assert ours.reason == "no_interactions"
+
     async def test_our_own_prediction_says_why_it_knows_nothing(self, floor: Floor) -> None:
         async with floor.tenant_here():
             path = "/urs/call/max/lvq/Loans?aqt=ringback"
@@ -647,6 +669,10 @@ class TestFigures:
             ("max/lvq/Loans?tenant=other", 404),
             ("max/lvq/Nothing", 404),
             ("nobody/lvq/Loans", 404),
+            ("nobody/query", 404),
+            ("max/query", 400),
+            ("max/lvq", 400),
+            ("max/lvq/Nothing.GQ", 404),
         ],
     )
     async def test_a_wrong_question_is_refused(self, floor: Floor, path: str, status: int) -> None:
