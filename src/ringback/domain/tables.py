@@ -1,10 +1,11 @@
 """Data tables of applications: business hours, special days, prompts, menus: what a cell may say and mean.
 
-A table is rows by their key, each a set of columns with text. Four names have a meaning:
+A table is rows by their key, each a set of columns with text. Five names have a meaning:
 
 - BUSINESS_HOURS: a row for each name of hours; `zone` (a time zone), `hours` (`Mon-Fri 09:00-17:30; …`)
 - SPECIAL_DAYS: `hours` (a name of hours, or `*` for all), `day` (`2027-12-25 closed`)
 - PROMPTS: a row for each name; `prompts` (names of recordings, with spaces between)
+- CLASSIFICATION: `category`, `words`, `without`, `weight` (see `classifying`)
 - MENUS: `menu` (its name), `key` (0 to 9, `*`, `#`), `do` (route, mailbox, say, repeat, release), `to`, `say`
 
 Other tables may hold anything.
@@ -17,10 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ringback.domain import classifying
 from ringback.domain.calendar import BusinessHours, CalendarError, weekly, zone_named
 from ringback.domain.opening import SpecialDay, read_special_day
 
 BUSINESS_HOURS, SPECIAL_DAYS, PROMPTS, MENUS = "BUSINESS_HOURS", "SPECIAL_DAYS", "PROMPTS", "MENUS"
+CLASSIFICATION = "CLASSIFICATION"
 CHOICES = ("route", "mailbox", "say", "repeat", "release")
 KEYS = frozenset("0123456789*#")
 EVERYWHERE = "*"
@@ -100,6 +103,19 @@ def _day(text: str) -> None:
     read_special_day(text)
 
 
+def _words(text: str) -> None:
+    if not classifying.phrases(text):
+        raise ValueError("words are needed")
+
+
+def _phrases(text: str) -> None:
+    classifying.phrases(text)
+
+
+def _weight(text: str) -> None:
+    classifying.weight_of(text)
+
+
 def _key(text: str) -> None:
     if text not in KEYS:
         raise ValueError("a key is one of 0 to 9, * and #")
@@ -118,6 +134,7 @@ COLUMNS: dict[str, dict[str, Callable[[str], None]]] = {
     BUSINESS_HOURS: {"zone": _zone, "hours": _hours},
     SPECIAL_DAYS: {"hours": _needed, "day": _day},
     PROMPTS: {"prompts": _needed},
+    CLASSIFICATION: {"category": _needed, "words": _words, "without": _phrases, "weight": _weight},
     MENUS: {"menu": _needed, "key": _key, "do": _choice, "to": _anything, "say": _anything},
 }
 

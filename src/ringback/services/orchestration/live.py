@@ -267,7 +267,7 @@ class LiveSession:
         except Exception as error:
             failure = self._failure(error)
             self._node.metrics.invoke_errors.inc()
-            event = error_event(asked, failure.reason, request_id)
+            event = error_event(asked, failure.reason, request_id, failure.data)
             if failure.reason == UNKNOWN_CALL and asked.module in CALL_MODULES:
                 # The call ended while nobody listened: its end is all there is to tell.
                 record.gone, event = True, Event("interaction.deleted", data={"reason": UNKNOWN_CALL})

@@ -124,6 +124,13 @@ class Statistics:
             self._keep(opened)
         return self.known(tenant, [figure(*each) for each in wanted])
 
+    async def peek(self, tenant: str, wanted: dict[str, dict[str, Json]]) -> dict[str, Json] | None:
+        """Several figures now, by the names they are given here; None when there is no such object."""
+        found = await self._ask("peek", tenant, wanted)
+        if any(each.error for each in found.values()):
+            return None
+        return {name: _fields(wanted[name], each)["value"] for name, each in found.items()}
+
     def known(self, tenant: str, names: Iterable[str]) -> dict[str, Json]:
         """Those of the figures that are known now."""
         found = {name: self._watched[tenant, name][1] for name in names if (tenant, name) in self._watched}

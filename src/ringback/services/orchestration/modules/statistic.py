@@ -35,7 +35,7 @@ def unsubscribe(element: Element, context: ActionContext) -> None:
 
 def plain_wish(name: str, statistic: str) -> dict[str, object]:
     """What `_genesys.statistic.sData(name, statistic)` asks for; the value is refreshed every two seconds."""
-    bare, kind = _object(name, "")
+    bare, kind = object_of(name, "")
     return {
         "object": bare,
         "object_type": kind,
@@ -47,7 +47,7 @@ def plain_wish(name: str, statistic: str) -> dict[str, object]:
 
 
 def _wish(element: Element, context: ActionContext) -> dict[str, object]:
-    name, kind = _object(needed(context, element, "object"), text(context, element, "type"))
+    name, kind = object_of(needed(context, element, "object"), text(context, element, "type"))
     if kind not in TYPES:
         raise EvaluationError(f"<{element.name}> 'type' is one of {', '.join(TYPES)}")
     return {
@@ -60,7 +60,8 @@ def _wish(element: Element, context: ActionContext) -> dict[str, object]:
     }
 
 
-def _object(name: str, kind: str) -> tuple[str, str]:
+def object_of(name: str, kind: str) -> tuple[str, str]:
+    """Name and type of what is named as a target is (`Name@StatServer.Type`) or plainly (a virtual queue)."""
     bare, at, place = name.rpartition("@")
     suffix = place.rpartition(".")[2]
     if at and suffix in SUFFIXES:
