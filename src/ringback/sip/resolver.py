@@ -37,7 +37,7 @@ class Resolver:
     """Questions go to `nameservers` (`address` or `address:port`; none: those of the system).
 
     A question that is under way is asked once, however many wait for it, and others are not held up. When the
-    servers are silent, what they said last is good for a day (RFC 8767). Names of the machine's own hosts
+    servers are silent, what they said last stays good (RFC 8767). Names of the machine's own hosts
     file come first, as everywhere else.
     """
 
@@ -56,6 +56,7 @@ class Resolver:
         self._dns: dns.asyncresolver.Resolver | None = None
         self._known: dict[Question, Known] = {}
         self._asking: dict[Question, asyncio.Task[list[Record]]] = {}
+        self._silent_until = 0.0
         self.asked = 0
         """Questions that went to a server."""
 
@@ -69,6 +70,23 @@ class Resolver:
         except StopIteration as end:
             found: list[Destination] = end.value
             return found
+
+    def locate_now(self, uri: SipUri, able: Able | None = None) -> list[Destination] | None:
+        """The destinations for a URI, as far as all is known; None where a server must be asked."""
+        steps = locate(uri, able or Able(), random.random)
+        try:
+            question = next(steps)
+            while (records := self._fresh(question)) is not None:
+                question = steps.send(records)
+        except StopIteration as end:
+            found: list[Destination] = end.value
+            return found
+        steps.close()
+        return None
+
+    def _fresh(self, question: Question) -> list[Record] | None:
+        known = self._known.get(question)
+        return known[1] if known is not None and known[0] > self._now() else None
 
     async def ask(self, question: Question) -> list[Record]:
         """The records of a name. Raises DnsUnavailable."""
@@ -95,10 +113,13 @@ class Resolver:
         if own:
             return self._remember(question, own, _NOTHING_S)
         try:
+            if self._silent_until > self._now() and question in self._known:
+                raise DnsUnavailable("silent a moment ago")
             records, good_s = await self._ask_servers(question)
         except (dns.exception.DNSException, OSError) as error:
             stale = self._known.get(question)
-            kept = stale[1] if stale is not None and self._now() - stale[0] < _LONGEST_S else None
+            kept = stale[1] if stale is not None else None
+            self._silent_until = max(self._silent_until, self._now() + _SILENCE_S)
             self._known[question] = (self._now() + _SILENCE_S, kept)
             if kept is None:
                 raise DnsUnavailable(f"no answer about {question.name}") from error

@@ -13,6 +13,7 @@ from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
+from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
@@ -40,6 +41,8 @@ class ProxyCore:
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
         self.fork_ring_s = settings.fork_ring_s
+        self.failover_s = settings.failover_s
+        self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
@@ -84,11 +87,15 @@ class ProxyCore:
         self.ctx.log.warning("target_unreachable", target=str(target))
         if target.role in ("node", "media", "registrar"):
             self.directory.distrust(target.name, self.ctx.monotonic())
+        elif target.role == "trunk":
+            self.hops.failed(target.destination)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
         self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
+        if target.role == "trunk":
+            self.hops.answered(target.destination, response)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""

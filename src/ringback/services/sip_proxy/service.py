@@ -17,6 +17,7 @@ from ringback.services.sip_proxy.inside import Inside
 from ringback.services.sip_proxy.routes import Side
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.locate import Able
 
 
 class SipProxyService(Service):
@@ -57,6 +58,7 @@ class SipProxyService(Service):
         core.inside = Side("inside", host, port)
         self.ctx.bound("inside", (host, port))
         core.edge = await self._doors.open()
+        core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
         self._watch_gauges()
 
     async def drain(self) -> None:
@@ -67,6 +69,7 @@ class SipProxyService(Service):
 
     async def stop(self) -> None:
         """Close every socket."""
+        await self._core.hops.close()
         await self._edge.close()
         await self._inside.close()
         await self._http.stop()
