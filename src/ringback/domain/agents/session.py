@@ -73,6 +73,7 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     policy says); until `guard_until` no call is given, whatever the agent asks for. `work_mode` says what
     kind of after-call work it is, `call_type` and `held` what the call at the agent is like. Since the login
     (`logged_in`) the agent has had `calls` of queues, and `worked` seconds before the present state.
+    `second` is a call beside the first (`second`).
     """
 
     agent_id: str
@@ -107,6 +108,9 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     logged_in: float = 0.0
     calls: int = 0
     worked: float = 0.0
+    second: str = ""
+    second_is: str = ""
+    second_type: int = 0
 
     @property
     def available(self) -> bool:
