@@ -16,7 +16,7 @@ from ringback.services.orchestration import knowledge
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked
-from ringback.services.orchestration.translation import done_event, error_event
+from ringback.services.orchestration.translation import alias, done_event, error_event
 from ringback.testing.scenario_file import Scenario, Step
 
 ATTRIBUTES = {
@@ -157,6 +157,9 @@ class Rehearsal:
     def _feed(self, event: Event) -> None:
         self.log.append(f"{self._at()}  {event.name} {event.data or ''}")
         self._session.feed(event, self._now)
+        other = alias(event)
+        if other is not None:
+            self._session.feed(other, self._now)
         self._take_outputs()
 
     def _take_outputs(self) -> None:

@@ -88,6 +88,7 @@ class Performer:
             "dialog.playandcollect": self._treatment,
             "dialog.beep": self._treatment,
             "dialog.stop": self._treatment,
+            "dialog.runtreatments": self._treatment,
             "dialog.playandverify": self._treatment,
             "dialog.createann": self._treatment,
             **{f"{module}.{name}": _unsupported for module, names in NAMES.items() for name in names},

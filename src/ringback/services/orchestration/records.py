@@ -48,6 +48,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     element: str
     verify: str = ""
     """The digits that a collection is to bring."""
+    due: float = 0.0
+    """When it is given up, seconds since the epoch; 0: it has a limit of its own elsewhere."""
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult
@@ -34,6 +36,20 @@ DONE: dict[str, frozenset[str]] = {
 """The events of a call, with the action's reference, that say that an element of `interaction` is done."""
 ONCE = frozenset(DONE) - {"redirect", "createcall"}
 """Elements that are forgotten when they are done: what else has their reference is an event of the call."""
+
+
+_VOICE = re.compile(
+    r"(error\.)?interaction\.(hold|retrieve|senddtmf|releasecall|clearcall|redirectcall|deletefromconference"
+    r"|(?:singlestep|initiate|complete)(?:transfer|conference)|reconnect|alternate)(\.done)?"
+)
+
+
+def alias(event: Event) -> Event | None:
+    """The same answer under the name that charts of the original wait for: `voice.hold.done` and so on."""
+    match = _VOICE.fullmatch(event.name)
+    if match is None:
+        return None
+    return replace(event, name=f"{match[1] or ''}voice.{match[2]}{match[3] or ''}")
 
 
 def session_of(reference: str) -> str:
@@ -96,6 +112,8 @@ def _treatment(event: CallEvent, asked: Asked, fields: dict[str, Json]) -> Event
         fields["verified"] = event.digits == asked.verify
     if event.id == "EventTreatmentApplied" and element in GO_ON:
         return Event(f"dialog.{element}.done", data=fields)
+    if element == "runtreatments":
+        return None
     if event.id == "EventTreatmentEnd" and event.reason not in SILENT_ENDS:
         return Event(f"dialog.{element}.done", data=fields)
     if event.id == "EventTreatmentNotApplied":
@@ -123,6 +141,9 @@ def from_result(result: RouteResult) -> Event:
         "ewt": result.ewt,
         "reason": result.reason or result.outcome,
     }
+    if result.outcome in ("reserved", "diverted"):
+        fields |= {"vqselected": result.vq, "resource": {"dn": result.dn, "agent": result.agent_id}}
+        fields["targetobjectselected"] = result.agent_id or result.dn
     if result.outcome == "reserved":
         fields["targetselected"] = f"{result.agent_id}@ringback.A"
     elif result.outcome == "diverted":

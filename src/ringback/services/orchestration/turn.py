@@ -9,9 +9,10 @@ import msgspec
 from ringback.contracts.events import CallEvent
 from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log
 from ringback.services.orchestration.knowledge import figure
+from ringback.services.orchestration.patience import patience
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked, Input, Json, Pending, Record
-from ringback.services.orchestration.translation import ONCE, from_call, from_result
+from ringback.services.orchestration.translation import ONCE, alias, error_event, from_call, from_result
 
 FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subscribe.done"})
 MOST_FIGURES = 50
@@ -29,9 +30,11 @@ class Effects:
 
 
 def next_timer(record: Record) -> float | None:
-    """When the session's next delayed event is due, seconds since the epoch; from what is stored."""
+    """When the next delayed event is due, or an answer overdue, seconds since the epoch; as stored."""
     delayed = record.snapshot["delayed"] if record.snapshot else ()
-    return float(delayed[0]["due"]) if delayed else None
+    dues = [float(delayed[0]["due"])] if delayed else []
+    dues += [asked.due for asked in record.asked.values() if asked.due]
+    return min(dues, default=None)
 
 
 def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> None:
@@ -41,6 +44,8 @@ def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> 
     elif entry.result is not None:
         asked = record.asked.get(entry.result.request_id.rpartition(":")[2])
         event = from_result(entry.result)
+        if entry.result.outcome != "position":
+            _answered(record, entry.result.request_id)
         record.note("event", event.name, now)
         _forget_failed(record, event)
         interpreter.feed(event, now, asked.session if asked is not None else None)
@@ -49,7 +54,7 @@ def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> 
         record.note("event", event.name, now)
         _forget_failed(record, event)
         _keep_figure(record, interpreter, event)
-        interpreter.feed(event, now, entry.session or None)
+        _tell(interpreter, event, now, entry.session or None)
     elif entry.terminate:
         record.note("event", "terminate", now)
         interpreter.terminate(now)
@@ -68,8 +73,10 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     _forget_failed(record, found)
     if asked is not None and asked.element in ONCE and found.name.endswith(".done"):
         record.asked.pop(event.reference_id.rpartition(":")[2], None)
+    if asked is not None and found.name.startswith(("error.", "interaction.", "voice.createcall.done")):
+        _answered(record, event.reference_id)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
-    interpreter.feed(found, now, asked.session if answers and asked is not None else None)
+    _tell(interpreter, found, now, asked.session if answers and asked is not None else None)
 
 
 def _user_data(record: Record) -> tuple[str, dict[str, Json]]:
@@ -109,6 +116,14 @@ def _is_end(event: CallEvent, asked: Asked | None) -> bool:
     return event.id == "EventCallDeleted" or (event.id == "EventAbandoned" and not event.agent_id)
 
 
+def _answered(record: Record, reference: str) -> None:
+    """Something has come of an action: it is not overdue any more, though more may come of it."""
+    number = reference.rpartition(":")[2]
+    asked = record.asked.get(number)
+    if asked is not None and asked.due:
+        record.asked[number] = msgspec.structs.replace(asked, due=0.0)
+
+
 def _forget_failed(record: Record, event: Event) -> None:
     """An action that failed is asked for no longer."""
     if event.name.startswith("error.") and isinstance(event.data, dict):
@@ -140,6 +155,22 @@ def handle_timer(record: Record, interpreter: Interpreter, now: float) -> None:
         if delayed["due"] <= now:
             record.note("timer", delayed["event"]["name"] if delayed["event"] else "post", now)
     interpreter.handle_timer(now)
+    for number, asked in list(record.asked.items()):
+        if 0 < asked.due <= now:
+            del record.asked[number]
+            if record.gone:
+                continue  # the end of the call has told it
+            event = error_event(asked, "timeout", record.reference(int(number)))
+            record.note("timer", event.name, now)
+            _tell(interpreter, event, now, asked.session)
+
+
+def _tell(interpreter: Interpreter, event: Event, now: float, session: str | None) -> None:
+    """An event, and the name besides under which charts of the original know it."""
+    interpreter.feed(event, now, session)
+    other = alias(event)
+    if other is not None:
+        interpreter.feed(other, now, session)
 
 
 def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
@@ -147,7 +178,7 @@ def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
     effects = Effects()
     for output in interpreter.outputs():
         if isinstance(output, Action):
-            record.pending.append(_pending(record, output))
+            record.pending.append(_pending(record, output, now))
             if (module_of(output.namespace), output.name) in USER_DATA:
                 _change_user_data(record, interpreter, output)
             record.note("action", f"{module_of(output.namespace)}.{output.name}", now)
@@ -165,14 +196,15 @@ def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
     return effects
 
 
-def asked_by(action: Action | Pending) -> Asked:
-    """Who asked for an action, for the event that answers it."""
-    verify = str(action.payload.get("verify", ""))
-    return Asked(action.session, module_of(action.namespace), action.name, verify)
+def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
+    """Who asked for an action, for the event that answers it, and until when it is waited for."""
+    module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))
+    limit = patience(module, action.name, action.payload) if now else 0.0
+    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0)
 
 
-def _pending(record: Record, action: Action) -> Pending:
-    record.asked[str(action.number)] = asked_by(action)
+def _pending(record: Record, action: Action, now: float) -> Pending:
+    record.asked[str(action.number)] = asked_by(action, now)
     if (module_of(action.namespace), action.name) == ("statistic", "subscribe"):
         record.subscriptions[str(action.number)] = {**action.payload, "session": action.session}
     step = 0

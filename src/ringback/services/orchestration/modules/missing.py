@@ -11,6 +11,7 @@ from ringback.services.orchestration.modules.reading import VENDOR, emit
 
 NAMES = {
     "dialog": ("start", "remote", "deleteann", "pause"),
+    "interaction": ("accept", "associate"),
     "resource": ("setstate",),
 }
 """By module."""
