@@ -179,10 +179,8 @@ class Inside:
             "edge",
             place,
             uri=binding.contact,
-            record_routes=(
-                core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender, flow), place.transport),
-            ),
+            record_routes=(core.edge.route(Mark(sender, flow), place.transport),),
+            near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,
         )
@@ -211,12 +209,18 @@ class Inside:
         for gateway in trunk.gateways[: core.settings.attempts]:
             suffix = "" if gateway.transport == "udp" else f";transport={gateway.transport}"
             place = Destination(gateway.transport, gateway.host, gateway.port)
-            routes = (
-                core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender), gateway.transport),
-            )
             uri = f"sip:{user}@{format_host_port(gateway.host, gateway.port)}{suffix}"
-            groups.append([Target("trunk", name, "edge", place, uri=uri, record_routes=routes)])
+            target = Target(
+                "trunk",
+                name,
+                "edge",
+                place,
+                uri=uri,
+                record_routes=(core.edge.route(Mark(sender), gateway.transport),),
+                near_routes=(core.inside.route(Mark(sender), "tcp"),),
+                trusted=core.trusts(name),
+            )
+            groups.append([target])
         return groups
 
     def _media(self, sender: str, wanted: str) -> list[list[Target]]:
