@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
-from ringback.sip.message import Message, parse_number
+from ringback.sip.message import parse_number
 from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
@@ -162,12 +162,6 @@ def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
     found = [Via.parse(value) for line in ours if mark in line for value in split_commas(line)]
     return any(mark in via.branch and via.host == side.host for via in found for side in sides)
-
-
-def strip_private(message: Message) -> None:
-    """Take off what the platform says to itself; nobody outside may say it or see it."""
-    if any(name.startswith("X-") for name, _ in message.headers):
-        message.headers = [pair for pair in message.headers if not pair[0].startswith("X-")]
 
 
 def onward(request: Request) -> Request:

@@ -96,7 +96,7 @@ class TestLimits:
         assert last.status == 503
         other = await stage.part("x", run_host(70))
         invite = other.request("INVITE", f"sip:8000@{HOST}", "sip:+1@else.example")
-        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
+        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 407
 
     async def test_a_refused_call_leaves_no_transaction(self, stage: Stage, carrier: Any) -> None:
         for _ in range(6):

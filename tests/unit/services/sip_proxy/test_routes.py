@@ -10,7 +10,6 @@ from ringback.services.sip_proxy.routes import (
     branch_for,
     loops,
     onward,
-    strip_private,
     take_routes,
 )
 from ringback.sip import NameAddr, Request, SipUri
@@ -81,15 +80,6 @@ def test_an_unchanged_request_loops_and_a_spiral_does_not() -> None:
     assert loops(made, SIDES)
     made.uri = SipUri.parse("sip:8001@192.0.2.1")
     assert not loops(made, SIDES)
-
-
-def test_private_headers_are_taken_off() -> None:
-    made = request()
-    made.add("x-ringback-tenant", "demo")
-    made.add("X-Other", "1")
-    strip_private(made)
-    assert [name for name, _ in made.headers if name.startswith("X-")] == []
-    assert made.call_id == "c"
 
 
 def test_what_a_strict_router_did_is_undone() -> None:
