@@ -78,7 +78,13 @@ class ProxyCore:
         """Send on the target's side, with its own Via."""
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
-        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+        return endpoint.send_request(
+            request,
+            target.destination,
+            branch=branch,
+            on_response=on_response,
+            same_transport=target.role == "phone",
+        )
 
     def random(self) -> str:
         """Something unique for a branch."""
