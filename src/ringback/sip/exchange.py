@@ -83,8 +83,8 @@ class ClientTransaction:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
             return
         smaller, self.by_datagram = self.by_datagram, None
-        broken = smaller is not None and response.local and response.status == 503
-        if broken and self._endpoint.send_as_datagram(self, smaller):
+        broken = response.local and response.status == 503
+        if smaller is not None and broken and self._endpoint.send_as_datagram(self, smaller):
             return
         if self._final is None:
             if self.on_response is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ class ProxyCore:
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
