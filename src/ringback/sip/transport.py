@@ -88,6 +88,9 @@ class UdpSocket:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if family == socket.AF_INET6:
+                # As TCP listens: the addresses of the older version would come in disguise.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, port))
         except OSError:
             sock.close()

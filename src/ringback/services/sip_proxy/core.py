@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
+from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
-from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
+from ringback.services.sip_proxy.routes import Side, loops, onward
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
@@ -44,8 +46,10 @@ class ProxyCore:
         self.failover_s = settings.failover_s
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
@@ -76,11 +80,29 @@ class ProxyCore:
         """Send on the target's side, with its own Via."""
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
-        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+        return endpoint.send_request(
+            request,
+            target.destination,
+            branch=branch,
+            on_response=on_response,
+            same_transport=target.role == "phone",
+        )
 
     def random(self) -> str:
         """Something unique for a branch."""
         return self.endpoints["edge"].ids.tag()
+
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+        if transport:
+            self.hygiene.outward(message, (self.edge, self.inside), transport, trusted=trusted)
+        else:
+            self.hygiene.inward(message, trusted=trusted)
+
+    def trusts(self, trunk: str) -> bool:
+        """True for a trunk that may say who is calling, and is told (RFC 3325)."""
+        names = self.settings.trusted_trunks
+        return trunk in names or "*" in names
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer: others come first for a while."""
@@ -173,8 +195,10 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
+        if target.uri is not None:
+            copy.uri = target.uri
         if target.side == "edge":
-            strip_private(copy)
+            self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
         self.endpoints[target.side].send_ack(copy, target.destination)
 

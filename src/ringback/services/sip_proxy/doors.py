@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ringback.runtime.settings import SettingsError
 from ringback.services.sip_proxy.routes import Side
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.identity import client_context, server_context
 from ringback.sip.stream import Tls
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ class ServerCertificate:
 def read_certificate(settings: SipProxySettings) -> ServerCertificate:
     """The certificate of the settings, or one without TLS; SettingsError names the file that is wrong."""
     try:
-        client = ssl.create_default_context(cafile=settings.tls_authorities or None)
+        client = client_context(settings.tls_authorities)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_AUTHORITIES: {_said(error)}") from error
     if not settings.tls_certificate:
         return ServerCertificate(None, None, Tls(None, client))
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server = server_context()
     key = Path(settings.tls_key) if settings.tls_key else None
     found = ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client))
     try:

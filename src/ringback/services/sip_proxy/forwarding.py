@@ -19,7 +19,6 @@ from ringback.services.sip_proxy.routes import (
     lead_to_strict_router,
     onward,
     shared_breadth,
-    strip_private,
 )
 from ringback.sip import Request, Response, response_to
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
@@ -41,6 +40,10 @@ class Target:
     """The new Request-URI; None keeps the one that it has."""
     record_routes: tuple[str, ...] = ()
     """Put on top one after the other: the last comes to stand first."""
+    near_routes: tuple[str, ...] = ()
+    """Record-Route that only the sender's side sees: added to the response (16.7 step 8), in that order."""
+    trusted: bool = False
+    """A peer that may assert identities and be told them (RFC 3325)."""
     headers: tuple[tuple[str, str], ...] = ()
     routes: tuple[str, ...] = ()
     """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
@@ -74,6 +77,9 @@ class Lines(Protocol):
 
     def random(self) -> str:
         """Something unique."""
+
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer."""
@@ -181,7 +187,7 @@ class Forwarding:
         for route in reversed(target.routes):
             copy.prepend("Route", route)
         if target.side == "edge":
-            strip_private(copy)
+            self._lines.clean(copy, target.destination.transport, trusted=target.trusted)
             lead_to_strict_router(copy)
         return copy
 
@@ -224,7 +230,7 @@ class Forwarding:
             branch.provisional = True
             self._restart_timer_c(branch)
             if not self._answered:
-                self._pass_on(response)
+                self._pass_on(response, branch.target)
         elif response.is_success:
             branch.finish()
             self._success(branch, response)
@@ -233,7 +239,7 @@ class Forwarding:
             self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:
-        self._pass_on(response)
+        self._pass_on(response, branch.target)
         if not self._answered:
             self._answered = True
             self._groups.clear()
@@ -278,13 +284,25 @@ class Forwarding:
             # What one phone lacks says nothing about the next request (16.7 step 6).
             self._tx.respond(response_to(self._request, 500, to_tag=self._tx.to_tag))
         else:
-            self._pass_on(with_all_challenges(best, self._failures))
+            self._pass_on(with_all_challenges(best, self._failures), target)
 
-    def _pass_on(self, response: Response) -> None:
-        response.pop_first("Via")
+    def _pass_on(self, response: Response, target: Target) -> None:
+        if target.side == "edge":
+            self._bring_in(response, target)
+        else:
+            response.pop_first("Via")
         if self._to_edge:
-            strip_private(response)
+            self._lines.clean(response, self._tx.source.transport)
         self._tx.respond(response)
+
+    def _bring_in(self, response: Response, target: Target) -> None:
+        """Give a response from outside back what was hidden from there: the Vias, and our way in."""
+        self._lines.clean(response, trusted=target.trusted)
+        response.remove("Via")
+        response.headers[:0] = [pair for pair in self._request.headers if pair[0] == "Via"]
+        if 100 < response.status < 300:
+            for route in target.near_routes:
+                response.add("Record-Route", route)
 
     def _cancelled(self) -> None:
         self._groups.clear()

@@ -43,8 +43,13 @@ class Gateways:
 
     def _target(self, name: str, uri: str, place: Destination, sender: str) -> Target:
         core = self._core
-        routes = (
-            core.inside.route(Mark(sender), "tcp"),
-            core.edge.route(Mark(sender), place.transport),
+        return Target(
+            "trunk",
+            name,
+            "edge",
+            place,
+            uri=uri,
+            record_routes=(core.edge.route(Mark(sender), place.transport),),
+            near_routes=(core.inside.route(Mark(sender), "tcp"),),
+            trusted=core.trusts(name),
         )
-        return Target("trunk", name, "edge", place, uri=uri, record_routes=routes)

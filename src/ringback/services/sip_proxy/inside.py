@@ -215,10 +215,8 @@ class Inside:
             "edge",
             place,
             uri=binding.contact,
-            record_routes=(
-                core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender, flow), place.transport),
-            ),
+            record_routes=(core.edge.route(Mark(sender, flow), place.transport),),
+            near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,
         )

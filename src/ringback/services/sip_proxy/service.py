@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from ringback.contracts.sip_trace import SipTracer
@@ -57,7 +58,7 @@ class SipProxyService(Service):
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         core.inside = Side("inside", *self.ctx.announced(port))
         self.ctx.bound("inside", (host, port))
-        core.edge = await self._doors.open()
+        core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
         self._watch_gauges()
 

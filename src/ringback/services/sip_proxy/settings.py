@@ -70,3 +70,13 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     failover_s: Annotated[
         float, Doc("seconds without any answer after which the next gateway is tried (RFC 3263 4.3)")
     ] = 4.0
+    agent_outside: Annotated[
+        str, Doc("what User-Agent and Server say outside, whichever part speaks; empty: nothing")
+    ] = "Ringback"
+    bodies: Annotated[
+        tuple[str, ...], Doc("types of bodies that are let in; requests with others are answered 415")
+    ] = ("application/sdp", "application/dtmf-relay", "application/dtmf", "message/sipfrag")
+    trusted_trunks: Annotated[
+        tuple[str, ...],
+        Doc("trunks whose P-Asserted-Identity is believed and which are sent ours (RFC 3325); *: all"),
+    ] = ("*",)

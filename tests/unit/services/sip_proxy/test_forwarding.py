@@ -97,6 +97,9 @@ class World:
     def random(self) -> str:
         return "r"
 
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        pass
+
     def unreachable(self, target: Target) -> None:
         self.lost.append(target.name)
 
@@ -178,9 +181,8 @@ class Test16_6Forking:  # noqa: N801
     @staticmethod
     def _through(*routes: str) -> Request:
         world = World([])
-        target = Target(
-            "phone", "a", "edge", Destination("udp", "192.0.2.9", 5060), uri="sip:a@h", routes=routes
-        )
+        place = Destination("udp", "192.0.2.9", 5060)
+        target = Target("phone", "a", "edge", place, uri="sip:a@h", routes=routes)
         return world.forwarding._copy_for(target)
 
 
