@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class Transaction:
         "_wire",
         "accepted_key",
         "acked",
+        "cancel_headers",
         "cancel_wanted",
         "is_client",
         "key",
@@ -57,6 +58,7 @@ class Transaction:
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
         self.acked = False
         self.user: Any = None
         self._wire = b""
@@ -98,6 +100,7 @@ class Cancelled:
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
+    cancel: Request
 
 
 @dataclass(slots=True)
@@ -206,12 +209,19 @@ class TransactionLayer:
         self._schedule(transaction)
         return transaction
 
-    def cancel(self, transaction: Transaction, now: float) -> None:
+    def cancel(
+        self, transaction: Transaction, now: float, headers: Iterable[tuple[str, str]] | None = None
+    ) -> None:
         """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
         transaction.cancel_wanted = True
+        if headers is not None:
+            transaction.cancel_headers = tuple(headers)
         if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
             reliable = transaction.machine.durations[Input.TIMER_A] is None
-            self.request(cancel_for(transaction.request), now, reliable=reliable, peer=transaction.peer)
+            cancel = cancel_for(transaction.request)
+            for name, value in transaction.cancel_headers:
+                cancel.add(name, value)
+            self.request(cancel, now, reliable=reliable, peer=transaction.peer)
             transaction.machine.start(Input.TIMER_CANCEL, now)
             self._schedule(transaction)
 
@@ -314,7 +324,7 @@ class TransactionLayer:
             status, tag = 200, invite.to_tag
         self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            self._outputs.append(Cancelled(invite))
+            self._outputs.append(Cancelled(invite, cancel.request))
 
     # Running a machine
 

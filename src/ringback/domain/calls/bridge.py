@@ -23,6 +23,9 @@ OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 
 def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
     """The ACK to our 200 may carry the answer to the offer in it."""
+    if leg.owed:
+        leg.owed, leg.remote_sdp = False, word.sdp or leg.remote_sdp
+        return
     if leg.slot is not Slot.ORIGIN or leg.remote_sdp is not None:
         return
     if word.sdp is None:
@@ -44,6 +47,7 @@ def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
     if peer is None or moving or leg.reoffer or leg.offering or peer.reoffer or peer.offering:
         m.answer_offer(leg, 491)
     elif word.sdp is None:
+        leg.owed = True
         m.answer_offer(leg, 200, leg.local_sdp)
     elif _may_hold(m, leg) and sdp_text.is_hold(word.sdp):
         leg.remote_sdp = word.sdp

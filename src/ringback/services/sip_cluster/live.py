@@ -1,7 +1,10 @@
 """A call that this node owns: the core, and the SIP side of each of its legs."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
@@ -11,7 +14,10 @@ from ringback.domain.calls.outputs import Output
 from ringback.domain.calls.state import CallData
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import Response
+from ringback.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from ringback.services.sip_cluster.early import CalledParty, Waiting
 
 CSEQ_GAP = 16
 """How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
@@ -23,14 +29,18 @@ class SipLeg:
     __slots__ = (
         "ack_cseq",
         "call_id",
+        "called",
         "dialog",
         "id",
         "invite",
+        "losers",
         "offer",
+        "over",
         "server",
         "taken",
         "unacked",
         "waiting",
+        "waiting_caller",
     )
 
     def __init__(self, leg_id: str, call_id: str) -> None:
@@ -48,12 +58,20 @@ class SipLeg:
         """Their re-INVITE that waits for our answer."""
         self.unacked: asyncio.Future[object] | None = None
         """A 2xx of ours whose ACK has not come."""
+        self.over = False
+        """The other end has said BYE."""
+        self.called: dict[str, CalledParty] = {}
+        """Early dialogs of our INVITE by their tag, where PRACK made them."""
+        self.losers: dict[str, Request] = {}
+        """The ACKs of phones that answered too late, by their tag."""
+        self.waiting_caller: Waiting | None = None
+        """Our provisional responses to their INVITE."""
         self.waiting: list[Callable[[], None]] = []
         """What must not be sent before that ACK (RFC 3261 14.1, 15)."""
 
     def after_ack(self, send: Callable[[], None]) -> None:
-        """Run `send` now, or when the 2xx that is under way has been acknowledged."""
-        if self.unacked is None or self.unacked.done():
+        """Run `send` now, or when the 2xx that is under way, or has to wait itself, has been acknowledged."""
+        if self.server is None and (self.unacked is None or self.unacked.done()):
             send()
         else:
             self.waiting.append(send)

@@ -16,9 +16,10 @@ from ringback.runtime.context import Context
 from ringback.runtime.directory import list_nodes
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import SETTING_UP, Index
+from ringback.services.sip_cluster.outgoing import SETTING_UP
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
 
