@@ -366,6 +366,8 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.OfferReceived: _on_leg(bridge.offer_received),
     i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
     i.ReofferFailed: _on_leg(bridge.reoffer_failed),
+    i.RefreshDue: _on_leg(bridge.refresh),
+    i.SessionExpired: _on_leg(bridge.expired),
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),
     i.MediaEnded: _media_word(_media_ended),

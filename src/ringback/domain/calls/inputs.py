@@ -114,6 +114,18 @@ class ReofferFailed(Struct, frozen=True):
     status: int
 
 
+class RefreshDue(Struct, frozen=True):
+    """The session timer wants a re-INVITE (RFC 4028 10)."""
+
+    leg: str
+
+
+class SessionExpired(Struct, frozen=True):
+    """The other end has not refreshed the session in time (RFC 4028 10)."""
+
+    leg: str
+
+
 class MediaStarted(Struct, frozen=True):
     """The media server accepted a command."""
 
@@ -291,6 +303,8 @@ LegInput = (
     | OfferReceived
     | ReofferAnswered
     | ReofferFailed
+    | RefreshDue
+    | SessionExpired
     | MediaStarted
     | MediaRefused
     | MediaEnded

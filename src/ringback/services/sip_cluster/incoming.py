@@ -14,6 +14,7 @@ from ringback.services.sip_cluster.features import ABLE, ALLOW
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
@@ -53,7 +54,8 @@ class Incoming:
             "UPDATE": self._update,
         }
         self.early: EarlyDialogs
-        """Set by the service."""
+        self.sessions: Sessions
+        """Both set by the service."""
 
     def request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """Called with each new request."""
@@ -81,6 +83,8 @@ class Incoming:
             tx.reply(481)
         elif request.max_forwards == 0:
             tx.reply(483)
+        elif self.sessions.refused(tx, request):
+            return
         elif self.draining or len(self._driver.calls) >= self._settings.capacity:
             self._metrics.rejected.inc()
             tx.reply(503, headers=[("Retry-After", str(self._settings.retry_after_s))])
@@ -165,6 +169,8 @@ class Incoming:
         if leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
             _too_early(tx)
             return
+        if self.sessions.refused(tx, request):
+            return
         leg.offer = tx
         tx.on_cancel = lambda: self._offer_cancelled(live, leg, tx)
         self._driver.feed(live, i.OfferReceived(leg.id, request.body.decode("utf-8", "replace") or None))
@@ -194,8 +200,11 @@ class Incoming:
 
     def _update(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         """UPDATE: a new target, and maybe an offer (RFC 3311 5.2)."""
+        if self.sessions.refused(tx, request):
+            return
         if not request.body:
-            tx.reply(200, headers=self.early.own_headers())
+            headers = self.sessions.accept(live, leg, request)
+            tx.reply(200, headers=[*self.early.own_headers(), *headers])
         elif leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
             _too_early(tx)
         elif leg.dialog is None:

@@ -23,6 +23,16 @@ CSEQ_GAP = 16
 """How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
 
 
+class LegSession(Struct, frozen=True):
+    """The session timer of a leg (RFC 4028)."""
+
+    seconds: int
+    refreshes: bool
+    """This side refreshes."""
+    by_update: bool
+    """The other side takes UPDATE."""
+
+
 class SipLeg:
     """Transactions and dialog of one leg."""
 
@@ -37,6 +47,8 @@ class SipLeg:
         "offer",
         "over",
         "server",
+        "session",
+        "session_timer",
         "taken",
         "unacked",
         "waiting",
@@ -66,8 +78,16 @@ class SipLeg:
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None
         """Our provisional responses to their INVITE."""
+        self.session: LegSession | None = None
+        self.session_timer: asyncio.TimerHandle | None = None
         self.waiting: list[Callable[[], None]] = []
         """What must not be sent before that ACK (RFC 3261 14.1, 15)."""
+
+    def stop_session(self) -> None:
+        """The session timer does not run any more."""
+        if self.session_timer is not None:
+            self.session_timer.cancel()
+            self.session_timer = None
 
     def after_ack(self, send: Callable[[], None]) -> None:
         """Run `send` now, or when the 2xx that is under way, or has to wait itself, has been acknowledged."""
@@ -123,6 +143,9 @@ class LiveCall:
         """What another node needs to go on: the JSON of a `Snapshot`."""
         dialogs = {leg.id: leg.dialog for leg in self.legs.values() if leg.dialog is not None}
         whole = {"node": node, "call": self.call.data, "dialogs": dialogs, "sent_by": sent_by}
+        sessions = {leg.id: leg.session for leg in self.legs.values() if leg.session is not None}
+        if sessions:
+            whole["sessions"] = sessions
         return msgspec.json.encode(whole)
 
 
@@ -134,6 +157,7 @@ class Snapshot(Struct):
     dialogs: dict[str, dict[str, object]] = field(default_factory=dict)
     sent_by: tuple[str, int] = ("", 0)
     """Host and port in the Via of the owner's requests."""
+    sessions: dict[str, LegSession] = field(default_factory=dict)
 
 
 def restore(snapshot: Snapshot) -> LiveCall:
@@ -144,6 +168,7 @@ def restore(snapshot: Snapshot) -> LiveCall:
         dialog = Dialog.from_dict(kept)
         leg = SipLeg(leg_id, dialog.call_id)
         leg.dialog, leg.ack_cseq = dialog, dialog.local_cseq
+        leg.session = snapshot.sessions.get(leg_id)
         dialog.local_cseq += CSEQ_GAP
         live.legs[leg_id] = leg
     return live

@@ -3,22 +3,21 @@
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
-from ringback.contracts import treatment
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
-from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
 from ringback.services.sip_cluster.index import Index
+from ringback.services.sip_cluster.info import InfoCommands
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
+from ringback.services.sip_cluster.sessions import Sessions
+from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
@@ -30,8 +29,6 @@ from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri, format_host_port
 
 ANONYMOUS = "anonymous"
-DTMF_RELAY = "application/dtmf-relay"
-KEY_MS = 160
 RESUME_S = 1.0
 RESUMES = 10
 """An INVITE that was under way is sent again so often, so many seconds apart, while sip_proxy is away."""
@@ -43,7 +40,14 @@ OnAnswer = Callable[[LiveCall, SipLeg, Response], None]
 class Outgoing:
     """The sending side of all legs of this node."""
 
-    def __init__(self, ctx: Context, endpoint: SipEndpoint, driver: Driver, index: Index) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        endpoint: SipEndpoint,
+        driver: Driver,
+        index: Index,
+        settings: SipClusterSettings,
+    ) -> None:
         self._ctx = ctx
         self._endpoint = endpoint
         self._driver = driver
@@ -52,6 +56,8 @@ class Outgoing:
         self.proxy = Destination("tcp", host, port)
         self._own: NameAddr | None = None
         self.early = EarlyDialogs(endpoint, driver, self._contact)
+        self.sessions = Sessions(endpoint, driver, settings, self._contact)
+        info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
             o.Answer: self._answer,
@@ -60,9 +66,9 @@ class Outgoing:
             o.Ack: self._ack,
             o.Cancel: self._cancel,
             o.Bye: self._bye,
-            o.Play: self._play,
-            o.Mix: self._mix,
-            o.SendDigits: self._send_digits,
+            o.Play: info.play,
+            o.Mix: info.mix,
+            o.SendDigits: info.send_digits,
         }
 
     def perform(self, live: LiveCall, command: o.LegCommand) -> None:
@@ -149,9 +155,9 @@ class Outgoing:
         )
         if leg.role is not LegRole.MEDIA:
             request.set("Max-Forwards", max(0, live.call.data.forwards - 1))
-            supported = SUPPORTED if leg.local_sdp is not None else SUPPORTED_WITHOUT_OFFER
-            if supported:
-                request.add("Supported", supported)
+            request.add("Supported", SUPPORTED if leg.local_sdp is not None else SUPPORTED_WITHOUT_OFFER)
+            for name, value in self.sessions.wish():
+                request.add(name, value)
         if leg.local_sdp is not None:
             request.set_body(leg.local_sdp.encode())
         return request
@@ -183,6 +189,10 @@ class Outgoing:
             self._accepted(live, leg, response)
         elif response.local and leg.taken:
             self._driver.feed(live, i.Lost(leg.id))
+        elif (again := self.sessions.retry(leg, response)) is not None:
+            leg.invite = self._endpoint.send_request(
+                again, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
+            )
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status))
 
@@ -199,6 +209,7 @@ class Outgoing:
             self._refuse_fork(leg, dialog)
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
+        self.sessions.accepted(live, leg, response)
         self._driver.feed(live, i.Answered(leg.id, sdp))
 
     def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
@@ -264,7 +275,7 @@ class Outgoing:
             server.reply(command.status)
 
     def _accept(self, live: LiveCall, leg: SipLeg, server: ServerTransaction, sdp: str, to_tag: str) -> None:
-        headers = self.early.own_headers()
+        headers = [*self.early.own_headers(), *self.sessions.accept(live, leg, server.request)]
         response = response_to(server.request, 200, to_tag=to_tag, headers=headers, body=sdp.encode())
         if server.request.method != "INVITE":
             server.respond(response)
@@ -303,11 +314,14 @@ class Outgoing:
             return
         request = leg.dialog.request("INVITE", body=sdp.encode(), contact=self._contact())
         request.add("Allow", ALLOW)
+        for name, value in (("Supported", SUPPORTED_WITHOUT_OFFER), *self.sessions.again(leg)):
+            request.add(name, value)
         dialog, cseq = leg.dialog, request.cseq.number
 
         def answered(response: Response) -> None:
             if response.is_success:
                 dialog.refresh(response)
+                self.sessions.accepted(live, leg, response)
                 transaction.send_ack(dialog.ack(cseq), dialog.destination)
                 self._driver.feed(live, i.ReofferAnswered(leg.id, body_of(response)))
             elif not response.is_provisional:
@@ -337,53 +351,6 @@ class Outgoing:
                 on_status(response.status)
 
         request = leg.dialog.request("OPTIONS")
-        self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
-
-    def _play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
-        self._command_media(live, leg, translate.command(command), command.reference)
-
-    def _mix(self, live: LiveCall, leg: SipLeg, command: o.Mix) -> None:
-        room = treatment.Conference(room=f"{live.tenant}:{command.room}")
-        self._command_media(live, leg, room, command.reference)
-
-    def _command_media(self, live: LiveCall, leg: SipLeg, command: treatment.Command, reference: str) -> None:
-        def answered(ok: bool) -> None:
-            word = i.MediaStarted if ok else i.MediaRefused
-            self._driver.feed(live, word(leg.id, reference))
-
-        self._info(leg, msgspec.json.encode(command), treatment.CONTENT_TYPE, answered)
-
-    def _send_digits(self, live: LiveCall, leg: SipLeg, command: o.SendDigits) -> None:
-        """By the media server, or one INFO for each key to whoever is at the other end."""
-        digits, reference = command.digits, command.reference
-
-        def answered(ok: bool, left: str = "") -> None:
-            if ok and left:
-                self._press(leg, left[0], lambda taken: answered(taken, left[1:]))
-            elif ok:
-                self._driver.feed(live, i.DigitsSent(leg.id, reference, digits))
-            else:
-                self._driver.feed(live, i.DigitsRefused(leg.id, reference))
-
-        if live.call.data.legs[leg.id].role is LegRole.MEDIA:
-            body = msgspec.json.encode(treatment.Dtmf(reference=reference, digits=digits))
-            self._info(leg, body, treatment.CONTENT_TYPE, answered)
-        else:
-            answered(True, digits)
-
-    def _press(self, leg: SipLeg, key: str, on_answer: Callable[[bool], None]) -> None:
-        body = f"Signal={key}\r\nDuration={KEY_MS}\r\n".encode()
-        self._info(leg, body, DTMF_RELAY, on_answer)
-
-    def _info(self, leg: SipLeg, body: bytes, content_type: str, on_answer: Callable[[bool], None]) -> None:
-        if leg.dialog is None:
-            return
-
-        def answered(response: Response) -> None:
-            if not response.is_provisional:
-                on_answer(response.is_success)
-
-        request = leg.dialog.request("INFO", body=body, content_type=content_type)
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
 
 

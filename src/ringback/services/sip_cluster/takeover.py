@@ -39,6 +39,8 @@ class Takeover:
         self._taking: dict[str, asyncio.Task[LiveCall | None]] = {}
         self.resume: Callable[[LiveCall, str, tuple[str, int]], None]
         """Set by the SIP side: goes on with an INVITE of the node that was at an address."""
+        self.restored: Callable[[LiveCall], None] = lambda live: None
+        """Set by the SIP side: the call's session timers run here now."""
 
     async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | None:
         """The leg of a request for a dialog that this node does not know."""
@@ -74,6 +76,7 @@ class Takeover:
         self._driver.open(live)
         for leg in live.legs.values():
             self._index.add(live, leg)
+        self.restored(live)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
         self._mourn(live, snapshot.sent_by)

@@ -52,6 +52,12 @@ def sdp(name: str, direction: str = "sendrecv") -> str:
     return f"{head}m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
 
 
+def _timer(request: Request) -> list[tuple[str, str]]:
+    """A session timer stays as it was asked for."""
+    value = request.get("Session-Expires")
+    return [] if value is None else [("Session-Expires", value)]
+
+
 class Leg:
     """One scripted end of a dialog with the node."""
 
@@ -188,15 +194,15 @@ class Side:
         leg.requests.put_nowait(request)
         if request.method == "INVITE":
             leg.offers.put_nowait(request.body.decode())
-            contact = ("Contact", str(self.contact))
+            headers = [("Contact", str(self.contact)), *_timer(request)]
             text = sdp(leg.name).encode()
-            tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=[contact], body=text))
+            tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=headers, body=text))
             return
         if request.method == "INFO":
             leg.commands.put_nowait(treatment.decode_command(request.body))
         elif request.method == "BYE":
             leg.gone.set()
-        tx.reply(200)
+        tx.reply(200, headers=_timer(request))
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
         if self.forgetful:
