@@ -191,10 +191,10 @@ class SipEndpoint:
         self._run()
         return client
 
-    def cancel(self, client: ClientTransaction, reason: str = "") -> None:
+    def cancel(self, client: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now(), reason)
+            self._layer.cancel(client.core, self._now(), headers)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
@@ -340,8 +340,8 @@ class SipEndpoint:
             case core.ResponseReceived(transaction, response):
                 if transaction.user is not None:
                     transaction.user.deliver(response)
-            case core.Cancelled(transaction):
-                transaction.user.cancel_received()
+            case core.Cancelled(transaction, cancel):
+                transaction.user.cancel_received(cancel)
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)
