@@ -122,6 +122,10 @@ class SipEndpoint:
         """Open connections."""
         return self._sockets.connections
 
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return self._sockets.behind(now)
+
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
         return self._sockets.is_connected(destination)

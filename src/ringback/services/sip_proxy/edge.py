@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
@@ -36,6 +37,8 @@ class Edge:
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
+        if wait := self._shed(request):
+            return self._busy(request, wait)
         now = self._ctx.monotonic()
         if request.to_tag is not None:
             wait = math.ceil(self._in_dialogs.wait(source.host, now))
@@ -47,6 +50,20 @@ class Edge:
             return None
         self._core.metrics.rejected.inc()
         self._core.guard.offend(source, Offence.FLOOD)
+        return self._busy(request, wait)
+
+    def _shed(self, request: Request) -> int:
+        """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
+        core = self._core
+        if core.overload.level <= 1.0 or request.to_tag is not None or core.callers.is_emergency(request):
+            return 0
+        wait = core.overload.wait(random.random())  # noqa: S311 - a lottery, no secret
+        if wait:
+            core.metrics.shed.inc()
+        return wait
+
+    @staticmethod
+    def _busy(request: Request, wait: int) -> Response:
         # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
         seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
         tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
@@ -151,6 +168,12 @@ class Edge:
             return
         if not caller.is_trunk:
             core.guard.prove(tx.source)
+        wait = core.admission.admit_tenant(caller.tenant, request.call_id, self._ctx.monotonic())
+        if wait and not core.callers.is_emergency(request):
+            core.call_ended(request.call_id)
+            core.metrics.rejected.inc()
+            core.reply(tx, 503, [("Retry-After", str(wait))])
+            return
         self._to_cluster(tx, request, caller)
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:

@@ -51,7 +51,7 @@ def configuration() -> Configuration:
         id="two-ways", gateways=(Gateway(CARRIER_HOST, 5062, "tcp"), gateways[1]), numbers=("+!",)
     )
     return Configuration(
-        tenant=Tenant(id="demo", domain=DOMAIN),
+        tenant=Tenant(id="demo", domain=DOMAIN, emergency=("112",)),
         dns=(*(extension(dn) for dn in PASSWORDS), carrier, two_ways),
     )
 
