@@ -41,7 +41,7 @@ Handler = Callable[[ServerTransaction, Request], None]
 
 def extension(dn: str) -> Extension:
     md5, sha256 = digest_hashes(dn, DOMAIN, PASSWORDS[dn])
-    return Extension(id=dn, ha1_md5=md5, ha1_sha256=sha256)
+    return Extension(id=dn, ha1_md5=md5, ha1_sha256=sha256, mailbox="9001" if dn == "1001" else "")
 
 
 def configuration() -> Configuration:
