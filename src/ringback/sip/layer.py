@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
@@ -67,9 +68,8 @@ class Transaction:
         return self.machine.state
 
 
-# Outputs are made for every message and soon forgotten: freezing them would cost more than the rest.
-@dataclass(slots=True)
-class Send:
+# Outputs are made for every message and soon forgotten.
+class Send(Struct, gc=False):
     """Bytes for the peer of a transaction."""
 
     transaction: Transaction
@@ -77,15 +77,13 @@ class Send:
     repeated: bool = False
 
 
-@dataclass(slots=True)
-class RequestReceived:
+class RequestReceived(Struct, gc=False):
     """A new request with its server transaction."""
 
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class AckReceived:
+class AckReceived(Struct, gc=False):
     """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
 
     request: Request
@@ -93,30 +91,26 @@ class AckReceived:
     transaction: Transaction | None
 
 
-@dataclass(slots=True)
-class Cancelled:
+class Cancelled(Struct, gc=False):
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class ResponseReceived:
+class ResponseReceived(Struct, gc=False):
     """A response for the user; local ones (408 after timers B and F, 503) are marked."""
 
     transaction: Transaction
     response: Response
 
 
-@dataclass(slots=True)
-class Unacknowledged:
+class Unacknowledged(Struct, gc=False):
     """No ACK came to the final response within 64*T1."""
 
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(Struct, gc=False):
     """The transaction is gone."""
 
     transaction: Transaction
