@@ -6,8 +6,6 @@ send (an address, a connection); the layer only carries it.
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,15 +14,10 @@ from msgspec import Struct
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
 from ringback.sip.message import Message, Request, Response
+from ringback.sip.timer_queue import TimerQueue
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
 
 Key = tuple[str, ...]
-
-
-# Timers that send something keep their time. The others, seconds long, end together a moment later: one
-# turn of the loop then forgets what a quarter of a second has left.
-_PRECISE = frozenset({Input.TIMER_A, Input.TIMER_E, Input.TIMER_G, Input.TIMER_2XX, Input.TIMER_100})
-_LONG_PER_S = 4
 
 
 class Transaction:
@@ -155,8 +148,7 @@ class TransactionLayer:
         self._client: dict[Key, Transaction] = {}
         self._server: dict[Key, Transaction] = {}
         self._accepted: dict[Key, Transaction] = {}
-        self._heap: list[tuple[float, int, Transaction, Input, float]] = []
-        self._order = 0
+        self._queue = TimerQueue()
         self._outputs: list[Output] = []
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
@@ -172,17 +164,15 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""
-        heap = self._heap
-        while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][4]:
-            heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        return self._queue.next()
 
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
-        while (due := self.next_timer()) is not None and due <= now:
-            _, _, transaction, timer, _ = heapq.heappop(self._heap)
-            transaction.machine.timers.pop(timer, None)
-            self._step(transaction, timer, now)
+        while due := self._queue.due(now):
+            for at, transaction, timer in due:
+                if transaction.machine.timers.get(timer) == at:
+                    del transaction.machine.timers[timer]
+                    self._step(transaction, timer, now)
 
     # Client side
 
@@ -324,9 +314,7 @@ class TransactionLayer:
         if not started:
             return
         for due, timer in started:
-            self._order += 1
-            wake = due if timer in _PRECISE else math.ceil(due * _LONG_PER_S) / _LONG_PER_S
-            heapq.heappush(self._heap, (wake, self._order, transaction, timer, due))
+            self._queue.start(transaction, timer, due)
         started.clear()
 
     def _act(self, transaction: Transaction, action: Do) -> None:

@@ -136,8 +136,13 @@ class Message:
         place = self._place(name)
         if place < 0:
             return None
-        first, *rest = split_commas(self.headers[place][1])
-        self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+        line = self.headers[place][1]
+        if "," in line:
+            first, *rest = split_commas(line)
+            self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+        else:
+            first = line.strip()
+            del self.headers[place]
         self._forget(name)
         return first
 
@@ -147,14 +152,22 @@ class Message:
         place = self._place(name)
         if place < 0:
             return
-        _, *rest = split_commas(self.headers[place][1])
-        lines = [(name, _safe(str(value)))]
-        self.headers[place : place + 1] = [*lines, (name, ", ".join(rest))] if rest else lines
+        line = (name, _safe(str(value)))
+        if "," in self.headers[place][1]:
+            _, *rest = split_commas(self.headers[place][1])
+            self.headers[place : place + 1] = [line, (name, ", ".join(rest))] if rest else [line]
+        else:
+            self.headers[place] = line
         self._forget(name)
 
     def replace_via(self, via: Via) -> None:
         """Replace the top Via; it is not parsed again."""
         self.replace_first("Via", via)
+        self._cache["Via"] = via
+
+    def push_via(self, via: Via) -> None:
+        """Put a Via on top; it is not parsed again."""
+        self.prepend("Via", via)
         self._cache["Via"] = via
 
     def _place(self, name: str) -> int:
