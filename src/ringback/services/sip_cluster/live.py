@@ -24,11 +24,13 @@ class SipLeg:
         "ack_cseq",
         "call_id",
         "dialog",
+        "early_cseq",
         "id",
         "invite",
         "offer",
         "server",
         "taken",
+        "talks",
         "unacked",
         "waiting",
     )
@@ -39,6 +41,10 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.talks: Response | None = None
+        """The provisional response of a phone that can be made to answer."""
+        self.early_cseq = 0
+        """The last number used in its early dialog."""
         self.taken = False
         """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0

@@ -13,6 +13,7 @@ from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.answering import auto_answer_headers, note_ringing
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
@@ -133,6 +134,8 @@ class Outgoing:
             (HEADER_TARGET, self._target(live, leg)),
             (HEADER_CONN_ID, live.conn_id),
         ]
+        if leg.auto_answer:
+            headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
             "INVITE",
             uri,
@@ -169,6 +172,7 @@ class Outgoing:
         if response.is_provisional:
             leg.taken = True
             if response.status > 100:
+                note_ringing(leg, response)
                 self._driver.feed(live, i.Progress(leg.id, response.status))
         elif response.is_success:
             self._accepted(live, leg, response)
@@ -189,6 +193,7 @@ class Outgoing:
                 self._refuse_fork(leg, dialog)
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
+        dialog.local_cseq = max(dialog.local_cseq, leg.early_cseq)
         self._driver.feed(live, i.Answered(leg.id, body_of(response)))
 
     def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
