@@ -202,6 +202,8 @@ class TenantRouter:
     def _turn(self, event: messages.Input | None, now: float) -> None:
         outputs = self.core.handle_timer(now) if event is None else self.core.handle(event, now)
         self._log.add(now, event, outputs)
+        if self._log.wants_checkpoint(self.core):
+            self._log.checkpoint(self.core, now)
         self.promises.watch(event, outputs, now)
         self._carry_out(outputs)
 
