@@ -33,6 +33,7 @@ class Destination(Struct, frozen=True):
     ring_timeout_s: float = 0.0
     mailbox: str = ""
     agent_id: str = ""
+    auto_answer: bool = False
 
 
 class Resolved(Struct, frozen=True):

@@ -115,6 +115,7 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     attempt.state = AttemptState.INVITING
     attempt.fallback, attempt.busy_fallback = destination.on_no_answer, destination.on_busy
     leg = m.add_leg(Slot.TARGET, LegRole.AGENT if agent else LegRole.EXTERNAL, destination.dn)
+    leg.auto_answer = destination.auto_answer
     parties.target_dn = destination.dn or attempt.destination
     parties.target_agent = attempt.agent_id or destination.agent_id
     m.set_timer("ring", attempt.timeout_s or destination.ring_timeout_s or RING_S)

@@ -57,6 +57,8 @@ class Leg(Struct):
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
     dn_role: DNRole = DNRole.DESTINATION
     """Its part in the events, which it keeps when it takes another place."""
+    auto_answer: bool = False
+    """The phone is to answer by itself."""
 
 
 class Treatment(Struct):

@@ -50,6 +50,7 @@ class SipLeg:
         "session",
         "session_timer",
         "taken",
+        "talks",
         "unacked",
         "waiting",
         "waiting_caller",
@@ -61,6 +62,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.talks: Response | None = None
+        """The provisional response of a phone that can be made to answer."""
         self.taken = False
         """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0
@@ -73,7 +76,7 @@ class SipLeg:
         self.over = False
         """The other end has said BYE."""
         self.called: dict[str, CalledParty] = {}
-        """Early dialogs of our INVITE by their tag, where PRACK made them."""
+        """Early dialogs of our INVITE by their tag, where something was sent in them."""
         self.losers: dict[str, Request] = {}
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None

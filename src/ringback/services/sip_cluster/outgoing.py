@@ -9,6 +9,7 @@ from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
+from ringback.services.sip_cluster.answering import auto_answer_headers, note_ringing
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
@@ -145,6 +146,8 @@ class Outgoing:
         ]
         if leg.caller in ("", ANONYMOUS):
             headers.append(("Privacy", "id"))
+        if leg.auto_answer:
+            headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
             "INVITE",
             uri,
@@ -184,6 +187,7 @@ class Outgoing:
         if response.is_provisional:
             leg.taken = True
             if response.status > 100 and self.early.hear(leg, response):
+                note_ringing(leg, response)
                 self._driver.feed(live, i.Progress(leg.id, response.status, body_of(response)))
         elif response.is_success:
             self._accepted(live, leg, response)

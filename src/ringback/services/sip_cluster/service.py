@@ -69,7 +69,9 @@ class SipClusterService(Service):
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )
         self._driver.opened = self._audit.watch
-        self._requests = Requests(ctx, settings, self._driver, self._store, self._takeover, self._metrics)
+        self._requests = Requests(
+            ctx, settings, self._driver, self._store, self._takeover, self._metrics, self._endpoint
+        )
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
 
