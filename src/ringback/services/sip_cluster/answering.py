@@ -42,7 +42,7 @@ async def answer(endpoint: SipEndpoint, live: LiveCall, asked: RequestAnswerCall
     """Make the phone of a DN answer the call that it rings for. HttpError 409 when it cannot."""
     rings = [leg for leg in live.call.data.legs.values() if leg.dn == asked.this_dn and leg.state in _RINGS]
     leg = live.legs.get(rings[-1].id) if rings else None
-    if leg is None:
+    if leg is None or leg.invite is None:
         raise HttpError(409, "not_ringing", "this device does not ring for this call")
     if leg.talks is None:
         message = "this phone has not announced the event package talk: its user has to answer by hand"

@@ -38,12 +38,11 @@ class CalledParty:
 
 def called_party(leg: SipLeg, response: Response) -> CalledParty:
     """The early dialog of a provisional response to the INVITE of a leg; DialogError, SipParseError."""
+    assert leg.invite is not None
     tag = response.to_tag or ""
     party = leg.called.get(tag)
-    if party is None and leg.invite is not None:
-        party = leg.called[tag] = CalledParty(Dialog.from_response(leg.invite.request, response))
     if party is None:
-        raise DialogError("this leg has sent no INVITE")
+        party = leg.called[tag] = CalledParty(Dialog.from_response(leg.invite.request, response))
     return party
 
 
