@@ -34,6 +34,8 @@ class Leg(Struct):
     remote_sdp: str | None = None
     local_sdp: str | None = None
     sdp_version: int = 0
+    sdp_session: int = 0
+    """The session id in our descriptions, where it is not the call's: the leg came from another call."""
     peer: str = ""
     """The leg that this one was moved to; of two that are connected one bears the name of the other."""
     joining: str = ""

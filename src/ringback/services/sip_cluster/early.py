@@ -181,6 +181,8 @@ class EarlyDialogs:
 
     def hear(self, leg: SipLeg, response: Response) -> bool:
         """Take a provisional response to our INVITE; False for one that must not be looked at (4)."""
+        tag = response.to_tag or ""
+        leg.heard.add(tag)
         if rseq_of(response) is None or leg.invite is None:
             return True
         try:
