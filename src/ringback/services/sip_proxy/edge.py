@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
 from ringback.contracts.telephony import ClusterNode
+from ringback.domain.configuration import Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -15,12 +16,19 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
-from ringback.sip import Request, Response, SipParseError, response_to
+from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
 
 _NO_NODE_RETRY_S = 5
+
+
+def dialled_at_line(request: Request, trunk: Trunk) -> None:
+    """A carrier sends calls to the Contact of the line: the number that was dialled is in To."""
+    line, uri, to = trunk.line, request.uri, request.to.uri
+    if line is not None and uri.user == line.user and "line" in uri.params and to.user:
+        request.uri = SipUri("sip", to.user, uri.host, uri.port)
 
 
 class Edge:
@@ -149,7 +157,15 @@ class Edge:
             elif caller.status == 407 and request.has("Proxy-Authorization"):
                 core.guard.offend(tx.source, Offence.PASSWORD)
             return
-        if not caller.is_trunk:
+        if caller.trunk is not None:
+            now = self._ctx.monotonic()
+            if wait := core.trunk_calls.begin(caller.tenant, caller.trunk, request.call_id, now):
+                core.metrics.trunk_rejected.labels(caller.tenant, caller.trunk.id).inc()
+                core.call_ended(request.call_id)
+                core.reply(tx, 503, [("Retry-After", str(wait))])
+                return
+            dialled_at_line(request, caller.trunk)
+        else:
             core.guard.prove(tx.source)
         self._to_cluster(tx, request, caller)
 
