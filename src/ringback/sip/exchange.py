@@ -35,6 +35,8 @@ class ClientTransaction:
         self.destination = destination
         self.on_response = on_response
         self.core: Transaction | None = None
+        self.by_datagram: Destination | None = None
+        """Where a request goes that was too large for a datagram, if TCP fails."""
         self._unread: list[Response] = []
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
@@ -79,6 +81,10 @@ class ClientTransaction:
         """The endpoint hands over a response."""
         if self._final is not None and self._ack is not None and self._ack[0] == response.to_tag:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
+            return
+        smaller, self.by_datagram = self.by_datagram, None
+        broken = response.local and response.status == 503
+        if smaller is not None and broken and self._endpoint.send_as_datagram(self, smaller):
             return
         if self._final is None:
             if self.on_response is None:

@@ -41,7 +41,9 @@ class RegistrarService(Service):
         self._handler = RegisterHandler(
             ctx, settings, nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         )
-        self._endpoint = SipEndpoint(self._on_request, user_agent="Ringback registrar")
+        self._endpoint = SipEndpoint(
+            self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
+        )
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
         self._http = HttpServer(ctx)
@@ -88,7 +90,8 @@ class RegistrarService(Service):
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")
 
     async def _announce(self, bound: tuple[str, int]) -> None:
-        entry = SipNode(node=self.ctx.node, sip_host=bound[0], sip_port=bound[1])
+        host, port = self.ctx.announced(bound[1])
+        entry = SipNode(node=self.ctx.node, sip_host=host, sip_port=port)
         await announce(self.ctx.valkey, "registrar", self.ctx.node, entry, _LEASE_S)
 
     async def _keep_announced(self, bound: tuple[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
+from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
@@ -43,10 +45,13 @@ class ProxyCore:
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
         self.fork_ring_s = settings.fork_ring_s
+        self.failover_s = settings.failover_s
+        self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
@@ -90,7 +95,13 @@ class ProxyCore:
         """Send on the target's side, with its own Via."""
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
-        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+        return endpoint.send_request(
+            request,
+            target.destination,
+            branch=branch,
+            on_response=on_response,
+            same_transport=target.role == "phone",
+        )
 
     def random(self) -> str:
         """Something unique for a branch."""
@@ -113,11 +124,15 @@ class ProxyCore:
         self.ctx.log.warning("target_unreachable", target=str(target))
         if target.role in ("node", "media", "registrar"):
             self.directory.distrust(target.name, self.ctx.monotonic())
+        elif target.role == "trunk":
+            self.hops.failed(target.destination)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
         self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
+        if target.role == "trunk":
+            self.hops.answered(target.destination, response)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""

@@ -66,6 +66,7 @@ class Lines(Protocol):
 
     timer_c_s: float
     fork_ring_s: float
+    failover_s: float
 
     def send(
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
@@ -86,12 +87,13 @@ class Lines(Protocol):
 
 
 class _Branch:
-    __slots__ = ("client", "done", "provisional", "target", "timer_c")
+    __slots__ = ("client", "done", "heard", "provisional", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.client: ClientTransaction | None = None
         self.done = False
+        self.heard = False
         self.provisional = False
         self.timer_c: asyncio.TimerHandle | None = None
 
@@ -192,6 +194,16 @@ class Forwarding:
         if self._request.method == "INVITE" and self._hunts and self._groups:
             wait = self._lines.fork_ring_s
             self._next = asyncio.get_running_loop().call_later(wait, self._cancel_others)
+        elif self._groups and self._branches[0].target.role == "trunk":
+            wait = self._lines.failover_s
+            self._next = asyncio.get_running_loop().call_later(wait, self._give_up_the_silent)
+
+    def _give_up_the_silent(self) -> None:
+        """Where there is another way, one of which nothing is heard is not waited for (RFC 3263 4.3)."""
+        for branch in [item for item in self._branches if not item.heard and not item.done]:
+            branch.cancel()
+            branch.finish()
+            self._failure(branch, Response(408, local=True))
 
     @property
     def _hunts(self) -> bool:
@@ -201,13 +213,16 @@ class Forwarding:
     def _salt(self, target: Target) -> str:
         if not self._seed:
             return self._lines.random()
-        text = f"{self._seed} {target.role} {target.name} {target.uri}"
+        # One name may stand for several addresses; a phone may come back behind another one.
+        place = target.destination if target.role == "trunk" else ""
+        text = f"{self._seed} {target.role} {target.name} {target.uri} {place}"
         return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:
+            branch.heard = True
             self._lines.answered(branch.target, response)
-        if response.status == 100:
+        if response.status == 100 or (response.is_provisional and branch.done):
             return
         if response.is_provisional:
             branch.provisional = True

@@ -7,6 +7,7 @@ behind which it sits (its flow): in-dialog requests need no lookup.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -27,34 +28,52 @@ class Mark:
 
     node: str = ""
     flow: Destination | None = None
+    shift: int = 0
+    """How much higher the CSeq numbers are outside, where the proxy has answered challenges itself."""
 
-    def encode(self) -> str:
-        """The user part."""
+    def encode(self, key: bytes = b"") -> str:
+        """The user part. With a `key` what comes back from outside is signed (RFC 5626 5.2).
+
+        Nobody else may make this proxy send somewhere.
+        """
         parts = [self.node]
         if self.flow is not None:
             parts += [self.flow.transport, self.flow.host, str(self.flow.port)]
-        return _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
+        elif self.shift:
+            parts.append(str(self.shift))
+        text = _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
+        return f"{text}{_SEPARATOR}{_signature(text, key)}" if key and len(parts) > 1 else text
 
     @classmethod
-    def decode(cls, user: str | None) -> Mark:
-        """Read a user part; what is not of ours is an empty mark."""
-        parts = [unquote(part) for part in (user or "").split(_SEPARATOR)]
+    def decode(cls, user: str | None, key: bytes = b"") -> Mark:
+        """Read a user part; what is not of ours is an empty mark, of a forged one only the node is left."""
+        text = user or ""
+        if key and _SEPARATOR in text:
+            text, _, given = text.rpartition(_SEPARATOR)
+            if not hmac.compare_digest(given.encode(), _signature(text, key).encode()):
+                text = text.partition(_SEPARATOR)[0]
+        parts = [unquote(part) for part in text.split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
-        return cls(parts[0])
+        return cls(parts[0], shift=int(parts[1]) if len(parts) == 2 and parts[1].isdigit() else 0)
+
+
+def _signature(text: str, key: bytes) -> str:
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), key=key[:32], digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
-    `others` are the ports of transports that have their own (tls, ws, wss).
+    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes.
     """
 
     name: str
     host: str
     port: int
     others: tuple[tuple[str, int], ...] = ()
+    key: bytes = b""
 
     def owns(self, uri: SipUri) -> bool:
         """True if a URI leads to this face."""
@@ -71,7 +90,7 @@ class Side:
         if transport != "udp":
             params["transport"] = "ws" if transport in WEB else transport
         port = self.port_of(transport)
-        uri = SipUri("sip", mark.encode() or None, self.host, port, {**params, "lr": None})
+        uri = SipUri("sip", mark.encode(self.key) or None, self.host, port, {**params, "lr": None})
         return f"<{uri}>"
 
 
@@ -92,7 +111,7 @@ def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
         if side is None:
             break
         request.pop_first("Route")
-        taken.append(Taken(side, Mark.decode(uri.user)))
+        taken.append(Taken(side, Mark.decode(uri.user, side.key)))
     return taken
 
 
@@ -103,7 +122,7 @@ def _repair(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     side = next((side for side in sides if side.owns(request.uri)), None)
     if side is None:
         return []
-    mark = Mark.decode(request.uri.user)
+    mark = Mark.decode(request.uri.user, side.key)
     *others, last = request.values("Route")
     request.remove("Route")
     for route in others:

@@ -69,6 +69,7 @@ class World:
 
     timer_c_s = 180.0
     fork_ring_s = 20.0
+    failover_s = 4.0
 
     def __init__(self, *groups: list[str], role: str = "phone", data: bytes = INVITE) -> None:
         request = parse_message(data)

@@ -100,3 +100,22 @@ def test_a_request_for_one_of_our_own_numbers_is_not_repaired() -> None:
     made.add("Route", "<sip:next;lr>")
     assert take_routes(made, SIDES) == []
     assert made.raw_uri == "sip:8000@192.0.2.1"
+
+
+class TestFlowTokens:
+    """RFC 5626 5.2: nobody but this proxy makes it send somewhere."""
+
+    FLOW = Mark("n1", Destination("udp", "192.0.2.7", 40_000))
+
+    def test_a_signed_flow_is_read_again(self) -> None:
+        assert Mark.decode(self.FLOW.encode(b"key"), b"key") == self.FLOW
+        assert Mark.decode(Mark("n1", shift=2).encode(b"key"), b"key") == Mark("n1", shift=2)
+
+    def test_a_flow_that_was_changed_signed_by_another_or_not_at_all_is_none(self) -> None:
+        changed = self.FLOW.encode(b"key").replace("40000", "40001")
+        for text in (changed, self.FLOW.encode(b"other"), self.FLOW.encode(), "n1~udp~~1~", "n1~5"):
+            assert Mark.decode(text, b"key") == Mark("n1")
+
+    def test_a_mark_without_a_flow_needs_no_signature(self) -> None:
+        assert Mark("n1").encode(b"key") == "n1"
+        assert Mark.decode("n1", b"key") == Mark("n1")
