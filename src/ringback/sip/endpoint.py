@@ -125,6 +125,10 @@ class SipEndpoint:
         """Open connections."""
         return self._sockets.connections
 
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return self._sockets.behind(now)
+
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
         return self._sockets.is_connected(destination)
@@ -217,10 +221,10 @@ class SipEndpoint:
         client.core.user = client
         return True
 
-    def cancel(self, client: ClientTransaction, reason: str = "") -> None:
+    def cancel(self, client: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now(), reason)
+            self._layer.cancel(client.core, self._now(), headers)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
@@ -377,8 +381,8 @@ class SipEndpoint:
             case core.ResponseReceived(transaction, response):
                 if transaction.user is not None:
                     transaction.user.deliver(response)
-            case core.Cancelled(transaction):
-                transaction.user.cancel_received()
+            case core.Cancelled(transaction, cancel):
+                transaction.user.cancel_received(cancel)
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)

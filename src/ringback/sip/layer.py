@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Transaction:
         "_wire",
         "accepted_key",
         "acked",
-        "cancel_reason",
+        "cancel_headers",
         "cancel_wanted",
         "is_client",
         "key",
@@ -58,8 +58,7 @@ class Transaction:
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
-        self.cancel_reason = ""
-        """The Reason of the CANCEL, sent (client) or received (server) (RFC 3326 2)."""
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
         self.acked = False
         self.user: Any = None
         self._wire = b""
@@ -101,6 +100,7 @@ class Cancelled:
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
+    cancel: Request
 
 
 @dataclass(slots=True)
@@ -209,13 +209,18 @@ class TransactionLayer:
         self._schedule(transaction)
         return transaction
 
-    def cancel(self, transaction: Transaction, now: float, reason: str = "") -> None:
+    def cancel(
+        self, transaction: Transaction, now: float, headers: Iterable[tuple[str, str]] | None = None
+    ) -> None:
         """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
         transaction.cancel_wanted = True
-        transaction.cancel_reason = transaction.cancel_reason or reason
+        if headers is not None:
+            transaction.cancel_headers = tuple(headers)
         if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
             reliable = transaction.machine.durations[Input.TIMER_A] is None
-            cancel = cancel_for(transaction.request, transaction.cancel_reason)
+            cancel = cancel_for(transaction.request)
+            for name, value in transaction.cancel_headers:
+                cancel.add(name, value)
             self.request(cancel, now, reliable=reliable, peer=transaction.peer)
             transaction.machine.start(Input.TIMER_CANCEL, now)
             self._schedule(transaction)
@@ -319,8 +324,7 @@ class TransactionLayer:
             status, tag = 200, invite.to_tag
         self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            invite.cancel_reason = cancel.request.get("Reason") or ""
-            self._outputs.append(Cancelled(invite))
+            self._outputs.append(Cancelled(invite, cancel.request))
 
     # Running a machine
 

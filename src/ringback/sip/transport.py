@@ -78,6 +78,7 @@ class UdpSocket:
         self.host, self.port = sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
+        self._behind_since: float | None = None
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
@@ -104,6 +105,10 @@ class UdpSocket:
         except BlockingIOError:
             self.dropped += 1
 
+    def behind(self, now: float) -> float:
+        """Seconds for which more has been waiting than is read at once; 0 once the socket was read empty."""
+        return 0.0 if self._behind_since is None else now - self._behind_since
+
     def close(self) -> None:
         """Stop reading and close."""
         with contextlib.suppress(ValueError, OSError):
@@ -115,6 +120,7 @@ class UdpSocket:
             try:
                 size, address = self._sock.recvfrom_into(self._buffer)
             except (BlockingIOError, InterruptedError):
+                self._behind_since = None
                 return
             except OSError:
                 # An ICMP error of an earlier send is no reason to stop reading.
@@ -125,3 +131,5 @@ class UdpSocket:
             )
             if self._sock.fileno() < 0:
                 return
+        if self._behind_since is None:
+            self._behind_since = self._loop.time()

@@ -21,6 +21,7 @@ from ringback.domain.calls import (
     bridge,
     consult,
     dialing,
+    early,
     ending,
     keys,
     legs,
@@ -131,6 +132,7 @@ def _progress(m: Machine, word: i.Progress) -> None:
     if word.leg in m.data.legs:
         m.data.legs[word.leg].unheard = False
     leg = _hear(m, word.leg, legs.Word.PROGRESS)
+    early.media(m, word)
     if leg is not None:
         PROGRESS[leg.slot](m, leg, word.status)
 
@@ -180,6 +182,7 @@ def _lost(m: Machine, word: i.Lost) -> None:
 
 
 def _hung_up(m: Machine, word: i.HungUp) -> None:
+    m.reason = word.reason
     leg = _hear(m, word.leg, legs.Word.GONE)
     if leg is not None:
         m.drop_offers(leg)
@@ -212,7 +215,7 @@ def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
         if leg.state is LegState.UP and not m.ended:
             rule(m, leg, word)
         elif isinstance(word, i.OfferReceived):
-            m.answer_offer(leg, 491 if leg.state is LegState.ANSWERED else 481)
+            early.offer(m, leg, word)
 
     return hear
 
@@ -363,6 +366,8 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.OfferReceived: _on_leg(bridge.offer_received),
     i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
     i.ReofferFailed: _on_leg(bridge.reoffer_failed),
+    i.RefreshDue: _on_leg(bridge.refresh),
+    i.SessionExpired: _on_leg(bridge.expired),
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),
     i.MediaEnded: _media_word(_media_ended),

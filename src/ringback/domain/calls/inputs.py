@@ -14,6 +14,8 @@ class Incoming(Struct, frozen=True):
     offer: str | None = None
     origin_dn: str = ""
     user_data: dict[str, object] = field(default_factory=dict)
+    forwards: int = 70
+    """Its Max-Forwards."""
 
 
 class Destination(Struct, frozen=True):
@@ -41,10 +43,11 @@ class Resolved(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Provisional response above 100."""
+    """Provisional response above 100; with SDP it brings early media."""
 
     leg: str
     status: int
+    sdp: str = ""
 
 
 class Answered(Struct, frozen=True):
@@ -86,6 +89,8 @@ class HungUp(Struct, frozen=True):
     """BYE, or CANCEL of an INVITE that we have not answered."""
 
     leg: str
+    reason: str = ""
+    """The Reason that the other end gave (RFC 3326); whoever is hung up for it hears it too."""
 
 
 class OfferReceived(Struct, frozen=True):
@@ -107,6 +112,18 @@ class ReofferFailed(Struct, frozen=True):
 
     leg: str
     status: int
+
+
+class RefreshDue(Struct, frozen=True):
+    """The session timer wants a re-INVITE (RFC 4028 10)."""
+
+    leg: str
+
+
+class SessionExpired(Struct, frozen=True):
+    """The other end has not refreshed the session in time (RFC 4028 10)."""
+
+    leg: str
 
 
 class MediaStarted(Struct, frozen=True):
@@ -286,6 +303,8 @@ LegInput = (
     | OfferReceived
     | ReofferAnswered
     | ReofferFailed
+    | RefreshDue
+    | SessionExpired
     | MediaStarted
     | MediaRefused
     | MediaEnded

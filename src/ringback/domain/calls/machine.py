@@ -31,6 +31,8 @@ class Machine:
         self.data = data
         self.now = now
         self.out: list[Output] = []
+        self.reason = ""
+        """Why the other end hung up in this step (RFC 3326)."""
 
     # Looking
 
@@ -184,11 +186,11 @@ class Machine:
         if way is Exit.REJECT:
             self.out.append(Answer(leg.id, status))
         elif way is Exit.CANCEL:
-            self.out.append(Cancel(leg.id, cause))
+            self.out.append(Cancel(leg.id, cause, self.reason))
         else:
             if way is Exit.REFUSE_AND_BYE:
                 self.refuse_offer(leg, leg.remote_sdp or "")
-            self.out.append(Bye(leg.id, cause))
+            self.out.append(Bye(leg.id, cause, self.reason))
 
     def vacate(self, slot: Slot, cause: int = 0) -> None:
         """Empty the slot; its leg is hung up. A leg without a slot is always on its way out."""

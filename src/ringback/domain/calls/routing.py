@@ -57,7 +57,7 @@ def incoming(m: Machine, word: Incoming) -> None:
     data.phase, data.created_at = Phase.WAITING, m.now
     data.call_type = CallType.INTERNAL if word.origin_dn else CallType.INBOUND
     data.parties.ani, data.parties.dnis, data.parties.origin_dn = word.ani, word.dnis, word.origin_dn
-    data.user_data = dict(word.user_data)
+    data.user_data, data.forwards = dict(word.user_data), word.forwards
     m.emit("EventCallCreated", other_dn=word.ani, user_data=data.user_data)
     try_destination(m, Attempt("", AttemptSource.DIRECT, AttemptState.RESOLVING, word.dnis))
 
@@ -197,7 +197,7 @@ def target_progress(m: Machine, leg: Leg, _status: int) -> None:
     if m.data.attempt is None:
         return
     m.data.attempt.state = AttemptState.RINGING
-    if m.origin.state is LegState.OFFERED:
+    if m.origin.state is LegState.OFFERED and m.origin.local_sdp is None:
         m.ring(m.origin)
     if leg.role is LegRole.EXTERNAL:
         parties = m.data.parties

@@ -213,6 +213,8 @@ class Driver:
         for timer in (live.timer, live.audit):
             if timer is not None:
                 timer.cancel()
+        for leg in live.legs.values():
+            leg.stop_session()
         self.forget(live)
         self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
         self.calls.pop(live.conn_id, None)

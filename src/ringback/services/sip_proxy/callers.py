@@ -116,6 +116,13 @@ class Callers:
         first = self._ctx.common.tenants[0]
         return next((tenant for tenant in tenants if tenant.id == first), None)
 
+    def is_emergency(self, request: Request) -> bool:
+        """True for a call to a number that passes every rule, as far as the configuration is at hand."""
+        if request.method != "INVITE" or request.uri.user is None:
+            return False
+        tenants = self._config.tenants_at_hand() or []
+        return any(request.uri.number in tenant.emergency for tenant in tenants)
+
     async def is_trunk(self, source: Source) -> bool:
         """True for the address of a trunk. Raises HttpUnavailable, HttpFailure."""
         for name in self._ctx.common.tenants:

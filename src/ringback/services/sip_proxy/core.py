@@ -18,6 +18,7 @@ from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
+from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
@@ -61,10 +63,13 @@ class ProxyCore:
                 calls=settings.max_calls,
                 calls_total=settings.max_calls_total,
                 max_call_s=settings.max_call_s,
+                tenant_per_second=settings.tenant_calls_per_second,
+                tenant_calls=settings.max_tenant_calls,
             )
         )
         self.trunk_calls = TrunkCalls(settings.max_call_s)
         self.trunks = Trunks(self)
+        self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
         self.endpoints: dict[str, SipEndpoint] = {}
@@ -75,6 +80,16 @@ class ProxyCore:
     def sides(self) -> tuple[Side, ...]:
         """Both faces."""
         return (self.edge, self.inside)
+
+    async def watch_load(self) -> None:
+        """Measure how late the loop is, how long datagrams wait, and how much is under way."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wanted = loop.time() + _LOOK_S
+            await asyncio.sleep(_LOOK_S)
+            now, endpoints = loop.time(), self.endpoints.values()
+            delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
+            self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
 
     # Lines, as `Forwarding` needs them
 

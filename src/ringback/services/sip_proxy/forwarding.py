@@ -24,10 +24,8 @@ from ringback.services.sip_proxy.routes import (
 from ringback.sip import Request, Response, response_to
 from ringback.sip.digest import DigestClient
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 from ringback.sip.transport import Destination
-
-ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Why the others stop ringing (RFC 3326 3.1): phones then show no missed call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +112,10 @@ class _Branch:
             self.timer_c.cancel()
             self.timer_c = None
 
-    def cancel(self, reason: str = "") -> None:
+    def cancel(self, reason: Reason | None = None) -> None:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
-            self.client.cancel(reason)
+            self.client.cancel([("Reason", str(reason))] if reason is not None else [])
 
 
 class Forwarding:
@@ -340,9 +338,10 @@ class Forwarding:
 
     def _cancelled(self) -> None:
         self._groups.clear()
-        self._cancel_others(self._tx.cancel_reason)
+        cancel = self._tx.cancel_request
+        self._cancel_others(reason_of(cancel) if cancel is not None else None)
 
-    def _cancel_others(self, reason: str = "") -> None:
+    def _cancel_others(self, reason: Reason | None = None) -> None:
         for branch in self._branches:
             branch.cancel(reason)
 

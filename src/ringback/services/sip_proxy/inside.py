@@ -120,7 +120,7 @@ class Inside:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        role = "node" if sender else "media"
+        role = "node" if sender else "registrar" if request.method == "NOTIFY" else "media"
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=False, done=done)
 
     def _inner_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
@@ -178,13 +178,16 @@ class Inside:
                 core.report(tenant, request, f"node={sender}", outcome)
 
         seed = request.via.branch if request.method == "INVITE" else ""
-        core.forward(tx, request, groups, role="node", to_edge=False, seed=seed, done=done)
+        role = "node" if sender else "registrar"
+        core.forward(tx, request, groups, role=role, to_edge=False, seed=seed, done=done)
 
     async def _groups(
         self, kind: str, value: str, tenant: str, sender: str, request: Request
     ) -> list[list[Target]]:
         if kind == "dn":
-            return await self._phones(tenant, value, sender)
+            phones = await self._phones(tenant, value, sender)
+            # A lamp is lit on each phone, whichever is called first.
+            return [[phone for group in phones for phone in group]] if request.method == "NOTIFY" else phones
         if kind == "trunk":
             groups = await self._gateways.groups(tenant, value, sender, request)
             if not groups:

@@ -28,6 +28,8 @@ class ProxyMetrics:
         self.responses = counter("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
+        self.loop_delay = gauge("loop_delay_seconds", "How long messages wait to be read, smoothed")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")
         self.bans = counter("bans", "Sources banned", "reason")
         self.ignored = counter("ignored_messages", "Messages of banned sources that were not read")

@@ -18,6 +18,8 @@ from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
 _SEPARATOR = "~"
+NOTIFIER = "@registrar"
+"""The mark of dialogs that any registrar goes on with: subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)

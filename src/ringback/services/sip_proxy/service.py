@@ -54,6 +54,7 @@ class SipProxyService(Service):
         await self._http.start()
         await core.directory.start()
         core.guard.start()
+        self.ctx.spawn(core.watch_load(), "load")
         for endpoint in (self._edge, self._inside):
             SipTracer(self.ctx, endpoint).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
@@ -84,6 +85,7 @@ class SipProxyService(Service):
 
     def _watch_gauges(self) -> None:
         core, metrics = self._core, self._core.metrics
+        metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
         metrics.nodes.set_function(lambda: len(core.directory.cluster))
         metrics.active_nodes.set_function(

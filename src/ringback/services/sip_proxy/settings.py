@@ -84,3 +84,15 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Doc("trunks whose P-Asserted-Identity is believed and which are sent ours (RFC 3325); *: all"),
     ] = ("*",)
+    tenant_calls_per_second: Annotated[
+        float, Doc("new calls per second that one tenant takes from all sources; 0: no limit of its own")
+    ] = 0.0
+    max_tenant_calls: Annotated[
+        int, Doc("calls that one tenant may have at a time from all sources; 0: no limit of its own")
+    ] = 0
+    overload_delay_s: Annotated[
+        float, Doc("seconds that a message may wait to be read before new requests are refused; 0: never")
+    ] = 0.25
+    overload_transactions: Annotated[
+        int, Doc("transactions under way beyond which new requests are refused; 0: never")
+    ] = 500_000
