@@ -47,6 +47,10 @@ class Hygiene:
             kept.append(pair)
         if kept != message.headers:
             message.replace_headers(kept)
+        if isinstance(message, Request) and not message.raw_uri.isascii():
+            message.uri = as_text(message.raw_uri)
+        elif isinstance(message, Response) and not message.reason.isascii():
+            message.reason = as_text(message.reason)
         if message.body and not isinstance(message, Request) and not self._may_come_in(message):
             message.set_body(b"")
 
