@@ -46,6 +46,9 @@ class EcmaScript:
         self._spent = 0.0
         self._active: tuple[str, ...] = ()
         self._active_known = True
+        self._event: str | None = None
+        self._saved: Json = None
+        self._touched = True
         self._context = quickjs.Context()
         self._context.set_memory_limit(limits.memory_bytes)
         self._context.set_time_limit(limits.script_seconds)
@@ -62,8 +65,8 @@ class EcmaScript:
         self._call("system", self._encode(values))
 
     def bind_event(self, event: Event) -> None:
-        """See DataModel."""
-        self._call("event", self._encode(event.to_json()))
+        """See DataModel. Told to the script engine only when something is evaluated."""
+        self._event = self._encode(event.to_json())
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel. Told to the script engine only when something is evaluated."""
@@ -96,6 +99,7 @@ class EcmaScript:
 
     def run(self, source: str) -> None:
         """See DataModel."""
+        self._tell()
         self._metered(self._context.eval, f"{source}\n;void 0")
 
     def open_list(self, array: str) -> tuple[int, int]:
@@ -112,8 +116,14 @@ class EcmaScript:
         self._call("closeList", handle)
 
     def save(self) -> Json:
-        """All global variables that the application made: data, functions, cycles and dates included."""
-        return json.loads(self._call("save"))
+        """All global variables that the application made: data, functions, cycles and dates included.
+
+        The same object as the last time when nothing was evaluated since.
+        """
+        if self._touched:
+            self._saved = json.loads(self._metered(self._function("save")))
+            self._touched = False
+        return self._saved
 
     def load(self, saved: Json) -> None:
         """See DataModel."""
@@ -128,14 +138,25 @@ class EcmaScript:
         del self._pick, self._context
 
     def _call(self, name: str, *arguments: object) -> Any:
+        self._tell()
+        return self._metered(self._function(name), *arguments)
+
+    def _tell(self) -> None:
+        """Let the engine know the event and the active states; from here on variables may change."""
+        self._touched = True
+        if self._event is not None:
+            event, self._event = self._event, None
+            self._metered(self._js["event"], event)
         if not self._active_known:
             self._active_known = True
             self._metered(self._js["active"], json.dumps(self._active))
+
+    def _function(self, name: str) -> Any:
         function = self._js.get(name)
         if function is None:
             self._need(_PART_OF[name])
             function = self._js[name] = self._metered(self._pick, name)
-        return self._metered(function, *arguments)
+        return function
 
     def _need(self, part: str) -> None:
         """Have a part of the prelude that not every session uses."""
