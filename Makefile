@@ -9,6 +9,7 @@ DATA ?= var/data
 HOST ?= 127.0.0.1
 PROCESSES ?= 1
 PYTEST_ARGS ?=
+WORKERS ?= auto
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +19,8 @@ setup: $(STAMP) ## Make the virtual environment and install everything into it
 run: $(STAMP) ## Start the platform on embedded servers (DEMO=1 adds scripted callers and agents)
 	@$(BIN)/ringback up --data $(DATA) --host $(HOST) --processes $(PROCESSES) $(if $(DEMO),--demo)
 
-test: $(STAMP) ## Run all tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: $(STAMP) ## Run all tests, one process a core (WORKERS=0: in one process)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(STAMP) ## Check format, lint, types, import law and sizes
 	$(BIN)/ruff format --check .

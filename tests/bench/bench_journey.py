@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 from bench_sip import UAS_PORT, answering
+from sipload import Plan, Result
 from stand import Stand, load, report
 
 from ringback.domain.configuration import (
@@ -94,7 +95,7 @@ class Measured:
     """What one call cost, by figure and process, and what the callers saw."""
 
     cost: dict[str, dict[str, float]]
-    result: dict[str, float | str]
+    result: Result
     idle_ms_per_s: float
 
 
@@ -104,20 +105,22 @@ async def measure(agents: int, rate: int, calls: int) -> Measured:
         await log_in(stand, agents)
         host, port = stand.context().address("sip_proxy", "edge")
         async with answering():
-            target = f"{host}:{port}"
-            await load("uac", target, ROUTE_POINT, str(2 * rate), str(rate), "routed")
+            plan = Plan(
+                target=f"udp:{host}:{port}", user=ROUTE_POINT, calls=calls, rate=float(rate), routed=True
+            )
+            await load(msgspec.structs.replace(plan, calls=2 * rate))
             await asyncio.sleep(2)
             idle_from = await counts(stand)
             rested = time.monotonic()
             await asyncio.sleep(10)
             before = await counts(stand)
             began = time.monotonic()
-            result = await load("uac", target, ROUTE_POINT, str(calls), str(rate), "routed")
+            result = await load(plan)
             after = await counts(stand)
             ended = time.monotonic()
         share = (ended - began) / (began - rested)
-        if result["failed"]:
-            print(f"{result['failed']} calls failed, the first: {result['first_failure']}", stand.logs())
+        if result.failed:
+            print(f"{result.failed} calls failed, the first: {result.first_failure}", stand.logs())
     cost: dict[str, dict[str, float]] = {}
     for figure, now in after.items():
         then, rest = before[figure], idle_from[figure]
@@ -140,8 +143,8 @@ def table(measured: dict[tuple[int, int], Measured]) -> None:
     rows.append(("all, CPU ms per routed call", *totals.values()))
     rows.append(("all, wake-ups per routed call", *(sum(run.cost["wakeups"].values()) for run in runs)))
     rows.append(("idle, CPU ms per second", *(run.idle_ms_per_s for run in runs)))
-    rows.append(("answered by an agent, p50 ms", *(run.result["setup_p50_ms"] for run in runs)))
-    rows.append(("calls that failed", *(run.result["failed"] for run in runs)))
+    rows.append(("answered by an agent, p50 ms", *(run.result.setup_p50_ms for run in runs)))
+    rows.append(("calls that failed", *(run.result.failed for run in runs)))
     found = {row for run in runs for row, count in run.cost["messages"].items() if count >= 0.2}
     rows += [
         (f"messages: {row}", *(run.cost["messages"].get(row, 0.0) for run in runs)) for row in sorted(found)

@@ -179,6 +179,8 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         extensions["Queues"] = session.queues
     if session.call_type:
         extensions["CallType"] = session.call_type
+    if session.second_is in ("talking", "held"):
+        extensions["SecondCallType"] = session.second_type
     if session.policy.auto_answer:
         extensions["AutoAnswer"] = 1
     return AgentEvent(

@@ -191,10 +191,10 @@ class SipEndpoint:
         self._run()
         return client
 
-    def cancel(self, client: ClientTransaction) -> None:
+    def cancel(self, client: ClientTransaction, reason: str = "") -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now())
+            self._layer.cancel(client.core, self._now(), reason)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
@@ -254,7 +254,7 @@ class SipEndpoint:
         if not self._closed:
             self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
             self._run()
-            self.on_connection_lost(connection.remote[1:])
+            self.on_connection_lost(connection.remote[1:3])
 
     def _received(self, data: bytes, source: Source) -> None:
         if self.ignores is not None and self.ignores(source):
@@ -416,7 +416,7 @@ def _reply_source(via: Via, source: Source) -> Source:
 
 
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
-    where = (peer.transport, peer.host, peer.port)
+    where = (peer.transport, peer.host, peer.port, peer.identity)
     return where in (connection.remote, connection.asked)
 
 

@@ -45,10 +45,13 @@ class ClientTransaction:
         """The final response, if it has come."""
         return self._final
 
-    def cancel(self) -> None:
-        """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408."""
+    def cancel(self, reason: str = "") -> None:
+        """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408.
+
+        `reason` is the value of its Reason header (RFC 3326).
+        """
         if self._final is None:
-            self._endpoint.cancel(self)
+            self._endpoint.cancel(self, reason)
 
     def send_ack(self, ack: Request, destination: Destination | None = None) -> None:
         """Send the ACK of a 2xx and send it again for every repetition of that 2xx (13.2.2.4)."""
@@ -119,6 +122,11 @@ class ServerTransaction:
     def can_respond(self) -> bool:
         """False for an ACK."""
         return self._core is not None
+
+    @property
+    def cancel_reason(self) -> str:
+        """The Reason of the CANCEL that came, or an empty string (RFC 3326)."""
+        return self._core.cancel_reason if self._core is not None else ""
 
     @property
     def to_tag(self) -> str:

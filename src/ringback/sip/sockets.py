@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from ringback.sip.stream import StreamPool, StreamUser, Tls
+from ringback.sip.stream import Remote, StreamPool, StreamUser, Tls
 from ringback.sip.transport import Destination, Source, UdpSocket, is_address
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -68,7 +68,7 @@ class Sockets:
 
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
-        return self._streams.is_connected((destination.transport, destination.host, destination.port))
+        return self._streams.is_connected(_remote(destination, destination.host))
 
     def local_address(self, transport: str, toward: str) -> tuple[str, int]:
         """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
@@ -106,7 +106,7 @@ class Sockets:
             return
         connection = destination.connection if isinstance(destination, Source) else None
         if connection is None or not connection.send(data):
-            self._streams.send((destination.transport, host, destination.port), data, failed)
+            self._streams.send(_remote(destination, host), data, failed)
 
     async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         loop = asyncio.get_running_loop()
@@ -129,3 +129,7 @@ class Sockets:
                 probe.connect((toward, 9))
                 self._local_hosts[toward] = probe.getsockname()[0]
         return self._local_hosts[toward]
+
+
+def _remote(destination: Destination, host: str) -> Remote:
+    return destination.transport, host, destination.port, destination.identity

@@ -20,8 +20,8 @@ STALLED_S = 30.0
 """A message that began must be whole after this many seconds."""
 CONNECT_S = 5.0
 
-Remote = tuple[str, str, int]
-"""Transport, host and port of the other side."""
+Remote = tuple[str, str, int, str]
+"""Transport, host, port of the other side, and what its certificate must name where that is not the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class StreamConnection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._source = Source(transport, "", 0)
-        self.remote: Remote = (transport, "", 0)
+        self.remote: Remote = (transport, "", 0, "")
         self.asked: Remote = self.remote
         """What we connected to: over TLS by the name that the certificate must bear."""
 
@@ -100,7 +100,7 @@ class StreamConnection(asyncio.Protocol):
         """asyncio: the connection is open, and its TLS handshake done."""
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("peername")[:2]
-        self.remote = (self._name, host, port)
+        self.remote = (self._name, host, port, "")
         self._source = Source(self._name, host, port, connection=self)
         self._pool.opened(self)
         if self._framer.pending:
@@ -130,7 +130,7 @@ class StreamConnection(asyncio.Protocol):
         """asyncio: the connection is gone."""
         self._cancel_stall()
         self._transport = None
-        self._source = Source(*self.remote)  # a connection that holds itself is left to the collector
+        self._source = Source(*self.remote[:3])  # a connection that holds itself is left to the collector
         self._pool.closed(self)
 
     def _watch(self) -> None:
@@ -248,7 +248,7 @@ class StreamPool:
 
     async def _open(self, remote: Remote) -> StreamConnection:
         """Connect; over TLS only to a peer whose certificate names the host asked for (RFC 5922 7)."""
-        transport, host, port = remote
+        transport, host, port, identity = remote
         secure = self._tls.client if transport == "tls" else None
         if transport == "tls" and secure is None:
             raise OSError("TLS is not set up")
@@ -257,6 +257,6 @@ class StreamPool:
             host,
             port,
             ssl=secure,
-            server_hostname=host if secure else None,
+            server_hostname=(identity or host) if secure else None,
         )
         return connection

@@ -25,11 +25,15 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to send: transport (one of `TRANSPORTS`), host, port."""
+    """Where to send: transport (one of `TRANSPORTS`), host, port.
+
+    `identity` is the domain that the certificate of the other side must name, where that is not `host`.
+    """
 
     transport: str
     host: str
     port: int
+    identity: str = ""
 
     @property
     def reliable(self) -> bool:

@@ -35,7 +35,7 @@ def explain(
         state=interaction.outcome or interaction.state,
         queue=interaction.queue.name,
         position=position,
-        priority=request.priority,
+        priority=interaction.priority,
         arrived=request.arrived,
         targets=tuple(want.text for want in wants),
         agent=interaction.agent,

@@ -47,11 +47,11 @@ class Matcher:
 
     def join(self, interaction: Interaction) -> None:
         """Stand in the line of each target."""
-        queue, growth, place = interaction.queue, interaction.growth, interaction.place
+        queue, rate, place = interaction.queue, interaction.rate, interaction.place
         share = queue.name if queue.weight else ""
         lines = interaction.lines
         for want in interaction.plan.wants:
-            index, key = want.index, (want.line_key, share, growth)
+            index, key = want.index, (want.line_key, share, rate)
             line = index.lines.get(key)
             if line is None:
                 line = index.lines[key] = Line(key, want.threshold)

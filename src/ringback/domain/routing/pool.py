@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from ringback.domain.capacity import VOICE_ONLY, CapacityRule, parse_capacity
 
 from .lines import Line
-from .messages import VOICE, AgentAway, AgentBusy, AgentReady
+from .messages import VOICE, AgentAway, AgentBusy, AgentReady, Worked
 from .ordered import OrderedSet
 from .orders import Value
 from .skills import Expression, Profile, anchors, marks
@@ -35,7 +35,6 @@ class Agent:
     """One logged-in agent. `open`: the media of which the agent may have one more now."""
 
     __slots__ = (
-        "_worked",
         "busy_since",
         "calls",
         "indexes",
@@ -49,6 +48,7 @@ class Agent:
         "standing",
         "status",
         "version",
+        "worked",
     )
 
     def __init__(self, profile: Profile, now: float) -> None:
@@ -62,7 +62,7 @@ class Agent:
         self.standing: dict[str, Standing] = {}
         self.indexes: list[Index] = []
         self.calls = 0
-        self._worked = 0.0
+        self.worked = 0.0
 
     @property
     def working(self) -> bool:
@@ -78,11 +78,11 @@ class Agent:
     def occupancy(self) -> float:
         """The busy part of the time from the login to when the agent became ready."""
         whole = self.since - self.logged_in
-        return min(1.0, self._worked / whole) if whole > 0 else 0.0
+        return min(1.0, self.worked / whole) if whole > 0 else 0.0
 
     def worked_until(self, now: float) -> None:
         """A busy time has ended."""
-        self._worked += max(0.0, now - self.busy_since)
+        self.worked += max(0.0, now - self.busy_since)
 
     def may_have(self) -> frozenset[str]:
         """The media of which one more is allowed."""
@@ -145,6 +145,7 @@ class AgentPool:
     def __init__(self) -> None:
         self.agents: dict[str, Agent] = {}
         self._gone: OrderedDict[str, int] = OrderedDict()
+        self._recalled: dict[str, Worked] = {}
         self._indexes: dict[str, Index] = {}
         self._everywhere: dict[str, Index] = {}
         self._anchored: dict[str, dict[str, Index]] = {}
@@ -158,6 +159,10 @@ class AgentPool:
         """Whether `version` is newer than all that was said of the agent before."""
         known = self.agents.get(agent)
         return version > (known.version if known else self._gone.get(agent, -1))
+
+    def recall(self, done: Worked) -> None:
+        """What an agent who is about to be known again had done before a restart."""
+        self._recalled[done.agent] = done
 
     def put(self, event: AgentReady | AgentBusy | AgentAway, status: str, since: float, now: float) -> Agent:
         """The agent is logged in with this status; `settle` makes it count for who is looked for."""
@@ -283,7 +288,11 @@ class AgentPool:
             self._take_out(before)
         agent = self.agents[profile.agent] = Agent(profile, now)
         if before is not None:
-            agent.calls, agent.logged_in, agent.busy_since = before.calls, before.logged_in, before.busy_since
+            if before.status == BUSY:
+                before.worked_until(now)
+            agent.calls, agent.logged_in, agent.worked = before.calls, before.logged_in, before.worked
+        elif done := self._recalled.pop(profile.agent, None):
+            agent.calls, agent.logged_in, agent.worked = done.calls, done.logged_in, done.seconds
         self._gone.pop(profile.agent, None)
         agent.rule = parse_capacity(event.capacity) if event.capacity else VOICE_ONLY
         named = marks(profile)

@@ -29,7 +29,7 @@ from .ewt import Staff
 from .explain import explain
 from .figures import figure_of
 from .groups import GroupCycle, Groups
-from .lines import place_of, rate
+from .growth import Growth, even
 from .matching import Matcher
 from .messages import (
     VOICE,
@@ -54,6 +54,7 @@ from .messages import (
     Resume,
     Return,
     Submit,
+    Worked,
 )
 from .orders import OrderError
 from .plans import Plans
@@ -63,7 +64,7 @@ from .reservations import Reservations
 from .skills import Expression, ExpressionError
 from .steps import Steps, enter_first
 from .thresholds import Threshold
-from .timers import DEADLINE, LEASE, LOOK, RETRY, STEP
+from .timers import DEADLINE, GROW, LEASE, LOOK, RETRY, STEP
 
 LEASE_S = 30.0
 RETRY_PAUSE = 5.0
@@ -89,10 +90,10 @@ class Router:
         self.queues: dict[str, VirtualQueue] = {}
         self.interactions: dict[str, Interaction] = {}
         self.groups = Groups()
-        self._growth = rate(growth)
+        self._growth: Growth = even(growth)
         self._plans = Plans(self.pool, self._expand)
         self._past: OrderedDict[str, Interaction] = OrderedDict()
-        self._matcher = Matcher(self.pool, self.interactions, self.queues, self._holds, self._growth)
+        self._matcher = Matcher(self.pool, self.interactions, self.queues, self._holds, self._growth.rate)
         self._held = Reservations(
             self.pool, self._matcher, self._plans, self.interactions, self._past, lease, retry_pause
         )
@@ -105,6 +106,7 @@ class Router:
             AgentAway: partial(self._on_agent, AWAY),
             AgentGone: self._on_gone,
             NotTaken: self._on_not_taken,
+            Worked: self._on_worked,
             QueueDefined: self._on_defined,
             GroupDefined: self._on_group,
             Submit: self._on_submit,
@@ -123,6 +125,7 @@ class Router:
             LEASE: self._held.lease_expired,
             RETRY: self._held.retry,
             STEP: self._steps.advance,
+            GROW: self._held.grown,
         }
 
     def handle(self, event: Input, now: float) -> list[Output]:
@@ -163,7 +166,7 @@ class Router:
             return 0
         if interaction.state == RESERVED:
             return 1
-        return interaction.queue.waiting.rank(interaction.growth, interaction.place, self._now) + 1
+        return interaction.queue.waiting.rank(interaction.rate, interaction.place, self._now) + 1
 
     def staff(self, queue: str) -> Staff:
         """The agents who serve a virtual queue."""
@@ -201,6 +204,9 @@ class Router:
         if agent and agent.version == event.version and (event.media != VOICE or agent.status == BUSY):
             self.pool.give_back(agent, event.media, now)
             self._held.serve(agent, now)
+
+    def _on_worked(self, event: Worked, now: float) -> None:
+        self.pool.recall(event)
 
     # Definitions
 
@@ -254,15 +260,16 @@ class Router:
         except (ExpressionError, GroupCycle, OrderError) as error:
             self._held.say(Refused(name, str(error)))
             return
-        growth = self._growth if event.growth is None else rate(event.growth)
-        place = place_of(event.priority, event.arrived, event.sequence, name, growth)
-        interaction = Interaction(event, place, growth, queue, plan, order)
+        growth = self._growth if event.growth is None else event.growth
+        interaction = Interaction(event, growth, queue, plan, order, now)
         interaction.targets = targets
         self.interactions[name] = interaction
         if queue.staffed_by is None and plan.wants and plan.wants[0].index.expression is not None:
             self._staff_queue(queue, plan.wants[0].index)
         queue.history.enter(now)
         interaction.history.append((now, "queued", queue.name))
+        if growth.interval:
+            self._held.watch_growth(interaction, now)
         if event.timeout is not None or event.steps:
             self._steps.begin(interaction, now)
         if interaction.state != WAITING and name in self.interactions:
@@ -271,7 +278,7 @@ class Router:
     def _on_reprioritize(self, event: Reprioritize, now: float) -> None:
         interaction = self.interactions.get(event.interaction)
         if interaction is not None:
-            growth = interaction.growth if event.growth is None else rate(event.growth)
+            growth = interaction.growth if event.growth is None else event.growth
             self._held.reprioritize(interaction, event.priority, growth, now)
 
     def _on_cancel(self, event: Cancel, now: float) -> None:

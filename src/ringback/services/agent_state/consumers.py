@@ -35,6 +35,7 @@ from ringback.domain.agents.session import (
     Retrieve,
     Ring,
 )
+from ringback.domain.calls.types import DNRole
 from ringback.runtime.http import HttpError
 from ringback.runtime.kafka import KafkaMessage
 from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail
@@ -68,7 +69,11 @@ SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn",
 
 
 def released(event: CallEvent) -> Happening:
-    """A call has left the agent: the reason says whose doing it was; `network` is the platform's own."""
+    """A call has left the agent: the reason says whose doing it was; `network` is the platform's own. Who
+    called is not the one who did not answer.
+    """
+    if event.this_dn_role == DNRole.ORIGINATION:
+        return Release(event.conn_id)
     if event.reason in ("no_answer", "unreachable"):
         return NoAnswer(event.conn_id, event.reason)
     if event.reason in ("rejected", "busy"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult
 from ringback.scxml import Event
@@ -81,7 +83,7 @@ def _answer(event: CallEvent, asked: Asked | None) -> Event | None:
         return _treatment(event, asked, fields)
     module = "voice" if element == "createcall" else "interaction"
     if event.id == "EventError":
-        return Event(f"error.{module}.{element}", data=fields)
+        return Event(f"error.{module}.{element}", data=_error(fields))
     if event.id in DONE.get(element, ()):
         name = {"dn": event.third_party_dn} if element == "redirect" else {}
         return Event(f"{module}.{element}.done", data={**fields, **name})
@@ -97,7 +99,7 @@ def _treatment(event: CallEvent, asked: Asked, fields: dict[str, Json]) -> Event
     if event.id == "EventTreatmentEnd" and event.reason not in SILENT_ENDS:
         return Event(f"dialog.{element}.done", data=fields)
     if event.id == "EventTreatmentNotApplied":
-        return Event(f"error.dialog.{element}", data=fields)
+        return Event(f"error.dialog.{element}", data=_error(fields))
     return None
 
 
@@ -125,7 +127,8 @@ def from_result(result: RouteResult) -> Event:
         fields["targetselected"] = f"{result.agent_id}@ringback.A"
     elif result.outcome == "diverted":
         fields["targetselected"] = f"{result.dn}@ringback.DN"
-    return Event(_RESULTS[result.outcome], data=fields)
+    name = _RESULTS[result.outcome]
+    return Event(name, data=_error(fields) if name.startswith("error.") else fields)
 
 
 _RESULTS = {
@@ -138,13 +141,19 @@ _RESULTS = {
 }
 
 
-def error_event(asked: Asked, reason: str, request_id: str) -> Event:
+def error_event(asked: Asked, reason: str, request_id: str, more: Mapping[str, Json] | None = None) -> Event:
     """An action could not be carried out."""
     module = {"interaction": "voice" if asked.element == "createcall" else "interaction"}.get(
         asked.module, asked.module
     )
     name = f"error.{module}.{asked.element}"
-    return Event(name, data={"reason": reason, "requestid": request_id})
+    return Event(name, data=_error({"reason": reason, "requestid": request_id, **(more or {})}))
+
+
+def _error(fields: dict[str, Json]) -> dict[str, Json]:
+    """Errors of the original have `error` and `description`; the word is the same as `reason`."""
+    reason = str(fields.get("reason") or "failed")
+    return {**fields, "reason": reason, "error": reason, "description": reason.replace("_", " ")}
 
 
 def done_event(asked: Asked, data: dict[str, Json], request_id: str) -> Event:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ringback.contracts.events import CallEvent
 from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log
+from ringback.services.orchestration.knowledge import figure
 from ringback.services.orchestration.performer import module_of
-from ringback.services.orchestration.records import Asked, Input, Pending, Record
+from ringback.services.orchestration.records import Asked, Input, Json, Pending, Record
 from ringback.services.orchestration.translation import ONCE, from_call, from_result
+
+FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subscribe.done"})
+MOST_FIGURES = 50
+USER_DATA = frozenset({("interaction", name) for name in ("attach", "udata", "detach")})
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> 
         event = Event.from_json(entry.event)
         record.note("event", event.name, now)
         _forget_failed(record, event)
+        _keep_figure(record, interpreter, event)
         interpreter.feed(event, now, entry.session or None)
     elif entry.terminate:
         record.note("event", "terminate", now)
@@ -53,6 +61,8 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     if event.conn_id == record.conn_id:
         record.routed = record.routed or event.id == "EventRouteUsed"
         record.gone = record.gone or _is_end(event, asked)
+    if event.id == "EventAttachedDataChanged" and event.conn_id == record.conn_id:
+        _user_data_changed(record, interpreter, event)
     found = from_call(event, asked)
     record.note("event", found.name, now)
     _forget_failed(record, found)
@@ -60,6 +70,36 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
         record.asked.pop(event.reference_id.rpartition(":")[2], None)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
     interpreter.feed(found, now, asked.session if answers and asked is not None else None)
+
+
+def _user_data(record: Record) -> tuple[str, dict[str, Json]]:
+    """What the session is about, and the user data that the application sees of it."""
+    about = "interaction" if "interaction" in record.data else "callback"
+    return about, record.data.get(about, {}).get("udata", {})
+
+
+def _set_user_data(record: Record, interpreter: Interpreter, user_data: dict[str, Json]) -> None:
+    about, _ = _user_data(record)
+    if about in record.data:
+        record.data[about] = {**record.data[about], "udata": user_data}
+        interpreter.bind("_genesys", record.data)
+
+
+def _user_data_changed(record: Record, interpreter: Interpreter, event: CallEvent) -> None:
+    """Somebody has changed the data of the call; a callback keeps what came with the request besides."""
+    about, known = _user_data(record)
+    kept = known if about == "callback" else {}
+    _set_user_data(record, interpreter, {**kept, **event.user_data})
+
+
+def _change_user_data(record: Record, interpreter: Interpreter, action: Action) -> None:
+    """What the application has asked to be changed it sees changed at once."""
+    _, known = _user_data(record)
+    if action.name == "detach":
+        keys = action.payload["keys"] or list(known)
+        _set_user_data(record, interpreter, {k: v for k, v in known.items() if k not in keys})
+    else:
+        _set_user_data(record, interpreter, {**known, **action.payload["user_data"]})
 
 
 def _is_end(event: CallEvent, asked: Asked | None) -> bool:
@@ -73,6 +113,17 @@ def _forget_failed(record: Record, event: Event) -> None:
     """An action that failed is asked for no longer."""
     if event.name.startswith("error.") and isinstance(event.data, dict):
         record.asked.pop(str(event.data.get("requestid", "")).rpartition(":")[2], None)
+
+
+def _keep_figure(record: Record, interpreter: Interpreter, event: Event) -> None:
+    """What a statistic's event tells, the function `sData` answers."""
+    if not interpreter.library or event.name not in FIGURES:
+        return
+    if isinstance(event.data, dict) and event.data.get("value") is not None:
+        name = figure(event.data["object"], event.data["statistic"])
+        if name in record.figures or len(record.figures) < MOST_FIGURES:
+            record.figures[name] = event.data["value"]
+            interpreter.know("figures", msgspec.json.encode(record.figures).decode())
 
 
 def _own(record: Record, event: CallEvent, asked: Asked | None) -> None:
@@ -97,6 +148,8 @@ def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
     for output in interpreter.outputs():
         if isinstance(output, Action):
             record.pending.append(_pending(record, output))
+            if (module_of(output.namespace), output.name) in USER_DATA:
+                _change_user_data(record, interpreter, output)
             record.note("action", f"{module_of(output.namespace)}.{output.name}", now)
         elif isinstance(output, Fetch):
             effects.fetches.append(output)
@@ -126,6 +179,7 @@ def mark(record: Record) -> tuple[object, ...]:
         record.failed,
         record.document,
         len(record.conns),
+        dict(record.data),
         record.snapshot,
     )
 

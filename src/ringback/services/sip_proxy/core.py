@@ -13,6 +13,7 @@ from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
+from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
 
@@ -38,6 +40,9 @@ class ProxyCore:
         self.ctx = ctx
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
+        self.fork_ring_s = settings.fork_ring_s
+        self.failover_s = settings.failover_s
+        self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
@@ -82,11 +87,15 @@ class ProxyCore:
         self.ctx.log.warning("target_unreachable", target=str(target))
         if target.role in ("node", "media", "registrar"):
             self.directory.distrust(target.name, self.ctx.monotonic())
+        elif target.role == "trunk":
+            self.hops.failed(target.destination)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
         self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
+        if target.role == "trunk":
+            self.hops.answered(target.destination, response)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""
@@ -111,9 +120,14 @@ class ProxyCore:
     # Doing
 
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
-        """True if the request is answered already: hops (483), loop (482), extensions (420) (16.3)."""
+        """True if the request is answered already, as 16.3 asks for.
+
+        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        """
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+            return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, 483)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")

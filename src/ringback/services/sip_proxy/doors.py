@@ -89,7 +89,12 @@ class Doors:
         others = [(name, await self._open(name)) for name in self._wanted()]
         if self._certificate.chain is not None:
             self._ctx.spawn(self._follow_certificate(), "certificate")
-        return Side("edge", self._settings.advertised_host or host, port, tuple(others))
+        return Side("edge", self.host, port, tuple(others))
+
+    @property
+    def host(self) -> str:
+        """What phones and trunks see."""
+        return self._settings.advertised_host or self._ctx.announced(0)[0]
 
     def _wanted(self) -> list[str]:
         secure = ["tls", "wss"] if self._certificate.chain is not None else []

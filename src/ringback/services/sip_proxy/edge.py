@@ -128,7 +128,7 @@ class Edge:
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
             core.reply(tx, caller.status, caller.headers)
-            if caller.status == 403:
+            if caller.stranger:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
                 core.guard.offend(tx.source, Offence.STRANGER)
             elif caller.status == 407 and request.has("Proxy-Authorization"):

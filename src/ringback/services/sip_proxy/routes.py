@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
-from ringback.sip.message import Message
+from ringback.sip.message import Message, parse_number
 from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
@@ -83,7 +83,7 @@ class Taken:
 
 def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     """Take our own values off the top of the Route set (16.4; two where the request crosses the proxy)."""
-    taken: list[Taken] = []
+    taken = _repair(request, sides)
     while (line := request.get("Route")) is not None:
         uri = NameAddr.parse(split_commas(line)[0]).uri
         side = next((side for side in sides if side.owns(uri)), None)
@@ -92,6 +92,46 @@ def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
         request.pop_first("Route")
         taken.append(Taken(side, Mark.decode(uri.user)))
     return taken
+
+
+def _repair(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
+    """Undo what a strict router did (16.4): our Record-Route is the Request-URI, the target comes last."""
+    if ";lr" not in request.raw_uri or not request.has("Route"):
+        return []
+    side = next((side for side in sides if side.owns(request.uri)), None)
+    if side is None:
+        return []
+    mark = Mark.decode(request.uri.user)
+    *others, last = request.values("Route")
+    request.remove("Route")
+    for route in others:
+        request.add("Route", route)
+    request.uri = NameAddr.parse(last).uri
+    return [Taken(side, mark)]
+
+
+def lead_to_strict_router(request: Request) -> None:
+    """A next hop that knows no loose routing gets the Request-URI, and the target goes last (16.6 step 6)."""
+    line = request.get("Route")
+    if line is None:
+        return
+    first = NameAddr.parse(split_commas(line)[0]).uri
+    if "lr" in first.params:
+        return
+    request.pop_first("Route")
+    request.add("Route", f"<{request.raw_uri}>")
+    request.uri = first.without_headers()
+
+
+MAX_BREADTH = 60
+
+
+def shared_breadth(request: Request, branches: int) -> int:
+    """What each of so many branches may fork further (RFC 5393 5.3.3); 0 if there are too many (440)."""
+    if branches == 1:
+        return MAX_BREADTH
+    given = parse_number(request.get("Max-Breadth") or "")
+    return (MAX_BREADTH if given is None else given) // branches
 
 
 def fingerprint(request: Request) -> str:

@@ -95,7 +95,8 @@ class World:
         return await self.http.get(f"/agents/demo/{agent}", AgentView)
 
     async def call(self, name: str, **more: Any) -> None:
-        event = CallEvent(id=name, time=1.0, tenant="demo", conn_id="00aa", agent_id="kim", **more)
+        fields = {"conn_id": "00aa", "agent_id": "kim", **more}
+        event = CallEvent(id=name, time=1.0, tenant="demo", **fields)
         await append(self.ctx.valkey, calls_stream("demo"), event)
 
     async def phone(self, name: str, dn: str = "1002") -> None:
@@ -322,6 +323,21 @@ class TestCalls:
         await world.call("EventRinging", this_dn="1001")
         await world.call("EventReleased", this_dn="1001", call_state=7, reason="no_answer")
         assert (await world.until("EventAgentNotReady")).reason_code == "no_answer"
+
+    async def test_who_consults_in_vain_has_missed_nothing_and_talks_on(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.reserve()
+        await world.call("EventRinging", this_dn="1001")
+        await world.call("EventEstablished", this_dn="1001", call_type=2)
+        await world.until("EventEstablished", "talking")
+        consult = {"conn_id": "00cc", "call_type": 4, "this_dn_role": 1, "this_dn": "1001"}
+        await world.call("EventDialing", **consult)
+        await world.until("EventAgentChanged", "talking")
+        await world.call("EventReleased", reason="no_answer", call_state=7, **consult)
+        await world.until("EventAgentChanged", "talking")
+        await world.call("EventReleased", this_dn="1001")
+        assert (await world.until("EventAgentNotReady", "acw")).agent_work_mode == "AfterCallWork"
 
     async def test_a_call_is_known_by_the_dn_alone(self, world: World) -> None:
         await world.live()

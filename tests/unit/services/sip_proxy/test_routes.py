@@ -90,3 +90,23 @@ def test_private_headers_are_taken_off() -> None:
     strip_private(made)
     assert [name for name, _ in made.headers if name.startswith("X-")] == []
     assert made.call_id == "c"
+
+
+def test_what_a_strict_router_did_is_undone() -> None:
+    """RFC 3261 16.4: our Record-Route in the Request-URI, the target in the last Route."""
+    made = request()
+    made.uri = NameAddr.parse(EDGE.route(Mark("n1"), "udp")).uri
+    made.add("Route", f"{INSIDE.route(Mark('n1'), 'tcp')}, <sip:next;lr>")
+    made.add("Route", "<sip:bob@198.51.100.7>")
+    assert [(taken.side.name, taken.mark.node) for taken in take_routes(made, SIDES)] == [
+        ("edge", "n1"),
+        ("inside", "n1"),
+    ]
+    assert (made.raw_uri, made.values("Route")) == ("sip:bob@198.51.100.7", ["<sip:next;lr>"])
+
+
+def test_a_request_for_one_of_our_own_numbers_is_not_repaired() -> None:
+    made = request()
+    made.add("Route", "<sip:next;lr>")
+    assert take_routes(made, SIDES) == []
+    assert made.raw_uri == "sip:8000@192.0.2.1"

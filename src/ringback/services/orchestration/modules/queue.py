@@ -1,7 +1,7 @@
 """Virtual queues: `submit`, `update`, `query`, and what answers a reservation: `confirm`, `return`, `cancel`.
 
-Events: `queue.submit.done` (an agent is reserved), `queue.position`, `error.queue.submit` (timeout, rejected,
-cancelled), `queue.query.done`.
+Events: `queue.submit.requestid` (where `<submit>` names no location for it), `queue.submit.done` (an agent
+is reserved), `queue.position`, `error.queue.submit` (timeout, rejected, cancelled), `queue.query.done`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def submit(element: Element, context: ActionContext) -> None:
         }
     if context.attribute(element, "growth") is not None:
         payload["growth"] = number(context, element, "growth")
-    emit(context, element, payload)
+    request_id = emit(context, element, payload)
+    if element.get("requestid") is None:
+        context.raise_event("queue.submit.requestid", {"requestid": request_id})
 
 
 def _step(group: Element, submit: Element, context: ActionContext) -> dict[str, Any]:
