@@ -186,7 +186,7 @@ class Consumers:
         while True:
             try:
                 await self._deliver_result(result)
-                await store.set_rq_cursor(str(params.get("cursor", "")))
+                store.tell_rq_cursor(str(params.get("cursor", "")))
                 return
             except ValkeyUnavailable:
                 await asyncio.sleep(_AGAIN_S)

@@ -121,6 +121,7 @@ class SessionStore:
         self._node = ctx.node
         self._tenant = tenant
         self._tombstone_s = tombstone_s
+        self._valkey = ctx.valkey
         self._state = ctx.valkey.using("voice-47")
         self._stream = ctx.valkey.using("voice-45")
         self._documents: dict[str, float] = {}
@@ -279,8 +280,15 @@ class SessionStore:
         return found.decode() if found else ""
 
     async def set_rq_cursor(self, cursor: str) -> None:
-        """Remember the last result that was delivered."""
+        """Remember where results are to be followed from."""
         await self._state.call("SET", self._key("rq-cursor"), cursor)
+
+    def tell_rq_cursor(self, cursor: str) -> None:
+        """Remember the last result that was delivered; one that is lost comes again, and is not new then.
+
+        Raises ValkeyUnavailable when there is no connection.
+        """
+        self._valkey.tell("SET", self._key("rq-cursor"), cursor)
 
 
 def _delivered(entry_id: str, row: Sequence[bytes]) -> Delivered:
