@@ -19,7 +19,9 @@ from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
-from ringback.services.sip_proxy.routes import Side, loops, onward
+from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.trunk_calls import TrunkCalls
+from ringback.services.sip_proxy.trunks import Trunks
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
@@ -65,6 +67,8 @@ class ProxyCore:
                 tenant_calls=settings.max_tenant_calls,
             )
         )
+        self.trunk_calls = TrunkCalls(settings.max_call_s)
+        self.trunks = Trunks(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
@@ -137,8 +141,16 @@ class ProxyCore:
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""
         self.admission.ended(call_id)
+        self.trunk_calls.ended(call_id)
         if not self.admission.calls:
             self.idle.set()
+
+    def trunk_call(self, tenant: str, call_id: str, outcome: Outcome) -> None:
+        """A call to a trunk was answered, perhaps by another one than the first, or failed."""
+        if outcome.status >= 300 or outcome.target is None:
+            self.trunk_calls.ended(call_id)
+        else:
+            self.trunk_calls.moved(tenant, outcome.target.name, call_id)
 
     # Counting
 
@@ -211,6 +223,7 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
+        shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.uri = target.uri
         if target.side == "edge":
@@ -234,8 +247,9 @@ class ProxyCore:
             attempts=outcome.attempts,
         )
         self.ctx.kafka.report(
-            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self._report_lost
+            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self.report_lost
         )
 
-    def _report_lost(self, error: BaseException) -> None:
+    def report_lost(self, error: BaseException) -> None:
+        """Kafka did not take a report."""
         self.ctx.log.warning("report_lost", error=str(error))

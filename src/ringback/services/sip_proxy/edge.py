@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.domain.configuration import Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -15,12 +16,19 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
-from ringback.sip import Request, Response, SipParseError, response_to
+from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
 
 _NO_NODE_RETRY_S = 5
+
+
+def dialled_at_line(request: Request, trunk: Trunk) -> None:
+    """A carrier sends calls to the Contact of the line: the number that was dialled is in To."""
+    line, uri, to = trunk.line, request.uri, request.to.uri
+    if line is not None and uri.user == line.user and "line" in uri.params and to.user:
+        request.uri = SipUri("sip", to.user, uri.host, uri.port)
 
 
 class Edge:
@@ -173,13 +181,27 @@ class Edge:
         if request.method == "SUBSCRIBE":
             self._to_notifier(tx, request, caller)
             return
-        wait = core.admission.admit_tenant(caller.tenant, request.call_id, self._ctx.monotonic())
-        if wait and not core.callers.is_emergency(request):
+        if wait := self._full(request, caller):
             core.call_ended(request.call_id)
-            core.metrics.rejected.inc()
             core.reply(tx, 503, [("Retry-After", str(wait))])
             return
+        if caller.trunk is not None:
+            dialled_at_line(request, caller.trunk)
         self._to_cluster(tx, request, caller)
+
+    def _full(self, request: Request, caller: Caller) -> int:
+        """0, or the seconds after which the tenant or the trunk may have room for this call."""
+        core, now = self._core, self._ctx.monotonic()
+        wait = core.admission.admit_tenant(caller.tenant, request.call_id, now)
+        if wait and not core.callers.is_emergency(request):
+            core.metrics.rejected.inc()
+            return wait
+        if caller.trunk is None:
+            return 0
+        wait = core.trunk_calls.begin(caller.tenant, caller.trunk, request.call_id, now)
+        if wait:
+            core.metrics.trunk_rejected.labels(caller.tenant, caller.trunk.id).inc()
+        return wait
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
         core = self._core

@@ -148,7 +148,8 @@ class Inside:
     def _outer_targets(self, places: list[Destination], mark: Mark) -> list[Target]:
         """Whoever has no flow of ours is reached by the Contact."""
         role = "phone" if mark.flow else "trunk"
-        return [Target(role, "", "edge", place) for place in places[: self._core.settings.attempts]]
+        places = places[: self._core.settings.attempts]
+        return [Target(role, "", "edge", place, shift=mark.shift) for place in places]
 
     # Outside a dialog
 
@@ -171,6 +172,8 @@ class Inside:
             return
 
         def done(outcome: Outcome) -> None:
+            if kind == "trunk" and request.method == "INVITE":
+                core.trunk_call(tenant, request.call_id, outcome)
             if request.method == "INVITE":
                 core.report(tenant, request, f"node={sender}", outcome)
 
@@ -186,7 +189,7 @@ class Inside:
             # A lamp is lit on each phone, whichever is called first.
             return [[phone for group in phones for phone in group]] if request.method == "NOTIFY" else phones
         if kind == "trunk":
-            groups = await self._gateways.groups(tenant, value, sender, request.uri.user or "")
+            groups = await self._gateways.groups(tenant, value, sender, request)
             if not groups:
                 raise Refusal(await self._why_none(tenant, value))
             return groups

@@ -46,6 +46,7 @@ class SipProxyService(Service):
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)
+        self._core.trunks.add_routes(self._http)
 
     async def start(self) -> None:
         """Read the directory, listen inside, then outside."""
@@ -61,6 +62,7 @@ class SipProxyService(Service):
         self.ctx.bound("inside", (host, port))
         core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
+        core.trunks.start()
         self._watch_gauges()
 
     async def drain(self) -> None:
@@ -71,6 +73,7 @@ class SipProxyService(Service):
 
     async def stop(self) -> None:
         """Close every socket."""
+        await self._core.trunks.stop()
         await self._core.hops.close()
         await self._edge.close()
         await self._inside.close()

@@ -67,6 +67,10 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
             "seconds that an address that failed comes last; twice as long with each failure, up to ten times"
         ),
     ] = 10.0
+    trunk_passwords: Annotated[
+        str,
+        Doc("passwords at carriers, a line `tenant/trunk password` for each; best in a file (…_FILE)", True),
+    ] = ""
     failover_s: Annotated[
         float, Doc("seconds without any answer after which the next gateway is tried (RFC 3263 4.3)")
     ] = 4.0

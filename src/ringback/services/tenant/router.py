@@ -18,6 +18,7 @@ from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, messages
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
+from ringback.runtime.clock import Clock
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.tenant.book import (
@@ -27,7 +28,6 @@ from ringback.services.tenant.book import (
     to_reservation,
     to_submit,
 )
-from ringback.services.tenant.clock import Clock
 from ringback.services.tenant.decisions import DecisionLog
 from ringback.services.tenant.settings import TenantSettings
 
@@ -202,6 +202,8 @@ class TenantRouter:
     def _turn(self, event: messages.Input | None, now: float) -> None:
         outputs = self.core.handle_timer(now) if event is None else self.core.handle(event, now)
         self._log.add(now, event, outputs)
+        if self._log.wants_checkpoint(self.core):
+            self._log.checkpoint(self.core, now)
         self.promises.watch(event, outputs, now)
         self._carry_out(outputs)
 
