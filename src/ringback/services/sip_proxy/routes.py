@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
@@ -36,10 +37,17 @@ class Mark:
     @classmethod
     def decode(cls, user: str | None) -> Mark:
         """Read a user part; what is not of ours is an empty mark."""
+        return _known_mark(user)
+
+    @classmethod
+    def _decode(cls, user: str | None) -> Mark:
         parts = [unquote(part) for part in (user or "").split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
         return cls(parts[0])
+
+
+_known_mark = lru_cache(1024)(Mark._decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,19 @@ class Side:
 
     def route(self, mark: Mark, transport: str) -> str:
         """A Record-Route value of this face."""
+        return _known_route(self.host, self.port_of(transport), mark.node, mark.flow, transport)
+
+    @staticmethod
+    def _write_route(host: str, port: int, node: str, flow: Destination | None, transport: str) -> str:
         params: dict[str, str | None] = {}
         if transport != "udp":
             params["transport"] = "ws" if transport in WEB else transport
-        port = self.port_of(transport)
-        uri = SipUri("sip", mark.encode() or None, self.host, port, {**params, "lr": None})
+        uri = SipUri("sip", Mark(node, flow).encode() or None, host, port, {**params, "lr": None})
         return f"<{uri}>"
+
+
+# The same few for every call of a trunk; a phone's are seen again with its next call.
+_known_route = lru_cache(4096)(Side._write_route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +130,7 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    hosts = {side.host for side in sides}
-    ours = [value for value in request.get_all("Via") for host in hosts if host in value]
+    ours = [value for value in request.get_all("Via") if any(side.host in value for side in sides)]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
