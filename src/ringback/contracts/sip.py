@@ -31,6 +31,12 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: str = ""
     """The address behind the Contact as sip_proxy saw it: `udp:192.0.2.1:5060`."""
     user_agent: str = ""
+    path: tuple[str, ...] = ()
+    """The proxies between us and the phone, the first stop first (RFC 3327 5.3)."""
+    instance: str = ""
+    """The phone itself, whatever its address (RFC 5626 4.1)."""
+    reg_id: str = ""
+    """Which of the phone's flows this is (RFC 5626 4.2)."""
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):

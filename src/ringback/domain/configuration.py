@@ -104,16 +104,19 @@ class RoutePoint(DnBase, frozen=True, kw_only=True, tag="route_point"):
 
 
 class Gateway(Struct, frozen=True, omit_defaults=True):
-    """Where a carrier listens."""
+    """Where a carrier listens. ``port`` 0 and ``transport`` "" leave it to DNS to say (RFC 3263). Those of
+    the lowest ``priority`` come first, among equals by ``weight``, or as they are written if none has one."""
 
     host: str
     port: int = 5060
-    transport: Literal["udp", "tcp", "tls"] = "udp"
+    transport: Literal["udp", "tcp", "tls", ""] = "udp"
+    priority: int = 0
+    weight: int = 0
 
 
 class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
     """A carrier. Requests from ``addresses`` (hosts or networks, ``192.0.2.0/24``) come from this trunk;
-    ``gateways`` are tried in order for calls to it; ``numbers`` are the patterns that it takes, matched
+    ``gateways`` are tried by priority for calls to it; ``numbers`` are the patterns that it takes, matched
     against E.164; ``caller_id`` replaces an internal caller. ``capacity`` is calls at a time, 0 for
     no limit."""
 

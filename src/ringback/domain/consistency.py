@@ -149,7 +149,7 @@ def _trunk(item: Trunk, known: _Known) -> Iterator[str]:
         except ValueError:
             yield f"{address!r} is no address or network"
     for gateway in item.gateways:
-        if not gateway.host or not 0 < gateway.port < 65536:
+        if not gateway.host or not 0 <= gateway.port < 65536 or min(gateway.priority, gateway.weight) < 0:
             yield f"gateway {gateway.host}:{gateway.port} cannot be reached"
     for text in item.numbers:
         try:

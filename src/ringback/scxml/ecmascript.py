@@ -27,8 +27,11 @@ def _source(name: str) -> str:
 
 _PRELUDE = _source("prelude.js")
 _HANDLES = ("get", "test", "assign", "assignValue", "declare", "system", "event", "active", "extend")
-_PARTS = {part: _source(f"prelude_{part}.js") for part in ("lists", "store", "xml")}
+_PARTS = {part: _source(f"prelude_{part}.js") for part in ("library", "lists", "store", "xml")}
 _PART_OF = {
+    "library": "library",
+    "know": "library",
+    "asked": "library",
     "openList": "lists",
     "bindItem": "lists",
     "closeList": "lists",
@@ -56,6 +59,19 @@ class EcmaScript:
     def begin_input(self) -> None:
         """See DataModel."""
         self._spent = 0.0
+
+    def add_library(self, source: str) -> None:
+        """See DataModel."""
+        self._call("library", source)
+
+    def know(self, name: str, text: str) -> None:
+        """See DataModel."""
+        self._call("know", name, text)
+
+    def asked(self) -> list[Json]:
+        """See DataModel."""
+        text = self._call("asked")
+        return [json.loads(wish) for wish in json.loads(text)] if text else []
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """See DataModel."""

@@ -67,7 +67,9 @@
     assignValue: (location, text) => { put(location, decode(text)); },
     system: (text) => {
       const values = decode(text);
-      for (const name of keys(values)) bindReadOnly(name, values[name]);
+      for (const name of keys(values)) {
+        bindReadOnly(name, kit.dress ? kit.dress(name, values[name]) : values[name]);
+      }
     },
     event: (text) => {
       const event = decode(text);
@@ -75,7 +77,7 @@
       bindReadOnly('_event', freeze(event));
     },
     active: (text) => { active = create(null); for (const id of parse(text)) active[id] = true; },
-    declare, getter, put, builtin, G, globalEval, parse, stringify, keys, defineProperty,
+    declare, getter, put, encode, builtin, G, globalEval, parse, stringify, keys, defineProperty,
     getOwnPropertyDescriptor, isArray, ErrorOfType, Dates, Maps, Numbers, Texts,
     extend: (source) => {
       const more = globalEval(source)(kit);

@@ -33,6 +33,7 @@ class Transaction:
         "_wire",
         "accepted_key",
         "acked",
+        "cancel_reason",
         "cancel_wanted",
         "is_client",
         "key",
@@ -57,6 +58,8 @@ class Transaction:
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
+        self.cancel_reason = ""
+        """The Reason of the CANCEL, sent (client) or received (server) (RFC 3326 2)."""
         self.acked = False
         self.user: Any = None
         self._wire = b""
@@ -206,12 +209,14 @@ class TransactionLayer:
         self._schedule(transaction)
         return transaction
 
-    def cancel(self, transaction: Transaction, now: float) -> None:
+    def cancel(self, transaction: Transaction, now: float, reason: str = "") -> None:
         """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
         transaction.cancel_wanted = True
+        transaction.cancel_reason = transaction.cancel_reason or reason
         if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
             reliable = transaction.machine.durations[Input.TIMER_A] is None
-            self.request(cancel_for(transaction.request), now, reliable=reliable, peer=transaction.peer)
+            cancel = cancel_for(transaction.request, transaction.cancel_reason)
+            self.request(cancel, now, reliable=reliable, peer=transaction.peer)
             transaction.machine.start(Input.TIMER_CANCEL, now)
             self._schedule(transaction)
 
@@ -314,6 +319,7 @@ class TransactionLayer:
             status, tag = 200, invite.to_tag
         self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
+            invite.cancel_reason = cancel.request.get("Reason") or ""
             self._outputs.append(Cancelled(invite))
 
     # Running a machine

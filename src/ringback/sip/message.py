@@ -149,6 +149,11 @@ class Message:
         self.replace_first("Via", via)
         self._cache["Via"] = via
 
+    def replace_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Take other lines for all that there are; their names must be canonical already."""
+        self.headers = headers
+        self._cache.clear()
+
     def _place(self, name: str) -> int:
         """Where the first line of a header is, by its canonical name; -1 if it is not there."""
         for place, pair in enumerate(self.headers):

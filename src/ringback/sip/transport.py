@@ -25,11 +25,15 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to send: transport (one of `TRANSPORTS`), host, port."""
+    """Where to send: transport (one of `TRANSPORTS`), host, port.
+
+    `identity` is the domain that the certificate of the other side must name, where that is not `host`.
+    """
 
     transport: str
     host: str
     port: int
+    identity: str = ""
 
     @property
     def reliable(self) -> bool:
@@ -84,6 +88,9 @@ class UdpSocket:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if family == socket.AF_INET6:
+                # As TCP listens: the addresses of the older version would come in disguise.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, port))
         except OSError:
             sock.close()

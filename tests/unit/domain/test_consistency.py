@@ -96,7 +96,7 @@ def test_each_wrong_object_is_named_with_its_reason(changes: dict[str, Any], kin
         (RoutePoint(id="8001", script="x", default_dn="8001"), "nowhere"),
         (RoutePoint(id="eight", script="x"), "digits"),
         (Trunk(id="t", addresses=("somewhere",)), "somewhere"),
-        (Trunk(id="t", gateways=(Gateway("h", 0),)), "h:0"),
+        (Trunk(id="t", gateways=(Gateway("h", 65536),)), "h:65536"),
         (Trunk(id="t", numbers=("+!",)), "no gateway"),
         (Trunk(id="t", gateways=(Gateway("h"),), numbers=("!!",)), "follow"),
         (Mailbox(id="box"), "digits"),

@@ -307,6 +307,18 @@ class TestCancel9:
         assert isinstance(answer, Response)
         assert (answer.status, answer.to_tag) == (200, transaction.to_tag)
 
+    def test_the_reason_of_a_cancel_goes_with_it_and_is_known(self, bench: Bench) -> None:
+        """RFC 3326 2; given before the first response, it waits with the CANCEL."""
+        client = bench.client(request())
+        bench.layer.cancel(client, 0.0, "SIP;cause=200")
+        (cancel,) = sent(bench.answer(client, 180))
+        assert cancel.get("Reason") == "SIP;cause=200"
+        server = bench.server(request())
+        received = self.cancel(server)
+        received.add("Reason", "Q.850;cause=16")
+        bench.layer.receive(received, 0.1, reliable=False, peer="peer")
+        assert server.cancel_reason == "Q.850;cause=16"
+
     def test_a_cancel_after_200_is_answered_481(self, bench: Bench) -> None:
         transaction = bench.server(request())
         bench.layer.respond(transaction, response_to(transaction.request, 200, to_tag="b"), 0.0)

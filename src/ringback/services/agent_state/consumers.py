@@ -64,6 +64,7 @@ REPORTED = frozenset(
 
 SITS = frozenset({"EventAgentLogin", "EventAgentLogout"})
 """Events after which somebody sits at a device, or nobody."""
+_REPORTS_GATHER_S = 0.5
 
 SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn", "EventDNDOff"})
 """Events of devices that do not come from the registrar."""
@@ -118,7 +119,14 @@ class Followers:
         changes = [changes_stream(name) for name in names]
         StreamConsumer(self._ctx, calls, GROUP, self._on_call, connection="voice-54").start()
         StreamConsumer(self._ctx, dns, GROUP, self._on_dn, connection="voice-54").start()
-        StreamConsumer(self._ctx, agents, f"{GROUP}-reporting", self._report, connection="voice-54").start()
+        StreamConsumer(
+            self._ctx,
+            agents,
+            f"{GROUP}-reporting",
+            self._report,
+            connection="voice-54",
+            gather_s=_REPORTS_GATHER_S,
+        ).start()
         StreamTail(self._ctx, changes, self._on_change, connection="voice-37").start()
         self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
 

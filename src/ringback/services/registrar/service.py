@@ -39,7 +39,9 @@ class RegistrarService(Service):
         self._handler = RegisterHandler(
             ctx, settings, nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         )
-        self._endpoint = SipEndpoint(self._on_request, user_agent="Ringback registrar")
+        self._endpoint = SipEndpoint(
+            self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
+        )
         self._http = HttpServer(ctx)
         self._answers = Counter(
             "registrar_register_count", "REGISTER requests by answer", ("status",), registry=ctx.metrics
@@ -77,7 +79,8 @@ class RegistrarService(Service):
         tx.reply(200 if request.method == "OPTIONS" else 405, headers=[("Allow", ALLOW)])
 
     async def _announce(self, bound: tuple[str, int]) -> None:
-        entry = SipNode(node=self.ctx.node, sip_host=bound[0], sip_port=bound[1])
+        host, port = self.ctx.announced(bound[1])
+        entry = SipNode(node=self.ctx.node, sip_host=host, sip_port=port)
         await announce(self.ctx.valkey, "registrar", self.ctx.node, entry, _LEASE_S)
 
     async def _keep_announced(self, bound: tuple[str, int]) -> None:

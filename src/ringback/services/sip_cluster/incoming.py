@@ -16,6 +16,7 @@ from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request
+from ringback.sip.privacy import caller_number, cannot_be_kept, is_private
 from ringback.sip.uas import Capabilities, refuse
 
 ABLE = Capabilities(
@@ -90,6 +91,9 @@ class Incoming:
         if offer is not None and "m=" not in offer:
             tx.reply(488)
             return
+        if cannot_be_kept(request):
+            tx.reply(500, "Privacy service cannot be given")
+            return
         try:
             dialog = Dialog.from_request(request, tx.to_tag)
         except DialogError as error:
@@ -108,7 +112,7 @@ class Incoming:
         self._index.add(live, leg)
         origin = request.get("X-Ringback-Origin") or ""
         origin_dn = origin.removeprefix("dn=") if origin.startswith("dn=") else ""
-        caller = origin_dn or request.from_.uri.user or "anonymous"
+        caller = origin_dn if origin_dn and not is_private(request) else caller_number(request)
         self._driver.feed(live, i.Incoming("in1", caller, request.uri.user or "", offer, origin_dn=origin_dn))
 
     def _cancelled(self, live: LiveCall, leg: SipLeg) -> None:

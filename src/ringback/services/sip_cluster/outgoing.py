@@ -23,11 +23,11 @@ from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request, Response
+from ringback.sip.privacy import ANONYMOUS, sender
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri, format_host_port
 
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
-ANONYMOUS = "anonymous"
 DTMF_RELAY = "application/dtmf-relay"
 KEY_MS = 160
 RESUME_S = 1.0
@@ -136,12 +136,12 @@ class Outgoing:
         ]
         if leg.auto_answer:
             headers += auto_answer_headers(domain)
+        if leg.caller in ("", ANONYMOUS):
+            headers.append(("Privacy", "id"))
         request = self._endpoint.new_request(
             "INVITE",
             uri,
-            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain), leg.caller_name).with_tag(
-                names.tag
-            ),
+            from_=sender(leg.caller, domain, leg.caller_name).with_tag(names.tag),
             to=NameAddr(uri),
             headers=headers,
             call_id=names.call_id,

@@ -5,6 +5,7 @@ import asyncio
 from ringback.contracts.configuration import ConfigClient
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
+from ringback.runtime.addresses import bracketed
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import HttpFailure, HttpUnavailable
@@ -51,7 +52,10 @@ class SipClusterService(Service):
             ctx, settings, self._driver, self._index, self._metrics, self._takeover.find
         )
         self._endpoint = SipEndpoint(
-            self._incoming.request, user_agent="Ringback sip_cluster", trace=self._count
+            self._incoming.request,
+            user_agent="Ringback sip_cluster",
+            trace=self._count,
+            advertised_host=ctx.announced(0)[0],
         )
         self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index)
         self._driver.perform = self._outgoing.perform
@@ -109,10 +113,10 @@ class SipClusterService(Service):
     # Directory
 
     async def _announce(self) -> None:
-        host, port = self._sip
+        host, port = self.ctx.announced(self._sip[1])
         node = ClusterNode(
             node=self.ctx.node,
-            http=f"http://{self._requests.server.address[0]}:{self._requests.server.address[1]}",
+            http=f"http://{bracketed(host)}:{self._requests.server.address[1]}",
             sip_host=host,
             sip_port=port,
             calls=len(self._driver.calls),

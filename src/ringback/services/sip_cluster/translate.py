@@ -89,7 +89,7 @@ def destination(reply: ResolveReply) -> i.Destination:
     if reply.kind == "route_point":
         return i.Destination(DestinationKind.ROUTE_POINT, dn=reply.dn, default_dn=reply.default_dn)
     if reply.kind == "trunk":
-        target = f"trunk={reply.trunk}"
+        target = f"trunk={','.join(reply.trunks) or reply.trunk}"
         kind = DestinationKind.EXTERNAL
         return i.Destination(kind, dn=reply.number, target=target, caller_id=caller_id)
     if reply.kind == "mailbox":

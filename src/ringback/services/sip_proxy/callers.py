@@ -38,6 +38,8 @@ class Turned:
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
+    stranger: bool = False
+    """There is no such number and no such trunk, though the answer does not say so."""
 
 
 _address = lru_cache(4096)(ipaddress.ip_address)
@@ -156,21 +158,25 @@ class Callers:
             trunk = (yield name).trunk_at(source.host, source.port)
             if trunk is not None:
                 return Caller(name, f"trunk={trunk.id}")
-        return Turned(403)
+        # Asked for a password like everybody: who is not there is not told from who is.
+        return Turned(403, stranger=True) if tenant is None else self._challenge(request, tenant, None)
 
-    def _challenge(self, request: Request, tenant: Tenant, extension: Extension) -> Caller | Turned:
+    def _challenge(self, request: Request, tenant: Tenant, extension: Extension | None) -> Caller | Turned:
         server = self._realms.get(tenant.domain)
         if server is None:
             server = self._realms[tenant.domain] = DigestServer(
                 tenant.domain, self._key, self._nonce_s, self._algorithms
             )
         verdict = self._verify(request, server, extension)
-        if verdict is Verdict.OK:
+        if verdict is Verdict.OK and extension is not None:
             return Caller(tenant.id, f"dn={extension.id}")
         challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=verdict is Verdict.STALE)
-        return Turned(407, [("Proxy-Authenticate", value) for value in challenges])
+        headers = [("Proxy-Authenticate", value) for value in challenges]
+        return Turned(407, headers, stranger=extension is None)
 
-    def _verify(self, request: Request, server: DigestServer, extension: Extension) -> Verdict:
+    def _verify(self, request: Request, server: DigestServer, extension: Extension | None) -> Verdict:
         given = request.get_all("Proxy-Authorization")
+        if extension is None:
+            return server.check(given, request.method, "", {}, self._ctx.now())
         user = extension.user or extension.id
         return server.check(given, request.method, user, extension.hashes(), self._ctx.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,9 +14,11 @@ from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
+from ringback.services.sip_proxy.hops import NextHops
+from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
-from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
+from ringback.services.sip_proxy.routes import Side, loops, onward
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
 
@@ -38,9 +42,14 @@ class ProxyCore:
         self.ctx = ctx
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
+        self.fork_ring_s = settings.fork_ring_s
+        self.failover_s = settings.failover_s
+        self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
@@ -71,22 +80,44 @@ class ProxyCore:
         """Send on the target's side, with its own Via."""
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
-        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+        return endpoint.send_request(
+            request,
+            target.destination,
+            branch=branch,
+            on_response=on_response,
+            same_transport=target.role == "phone",
+        )
 
     def random(self) -> str:
         """Something unique for a branch."""
         return self.endpoints["edge"].ids.tag()
+
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+        if transport:
+            self.hygiene.outward(message, (self.edge, self.inside), transport, trusted=trusted)
+        else:
+            self.hygiene.inward(message, trusted=trusted)
+
+    def trusts(self, trunk: str) -> bool:
+        """True for a trunk that may say who is calling, and is told (RFC 3325)."""
+        names = self.settings.trusted_trunks
+        return trunk in names or "*" in names
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer: others come first for a while."""
         self.ctx.log.warning("target_unreachable", target=str(target))
         if target.role in ("node", "media", "registrar"):
             self.directory.distrust(target.name, self.ctx.monotonic())
+        elif target.role == "trunk":
+            self.hops.failed(target.destination)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
         self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
+        if target.role == "trunk":
+            self.hops.answered(target.destination, response)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""
@@ -111,9 +142,14 @@ class ProxyCore:
     # Doing
 
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
-        """True if the request is answered already: hops (483), loop (482), extensions (420) (16.3)."""
+        """True if the request is answered already, as 16.3 asks for.
+
+        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        """
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+            return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, 483)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")
@@ -159,8 +195,10 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
+        if target.uri is not None:
+            copy.uri = target.uri
         if target.side == "edge":
-            strip_private(copy)
+            self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
         self.endpoints[target.side].send_ack(copy, target.destination)
 

@@ -7,16 +7,18 @@ import math
 from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.forwarding import Outcome, Target
-from ringback.services.sip_proxy.routes import Mark, Taken, strip_private, take_routes
+from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.sip import Request, Response, SipParseError, response_to
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
+from ringback.sip.uri import format_host_port
 
 _NO_NODE_RETRY_S = 5
 
@@ -59,7 +61,13 @@ class Edge:
                 core.call_ended(request.call_id)
             return None
         work = request.copy()
-        strip_private(work)
+        # An INVITE loses what its sender may not assert once it is known who that is.
+        core.hygiene.inward(work, trusted=request.method == "INVITE")
+        if core.hygiene.refuses_body(work):
+            if request.to_tag is None:
+                core.call_ended(request.call_id)
+            core.reply(tx, 415, [("Accept", ", ".join(core.hygiene.bodies))])
+            return None
         taken = take_routes(work, core.sides)
         if request.to_tag is not None:
             self._in_dialog(tx, work, taken)
@@ -85,8 +93,15 @@ class Edge:
         if order[0].node != name:
             core.metrics.reselected.inc()
             self._ctx.log.info("node_reselected", gone=name, node=order[0].node)
+        ours = core.edge.owns(request.uri)
         targets = [
-            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
+            Target(
+                "node",
+                node.node,
+                "inside",
+                Destination("tcp", node.sip_host, node.sip_port),
+                uri=_behind(request, node) if ours else None,
+            )
             for node in order[: core.settings.attempts]
         ]
         if not tx.can_respond:
@@ -128,7 +143,7 @@ class Edge:
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
             core.reply(tx, caller.status, caller.headers)
-            if caller.status == 403:
+            if caller.stranger:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
                 core.guard.offend(tx.source, Offence.STRANGER)
             elif caller.status == 407 and request.has("Proxy-Authorization"):
@@ -141,7 +156,7 @@ class Edge:
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
         core = self._core
         request.remove("Proxy-Authorization")
-        if not caller.is_trunk:
+        if not caller.is_trunk or not core.trusts(caller.origin.partition("=")[2]):
             request.remove("P-Asserted-Identity")
         order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]
         if not order:
@@ -205,3 +220,9 @@ class Edge:
                 core.guard.offend(source, Offence.PASSWORD)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
+
+
+def _behind(request: Request, node: ClusterNode) -> str:
+    """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
+    user = f"{request.uri.user}@" if request.uri.user else ""
+    return f"sip:{user}{format_host_port(node.sip_host, node.sip_port)};transport=tcp"

@@ -52,6 +52,7 @@ async def test_a_scheduled_callback_waits_and_stands_at_its_desired_time(world: 
     world.move_clock(3601)
     entry = await world.entry(callback)
     assert float(entry["arrival_time"]) == pytest.approx(desired, abs=0.001)
+    assert entry["app"].endswith("/callback-scheduled.scxml")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class TestLimits:
         assert last.status == 503
         other = await stage.part("x", run_host(70))
         invite = other.request("INVITE", f"sip:8000@{HOST}", "sip:+1@else.example")
-        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
+        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 407
 
     async def test_a_refused_call_leaves_no_transaction(self, stage: Stage, carrier: Any) -> None:
         for _ in range(6):
@@ -128,6 +128,15 @@ class TestRfc3261Section16_3:  # noqa: N801
         request = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
         request.set("Max-Forwards", "0")
         assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 483
+
+    async def test_options_without_hops_is_answered_here_and_a_strange_scheme_is_416(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        options = carrier.request("OPTIONS", "sip:8000@elsewhere.example", "sip:+1@carrier.example")
+        options.set("Max-Forwards", "0")
+        strange = carrier.request("INVITE", "mailto:a@b.example", "sip:+1@carrier.example")
+        for request, status in ((options, 200), (strange, 416)):
+            assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == status
 
     async def test_an_unknown_proxy_extension_is_420(self, stage: Stage, carrier: Any) -> None:
         request = carrier.request(
