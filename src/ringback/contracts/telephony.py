@@ -72,7 +72,7 @@ class _Making(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tl
     """What the customer hears on answer, until an agent is there; music follows."""
     user_data: dict[str, Any] = {}
     detect: float = 0.0
-    """Seconds of listening who or what has answered; EventEstablished then comes with the verdict."""
+    """Seconds of listening who has answered; EventEstablished then comes with the verdict."""
 
 
 class RequestMakeCall(_Making, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
@@ -89,9 +89,7 @@ class RequestMakeCall(_Making, frozen=True, kw_only=True, omit_defaults=True, re
 class RequestMakePredictiveCall(
     _Making, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
 ):
-    """Dial a number for a route point. A person who answers stands there like one who has called: its
-    application is told by EventRouteRequest. Who is no person is let go; without `detect` everybody is one.
-    """
+    """As RequestMakeCall; a person who answers is put on the route point like one who has called."""
 
 
 class RequestAnswerCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
