@@ -7,9 +7,10 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ringback.sip.stream import StreamConnection
@@ -23,8 +24,7 @@ _BATCH = 64
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where to send: transport (one of `TRANSPORTS`), host, port.
 
     `identity` is the domain that the certificate of the other side must name, where that is not `host`.
@@ -49,8 +49,7 @@ class Destination:
         return f"{self.transport}:{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Source(Destination):
+class Source(Destination, frozen=True):
     """Where a message came from, with what is needed to answer on the same way."""
 
     connection: StreamConnection | None = None

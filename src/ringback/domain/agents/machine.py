@@ -209,7 +209,7 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
     if isinstance(event, DnBackInService):
         return event.dn == session.dn and session.reason in _away_for(session)
     if isinstance(event, LeaseExpired):
-        return 0.0 < session.lease_until <= now
+        return session.lease_until > 0.0 and session.lease_until + event.stepped <= now
     return True
 
 

@@ -301,7 +301,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class LeaseExpired:
-    """Time alone: ends whatever has lasted longer than it may."""
+    """Time alone: ends whatever has lasted longer than it may. `stepped`: seconds by which the clock was set
+    since the lease began.
+    """
+
+    stepped: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ringback.domain.calls import (
     ending,
     keys,
     legs,
+    referral,
     routing,
     settling,
     transfer,
@@ -167,7 +168,7 @@ def _answered_with_nothing(m: Machine, leg: Leg) -> None:
 
 def _failed(m: Machine, word: i.Failed) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
-    if leg is not None:
+    if leg is not None and not referral.redirected(m, leg, word.moved_to):
         FAILED[leg.slot](m, leg, word.status)
 
 
@@ -218,6 +219,12 @@ def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
             early.offer(m, leg, word)
 
     return hear
+
+
+def _replaced(m: Machine, word: i.Replaced) -> None:
+    leg = m.leg(word.leg)
+    if leg is not None and not m.ended:
+        referral.replaced(m, leg, word)
 
 
 def _media_ended(m: Machine, word: i.MediaEnded) -> None:
@@ -367,6 +374,10 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
     i.ReofferFailed: _on_leg(bridge.reoffer_failed),
     i.RefreshDue: _on_leg(bridge.refresh),
+    i.Referred: _on_leg(referral.referred),
+    i.Adopted: _on_leg(referral.adopted),
+    i.GivenAway: _on_leg(referral.given_away),
+    i.Replaced: _replaced,
     i.SessionExpired: _on_leg(bridge.expired),
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),

@@ -24,6 +24,11 @@ ASK_S = 5.0
 """How long the dial plan may take before the number counts as unreachable."""
 
 
+def session_id(data: CallData) -> int:
+    """The session id in all that the call says (RFC 8866 5.2)."""
+    return int(data.conn_id, 16) & 0x7FFFFFFF
+
+
 class Machine:
     """Changes the data of one call and collects what has to be done."""
 
@@ -124,7 +129,7 @@ class Machine:
 
     def describe(self, leg: Leg, sdp: str) -> str:
         """What we say on this leg: the text with our origin line; a new version only when it changed."""
-        session = int(self.data.conn_id, 16) & 0x7FFFFFFF
+        session = leg.sdp_session or session_id(self.data)
         if leg.local_sdp is None or sdp_text.with_origin(sdp, session, leg.sdp_version) != leg.local_sdp:
             leg.sdp_version += 1
             leg.local_sdp = sdp_text.with_origin(sdp, session, leg.sdp_version)

@@ -34,6 +34,8 @@ class Leg(Struct):
     remote_sdp: str | None = None
     local_sdp: str | None = None
     sdp_version: int = 0
+    sdp_session: int = 0
+    """The session id in our descriptions, where it is not the call's: the leg came from another call."""
     peer: str = ""
     """The leg that this one was moved to; of two that are connected one bears the name of the other."""
     joining: str = ""
@@ -57,6 +59,8 @@ class Leg(Struct):
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
     dn_role: DNRole = DNRole.DESTINATION
     """Its part in the events, which it keeps when it takes another place."""
+    auto_answer: bool = False
+    """The phone is to answer by itself."""
 
 
 class Treatment(Struct):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from .messages import Explanation, Moment
 from .plans import Want
-from .pool import Index
 from .queue import WAITING, Interaction, Note
+from .standing import Index
 from .thresholds import Threshold
 
 WORDS: dict[str, str] = {

@@ -9,7 +9,7 @@ from .growth import Growth
 from .lines import Line, Waiting, place_of
 from .messages import Submit
 from .plans import Plan
-from .pool import Index
+from .standing import Index
 
 NEW, WAITING, RESERVED = "new", "waiting", "reserved"
 HISTORY_LIMIT = 16

@@ -13,8 +13,9 @@ from .matching import Matcher
 from .messages import Diverted, Grown, Left, Output, Release, Requeued, Reserve, Resume
 from .ordered import OrderedSet
 from .plans import Plans, Want
-from .pool import AWAY, READY, VOICE_MEDIA, Agent, AgentPool, Index
+from .pool import AgentPool
 from .queue import RESERVED, WAITING, Interaction
+from .standing import AWAY, READY, VOICE_MEDIA, Agent, Index
 from .timers import DEADLINE, GROW, LEASE, LOOK, LOOK_S, RETRY, STEP
 
 UNCLAIMED_LIMIT = 5
@@ -40,10 +41,10 @@ class Reservations:
         self._plans = plans
         self._interactions = interactions
         self._past = past
-        self._lease = lease
-        self._retry_pause = retry_pause
+        self.lease = lease
+        self.retry_pause = retry_pause
         self._out: list[Output] = []
-        self._looking = False
+        self.looking = False
         self.timers: OrderedSet[tuple[float, str, str]] = OrderedSet()
         self.attempt = 1
 
@@ -112,15 +113,15 @@ class Reservations:
 
     def look(self, now: float) -> None:
         """Thresholds may have come true."""
-        self._looking = False
+        self.looking = False
         for line in list(self._matcher.watched.values()):
             while (place := line.places.first()) and self.seek(self._interactions[place[3]], now):
                 pass
         self._look_again(now)
 
     def _look_again(self, now: float) -> None:
-        if self._matcher.watched and not self._looking:
-            self._looking = True
+        if self._matcher.watched and not self.looking:
+            self.looking = True
             self.timers.add((now + LOOK_S, LOOK, ""))
 
     def _reserve(self, interaction: Interaction, agent: Agent, index: Index, now: float) -> None:
@@ -132,7 +133,7 @@ class Reservations:
         others = self._matcher.others(index, interaction.order, name) if ready > 1 else ()
         seconds = now - agent.since
         interaction.note(now, "reserved", name, index.key, seconds, max(ready, 1), others)
-        until = now + (self._lease if request.lease is None else request.lease)
+        until = now + (self.lease if request.lease is None else request.lease)
         self._bind(interaction, name, attempt, until)
         self._pool.take(agent, request.media, now)
         self._out.append(
@@ -227,8 +228,8 @@ class Reservations:
         interaction.note(now, "returned", agent, reason)
         if exclude:
             if not interaction.excluded:
-                self.timers.add((now + self._retry_pause, RETRY, name))
-            interaction.excluded[agent] = now + self._retry_pause
+                self.timers.add((now + self.retry_pause, RETRY, name))
+            interaction.excluded[agent] = now + self.retry_pause
         self.stand_in_line(interaction, now)
         self._out.append(Requeued(name, interaction.queue.name, reason))
         if interaction.deadline is not None and interaction.deadline <= now:
@@ -325,7 +326,7 @@ class Reservations:
     def retry(self, interaction: Interaction, now: float) -> None:
         """Those who had it may have it again, when all others had it too."""
         if interaction.state == WAITING and interaction.excluded and not self.seek(interaction, now):
-            self.timers.add((now + self._retry_pause, RETRY, interaction.request.interaction))
+            self.timers.add((now + self.retry_pause, RETRY, interaction.request.interaction))
 
     def shift(self, seconds: float) -> None:
         """The clock was set by so much: every end moves along."""

@@ -63,6 +63,8 @@ REPORTED = frozenset(
 """What goes to Kafka; the rest of the agents stream is for the platform itself."""
 
 _REPORTS_GATHER_S = 0.5
+SITS = frozenset({"EventAgentLogin", "EventAgentLogout"})
+"""Events after which somebody sits at a device, or nobody."""
 
 SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn", "EventDNDOff"})
 """Events of devices that do not come from the registrar."""
@@ -191,6 +193,9 @@ class Followers:
 
     async def _report(self, entry: StreamEntry) -> None:
         event = entry.json(AgentEvent)
+        if event.id in SITS and event.this_dn and not event.this_queue:
+            on = event.id == "EventAgentLogin" and bool(event.extensions.get("AutoAnswer"))
+            await self._requests.devices.sits(event.tenant, event.this_dn, auto_answer=on)
         if event.id in REPORTED:
             key = f"{event.tenant}:{event.agent_id}"
             await self._ctx.kafka.publish(TOPIC_AGENTS, key, entry.fields["e"], connection="voice-55")

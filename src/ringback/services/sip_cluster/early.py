@@ -28,12 +28,22 @@ from ringback.sip.uri import NameAddr
 
 @dataclass(slots=True)
 class CalledParty:
-    """One early dialog of an INVITE of ours: a phone that has sent a reliable response."""
+    """One early dialog of an INVITE of ours: of a phone that is sent requests before it answers."""
 
     dialog: Dialog
     order: ReliableReceiver = field(default_factory=ReliableReceiver)
     sdp: str = ""
     """What it answered."""
+
+
+def called_party(leg: SipLeg, response: Response) -> CalledParty:
+    """The early dialog of a provisional response to the INVITE of a leg; DialogError, SipParseError."""
+    assert leg.invite is not None
+    tag = response.to_tag or ""
+    party = leg.called.get(tag)
+    if party is None:
+        party = leg.called[tag] = CalledParty(Dialog.from_response(leg.invite.request, response))
+    return party
 
 
 @dataclass(slots=True)
@@ -171,16 +181,14 @@ class EarlyDialogs:
 
     def hear(self, leg: SipLeg, response: Response) -> bool:
         """Take a provisional response to our INVITE; False for one that must not be looked at (4)."""
+        tag = response.to_tag or ""
+        leg.heard.add(tag)
         if rseq_of(response) is None or leg.invite is None:
             return True
-        tag = response.to_tag or ""
-        party = leg.called.get(tag)
-        if party is None:
-            try:
-                party = CalledParty(Dialog.from_response(leg.invite.request, response))
-            except (DialogError, SipParseError):
-                return False
-            leg.called[tag] = party
+        try:
+            party = called_party(leg, response)
+        except (DialogError, SipParseError):
+            return False
         if party.order.hear(response) is not Heard.NEXT:
             return False
         rack = RAck(party.order.last or 0, leg.invite.request.cseq)

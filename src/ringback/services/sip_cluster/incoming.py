@@ -14,6 +14,7 @@ from ringback.services.sip_cluster.features import ABLE, ALLOW
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.sip.dialog import Dialog
@@ -24,6 +25,7 @@ from ringback.sip.privacy import caller_number, cannot_be_kept, is_private
 from ringback.sip.reason_header import reason_of
 from ringback.sip.uas import refuse
 
+Handler = Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]
 FindCall = Callable[[Request], Awaitable[tuple[LiveCall, SipLeg] | None]]
 
 
@@ -46,17 +48,20 @@ class Incoming:
         self._metrics = metrics
         self._find = find
         self.draining = False
-        self._in_dialog: dict[str, Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]] = {
+        self._in_dialog: dict[str, Handler] = {
             "INVITE": self._reinvite,
             "BYE": self._bye,
             "INFO": self._info,
             "OPTIONS": self._options,
             "PRACK": self._prack,
+            "REFER": lambda *told: self.refer(*told),
             "UPDATE": self._update,
         }
         self.early: EarlyDialogs
         self.sessions: Sessions
-        """Both set by the service."""
+        self.refer: Handler
+        self.replacing: Replacing
+        """All set by the service."""
 
     def request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """Called with each new request."""
@@ -104,6 +109,9 @@ class Incoming:
         if cannot_be_kept(request):
             tx.reply(500, "Privacy service cannot be given")
             return
+        if request.has("Replaces"):
+            self._replace(tx, request, tenant)
+            return
         try:
             dialog = Dialog.from_request(request, tx.to_tag)
         except DialogError as error:
@@ -120,14 +128,18 @@ class Incoming:
         tx.on_cancel = lambda: self._cancelled(live, leg)
         self._driver.open(live)
         self._index.add(live, leg)
-        origin = request.get("X-Ringback-Origin") or ""
-        origin_dn = origin.removeprefix("dn=") if origin.startswith("dn=") else ""
+        origin_dn = _origin_dn(request)
         caller = origin_dn if origin_dn and not is_private(request) else caller_number(request)
         forwards = 70 if request.max_forwards is None else request.max_forwards
         number = request.uri.user or ""
         self._driver.feed(
             live, i.Incoming("in1", caller, number, offer, origin_dn=origin_dn, forwards=forwards)
         )
+
+    def _replace(self, tx: ServerTransaction, request: Request, tenant: str) -> None:
+        placed = self.replacing.invite(tx, request, tenant, _origin_dn(request))
+        if placed is not None:
+            tx.on_cancel = lambda: self._cancelled(*placed)
 
     def _cancelled(self, live: LiveCall, leg: SipLeg) -> None:
         if leg.server is not None:
@@ -253,6 +265,12 @@ def _reason(request: Request | None) -> str:
     """The Reason of a CANCEL or BYE (RFC 3326), as the other party is to hear it."""
     reason = reason_of(request) if request is not None else None
     return str(reason) if reason is not None else ""
+
+
+def _origin_dn(request: Request) -> str:
+    """The DN of the caller, where sip_proxy knows it as one of ours."""
+    origin = request.get("X-Ringback-Origin") or ""
+    return origin.removeprefix("dn=") if origin.startswith("dn=") else ""
 
 
 def _too_early(tx: ServerTransaction) -> None:

@@ -18,6 +18,7 @@ from ringback.sip.message import Request, Response
 
 if TYPE_CHECKING:
     from ringback.services.sip_cluster.early import CalledParty, Waiting
+    from ringback.services.sip_cluster.referring import Subscription
 
 CSEQ_GAP = 16
 """How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
@@ -41,6 +42,7 @@ class SipLeg:
         "call_id",
         "called",
         "dialog",
+        "heard",
         "id",
         "invite",
         "losers",
@@ -50,6 +52,7 @@ class SipLeg:
         "session",
         "session_timer",
         "taken",
+        "talks",
         "unacked",
         "waiting",
         "waiting_caller",
@@ -61,6 +64,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.talks: Response | None = None
+        """The provisional response of a phone that can be made to answer."""
         self.taken = False
         """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0
@@ -73,7 +78,9 @@ class SipLeg:
         self.over = False
         """The other end has said BYE."""
         self.called: dict[str, CalledParty] = {}
-        """Early dialogs of our INVITE by their tag, where PRACK made them."""
+        """Early dialogs of our INVITE by their tag, where something was sent in them."""
+        self.heard: set[str] = set()
+        """Tags of the phones that ring for our INVITE."""
         self.losers: dict[str, Request] = {}
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None
@@ -115,6 +122,7 @@ class LiveCall:
         "legs",
         "lost",
         "outbox",
+        "referrals",
         "stored",
         "taken_over",
         "tenant",
@@ -127,6 +135,8 @@ class LiveCall:
         self.tenant = call.data.tenant
         self.legs: dict[str, SipLeg] = {}
         self.outbox: list[Output] = []
+        self.referrals: dict[str, Subscription] = {}
+        """Transfers that telephones have asked for, by their reference."""
         self.stored = b""
         """The snapshot as the store has it; empty when that is not known."""
         self.taken_over = False

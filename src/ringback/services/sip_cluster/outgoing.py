@@ -9,6 +9,7 @@ from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
+from ringback.services.sip_cluster.answering import auto_answer_headers, note_ringing
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
@@ -26,6 +27,7 @@ from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request, Response
 from ringback.sip.privacy import ANONYMOUS, sender
 from ringback.sip.reason_header import ELSEWHERE, sip_reason
+from ringback.sip.transfer import redirect_targets
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri, format_host_port
 
@@ -54,6 +56,7 @@ class Outgoing:
         self._index = index
         host, port = ctx.address("sip_proxy", "inside")
         self.proxy = Destination("tcp", host, port)
+        self._settings = settings
         self._own: NameAddr | None = None
         self.early = EarlyDialogs(endpoint, driver, self._contact)
         self.sessions = Sessions(endpoint, driver, settings, self._contact)
@@ -145,6 +148,8 @@ class Outgoing:
         ]
         if leg.caller in ("", ANONYMOUS):
             headers.append(("Privacy", "id"))
+        if leg.auto_answer:
+            headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
             "INVITE",
             uri,
@@ -156,7 +161,7 @@ class Outgoing:
         if leg.role is not LegRole.MEDIA:
             request.set("Max-Forwards", max(0, live.call.data.forwards - 1))
             request.add("Supported", SUPPORTED if leg.local_sdp is not None else SUPPORTED_WITHOUT_OFFER)
-            for name, value in self.sessions.wish():
+            for name, value in (*self.sessions.wish(), *_referred_by(live)):
                 request.add(name, value)
         if leg.local_sdp is not None:
             request.set_body(leg.local_sdp.encode())
@@ -184,6 +189,7 @@ class Outgoing:
         if response.is_provisional:
             leg.taken = True
             if response.status > 100 and self.early.hear(leg, response):
+                note_ringing(leg, response)
                 self._driver.feed(live, i.Progress(leg.id, response.status, body_of(response)))
         elif response.is_success:
             self._accepted(live, leg, response)
@@ -194,7 +200,12 @@ class Outgoing:
                 again, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
             )
         else:
-            self._driver.feed(live, i.Failed(leg.id, response.status))
+            self._driver.feed(live, i.Failed(leg.id, response.status, self._moved_to(response)))
+
+    def _moved_to(self, response: Response) -> str:
+        """The number of a redirection that is to be followed (RFC 3261 8.1.3.4)."""
+        follow = self._settings.follow_redirects and 300 <= response.status < 400
+        return next((uri.number for uri in redirect_targets(response) if uri.number), "") if follow else ""
 
     def _accepted(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         assert leg.invite is not None
@@ -352,6 +363,13 @@ class Outgoing:
 
         request = leg.dialog.request("OPTIONS")
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+
+def _referred_by(live: LiveCall) -> list[tuple[str, str]]:
+    """Who has asked for the third party that is called (RFC 3892), in our own words."""
+    consult = live.call.data.consult
+    asked = live.referrals.get(consult.reference) if consult is not None else None
+    return [("Referred-By", asked.referred_by)] if asked is not None else []
 
 
 def _why(command: o.Bye | o.Cancel) -> list[tuple[str, str]]:

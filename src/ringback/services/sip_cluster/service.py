@@ -19,6 +19,8 @@ from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import Outgoing
+from ringback.services.sip_cluster.referring import Referrals
+from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.requests import Requests
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.store import CallStore
@@ -61,6 +63,10 @@ class SipClusterService(Service):
         self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index, settings)
         self._driver.perform = self._outgoing.perform
         self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
+        referrals = Referrals(self._endpoint, self._driver, self._index, self._outgoing.sessions)
+        self._incoming.refer = referrals.refer
+        self._incoming.replacing = Replacing(self._driver, self._index, referrals)
+        self._driver.told = referrals.told
         self._takeover.restored = self._outgoing.sessions.resume
         self._driver.forget = self._index.forget
         self._takeover.resume = self._outgoing.resume
@@ -69,7 +75,9 @@ class SipClusterService(Service):
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )
         self._driver.opened = self._audit.watch
-        self._requests = Requests(ctx, settings, self._driver, self._store, self._takeover, self._metrics)
+        self._requests = Requests(
+            ctx, settings, self._driver, self._store, self._takeover, self._metrics, self._endpoint
+        )
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
 

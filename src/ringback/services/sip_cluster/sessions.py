@@ -39,7 +39,7 @@ class Sessions:
         self._endpoint = endpoint
         self._driver = driver
         self._settings = settings
-        self._contact = contact
+        self.contact = contact
 
     # What goes into messages
 
@@ -116,6 +116,13 @@ class Sessions:
                 whole = SessionTimer(session.seconds, session.refreshes).wait_s
                 self._arm(live, leg, _TAKEN_OVER_S if session.refreshes else whole)
 
+    def moved(self, live: LiveCall, leg: SipLeg) -> None:
+        """The leg is another call's now."""
+        if leg.session is not None and leg.session_timer is not None:
+            wait_s = leg.session_timer.when() - asyncio.get_running_loop().time()
+            leg.stop_session()
+            self._arm(live, leg, max(0.0, wait_s))
+
     def _arm(self, live: LiveCall, leg: SipLeg, wait_s: float) -> None:
         leg.session_timer = asyncio.get_running_loop().call_later(wait_s, self._due, live, leg)
 
@@ -143,7 +150,7 @@ class Sessions:
         if leg.dialog is None:
             return
         dialog = leg.dialog
-        request = dialog.request("UPDATE", headers=self.again(leg), contact=self._contact())
+        request = dialog.request("UPDATE", headers=self.again(leg), contact=self.contact())
         request.add("Supported", "timer")
 
         def answered(response: Response) -> None:

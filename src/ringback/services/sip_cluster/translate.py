@@ -85,6 +85,7 @@ def destination(reply: ResolveReply) -> i.Destination:
             on_busy=reply.on_busy,
             caller_id=caller_id,
             ring_timeout_s=reply.no_answer_timeout,
+            auto_answer=reply.auto_answer,
         )
     if reply.kind == "route_point":
         return i.Destination(DestinationKind.ROUTE_POINT, dn=reply.dn, default_dn=reply.default_dn)

@@ -18,6 +18,7 @@ from ringback.domain.agents.session import Keep, Unreserve
 from ringback.domain.routing import Router, messages
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
+from ringback.runtime.clock import Clock
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.tenant.book import (
@@ -27,7 +28,6 @@ from ringback.services.tenant.book import (
     to_reservation,
     to_submit,
 )
-from ringback.services.tenant.clock import Clock
 from ringback.services.tenant.decisions import DecisionLog
 from ringback.services.tenant.settings import TenantSettings
 
@@ -57,6 +57,7 @@ class TenantRouter:
         self._rq = rq
         self._sessions = sessions
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loading = True
@@ -175,11 +176,13 @@ class TenantRouter:
         if due is None or self._closed or self._loading:
             return
         delay = max(0.0, due - self._ctx.now())
+        at = self._ctx.monotonic() + delay
         if self._timer is not None:
-            if self._timer.when() <= asyncio.get_running_loop().time() + delay:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        # uvloop's timers do not say when they end, and one that is due at once is no timer there.
+        self._timer, self._timer_at = asyncio.get_running_loop().call_later(delay, self._on_timer), at
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -202,6 +205,8 @@ class TenantRouter:
     def _turn(self, event: messages.Input | None, now: float) -> None:
         outputs = self.core.handle_timer(now) if event is None else self.core.handle(event, now)
         self._log.add(now, event, outputs)
+        if self._log.wants_checkpoint(self.core):
+            self._log.checkpoint(self.core, now)
         self.promises.watch(event, outputs, now)
         self._carry_out(outputs)
 
@@ -298,6 +303,11 @@ class TenantRouter:
         if self._closed:
             coro.close()
             return
-        task = self._ctx.spawn(coro, f"route-{self.tenant}")
+        task = asyncio.create_task(coro)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._ctx.log.error("task_failed", task=f"route-{self.tenant}", exc_info=error)

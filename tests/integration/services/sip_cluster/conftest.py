@@ -78,6 +78,8 @@ class Leg:
         self.lost = False
         """It has forgotten the dialog."""
 
+        self.notified: asyncio.Queue[Request] = asyncio.Queue()
+
     def answer(self, text: str) -> None:
         """200 to the node's INVITE."""
         assert self.server is not None and self.invite is not None
@@ -202,6 +204,8 @@ class Side:
             leg.commands.put_nowait(treatment.decode_command(request.body))
         elif request.method == "BYE":
             leg.gone.set()
+        elif request.method == "NOTIFY":
+            leg.notified.put_nowait(request)
         tx.reply(200, headers=_timer(request))
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
