@@ -2,9 +2,8 @@
 out of the way of what it measures.
 
 `python tests/bench/sipload.py '{"target": …}'` takes the fields of `Plan` as JSON, makes whole calls (INVITE,
-180, 200, ACK, BYE, 200) and prints one line of JSON, `Result`.
-`{"answer": "udp:127.0.0.1:15081", "calls": 0}` only answers, until it is killed. UDP or TCP on loopback; over
-UDP requests are repeated (RFC 3261 17.1).
+180, 200, ACK, BYE, 200) and prints one line of JSON, `Result`. `{"answer": "udp:127.0.0.1:9", "calls": 0}`
+only answers, until it is killed. UDP or TCP on loopback; over UDP requests are repeated (RFC 3261 17.1).
 """
 
 from __future__ import annotations

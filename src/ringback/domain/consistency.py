@@ -156,6 +156,10 @@ def _trunk(item: Trunk, known: _Known) -> Iterator[str]:
             compile_pattern(text)
         except PatternError as error:
             yield str(error)
+    if item.options_s < 0 or item.calls_per_second < 0 or item.capacity < 0:
+        yield "options_s, calls_per_second and capacity must not be below 0"
+    if item.line is not None and not (item.line.registrar and item.line.user and item.line.expires >= 60):
+        yield "its line needs a registrar, a user and at least 60 seconds"
     if item.numbers and not item.gateways:
         yield "it takes numbers but has no gateway"
 

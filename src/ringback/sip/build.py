@@ -54,12 +54,9 @@ def ack_for_failure(request: Request, response: Response) -> Request:
     return _same_branch(request, "ACK", response.get("To") or str(request.to))
 
 
-def cancel_for(request: Request, reason: str = "") -> Request:
-    """The CANCEL of a request that is under way (RFC 3261 9.1), with its Reason (RFC 3326) if it has one."""
-    cancel = _same_branch(request, "CANCEL", request.get("To") or "")
-    if reason:
-        cancel.add("Reason", reason)
-    return cancel
+def cancel_for(request: Request) -> Request:
+    """The CANCEL of a request that is under way (RFC 3261 9.1)."""
+    return _same_branch(request, "CANCEL", request.get("To") or "")
 
 
 def can_be_answered(message: Message | None) -> bool:

@@ -15,7 +15,7 @@ from ringback.sip import stun
 from ringback.sip.build import can_be_answered, response_to_malformed
 from ringback.sip.errors import SipParseError
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.ids import IdSource
+from ringback.sip.ids import IdSource, RandomPool
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
@@ -60,7 +60,7 @@ class SipEndpoint:
         user_agent: str = "Ringback",
         advertised_host: str | None = None,
         timers: Timers | None = None,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] | None = None,
         trace: Trace | None = None,
         admit: Admit | None = None,
         tls: Tls | None = None,
@@ -69,7 +69,7 @@ class SipEndpoint:
         self._admit = admit
         self._user_agent = user_agent
         self._trace = trace
-        self.ids = IdSource(random)
+        self.ids = IdSource(random or RandomPool(os.urandom))
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
         self._large = LargeRequests()
@@ -124,6 +124,10 @@ class SipEndpoint:
     def connections(self) -> int:
         """Open connections."""
         return self._sockets.connections
+
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return self._sockets.behind(now)
 
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
@@ -217,10 +221,10 @@ class SipEndpoint:
         client.core.user = client
         return True
 
-    def cancel(self, client: ClientTransaction, reason: str = "") -> None:
+    def cancel(self, client: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now(), reason)
+            self._layer.cancel(client.core, self._now(), headers)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
@@ -251,10 +255,10 @@ class SipEndpoint:
         sent_by: tuple[str, int] | None = None,
     ) -> None:
         host, port = sent_by or self.local_address(destination.transport, destination.host)
-        params = {"branch": branch or self.ids.branch()}
-        via = Via(destination.transport.upper(), host, port, params)
-        text = f"{via};rport" if destination.transport == "udp" else str(via)
-        request.prepend("Via", text)
+        params: dict[str, str | None] = {"branch": branch or self.ids.branch()}
+        if destination.transport == "udp":
+            params["rport"] = None
+        request.push_via(Via(destination.transport.upper(), host, port, params))
 
     def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
         self.counters.sent += 1
@@ -340,7 +344,7 @@ class SipEndpoint:
         """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
         via = request.via
         if "rport" in via.params:
-            via = via.with_params(received=source.host, rport=str(source.port))
+            via = via.with_params(rport=str(source.port), received=source.host)
         elif via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
@@ -377,8 +381,8 @@ class SipEndpoint:
             case core.ResponseReceived(transaction, response):
                 if transaction.user is not None:
                     transaction.user.deliver(response)
-            case core.Cancelled(transaction):
-                transaction.user.cancel_received()
+            case core.Cancelled(transaction, cancel):
+                transaction.user.cancel_received(cancel)
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)

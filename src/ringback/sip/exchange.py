@@ -47,13 +47,13 @@ class ClientTransaction:
         """The final response, if it has come."""
         return self._final
 
-    def cancel(self, reason: str = "") -> None:
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408.
 
-        `reason` is the value of its Reason header (RFC 3326).
+        `headers` go into it: a Reason (RFC 3326).
         """
         if self._final is None:
-            self._endpoint.cancel(self, reason)
+            self._endpoint.cancel(self, headers)
 
     def send_ack(self, ack: Request, destination: Destination | None = None) -> None:
         """Send the ACK of a 2xx and send it again for every repetition of that 2xx (13.2.2.4)."""
@@ -118,6 +118,8 @@ class ServerTransaction:
         self.source = source
         self.cancelled = False
         """True once the peer has sent CANCEL."""
+        self.cancel_request: Request | None = None
+        """That CANCEL; it may say why (RFC 3326)."""
         self.on_cancel: Callable[[], None] | None = None
         """Called when the peer cancels; the CANCEL is answered already, the INVITE is to be answered 487."""
         self.on_unacknowledged: Callable[[], None] | None = None
@@ -128,11 +130,6 @@ class ServerTransaction:
     def can_respond(self) -> bool:
         """False for an ACK."""
         return self._core is not None
-
-    @property
-    def cancel_reason(self) -> str:
-        """The Reason of the CANCEL that came, or an empty string (RFC 3326)."""
-        return self._core.cancel_reason if self._core is not None else ""
 
     @property
     def to_tag(self) -> str:
@@ -181,9 +178,9 @@ class ServerTransaction:
             self._acknowledged.set_result(None)
         return self._acknowledged
 
-    def cancel_received(self) -> None:
+    def cancel_received(self, request: Request) -> None:
         """The endpoint tells of a CANCEL."""
-        self.cancelled = True
+        self.cancelled, self.cancel_request = True, request
         if self.on_cancel is not None:
             self.on_cancel()
 

@@ -67,6 +67,10 @@ class Sockets:
         """Open connections."""
         return len(self._streams)
 
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return max((sock.behind(now) for sock in self._udp), default=0.0)
+
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
         return self._streams.is_connected(_remote(destination, destination.host))

@@ -302,22 +302,10 @@ class TestCancel9:
         transaction = bench.server(request())
         bench.layer.receive(self.cancel(transaction), 0.1, reliable=False, peer="peer")
         outputs = bench.take()
-        assert Cancelled(transaction) in outputs
+        assert [each.transaction for each in outputs if isinstance(each, Cancelled)] == [transaction]
         (answer,) = sent(outputs)
         assert isinstance(answer, Response)
         assert (answer.status, answer.to_tag) == (200, transaction.to_tag)
-
-    def test_the_reason_of_a_cancel_goes_with_it_and_is_known(self, bench: Bench) -> None:
-        """RFC 3326 2; given before the first response, it waits with the CANCEL."""
-        client = bench.client(request())
-        bench.layer.cancel(client, 0.0, "SIP;cause=200")
-        (cancel,) = sent(bench.answer(client, 180))
-        assert cancel.get("Reason") == "SIP;cause=200"
-        server = bench.server(request())
-        received = self.cancel(server)
-        received.add("Reason", "Q.850;cause=16")
-        bench.layer.receive(received, 0.1, reliable=False, peer="peer")
-        assert server.cancel_reason == "Q.850;cause=16"
 
     def test_a_cancel_after_200_is_answered_481(self, bench: Bench) -> None:
         transaction = bench.server(request())

@@ -62,9 +62,9 @@ REPORTED = frozenset(
 )
 """What goes to Kafka; the rest of the agents stream is for the platform itself."""
 
+_REPORTS_GATHER_S = 0.5
 SITS = frozenset({"EventAgentLogin", "EventAgentLogout"})
 """Events after which somebody sits at a device, or nobody."""
-_REPORTS_GATHER_S = 0.5
 
 SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn", "EventDNDOff"})
 """Events of devices that do not come from the registrar."""

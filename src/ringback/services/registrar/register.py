@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
-ALLOW = "OPTIONS, REGISTER"
+ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
 
 
 class RegisterHandler:
@@ -37,6 +38,8 @@ class RegisterHandler:
         self._config = ConfigClient(ctx, "voice-32")
         self._realms: dict[str, DigestServer] = {}
         self.store = BindingStore(ctx, settings.max_bindings)
+        self.on_arrival: Callable[[str, Extension], None] = lambda tenant, extension: None
+        """Told of a number that has come into service."""
 
     async def answer(self, request: Request) -> Answer:
         """Status, reason and headers of the response."""
@@ -66,6 +69,8 @@ class RegisterHandler:
         if challenge is not None:
             return challenge
         stored = await self._apply(request, tenant, dn, extensions)
+        if stored.event is not None and stored.bindings and isinstance(extension, Extension):
+            self.on_arrival(tenant, extension)
         now = self._ctx.now()
         headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
         headers += answer_headers(request, extensions)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from ringback.contracts.telephony import RequestAnswerCall
 from ringback.domain.calls.types import LegState
 from ringback.runtime.http import HttpError
+from ringback.services.sip_cluster.early import called_party
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
-from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
-from ringback.sip.errors import DialogError
+from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.message import Response
 
 TALK = "talk"
@@ -48,12 +48,10 @@ async def answer(endpoint: SipEndpoint, live: LiveCall, asked: RequestAnswerCall
         message = "this phone has not announced the event package talk: its user has to answer by hand"
         raise HttpError(409, "phone_cannot_answer", message)
     try:
-        dialog = Dialog.from_response(leg.invite.request, leg.talks)
-    except DialogError:
+        dialog = called_party(leg, leg.talks).dialog
+    except (DialogError, SipParseError):
         raise HttpError(409, "phone_cannot_answer", "the phone has opened no dialog") from None
-    leg.early_cseq = dialog.local_cseq = max(dialog.local_cseq, leg.early_cseq)
     notify = dialog.request("NOTIFY", headers=[("Event", TALK), ("Subscription-State", "active")])
-    leg.early_cseq = dialog.local_cseq
     sent = endpoint.send_request(notify, dialog.destination)
     try:
         response = await sent.final(ANSWERED_S)

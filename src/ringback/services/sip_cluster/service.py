@@ -15,9 +15,12 @@ from ringback.services.sip_cluster.audit import Audit
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.incoming import Incoming
+from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import Index, Outgoing
+from ringback.services.sip_cluster.outgoing import Outgoing
+from ringback.services.sip_cluster.referring import Referrals
+from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.requests import Requests
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.store import CallStore
@@ -57,8 +60,14 @@ class SipClusterService(Service):
             trace=self._count,
             advertised_host=ctx.announced(0)[0],
         )
-        self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index)
+        self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index, settings)
         self._driver.perform = self._outgoing.perform
+        self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
+        referrals = Referrals(self._endpoint, self._driver, self._index, self._outgoing.sessions)
+        self._incoming.refer = referrals.refer
+        self._incoming.replacing = Replacing(self._driver, self._index, referrals)
+        self._driver.told = referrals.told
+        self._takeover.restored = self._outgoing.sessions.resume
         self._driver.forget = self._index.forget
         self._takeover.resume = self._outgoing.resume
         self._endpoint.on_connection_lost = self._outgoing.connection_lost

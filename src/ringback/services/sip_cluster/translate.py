@@ -24,6 +24,7 @@ _FAILURES = {
     "routing_timeout": "server_error",
     "network": "upstream_error",
     "dialog_lost": "upstream_error",
+    "session_expired": "upstream_error",
     "node_lost": "server_error",
 }
 _NAMES = {kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in TreatmentType}

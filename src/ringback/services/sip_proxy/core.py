@@ -18,7 +18,10 @@ from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
-from ringback.services.sip_proxy.routes import Side, loops, onward
+from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.trunk_calls import TrunkCalls
+from ringback.services.sip_proxy.trunks import Trunks
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
@@ -59,8 +63,13 @@ class ProxyCore:
                 calls=settings.max_calls,
                 calls_total=settings.max_calls_total,
                 max_call_s=settings.max_call_s,
+                tenant_per_second=settings.tenant_calls_per_second,
+                tenant_calls=settings.max_tenant_calls,
             )
         )
+        self.trunk_calls = TrunkCalls(settings.max_call_s)
+        self.trunks = Trunks(self)
+        self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
         self.endpoints: dict[str, SipEndpoint] = {}
@@ -71,6 +80,16 @@ class ProxyCore:
     def sides(self) -> tuple[Side, ...]:
         """Both faces."""
         return (self.edge, self.inside)
+
+    async def watch_load(self) -> None:
+        """Measure how late the loop is, how long datagrams wait, and how much is under way."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wanted = loop.time() + _LOOK_S
+            await asyncio.sleep(_LOOK_S)
+            now, endpoints = loop.time(), self.endpoints.values()
+            delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
+            self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
 
     # Lines, as `Forwarding` needs them
 
@@ -122,8 +141,16 @@ class ProxyCore:
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""
         self.admission.ended(call_id)
+        self.trunk_calls.ended(call_id)
         if not self.admission.calls:
             self.idle.set()
+
+    def trunk_call(self, tenant: str, call_id: str, outcome: Outcome) -> None:
+        """A call to a trunk was answered, perhaps by another one than the first, or failed."""
+        if outcome.status >= 300 or outcome.target is None:
+            self.trunk_calls.ended(call_id)
+        else:
+            self.trunk_calls.moved(tenant, outcome.target.name, call_id)
 
     # Counting
 
@@ -144,12 +171,13 @@ class ProxyCore:
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
         """True if the request is answered already, as 16.3 asks for.
 
-        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        Scheme (416), hops (483, or 200 to an OPTIONS that is for us: 11), loop (482), extensions (420).
         """
         if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
             return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
+            ours = request.method == "OPTIONS" and any(side.owns(request.uri) for side in self.sides)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if ours else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")
@@ -195,6 +223,7 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
+        shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.uri = target.uri
         if target.side == "edge":
@@ -218,8 +247,9 @@ class ProxyCore:
             attempts=outcome.attempts,
         )
         self.ctx.kafka.report(
-            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self._report_lost
+            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self.report_lost
         )
 
-    def _report_lost(self, error: BaseException) -> None:
+    def report_lost(self, error: BaseException) -> None:
+        """Kafka did not take a report."""
         self.ctx.log.warning("report_lost", error=str(error))

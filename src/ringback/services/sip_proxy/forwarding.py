@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -19,13 +19,13 @@ from ringback.services.sip_proxy.routes import (
     lead_to_strict_router,
     onward,
     shared_breadth,
+    shift_numbers,
 )
 from ringback.sip import Request, Response, response_to
+from ringback.sip.digest import DigestClient
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 from ringback.sip.transport import Destination
-
-ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Why the others stop ringing (RFC 3326 3.1): phones then show no missed call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,12 @@ class Target:
     headers: tuple[tuple[str, str], ...] = ()
     routes: tuple[str, ...] = ()
     """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
+    digest: DigestClient | None = None
+    """Answers the challenges of a trunk."""
+    proven_routes: tuple[str, ...] = ()
+    """What stands for `record_routes` once a challenge was answered."""
+    shift: int = 0
+    """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
     instance: str = ""
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
 
@@ -106,10 +112,10 @@ class _Branch:
             self.timer_c.cancel()
             self.timer_c = None
 
-    def cancel(self, reason: str = "") -> None:
+    def cancel(self, reason: Reason | None = None) -> None:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
-            self.client.cancel(reason)
+            self.client.cancel([("Reason", str(reason))] if reason is not None else [])
 
 
 class Forwarding:
@@ -166,18 +172,41 @@ class Forwarding:
             return
         self._branches = [_Branch(target) for target in group]
         for branch in self._branches:
-            self._attempts += 1
-            copy = self._copy_for(branch.target)
-            if len(group) > 1:
-                copy.set("Max-Breadth", breadth)
-            self._restart_timer_c(branch)
-            token = branch_for(self._request, self._salt(branch.target))
-            branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
+            self._send(branch, breadth if len(group) > 1 else 0)
         self._limit_ringing()
+
+    def _send(self, branch: _Branch, breadth: int = 0) -> None:
+        self._attempts += 1
+        copy = self._copy_for(branch.target)
+        if breadth:
+            copy.set("Max-Breadth", breadth)
+        self._restart_timer_c(branch)
+        token = branch_for(self._request, self._salt(branch.target))
+        branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
+
+    def _prove(self, branch: _Branch, response: Response) -> bool:
+        """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3)."""
+        target, client = branch.target, branch.client
+        if target.digest is None or client is None or target.shift or self._tx.cancelled:
+            return False
+        proxy = response.status == 407
+        values = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+        method, uri = client.request.method, client.request.raw_uri
+        proof = target.digest.answer(values, method, uri, self._lines.random())
+        if proof is None:
+            return False
+        header = ("Proxy-Authorization" if proxy else "Authorization", proof)
+        again = _Branch(
+            replace(target, shift=1, record_routes=target.proven_routes, headers=(*target.headers, header))
+        )
+        self._branches[self._branches.index(branch)] = again
+        self._send(again)
+        return True
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
         copy = onward(self._request)
+        shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.uri = target.uri
         for route in target.record_routes:
@@ -217,7 +246,7 @@ class Forwarding:
             return self._lines.random()
         # One name may stand for several addresses; a phone may come back behind another one.
         place = target.destination if target.role == "trunk" else ""
-        text = f"{self._seed} {target.role} {target.name} {target.uri} {place}"
+        text = f"{self._seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
         return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
 
     def _response(self, branch: _Branch, response: Response) -> None:
@@ -236,7 +265,8 @@ class Forwarding:
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
-            self._failure(branch, response)
+            if response.status not in (401, 407) or not self._prove(branch, response):
+                self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:
         self._pass_on(response, branch.target)
@@ -298,6 +328,8 @@ class Forwarding:
     def _bring_in(self, response: Response, target: Target) -> None:
         """Give a response from outside back what was hidden from there: the Vias, and our way in."""
         self._lines.clean(response, trusted=target.trusted)
+        if target.shift:
+            response.set("CSeq", self._request.cseq)
         response.remove("Via")
         response.headers[:0] = [pair for pair in self._request.headers if pair[0] == "Via"]
         if 100 < response.status < 300:
@@ -306,9 +338,10 @@ class Forwarding:
 
     def _cancelled(self) -> None:
         self._groups.clear()
-        self._cancel_others(self._tx.cancel_reason)
+        cancel = self._tx.cancel_request
+        self._cancel_others(reason_of(cancel) if cancel is not None else None)
 
-    def _cancel_others(self, reason: str = "") -> None:
+    def _cancel_others(self, reason: Reason | None = None) -> None:
         for branch in self._branches:
             branch.cancel(reason)
 

@@ -11,13 +11,13 @@ from functools import lru_cache
 
 from ringback.services.sip_proxy.routes import Side
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
-from ringback.sip.message import Message, parse_number
+from ringback.sip.message import Message
+from ringback.sip.reason_header import Reason
 from ringback.sip.transport import WEB
-from ringback.sip.uri import parse_params, split_commas
+from ringback.sip.uri import split_commas
 
 _IDENTITY = frozenset({"P-Asserted-Identity", "P-Preferred-Identity"})
 """Only trusted peers may say who somebody is (RFC 3325 5, 7)."""
-_REASONS = frozenset({"SIP", "Q.850"})
 _OUTWARD = frozenset({"Contact", "Record-Route", "User-Agent", "Server", "Reason", "Privacy"}) | _IDENTITY
 
 
@@ -47,6 +47,10 @@ class Hygiene:
             kept.append(pair)
         if kept != message.headers:
             message.replace_headers(kept)
+        if isinstance(message, Request) and not message.raw_uri.isascii():
+            message.uri = as_text(message.raw_uri)
+        elif isinstance(message, Response) and not message.reason.isascii():
+            message.reason = as_text(message.reason)
         if message.body and not isinstance(message, Request) and not self._may_come_in(message):
             message.set_body(b"")
 
@@ -112,17 +116,8 @@ def as_text(value: str) -> str:
 
 def clean_reason(value: str) -> str:
     """Protocol and cause of the Reasons of RFC 3326 2, without the text, which is the sender's own."""
-    return ", ".join(filter(None, map(_cause, split_commas(value))))
-
-
-def _cause(reason: str) -> str:
-    protocol, semicolon, rest = reason.partition(";")
-    protocol = protocol.strip().upper()
-    try:
-        cause = parse_number(parse_params(semicolon + rest).get("cause") or "", 1000)
-    except SipParseError:
-        return ""
-    return f"{protocol};cause={cause}" if protocol in _REASONS and cause else ""
+    found = (Reason.parse(item) for item in split_commas(value))
+    return ", ".join(str(Reason(reason.protocol, reason.cause)) for reason in found if reason is not None)
 
 
 @lru_cache(maxsize=4096)

@@ -120,7 +120,7 @@ class Inside:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        role = "node" if sender else "media"
+        role = "node" if sender else "registrar" if request.method == "NOTIFY" else "media"
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=False, done=done)
 
     def _inner_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
@@ -148,7 +148,8 @@ class Inside:
     def _outer_targets(self, places: list[Destination], mark: Mark) -> list[Target]:
         """Whoever has no flow of ours is reached by the Contact."""
         role = "phone" if mark.flow else "trunk"
-        return [Target(role, "", "edge", place) for place in places[: self._core.settings.attempts]]
+        places = places[: self._core.settings.attempts]
+        return [Target(role, "", "edge", place, shift=mark.shift) for place in places]
 
     # Outside a dialog
 
@@ -171,19 +172,24 @@ class Inside:
             return
 
         def done(outcome: Outcome) -> None:
+            if kind == "trunk" and request.method == "INVITE":
+                core.trunk_call(tenant, request.call_id, outcome)
             if request.method == "INVITE":
                 core.report(tenant, request, f"node={sender}", outcome)
 
         seed = request.via.branch if request.method == "INVITE" else ""
-        core.forward(tx, request, groups, role="node", to_edge=False, seed=seed, done=done)
+        role = "node" if sender else "registrar"
+        core.forward(tx, request, groups, role=role, to_edge=False, seed=seed, done=done)
 
     async def _groups(
         self, kind: str, value: str, tenant: str, sender: str, request: Request
     ) -> list[list[Target]]:
         if kind == "dn":
-            return await self._phones(tenant, value, sender)
+            phones = await self._phones(tenant, value, sender)
+            # A lamp is lit on each phone, whichever is called first.
+            return [[phone for group in phones for phone in group]] if request.method == "NOTIFY" else phones
         if kind == "trunk":
-            groups = await self._gateways.groups(tenant, value, sender, request.uri.user or "")
+            groups = await self._gateways.groups(tenant, value, sender, request)
             if not groups:
                 raise Refusal(await self._why_none(tenant, value))
             return groups

@@ -13,11 +13,13 @@ from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
-from ringback.sip.message import parse_number
+from ringback.sip.message import CSeq, parse_number
 from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
 _SEPARATOR = "~"
+NOTIFIER = "@registrar"
+"""The mark of dialogs that any registrar goes on with: subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,17 @@ def lead_to_strict_router(request: Request) -> None:
     request.pop_first("Route")
     request.add("Route", f"<{request.raw_uri}>")
     request.uri = first.without_headers()
+
+
+def shift_numbers(request: Request, shift: int) -> None:
+    """Raise the CSeq, and what a PRACK says of the INVITE (RFC 3262 7.2), to what the other side counts."""
+    if not shift:
+        return
+    request.set("CSeq", CSeq(request.cseq.number + shift, request.cseq.method))
+    number, _, rest = (request.get("RAck") or "").partition(" ")
+    cseq, _, method = rest.strip().partition(" ")
+    if cseq.isdigit():
+        request.set("RAck", f"{number} {int(cseq) + shift} {method.strip()}")
 
 
 MAX_BREADTH = 60

@@ -46,6 +46,7 @@ class SipProxyService(Service):
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)
+        self._core.trunks.add_routes(self._http)
 
     async def start(self) -> None:
         """Read the directory, listen inside, then outside."""
@@ -53,6 +54,7 @@ class SipProxyService(Service):
         await self._http.start()
         await core.directory.start()
         core.guard.start()
+        self.ctx.spawn(core.watch_load(), "load")
         for endpoint in (self._edge, self._inside):
             SipTracer(self.ctx, endpoint).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
@@ -60,6 +62,7 @@ class SipProxyService(Service):
         self.ctx.bound("inside", (host, port))
         core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
+        core.trunks.start()
         self._watch_gauges()
 
     async def drain(self) -> None:
@@ -70,6 +73,7 @@ class SipProxyService(Service):
 
     async def stop(self) -> None:
         """Close every socket."""
+        await self._core.trunks.stop()
         await self._core.hops.close()
         await self._edge.close()
         await self._inside.close()
@@ -81,6 +85,7 @@ class SipProxyService(Service):
 
     def _watch_gauges(self) -> None:
         core, metrics = self._core, self._core.metrics
+        metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
         metrics.nodes.set_function(lambda: len(core.directory.cluster))
         metrics.active_nodes.set_function(

@@ -67,6 +67,10 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
             "seconds that an address that failed comes last; twice as long with each failure, up to ten times"
         ),
     ] = 10.0
+    trunk_passwords: Annotated[
+        str,
+        Doc("passwords at carriers, a line `tenant/trunk password` for each; best in a file (…_FILE)", True),
+    ] = ""
     failover_s: Annotated[
         float, Doc("seconds without any answer after which the next gateway is tried (RFC 3263 4.3)")
     ] = 4.0
@@ -80,3 +84,15 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Doc("trunks whose P-Asserted-Identity is believed and which are sent ours (RFC 3325); *: all"),
     ] = ("*",)
+    tenant_calls_per_second: Annotated[
+        float, Doc("new calls per second that one tenant takes from all sources; 0: no limit of its own")
+    ] = 0.0
+    max_tenant_calls: Annotated[
+        int, Doc("calls that one tenant may have at a time from all sources; 0: no limit of its own")
+    ] = 0
+    overload_delay_s: Annotated[
+        float, Doc("seconds that a message may wait to be read before new requests are refused; 0: never")
+    ] = 0.25
+    overload_transactions: Annotated[
+        int, Doc("transactions under way beyond which new requests are refused; 0: never")
+    ] = 500_000

@@ -1,13 +1,13 @@
 """The response context of a proxy (RFC 3261 16.6 to 16.10, RFC 5393 5.3), without sockets."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
-from ringback.sip import Request, Response, parse_message, response_to
+from ringback.sip import Request, Response, cancel_for, parse_message, response_to
 from ringback.sip.transport import Destination
 
 INVITE = (
@@ -25,8 +25,8 @@ class Branch:
         self.request, self.target, self._heard = request, target, heard
         self.cancelled: list[str] = []
 
-    def cancel(self, reason: str = "") -> None:
-        self.cancelled.append(reason)
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.cancelled.append(dict(headers).get("Reason", ""))
 
     def says(self, status: int, *headers: tuple[str, str], local: bool = False) -> None:
         response = response_to(self.request, status, to_tag=f"t{status}", headers=headers)
@@ -41,7 +41,8 @@ class Upstream:
     def __init__(self, request: Request) -> None:
         self.request, self.sent = request, list[Response]()
         self.on_cancel: Callable[[], None] | None = None
-        self.cancelled, self.cancel_reason, self.to_tag = False, "", "ours"
+        self.cancelled, self.to_tag = False, "ours"
+        self.cancel_request: Request | None = None
 
     def respond(self, response: Response) -> bool:
         self.sent.append(response)
@@ -52,7 +53,9 @@ class Upstream:
         return self.sent[-1]
 
     def cancel(self, reason: str = "") -> None:
-        self.cancelled, self.cancel_reason = True, reason
+        self.cancelled = True
+        self.cancel_request = cancel_for(self.request)
+        self.cancel_request.add("Reason", reason)
         assert self.on_cancel is not None
         self.on_cancel()
 

@@ -132,3 +132,13 @@ class TestOutward:
 def test_a_reason_crosses_as_protocol_and_cause(value: str, clean: str) -> None:
     """RFC 3326 2."""
     assert clean_reason(value) == clean
+
+
+def test_a_request_uri_and_a_phrase_that_are_no_text_become_text() -> None:
+    made, answer = (
+        Request("INVITE", "sip:m\udcfcller@y", [("CSeq", "1 INVITE")]),
+        Response(486, "Besch\udce4ftigt"),
+    )
+    RULES.inward(made)
+    RULES.inward(answer)
+    assert (made.raw_uri, answer.reason) == ("sip:m\ufffdller@y", "Besch\ufffdftigt")
