@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench proof conformance docs lock clean
+.PHONY: help setup run test check format bench proof conformance fuzz docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,7 @@ DATA ?= var/data
 HOST ?= 127.0.0.1
 PROCESSES ?= 1
 PYTEST_ARGS ?=
+WORKERS ?= auto
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +19,8 @@ setup: $(STAMP) ## Make the virtual environment and install everything into it
 run: $(STAMP) ## Start the platform on embedded servers (DEMO=1 adds scripted callers and agents)
 	@$(BIN)/ringback up --data $(DATA) --host $(HOST) --processes $(PROCESSES) $(if $(DEMO),--demo)
 
-test: $(STAMP) ## Run all tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: $(STAMP) ## Run all tests, one process a core (WORKERS=0: in one process)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(STAMP) ## Check format, lint, types, import law and sizes
 	$(BIN)/ruff format --check .
@@ -43,6 +44,9 @@ proof: $(STAMP) ## Kill two nodes of engagement at random over ten thousand call
 
 conformance: $(STAMP) ## Run the conformance suites; the figures go to var/conformance.json
 	@$(BIN)/pytest tests/conformance --conformance-report var/conformance.json $(PYTEST_ARGS)
+
+fuzz: $(STAMP) ## Throw wrong messages at the signalling (COUNT=1000000 for the long run)
+	@RINGBACK_FUZZ=$(or $(COUNT),50000) $(BIN)/pytest tests/fuzz/test_mutations.py tests/fuzz/test_live_proxy.py $(PYTEST_ARGS)
 
 docs: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python tools/make_diagrams.py

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from rich.table import Table
 from sipload import Plan, Result
 
 from ringback.runtime.context import Context, Process
+from ringback.runtime.counters import read_totals
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
 from ringback.runtime.logs import configure_logs
 from ringback.runtime.migrate import migrate
@@ -60,6 +62,7 @@ class Stand:
         self.postgres = EmbeddedPostgres(self.folder / "pg")
         self.kafka = EmbeddedKafka(self.folder / "kafka")
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._names: list[str] = []
         self.secrets = DemoSecrets()
 
     async def __aenter__(self) -> Stand:
@@ -116,6 +119,7 @@ class Stand:
             "RINGBACK_SIP_CLUSTER_CAPACITY": "1000000",
             "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
         }
+        self._names.append(name)
         log = (self.folder / f"{len(self._processes)}.log").open("wb")
         command = (sys.executable, "-m", "ringback", "run", *services)
         self._processes[name] = await asyncio.create_subprocess_exec(
@@ -142,9 +146,36 @@ class Stand:
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds used so far by each process of the platform, its servers among them."""
+        return {name: cpu_seconds(pid) for name, pid in self._pids().items()}
+
+    def _pids(self) -> dict[str, int]:
         pids = {name: running.pid for name, running in self._processes.items()}
         pids["Valkey"] = self.valkey.pid
-        return {name: cpu_seconds(pid) for name, pid in pids.items()}
+        return pids
+
+    def wakeups(self) -> dict[str, float]:
+        """How often each process has gone to sleep so far (voluntary context switches), its threads' too."""
+        return {name: float(wakeups(pid)) for name, pid in self._pids().items()}
+
+    async def valkey_commands(self) -> dict[str, float]:
+        """Commands that each process has sent to Valkey so far, and all that scripts called, as `Valkey`."""
+        listed: bytes = await self.process.valkey.call("CLIENT", "LIST")
+        sent: dict[str, float] = {}
+        for line in listed.decode().splitlines():
+            fields = dict(part.partition("=")[::2] for part in line.split())
+            found = re.match(r"bench-(\d+)", fields.get("name", ""))
+            if found is not None:
+                name = self._names[int(found[1])]
+                sent[name] = sent.get(name, 0.0) + float(fields["tot-cmds"])
+        stats: bytes = await self.process.valkey.call("INFO", "commandstats")
+        inner = sum(int(n) for n in re.findall(r":calls=(\d+)", stats.decode()))
+        return {**sent, "Valkey": float(inner)}
+
+    async def connections(self) -> dict[str, float]:
+        """Messages carried so far by each row of the connections' table."""
+        await asyncio.sleep(1.5)  # every process tells its counts once a second
+        totals = await read_totals(self.process.valkey)
+        return {row: float(count) for row, count in totals.items()}
 
     def pid(self, name: str) -> int:
         """The process of a group."""
@@ -165,6 +196,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def wakeups(pid: int) -> int:
+    """How often the threads of a process have gone to sleep since they began."""
+    total = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        total += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return total
+
+
 def family_cpu_seconds(pid: int) -> float:
     """CPU seconds of a process and of its children, those that have ended among them."""
     total = cpu_seconds(pid)
@@ -176,12 +215,6 @@ def family_cpu_seconds(pid: int) -> float:
         except OSError:
             continue  # it ended meanwhile
     return total
-
-
-def wakeups(pid: int) -> int:
-    """How often a process has gone to sleep of its own will (its main thread)."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
 
 
 def rss_mib(pid: int) -> float:

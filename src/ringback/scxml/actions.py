@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ringback.sandbox import Element
+
 from .events import Action, Event, Json
-from .markup import Element
 
 if TYPE_CHECKING:
     from .session import Session
@@ -58,6 +59,7 @@ class ActionContext:
 
     def emit(self, namespace: str, name: str, payload: Mapping[str, Json]) -> int:
         """Queue an action for the shell; its number."""
+        self._session.tree.take_wishes(self._session)
         number = self._session.tree.next_action()
         self._session.emit(Action(self._session.id, number, namespace, name, payload))
         return number

@@ -6,7 +6,7 @@ send (an address, a connection); the layer only carries it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -27,6 +27,7 @@ class Transaction:
         "_wire",
         "accepted_key",
         "acked",
+        "cancel_headers",
         "cancel_wanted",
         "is_client",
         "key",
@@ -51,6 +52,7 @@ class Transaction:
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
         self.acked = False
         self.user: Any = None
         self._wire = b""
@@ -88,6 +90,7 @@ class Cancelled(Struct, gc=False):
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
+    cancel: Request
 
 
 class ResponseReceived(Struct, gc=False):
@@ -190,12 +193,19 @@ class TransactionLayer:
         self._schedule(transaction)
         return transaction
 
-    def cancel(self, transaction: Transaction, now: float) -> None:
+    def cancel(
+        self, transaction: Transaction, now: float, headers: Iterable[tuple[str, str]] | None = None
+    ) -> None:
         """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
         transaction.cancel_wanted = True
+        if headers is not None:
+            transaction.cancel_headers = tuple(headers)
         if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
             reliable = transaction.machine.durations[Input.TIMER_A] is None
-            self.request(cancel_for(transaction.request), now, reliable=reliable, peer=transaction.peer)
+            cancel = cancel_for(transaction.request)
+            for name, value in transaction.cancel_headers:
+                cancel.add(name, value)
+            self.request(cancel, now, reliable=reliable, peer=transaction.peer)
             transaction.machine.start(Input.TIMER_CANCEL, now)
             self._schedule(transaction)
 
@@ -298,7 +308,7 @@ class TransactionLayer:
             status, tag = 200, invite.to_tag
         self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            self._outputs.append(Cancelled(invite))
+            self._outputs.append(Cancelled(invite, cancel.request))
 
     # Running a machine
 

@@ -165,6 +165,11 @@ class Message:
         self.replace_first("Via", via)
         self._cache["Via"] = via
 
+    def replace_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Take other lines for all that there are; their names must be canonical already."""
+        self.headers = headers
+        self._cache.clear()
+
     def push_via(self, via: Via) -> None:
         """Put a Via on top; it is not parsed again."""
         self.prepend("Via", via)

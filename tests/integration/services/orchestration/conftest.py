@@ -184,8 +184,11 @@ class Router:
 class Stage:
     """Everything that a test of orchestration works with."""
 
+    OUTSIDE_PORT = 8099
+
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._arguments = arguments
+        self.outside_host = str(arguments["host"])
         self.harness = ServiceHarness("config", "designer", "rq", "orchestration", **arguments)
 
     async def start(self, nodes: tuple[str, ...] = ("config", "designer", "rq", "orchestration")) -> None:
@@ -297,6 +300,7 @@ async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncItera
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
     }
     host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
+    env["RINGBACK_DESIGNER_FETCH_ALLOW"] = f"http://{host}:{Stage.OUTSIDE_PORT}"
     running = Stage(
         {
             "valkey_url": valkey_url,

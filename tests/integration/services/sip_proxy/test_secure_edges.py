@@ -180,7 +180,9 @@ async def test_a_phone_over_tls_calls_and_is_called_on_its_connection(
     assert (await node.next("INVITE"))[1].get("X-Ringback-Origin") == "dn=1001"
 
 
-@pytest.mark.parametrize(("named", "status"), [(HOST, 200), ("other.example.test", 503)])
+@pytest.mark.parametrize(
+    ("named", "status"), [(HOST, 200), ("other.example.test", 503)], ids=["its own name", "another name"]
+)
 async def test_a_trunk_over_tls_is_used_only_if_its_certificate_names_it(
     stage: Stage, certificate: Certificate, tmp_path: Path, named: str, status: int
 ) -> None:
