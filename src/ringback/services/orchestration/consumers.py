@@ -42,6 +42,7 @@ class Consumers:
         await self._node.clients.rq.start()
         StreamConsumer(self._ctx, calls, GROUP, self._call, connection="voice-46").start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
+        self._node.reading = True
         answers = [private_stream(tenant) for tenant in self._ctx.common.tenants]
         StreamConsumer(self._ctx, answers, GROUP, self._answer, connection="voice-46").start()
 

@@ -201,15 +201,25 @@ class LiveSession:
         if interpreter is None:
             return
         self._node.functions.tell(self.record, interpreter, now)
+        with self._node.metrics.turns.time():
+            self._feed_all(interpreter, entries, now)
+            if is_due:
+                turn.handle_timer(self.record, interpreter, now)
+            effects = turn.collect(self.record, interpreter, now)
+        await self._commit(effects)
+
+    def _feed_all(self, interpreter: Interpreter, entries: list[tuple[str, Input]], now: float) -> None:
+        metrics, record = self._node.metrics, self.record
         for entry_id, entry in entries:
-            turn.feed(self.record, interpreter, entry, now)
-            self.record.inbox_id = entry_id
+            metrics.queuing.observe(max(0.0, now - int(entry_id.partition("-")[0]) / 1000))
+            number, asked = turn.answers(record, entry)
+            turn.feed(record, interpreter, entry, now)
+            if asked is not None and asked.since and number not in turn.open_answers(record):
+                metrics.answers.labels(asked.module, asked.element).observe(max(0.0, now - asked.since))
+            record.inbox_id = entry_id
         while self._local:
             fetch, text = self._local.popleft()
             interpreter.fetched(fetch.session, fetch.invokeid, text, now)
-        if is_due:
-            turn.handle_timer(self.record, interpreter, now)
-        await self._commit(turn.collect(self.record, interpreter, now))
 
     async def _commit(self, effects: turn.Effects) -> None:
         """The record is stored before anything is done: a crash in between repeats, it loses nothing."""
@@ -262,7 +272,7 @@ class LiveSession:
         asked = turn.asked_by(action)
         request_id = record.reference(action.number)
         try:
-            with self._node.metrics.actions.labels(asked.module).time():
+            with self._node.metrics.actions.labels(asked.module, asked.element).time():
                 reply = await self._node.performer.perform(record, action, self._store)
         except Exception as error:
             failure = self._failure(error)

@@ -20,7 +20,7 @@ from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.functions import Functions
 from ringback.services.orchestration.judging import Judging
 from ringback.services.orchestration.live import LiveSession
-from ringback.services.orchestration.metrics import Metrics
+from ringback.services.orchestration.metrics import Metrics, NeighbourMetrics
 from ringback.services.orchestration.performer import Performer
 from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
@@ -53,7 +53,7 @@ class Node:
         self.metrics.redis_state.set_function(lambda: 2.0 if ctx.valkey.connected else 0.0)
         self.clients = Clients(ctx)
         self.metrics.rq_state.set_function(lambda: float(self.clients.rq.connected))
-        self.applications = Applications(ctx, self.limits)
+        self.applications = Applications(ctx, self.limits, self.metrics.processing)
         self._tables = Tables(ctx)
         self.performer = Performer(ctx, settings, self.clients)
         self.stores = {
@@ -69,6 +69,11 @@ class Node:
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         Judging(self._tables, self._statistics, self.performer)
+        self.reading = False
+        """Whether new interactions are taken."""
+        NeighbourMetrics(ctx.metrics, ctx.outgoing).watch(
+            lambda: self.reading and ctx.valkey.connected, lambda: self._statistics.connected, self.stores
+        )
         self.functions = Functions(ctx, self._tables, self._statistics)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
