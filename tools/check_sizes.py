@@ -16,7 +16,7 @@ USUAL_FUNCTION_LIMIT = 40
 SHARE_ABOVE_USUAL = 0.1
 MODULE_LIMIT = 400
 CORE_LIMIT = 600
-CORES = ("src/ringback/sip/", "src/ringback/scxml/", "src/ringback/services/sip_cluster/")
+CORES = tuple(f"src/ringback/{room}/" for room in ("sip", "scxml", "vxml", "services/sip_cluster"))
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -9,6 +9,8 @@ gives outputs and the next timer::
     for output in session.outputs(): ...
 """
 
+from ringback.sandbox import Element, parse_xml, to_xml
+
 from .actions import ActionContext, ActionHandler, Actions
 from .compiler import compile_document, external_sources
 from .errors import DocumentError, EvaluationError, LimitExceededError, ScxmlError
@@ -25,7 +27,6 @@ from .events import (
 )
 from .interpreter import Interpreter
 from .limits import DEFAULT_LIMITS, Limits
-from .markup import Element, parse_xml, to_xml
 from .model import Document
 
 __all__ = [

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ringback.sandbox import Element
+
 from .events import Action, Event, Json
-from .markup import Element
 
 if TYPE_CHECKING:
     from .session import Session

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ringback.sandbox import Element, parse_xml, to_xml
+
 from .content import (
     SCXML_NAMESPACE,
     compile_block,
@@ -18,7 +20,6 @@ from .content import (
 )
 from .errors import DocumentError
 from .limits import DEFAULT_LIMITS, Limits
-from .markup import Element, parse_xml, to_xml
 from .model import Content, Data, Document, Invoke, Kind, Script, State, Transition
 
 _STATES = ("state", "parallel", "final", "history")

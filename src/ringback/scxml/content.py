@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ringback.sandbox import Element
+
 from .errors import DocumentError
-from .markup import Element
 from .model import (
     Assign,
     Block,

@@ -1,64 +1,42 @@
-"""The ECMAScript data model (SCXML B.2) on QuickJS.
-
-QuickJS refuses to call into Python while a time limit is set, so all that the application can reach is
-JavaScript: `prelude.js` keeps `In()`, `_event` and the lists of `<foreach>`, and Python calls its functions.
-Values cross as JSON text. Promises never run: an evaluation is over when it returns.
-"""
+"""The ECMAScript data model (SCXML B.2) on QuickJS: `prelude.js` keeps `In()`, `_event` and variables."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import Any
 
-import quickjs
+from ringback.sandbox import Engine, Json, prelude, source
+from ringback.sandbox.engine import decode, trees_in
 
-from .errors import DocumentError, EvaluationError, LimitExceededError
-from .events import Event, Json
+from .events import Event
 from .limits import Limits
-from .markup import Element, parse_xml
 
-
-def _source(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
-
-
-_PRELUDE = _source("prelude.js")
-_HANDLES = ("get", "test", "assign", "assignValue", "declare", "system", "event", "active", "extend")
-_PARTS = {part: _source(f"prelude_{part}.js") for part in ("library", "lists", "store", "xml")}
+_PRELUDE = prelude(source(__package__, "prelude.js"))
+_PARTS = {part: source(__package__, f"prelude_{part}.js") for part in ("library", "lists", "store")}
 _PART_OF = {
-    "library": "library",
-    "know": "library",
-    "asked": "library",
-    "openList": "lists",
-    "bindItem": "lists",
-    "closeList": "lists",
-    "save": "store",
-    "load": "store",
+    "library": ("library",),
+    "know": ("library",),
+    "asked": ("library",),
+    "openList": ("lists",),
+    "bindItem": ("lists",),
+    "closeList": ("lists",),
+    "save": ("graph", "store"),
+    "load": ("graph", "store"),
 }
-_LIMIT_SIGNS = {"interrupted": "script_time", "out of memory": "memory"}
 
 
 class EcmaScript:
-    """One QuickJS context: about 250 kB. Implements DataModel."""
+    """Implements DataModel."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._spent = 0.0
+        self._engine = Engine(limits, _PRELUDE, _PARTS, _PART_OF)
         self._active: tuple[str, ...] = ()
         self._active_known = True
-        self._context = quickjs.Context()
-        self._context.set_memory_limit(limits.memory_bytes)
-        self._context.set_time_limit(limits.script_seconds)
-        self._pick = self._context.eval(_PRELUDE)
-        self._js: dict[str, Any] = {name: self._pick(name) for name in _HANDLES}
-        self._parts: set[str] = set()
 
     def begin_input(self) -> None:
         """See DataModel."""
-        self._spent = 0.0
+        self._engine.begin_input()
 
     def add_library(self, source: str) -> None:
         """See DataModel."""
@@ -75,11 +53,11 @@ class EcmaScript:
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """See DataModel."""
-        self._call("system", self._encode(values))
+        self._call("system", self._engine.encode(values))
 
     def bind_event(self, event: Event) -> None:
         """See DataModel."""
-        self._call("event", self._encode(event.to_json()))
+        self._call("event", self._engine.encode(event.to_json()))
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel. Told to the script engine only when something is evaluated."""
@@ -92,7 +70,7 @@ class EcmaScript:
 
     def evaluate(self, expr: str) -> Json:
         """See DataModel."""
-        return _decode(self._call("get", expr))
+        return decode(self._call("get", expr))
 
     def condition(self, expr: str) -> bool:
         """See DataModel."""
@@ -108,11 +86,11 @@ class EcmaScript:
 
     def assign_value(self, location: str, value: Json) -> None:
         """See DataModel."""
-        self._call("assignValue", location, self._encode(value))
+        self._call("assignValue", location, self._engine.encode(value))
 
     def run(self, source: str) -> None:
         """See DataModel."""
-        self._metered(self._context.eval, f"{source}\n;void 0")
+        self._engine.run(source)
 
     def open_list(self, array: str) -> tuple[int, int]:
         """See DataModel."""
@@ -133,97 +111,17 @@ class EcmaScript:
 
     def load(self, saved: Json) -> None:
         """See DataModel."""
-        trees = {entry["x"]: _tree_of(entry["x"]) for entry in saved["table"] if "x" in entry}
-        if trees:
-            self._need("xml")
-        self._call("load", json.dumps(saved), json.dumps(trees))
+        trees = trees_in(saved)
+        if trees != "{}":
+            self._engine.need("xml")
+        self._call("load", json.dumps(saved), trees)
 
     def close(self) -> None:
-        """See DataModel. The context goes with the last of its handles."""
-        self._js.clear()
-        del self._pick, self._context
+        """See DataModel."""
+        self._engine.close()
 
     def _call(self, name: str, *arguments: object) -> Any:
         if not self._active_known:
             self._active_known = True
-            self._metered(self._js["active"], json.dumps(self._active))
-        function = self._js.get(name)
-        if function is None:
-            self._need(_PART_OF[name])
-            function = self._js[name] = self._metered(self._pick, name)
-        return self._metered(function, *arguments)
-
-    def _need(self, part: str) -> None:
-        """Have a part of the prelude that not every session uses."""
-        if part not in self._parts:
-            self._parts.add(part)
-            self._metered(self._js["extend"], _PARTS[part])
-
-    def _encode(self, value: Json) -> str:
-        text = _encode(value)
-        if '"$tree"' in text:
-            self._need("xml")
-        return text
-
-    def _metered(self, function: Any, *arguments: object) -> Any:
-        """Call into the engine and charge the CPU time. This is a meter, not a clock the session sees."""
-        if self._spent > self._limits.script_seconds:
-            raise LimitExceededError("script_time", f"more than {self._limits.script_seconds} s of scripts")
-        began = time.thread_time()
-        try:
-            return function(*arguments)
-        except quickjs.JSException as error:
-            raise _fault(str(error)) from None
-        finally:
-            self._spent += time.thread_time() - began
-
-
-def _fault(message: str) -> EvaluationError | LimitExceededError:
-    reason = message.partition("\n")[0]
-    for sign, slug in _LIMIT_SIGNS.items():
-        if reason == f"InternalError: {sign}":
-            return LimitExceededError(slug, reason)
-    return EvaluationError(reason)
-
-
-def _encode(value: Json) -> str:
-    try:
-        text = json.dumps(value)
-        return json.dumps(_with_trees(value)) if '"$xml"' in text else text
-    except (RecursionError, TypeError, ValueError) as error:
-        raise EvaluationError(f"not a value: {error}") from None
-
-
-def _with_trees(value: Json) -> Json:
-    """Add to each `{"$xml": text}` the tree that the prelude makes a DOM of."""
-    if isinstance(value, list | tuple):
-        return [_with_trees(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("$xml"), str):
-        tree = _tree_of(value["$xml"])
-        return value if tree is None else {"$xml": value["$xml"], "$tree": tree}
-    return {key: _with_trees(item) for key, item in value.items()}
-
-
-def _tree_of(text: str) -> Json:
-    try:
-        return _tree(parse_xml(text))
-    except DocumentError:
-        return None
-
-
-def _tree(element: Element) -> Json:
-    children = [child if isinstance(child, str) else _tree(child) for child in element.children]
-    return [element.name, dict(element.attributes), children]
-
-
-def _decode(value: Any) -> Json:
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except RecursionError:
-            raise EvaluationError("the value is nested too deeply") from None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+            self._engine.call("active", json.dumps(self._active))
+        return self._engine.call(name, *arguments)

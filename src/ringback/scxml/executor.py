@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from ringback.sandbox import to_xml
+
 from .actions import ActionContext
 from .errors import EvaluationError
 from .events import HTTP_PROCESSOR, SCXML_PROCESSOR, Event, HttpPost, Json, Log
-from .markup import to_xml
 from .model import (
     Assign,
     Block,

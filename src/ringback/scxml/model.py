@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ringback.sandbox import Element
+
 from .errors import DocumentError
-from .markup import Element
 
 Kind = Literal["atomic", "compound", "parallel", "final", "history"]
 

@@ -1,34 +1,8 @@
-// Runs once in every data model. Everything here is closed over and captured before the application
-// runs, so that an application can neither see nor change it. Python holds the functions it picks.
-// Compiling this is most of what a session costs to start: what not every session needs is in the
-// other prelude files, which come by `extend` and get `kit`.
-(function () {
+// What the data model of SCXML adds to the sandbox's kit: variables, `In()`, `_event`.
+(function (kit) {
   'use strict';
-  const G = globalThis;
-  const globalEval = eval;
-  const { parse, stringify } = JSON;
-  const { defineProperty, keys, getOwnPropertyDescriptor, freeze, create } = Object;
-  const { isArray } = Array;
-  const Compile = Function, ErrorOfType = TypeError, Dates = Date, Maps = Map, Numbers = Number, Texts = String;
-  for (const name of ['SharedArrayBuffer', 'Atomics']) delete G[name];
-
-  const revive = (_key, value) =>
-    value && value.$tree ? new kit.XmlNode(value.$tree, value.$xml, null) : value;
-  const decode = (text) => (kit.XmlNode ? parse(text, revive) : parse(text));
-
-  // Values that go to Python: JSON text for strings and objects, others as they are. JSON.stringify gives
-  // a flat string; the engine's concatenated strings cannot be read from Python.
-  function encode(value) {
-    if (value === undefined || value === null) return null;
-    const type = typeof value;
-    if (type === 'boolean' || type === 'number') return value;
-    if (type === 'bigint') return Numbers(value);
-    const text = stringify(type === 'object' ? value : Texts(value));
-    return loneSurrogate.test(text) ? stringify(parse(text, wellFormed)) : text;
-  }
-  const loneSurrogate = /\\ud[89a-f]/;
-  const wellFormed = (_key, value) => (typeof value === 'string' ? value.toWellFormed() : value);
-
+  const { G, keys, defineProperty, getOwnPropertyDescriptor, freeze, create, parse } = kit;
+  const { Compile, decode, encode } = kit;
   const getters = new Map(), setters = new Map();
   function getter(source) {
     let found = getters.get(source);
@@ -60,7 +34,7 @@
   defineProperty(G, 'In', { value: (id) => active[id] === true, enumerable: false });
   const builtin = new Set(keys(G));
 
-  const kit = {
+  return {
     get: (source) => encode(getter(source)()),
     test: (source) => !!getter(source)(),
     assign: (location, source) => { put(location, getter(source)()); },
@@ -77,13 +51,6 @@
       bindReadOnly('_event', freeze(event));
     },
     active: (text) => { active = create(null); for (const id of parse(text)) active[id] = true; },
-    declare, getter, put, encode, builtin, G, globalEval, parse, stringify, keys, defineProperty,
-    getOwnPropertyDescriptor, isArray, ErrorOfType, Dates, Maps, Numbers, Texts,
-    extend: (source) => {
-      const more = globalEval(source)(kit);
-      for (const name of keys(more)) kit[name] = more[name];
-    },
-    pick: (name) => kit[name],
+    declare, getter, put, builtin,
   };
-  return kit.pick;
-})()
+})

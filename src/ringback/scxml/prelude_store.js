@@ -1,64 +1,8 @@
 // All variables of the application as one JSON text, and back.
 (function (kit) {
   'use strict';
-  const { G, globalEval, parse, stringify, keys, defineProperty, isArray, builtin, declare } = kit;
-  const { Dates, Numbers, Texts } = kit;
-
-  // A graph of values as a flat table, so that cycles and shared references survive.
-  function flatten(root) {
-    const table = [], seen = new Map();
-    function walk(value) {
-      const type = typeof value;
-      if (value === undefined) return { u: 1 };
-      if (type === 'number') return value !== value || value - value !== 0 ? { n: Texts(value) } : value;
-      if (value === null || type === 'boolean' || type === 'string') return value;
-      if (type === 'bigint') return { b: Texts(value) };
-      if (type === 'symbol') return { u: 1 };
-      if (seen.has(value)) return { r: seen.get(value) };
-      const index = table.length;
-      seen.set(value, index);
-      table.push(null);
-      table[index] = entry(value, type);
-      return { r: index };
-    }
-    function entry(value, type) {
-      if (type === 'function') return { f: Texts(value) };
-      if (kit.XmlNode && value instanceof kit.XmlNode) return { x: value.source };
-      if (value instanceof Dates) return { d: value.getTime() };
-      if (value instanceof Map) return { m: Array.from(value, ([k, v]) => [walk(k), walk(v)]) };
-      if (value instanceof Set) return { s: Array.from(value, walk) };
-      if (isArray(value)) return { a: Array.from(value, walk) };
-      return { o: keys(value).map((key) => [key, walk(value[key])]) };
-    }
-    return { root: walk(root), table };
-  }
-  function unflatten(flat, trees) {
-    const made = flat.table.map((e) => {
-      if (e.f !== undefined) { try { return globalEval('(' + e.f + ')'); } catch (_error) { return undefined; } }
-      if (e.x !== undefined) return trees[e.x] ? new kit.XmlNode(trees[e.x], e.x, null) : e.x;
-      if (e.d !== undefined) return new Dates(e.d === null ? NaN : e.d);
-      return e.m ? new Map() : e.s ? new Set() : e.a ? [] : {};
-    });
-    function value(v) {
-      if (v === null || typeof v !== 'object') return v;
-      if (v.u) return undefined;
-      if (v.n) return Numbers(v.n);
-      if (v.b) return BigInt(v.b);
-      return made[v.r];
-    }
-    flat.table.forEach((e, index) => {
-      const target = made[index];
-      if (e.a) for (const item of e.a) target.push(value(item));
-      if (e.s) for (const item of e.s) target.add(value(item));
-      if (e.m) for (const [k, v] of e.m) target.set(value(k), value(v));
-      if (e.o) {
-        for (const [k, v] of e.o) {
-          defineProperty(target, k, { value: value(v), writable: true, enumerable: true, configurable: true });
-        }
-      }
-    });
-    return value(flat.root);
-  }
+  const { G, globalEval, parse, stringify, keys, builtin, declare, flatten, unflatten } = kit;
+  const remake = (text) => globalEval('(' + text + ')');
 
   return {
     save: () => {
@@ -67,7 +11,7 @@
       return stringify(flatten(values));
     },
     load: (text, trees) => {
-      const values = unflatten(parse(text), parse(trees));
+      const values = unflatten(parse(text), parse(trees), remake);
       for (const name of keys(values)) {
         if (typeof values[name] === 'function' && typeof G[name] === 'function') continue;
         declare(name);

@@ -28,25 +28,25 @@ def started() -> Interpreter:
 @pytest.mark.parametrize("leaves", [False, True])
 def test_closing_lets_go_of_every_script_engine_also_of_sessions_that_are_over(leaves: bool) -> None:
     session = started()
-    models = [each.datamodel for each in session._tree.sessions.values()]
-    assert len(models) == 2
+    engines = [each.datamodel._engine for each in session._tree.sessions.values()]
+    assert len(engines) == 2
     if leaves:
         session.feed(Event("leave"), 1.0)
-    assert all(hasattr(model, "_context") for model in models)
+    assert all(hasattr(engine, "_context") for engine in engines)
     session.close()
-    assert not any(hasattr(model, "_context") or model._js for model in models)
+    assert not any(hasattr(engine, "_context") or engine._js for engine in engines)
     assert not session.running
 
 
 def test_what_not_every_session_uses_is_compiled_when_it_is_used() -> None:
     session = started()
-    model = session._root.datamodel
-    assert model._parts == set()
+    engine = session._root.datamodel._engine
+    assert engine._parts == set()
     session.feed(Event("add"), 1.0)
-    assert model._parts == {"lists"}
+    assert engine._parts == {"lists"}
     assert session.evaluate("sum") == 3
     session.snapshot()
-    assert model._parts == {"lists", "store"}
+    assert engine._parts == {"lists", "graph", "store"}
     session.feed(Event("xml", data={"$xml": "<a b='1'/>"}), 2.0)
-    assert model._parts == {"lists", "store", "xml"}
+    assert engine._parts == {"lists", "graph", "store", "xml"}
     assert session.evaluate("_event.data.getAttribute('b')") == "1"

@@ -1,6 +1,6 @@
 import pytest
 
-from ringback.scxml import DocumentError, Limits, parse_xml, to_xml
+from ringback.sandbox import DocumentError, Limits, parse_xml, to_xml
 
 
 def test_a_document_type_is_refused_so_that_entities_cannot_grow() -> None:

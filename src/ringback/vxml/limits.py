@@ -1,0 +1,22 @@
+"""What one dialog may use."""
+
+from dataclasses import dataclass
+
+from ringback import sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(sandbox.Limits):
+    """Bounds of documents and of dialogs; one object may be shared by all."""
+
+    steps: int = 20_000
+    """Elements that one input may cause to be executed."""
+    fetches: int = 50
+    """Documents and data that are fetched without a key from the caller in between."""
+    subdialogs: int = 10
+    """Subdialogs inside one another."""
+    prompts: int = 500
+    """Parts of prompts that wait to be played."""
+
+
+DEFAULT_LIMITS = Limits()
