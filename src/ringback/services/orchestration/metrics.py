@@ -32,6 +32,7 @@ class Metrics:
         self.error_events = gauge("scxml_error_events", "Sessions that ended with an error")
         self.ha_writes = gauge("ha_writes", "Sessions stored")
         self.ha_reads = gauge("ha_reads", "Sessions restored")
+        self.resumed = gauge("resumed_sessions", "Sessions taken up again: after a start, or a node's death")
         self.redis_state = gauge("redis_state", "0 disconnected, 2 ready")
         self.rq_state = gauge("rq_state", "0 disconnected, 1 connected")
         self.create_session = Summary(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ringback.services.orchestration.settings import OrchestrationSettings
 
 KIND = "orchestration"
+_WATCH_S = 0.5
 
 
 def wake_stream(node: str) -> str:
@@ -185,6 +186,7 @@ class Node:
         record = await self.stores[tenant].load(sid)
         if record is not None:
             self.log.info("session_resumed", session=sid)
+            self.metrics.resumed.inc()
             self._statistics.resume(record)
             self._run(record)
 
@@ -201,7 +203,7 @@ class Node:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, self.settings.lease_s / 4))
+            await asyncio.sleep(min(_WATCH_S, self.settings.lease_s / 4))
             try:
                 await self._announce()
                 living = await directory.list_nodes(self.ctx.valkey, KIND, OrchestrationNode)
