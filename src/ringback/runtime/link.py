@@ -257,11 +257,14 @@ class LinkClient:
     ) -> None:
         self._ctx = ctx
         self._address = address or ctx.address(service, listener)
+        self.service = service
+        self._times = ctx.outgoing.linked(service)
+        ctx.links.append(self)
         self._connection = connection
         self._rows = tuple(row for row in connection.split(",") if row)
         self._out: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
-        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self.waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
         self._handlers: dict[str, NotificationHandler] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
@@ -304,7 +307,8 @@ class LinkClient:
         self._next_id += 1
         number = self._next_id
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._calls[number] = future
+        self.waiting[number] = future
+        began = self._ctx.monotonic()
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
             async with asyncio.timeout(timeout):
@@ -312,7 +316,9 @@ class LinkClient:
         except TimeoutError:
             raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
         finally:
-            self._calls.pop(number, None)
+            self.waiting.pop(number, None)
+            answered = future.done() and not future.cancelled()
+            self._times.answered(200 * answered, self._ctx.monotonic() - began)
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification; LinkUnavailable when not connected."""
@@ -369,7 +375,7 @@ class LinkClient:
     def _take(self, frame: Frame) -> None:
         if frame.method is not None:
             self._inbox.put_nowait(frame)
-        elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
+        elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
             if frame.error is not None:
                 future.set_exception(_failure(frame.error))
             else:
@@ -392,6 +398,6 @@ class LinkClient:
         self._writer = None
         self._out.clear()
         self._ready.clear()
-        for future in self._calls.values():
+        for future in self.waiting.values():
             if not future.done():
                 future.set_exception(LinkUnavailable("the link broke"))
