@@ -235,7 +235,7 @@ class Edge:
             "inside",
             Destination("tcp", host, port),
             record_routes=(
-                core.edge.route(Mark(name, flow), source.transport),
+                core.edge.route(Mark(name, flow), source.transport, source.host),
                 core.inside.route(Mark(name), "tcp"),
             ),
             headers=((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin)),

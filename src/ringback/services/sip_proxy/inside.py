@@ -221,7 +221,7 @@ class Inside:
             "edge",
             place,
             uri=binding.contact,
-            record_routes=(core.edge.route(Mark(sender, flow), place.transport),),
+            record_routes=(core.edge.route(Mark(sender, flow), place.transport, place.host),),
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,

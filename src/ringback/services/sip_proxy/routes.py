@@ -73,7 +73,8 @@ _known_mark = lru_cache(1024)(Mark._decode)
 class Side:
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
-    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes.
+    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes;
+    `second` is its address in the other version of IP.
     """
 
     name: str
@@ -81,19 +82,33 @@ class Side:
     port: int
     others: tuple[tuple[str, int], ...] = ()
     key: bytes = b""
+    second: str = ""
 
     def owns(self, uri: SipUri) -> bool:
         """True if a URI leads to this face."""
         port = uri.port or 5060
-        return uri.host == self.host and (port == self.port or any(port == other for _, other in self.others))
+        ours = uri.host == self.host or (self.second != "" and uri.host == self.second)
+        return ours and (port == self.port or any(port == other for _, other in self.others))
 
     def port_of(self, transport: str) -> int:
         """The port of a transport."""
         return next((port for name, port in self.others if name == transport), self.port)
 
-    def route(self, mark: Mark, transport: str) -> str:
-        """A Record-Route value of this face."""
-        return _known_route(self.host, self.port_of(transport), self.key, mark, transport)
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Its addresses."""
+        return (self.host, self.second) if self.second else (self.host,)
+
+    def host_toward(self, other: str) -> str:
+        """What the face is called by somebody at this address: the one of the same version of IP."""
+        return self.second if self.second and (":" in self.second) == (":" in other) else self.host
+
+    def route(self, mark: Mark, transport: str, toward: str = "") -> str:
+        """A Record-Route value of this face, for whoever is at `toward`, or behind the flow of the mark."""
+        host = self.host
+        if self.second and (other := toward or (mark.flow.host if mark.flow is not None else "")):
+            host = self.host_toward(other)
+        return _known_route(host, self.port_of(transport), self.key, mark, transport)
 
     @staticmethod
     def _write_route(host: str, port: int, key: bytes, mark: Mark, transport: str) -> str:
@@ -201,12 +216,16 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    ours = [value for value in request.get_all("Via") if any(side.host in value for side in sides)]
+    ours = [
+        value
+        for value in request.get_all("Via")
+        if any(host in value for side in sides for host in side.hosts)
+    ]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
     found = [Via.parse(value) for line in ours if mark in line for value in split_commas(line)]
-    return any(mark in via.branch and via.host == side.host for via in found for side in sides)
+    return any(mark in via.branch and via.host in side.hosts for via in found for side in sides)
 
 
 def onward(request: Request) -> Request:

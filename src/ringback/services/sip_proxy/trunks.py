@@ -263,7 +263,9 @@ class Trunks:
         params: dict[str, str | None] = {} if place.transport == "udp" else {"transport": place.transport}
         assert kept.line is not None
         user, port = kept.line.account.aor.user, edge.port_of(place.transport)
-        return NameAddr(SipUri("sip", user, edge.host, port, {**params, "line": kept.token}))
+        return NameAddr(
+            SipUri("sip", user, edge.host_toward(place.host), port, {**params, "line": kept.token})
+        )
 
     # Telling
 

@@ -119,3 +119,14 @@ class TestFlowTokens:
     def test_a_mark_without_a_flow_needs_no_signature(self) -> None:
         assert Mark("n1").encode(b"key") == "n1"
         assert Mark.decode("n1", b"key") == Mark("n1")
+
+
+def test_a_face_with_two_versions_of_ip_is_called_by_the_one_of_the_other_side() -> None:
+    both = Side("edge", "192.0.2.1", 5060, second="2001:db8::1")
+    assert both.route(Mark("n"), "udp", "2001:db8::9") == "<sip:n@[2001:db8::1]:5060;lr>"
+    assert both.route(Mark("n"), "udp", "192.0.2.9") == "<sip:n@192.0.2.1:5060;lr>"
+    flow = Mark("n", Destination("udp", "2001:db8::9", 5060))
+    assert "@[2001:db8::1]:" in both.route(flow, "udp")
+    for host in ("192.0.2.1", "[2001:db8::1]"):
+        assert both.owns(SipUri.parse(f"sip:n@{host}:5060;lr"))
+    assert not both.owns(SipUri.parse("sip:n@[2001:db8::2]:5060"))
