@@ -72,5 +72,7 @@ class Gateways:
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             trusted=core.trusts(name),
             digest=core.trunks.digest(tenant, trunk),
-            proven_routes=(core.edge.route(Mark(sender, shift=1), place.transport, place.host),),
+            proven_routes=(
+                core.edge.route(Mark(sender, None, 1, f"{tenant}/{name}"), place.transport, place.host),
+            ),
         )

@@ -31,6 +31,8 @@ class Mark:
     flow: Destination | None = None
     shift: int = 0
     """How much higher the CSeq numbers are outside, where the proxy has answered challenges itself."""
+    trunk: str = ""
+    """`tenant/trunk` whose challenges the proxy answers."""
 
     def encode(self, key: bytes = b"") -> str:
         """The user part. With a `key` what comes back from outside is signed (RFC 5626 5.2).
@@ -40,8 +42,8 @@ class Mark:
         parts = [self.node]
         if self.flow is not None:
             parts += [self.flow.transport, self.flow.host, str(self.flow.port)]
-        elif self.shift:
-            parts.append(str(self.shift))
+        elif self.trunk:
+            parts += [str(self.shift), self.trunk]
         text = _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
         return f"{text}{_SEPARATOR}{_signature(text, key)}" if key and len(parts) > 1 else text
 
@@ -59,7 +61,9 @@ class Mark:
         parts = [unquote(part) for part in text.split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
-        return cls(parts[0], shift=int(parts[1]) if len(parts) == 2 and parts[1].isdigit() else 0)
+        if len(parts) == 3 and parts[1].isdigit():
+            return cls(parts[0], None, int(parts[1]), parts[2])
+        return cls(parts[0])
 
 
 def _signature(text: str, key: bytes) -> str:

@@ -132,6 +132,10 @@ class Trunks:
             return None
         return self._digests.setdefault((tenant, trunk.id, user), DigestClient(user, password))
 
+    def digest_of(self, name: str) -> DigestClient | None:
+        """The same for a `tenant/trunk` that a Record-Route names."""
+        return next((found for key, found in self._digests.items() if f"{key[0]}/{key[1]}" == name), None)
+
     def line_of(self, request: Request) -> tuple[str, Trunk] | None:
         """The tenant and trunk whose line a request was sent to: only its carrier knows the mark."""
         given = request.uri.params.get("line") or ""
@@ -176,6 +180,7 @@ class Trunks:
         found: dict[Key, Trunk] = {}
         for tenant in self._ctx.common.tenants:
             for trunk in (await self._core.callers.numbers(tenant)).trunks.values():
+                self.digest(tenant, trunk)  # a dialog may be older than this process
                 if trunk.options_s or trunk.line is not None:
                     found[tenant, trunk.id] = trunk
         for key in [key for key, kept in self._kept.items() if found.get(key) != kept.trunk]:

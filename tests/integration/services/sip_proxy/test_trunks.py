@@ -33,7 +33,7 @@ TRUNK = Trunk(
 
 
 class Carrier:
-    """Challenges REGISTER with 401 and INVITE with 407, and remembers what it let in."""
+    """Challenges REGISTER with 401, INVITE and BYE with 407, and remembers what it let in."""
 
     def __init__(self) -> None:
         self.digest = DigestServer("carrier.test", b"key")
@@ -46,7 +46,7 @@ class Carrier:
         if request.method == "OPTIONS":
             tx.reply(self.options)
             return
-        proxy = request.method == "INVITE" and request.to_tag is None
+        proxy = request.method in ("INVITE", "BYE")
         if (proxy or request.method == "REGISTER") and not self._proven(request, proxy):
             name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
             tx.reply(
