@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
-from ringback.contracts.events import AgentEvent, CallEvent, calls_stream, private_stream
+from ringback.contracts.events import AgentEvent, CallEvent, CallType, calls_stream, private_stream
 from ringback.contracts.routing import RouteResult
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.streams import StreamConsumer, StreamEntry
@@ -208,11 +208,14 @@ def moved(event: CallEvent) -> CallEvent:
 def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
     """The session of a call that has come to a route point, for the n-th time."""
     name = event.call_uuid or event.conn_id
+    ani, dnis = event.ani or event.other_dn, event.dnis or event.this_dn
+    if event.call_type == CallType.OUTBOUND:  # we have called: the other one is the customer all the same
+        ani, dnis = event.other_dn, event.ani or event.this_dn
     interaction = {
         "id": name,
         "connid": event.conn_id,
-        "ani": event.ani or event.other_dn,
-        "dnis": event.dnis or event.this_dn,
+        "ani": ani,
+        "dnis": dnis,
         "routepoint": event.this_dn,
         "arrivaltime": event.time,
         "udata": event.user_data,
@@ -225,8 +228,8 @@ def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
         route_point=event.this_dn,
         conn_id=event.conn_id,
         conns=[event.conn_id],
-        ani=event.ani or event.other_dn,
-        dnis=event.dnis or event.this_dn,
+        ani=ani,
+        dnis=dnis,
         call_uuid=event.call_uuid,
         request=entry_id,
         started=event.time,
