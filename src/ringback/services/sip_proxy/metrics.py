@@ -1,5 +1,6 @@
 """What sip_proxy tells Prometheus."""
 
+import contextlib
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -54,3 +55,9 @@ class ProxyMetrics:
         self.trunk_rejected = Counter(
             "sipproxy_trunk_rejected", "Calls for which a trunk had no room", labels, registry=registry
         )
+
+    def forget_trunk(self, tenant: str, trunk: str) -> None:
+        """A trunk is no longer in the configuration."""
+        for gauge in (self.trunk_in_service, self.trunk_registered, self.trunk_calls):
+            with contextlib.suppress(KeyError):  # never measured
+                gauge.remove(tenant, trunk)
