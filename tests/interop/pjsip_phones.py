@@ -4,6 +4,7 @@ Arguments: own address, the platform's address, the domain, the password of all.
 `WORDS`; it prints `done WORD` when that is so, or `late WORD` when it does not come about.
 """
 
+import contextlib
 import select
 import sys
 import time
@@ -19,13 +20,15 @@ class Call(pj.Call):  # type: ignore[misc]
     def __init__(self, account: "Account", call_id: int = -1) -> None:
         super().__init__(account, call_id)
         self.transferred = 0
-        self.last = 0
+        self.updated = False
 
     def onCallTransferStatus(self, parameter: pj.OnCallTransferStatusParam) -> None:
         self.transferred = parameter.statusCode
 
-    def onCallState(self, _parameter: pj.OnCallStateParam) -> None:
-        self.last = self.getInfo().lastStatusCode
+    def onCallTsxState(self, parameter: pj.OnCallTsxStateParam) -> None:
+        transaction = parameter.e.body.tsxState.tsx
+        ours = transaction.method == "UPDATE" and transaction.role == pj.PJSIP_ROLE_UAC
+        self.updated = self.updated or (ours and transaction.statusCode == 200)
 
     @property
     def up(self) -> bool:
@@ -109,8 +112,17 @@ class Phones:
         return lambda: self.dialled[0].media == pj.PJSUA_CALL_MEDIA_ACTIVE
 
     def update(self) -> Callable[[], bool]:
-        self.dialled[0].update(pj.CallOpParam(True))
-        return lambda: self.dialled[0].media == pj.PJSUA_CALL_MEDIA_ACTIVE and self.dialled[0].up
+        """Tried again while an offer of the other side is under way."""
+        call, tries = self.dialled[0], [0.0]
+
+        def done() -> bool:
+            if not call.updated and time.monotonic() - tries[-1] > 1.0:
+                tries.append(time.monotonic())
+                with contextlib.suppress(pj.Error):
+                    call.update(pj.CallOpParam(True))
+            return call.updated and call.up
+
+        return done
 
     def blind(self) -> Callable[[], bool]:
         """1002 gives 1001 to 1003."""

@@ -113,8 +113,9 @@ class EarlyDialogs:
             tx.reply(481)
             return False
         waiting.stop()
-        for response in out if leg.server is not None else ():
-            leg.server.respond(response)
+        for response in out:
+            if leg.server is not None:
+                leg.server.respond(response)
         return True
 
     def acknowledged(self, live: LiveCall, leg: SipLeg) -> None:
