@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -19,6 +20,7 @@ from sip_peers import KAMAILIO, install_sippy, kamailio, running, sippy
 from sipload import Plan, Result
 from stand import ROOT, Stand, family_cpu_seconds, load, report, wakeups
 
+from ringback.contracts.sip import Binding, bindings_key
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.directory import announce
 from ringback.testing.demo_tenant import DOMAIN, TENANT
@@ -146,27 +148,40 @@ async def the_proxy() -> list[Row]:
         return rows + await at_each_rate(plan, {"Kamailio": meter(peer.pid)})
 
 
+async def bind(stand: Stand) -> None:
+    """The customer's phone is registered, as far as the dial plan can see; sip_proxy is played."""
+    binding = Binding(contact=f"sip:{CUSTOMER}@{UAS}", expires_at=time.time() + 3600)
+    key = bindings_key(TENANT, CUSTOMER)
+    await stand.context().valkey.call("HSET", key, "bench", msgspec.json.encode(binding))
+
+
+def played_proxy(stand: Stand) -> Plan:
+    """Calls to sip_cluster as sip_proxy would send and receive them."""
+    context = stand.context()
+    node, proxy = context.address("sip_cluster", "sip"), context.address("sip_proxy", "inside")
+    inside = f"{proxy[0]}:{proxy[1]}"
+    return Plan(
+        target=f"tcp:{node[0]}:{node[1]}",
+        answer=f"tcp:{inside}",
+        user=CUSTOMER,
+        domain=DOMAIN,
+        headers=[
+            f"Record-Route: <sip:bench-0@{inside};transport=tcp;lr>",
+            f"Record-Route: <sip:bench-0@{proxy[0]}:5060;lr>",
+            f"X-Ringback-Tenant: {TENANT}",
+            "X-Ringback-Origin: trunk=demo-carrier",
+        ],
+        record=[f"<sip:bench-0@{proxy[0]}:5060;lr>", f"<sip:bench-0@{inside};transport=tcp;lr>"],
+        local=proxy[0],
+    )
+
+
 async def the_cluster() -> list[Row]:
     """sip_cluster between two faces of sip_proxy that are played; sippy between two user agents."""
     rows: list[Row] = []
     async with Stand([["sip_cluster"]], without=["sip_proxy"]) as stand:
-        context = stand.context()
-        node, proxy = context.address("sip_cluster", "sip"), context.address("sip_proxy", "inside")
-        inside = f"{proxy[0]}:{proxy[1]}"
-        plan = Plan(
-            target=f"tcp:{node[0]}:{node[1]}",
-            answer=f"tcp:{inside}",
-            user=CUSTOMER,
-            domain=DOMAIN,
-            headers=[
-                f"Record-Route: <sip:bench-0@{inside};transport=tcp;lr>",
-                f"Record-Route: <sip:bench-0@{proxy[0]}:5060;lr>",
-                f"X-Ringback-Tenant: {TENANT}",
-                "X-Ringback-Origin: trunk=demo-carrier",
-            ],
-            record=[f"<sip:bench-0@{proxy[0]}:5060;lr>", f"<sip:bench-0@{inside};transport=tcp;lr>"],
-            local=proxy[0],
-        )
+        await bind(stand)
+        plan = played_proxy(stand)
         names = {"sip_cluster": stand.pid("sip_cluster"), "all other services": stand.pid("the rest")}
         names["Valkey"] = stand.valkey.pid
         rows += await at_each_rate(plan, {name: meter(pid) for name, pid in names.items()})

@@ -12,6 +12,7 @@ from ringback.contracts.telephony import (
     CallRequest,
     ClusterNode,
     RequestMakeCall,
+    RequestMakePredictiveCall,
     RequestReply,
     TelephonyRequest,
 )
@@ -80,7 +81,7 @@ class Requests:
     async def _carry_out(self, asked: TelephonyRequest) -> RequestReply:
         if isinstance(asked, AgentRequest):
             return await self._ask_agent_state(asked)
-        if isinstance(asked, RequestMakeCall):
+        if isinstance(asked, RequestMakeCall | RequestMakePredictiveCall):
             if not await self._nodes.for_new_call():
                 raise _NO_NODE
             return await self._ask_nodes(asked, self._nodes.for_new_call)
@@ -127,6 +128,7 @@ class Requests:
             )
             self._clients[node.http] = client
         headers = {CLUSTER_HEADER: self._ctx.common.cluster_secret, CONNECTION_HEADER: "voice-39"}
+        self._metrics.node_requests.labels(node.node).inc()
         started, status = self._ctx.monotonic(), "away"
         try:
             reply = await client.request("POST", "/requests", asked, headers=headers)
