@@ -79,6 +79,21 @@ def _make(asked: t.RequestMakeCall, reference: str) -> i.Request:
     )
 
 
+def _predictive(asked: t.RequestMakePredictiveCall, reference: str) -> i.Request:
+    greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
+    return i.RequestMakeCall(
+        reference,
+        asked.this_dn,
+        asked.other_dn,
+        asked.ani,
+        asked.timeout,
+        asked.user_data,
+        greeting,
+        detect_s=asked.detect,
+        predictive=True,
+    )
+
+
 def _attach(asked: t.RequestAttachUserData | t.RequestUpdateUserData, reference: str) -> i.Request:
     return i.RequestAttachUserData(reference, asked.user_data)
 
@@ -101,6 +116,7 @@ WORDS: dict[type, Callable[[Any, str], i.Request]] = {
     t.RequestApplyTreatment: _treatment,
     t.RequestRouteCall: _route,
     t.RequestMakeCall: _make,
+    t.RequestMakePredictiveCall: _predictive,
     t.RequestReleaseCall: _of_dn(i.RequestReleaseCall),
     t.RequestClearCall: lambda asked, reference: i.RequestClearCall(reference),
     t.RequestHoldCall: _of_dn(i.RequestHoldCall),

@@ -226,6 +226,8 @@ MADE = st.sampled_from(
     [
         i.RequestMakeCall("m1", "5000", "+15550009"),
         i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0),
+        i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0, predictive=True),
+        i.RequestMakeCall("m1", "5000", "+15550009", predictive=True),
         i.RequestMakeCall("m1", "5000", "1001", agent_id="anna", customer="+15550009"),
     ]
 )
