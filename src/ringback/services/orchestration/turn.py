@@ -130,9 +130,10 @@ def answers(record: Record, entry: Input) -> tuple[str, Asked | None]:
     return number, asked if asked is not None and asked.since else None
 
 
-def open_answers(record: Record) -> set[str]:
-    """The numbers of the actions of which nothing has come yet."""
-    return {number for number, asked in record.asked.items() if asked.since}
+def is_open(record: Record, number: str) -> bool:
+    """Whether nothing has come of an action yet."""
+    asked = record.asked.get(number)
+    return asked is not None and bool(asked.since)
 
 
 def _answered(record: Record, reference: str) -> None:
@@ -213,6 +214,26 @@ def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
     record.snapshot = None if record.ended else interpreter.snapshot()
     record.note("states", " ".join(interpreter.configuration) or "(ended)", now)
     return effects
+
+
+def mark(record: Record) -> tuple[object, ...]:
+    """What of a record must be stored when it has changed. Notes are not: they go with the next change.
+
+    Actions have their number in the snapshot; what an action or its answer takes away does no harm when it
+    is there again after a crash.
+    """
+    return (
+        record.conn_id,
+        record.routed,
+        record.gone,
+        record.ended,
+        record.failed,
+        record.document,
+        len(record.conns),
+        [(number, asked.due) for number, asked in record.asked.items() if asked.due],
+        dict(record.data),
+        record.snapshot,
+    )
 
 
 def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
