@@ -12,7 +12,8 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
-from ringback.services.orchestration.inputs import Inputs, Offer, settle
+from ringback.services.orchestration.feeding import Feeding
+from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.outside import document, sent
 from ringback.services.orchestration.performer import ActionFailed
@@ -54,6 +55,7 @@ class LiveSession:
         self._wake = asyncio.Event()
         self._inbox_waits = True
         self._inputs = Inputs(had)
+        self._feeding = Feeding(node, record, self._inputs)
         self._mark: tuple[object, ...] = ()
         """What was stored last."""
         self._local: deque[tuple[Fetch, str | None]] = deque()
@@ -229,7 +231,10 @@ class LiveSession:
         offers = self._inputs.take()
         try:
             with self._node.metrics.turns.time():
-                self._feed_all(interpreter, entries, offers, now)
+                self._feeding.feed(interpreter, entries, offers, now)
+                while self._local:
+                    fetch, text = self._local.popleft()
+                    interpreter.fetched(fetch.session, fetch.invokeid, text, now)
                 if is_due:
                     turn.handle_timer(self.record, interpreter, now)
                 effects = turn.collect(self.record, interpreter, now)
@@ -238,20 +243,6 @@ class LiveSession:
             settle(offers, False)
             raise
         settle(offers, True)
-
-    def _feed_all(
-        self, interpreter: Interpreter, entries: list[Delivered], offers: list[Offer], now: float
-    ) -> None:
-        for delivered in entries:
-            if self._inputs.is_new_in_inbox(delivered.key):
-                self._feed(interpreter, delivered.entry, int(delivered.id.partition("-")[0]) / 1000, now)
-            self.record.inbox_id = delivered.id
-        for offer in offers:
-            if self._inputs.is_new(offer.key):
-                self._feed(interpreter, offer.entry, offer.since, now)
-        while self._local:
-            fetch, text = self._local.popleft()
-            interpreter.fetched(fetch.session, fetch.invokeid, text, now)
 
     async def _read_inbox(self) -> list[Delivered]:
         if not self._inbox_waits:
@@ -265,16 +256,6 @@ class LiveSession:
         if entries:
             self.wake()  # there may be more
         return entries
-
-    def _feed(self, interpreter: Interpreter, entry: Input, since: float, now: float) -> None:
-        metrics, record = self._node.metrics, self.record
-        metrics.queuing.observe(max(0.0, now - since))
-        number, asked = turn.answers(record, entry)
-        turn.feed(record, interpreter, entry, now)
-        if asked is not None and asked.since and number not in turn.open_answers(record):
-            metrics.answers.labels(asked.module, asked.element).observe(max(0.0, now - asked.since))
-        if entry.call is not None and entry.call.id == "EventCallDeleted":
-            self._node.forget_call(self.record, entry.call.conn_id)
 
     async def _commit(self, effects: turn.Effects, *, inbox: bool = True) -> None:
         """The record is stored before anything is done: a crash in between repeats, it loses nothing.

@@ -130,9 +130,10 @@ def answers(record: Record, entry: Input) -> tuple[str, Asked | None]:
     return number, asked if asked is not None and asked.since else None
 
 
-def open_answers(record: Record) -> set[str]:
-    """The numbers of the actions of which nothing has come yet."""
-    return {number for number, asked in record.asked.items() if asked.since}
+def is_open(record: Record, number: str) -> bool:
+    """Whether nothing has come of an action yet."""
+    asked = record.asked.get(number)
+    return asked is not None and bool(asked.since)
 
 
 def _answered(record: Record, reference: str) -> None:
@@ -229,6 +230,7 @@ def mark(record: Record) -> tuple[object, ...]:
         record.failed,
         record.document,
         len(record.conns),
+        [(number, asked.due) for number, asked in record.asked.items() if asked.due],
         dict(record.data),
         record.snapshot,
     )
