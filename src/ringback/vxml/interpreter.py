@@ -60,6 +60,11 @@ class Interpreter:
         return self._machine.ended
 
     @property
+    def left(self) -> bool:
+        """Whether the caller has gone."""
+        return self._machine.gone
+
+    @property
     def waiting(self) -> Wait | None:
         """What the dialog waits for."""
         return self._machine.wait

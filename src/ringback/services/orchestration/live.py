@@ -13,6 +13,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
+from ringback.services.orchestration.dialogs import Dialogs
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
@@ -51,6 +52,7 @@ class LiveSession:
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
+        self._dialogs = Dialogs(record, node.dialog_limits)
 
     def wake(self) -> None:
         """Something is in the inbox."""
@@ -61,6 +63,7 @@ class LiveSession:
         if not self._turning and self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None
+            self._dialogs.sleep()
 
     async def run(self) -> None:
         """Live until the end, or until another node has the session."""
@@ -125,7 +128,8 @@ class LiveSession:
         if self.record.snapshot is None or self.record.snapshot["awaited"]:
             interpreter = await self._woken_up()
             if interpreter is not None:
-                await self._commit(turn.collect(self.record, interpreter, self._node.ctx.now()))
+                effects = turn.collect(self.record, interpreter, self._node.ctx.now(), self._dialogs)
+                await self._commit(effects)
 
     async def _woken_up(self) -> Interpreter | None:
         """The interpreter; None when the application cannot be run, which is the end of the session."""
@@ -191,6 +195,8 @@ class LiveSession:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
         entries = await self._store.inbox(self.record.id, self.record.inbox_id)
+        for name in self._dialogs.missing:
+            self._dialogs.texts[name] = await self._store.document(name) or ""
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._local or is_due):
@@ -199,20 +205,22 @@ class LiveSession:
         if interpreter is None:
             return
         for entry_id, entry in entries:
-            turn.feed(self.record, interpreter, entry, now)
+            turn.feed(self.record, interpreter, entry, now, self._dialogs)
             self.record.inbox_id = entry_id
         while self._local:
             fetch, text = self._local.popleft()
             interpreter.fetched(fetch.session, fetch.invokeid, text, now)
         if is_due:
             turn.handle_timer(self.record, interpreter, now)
-        await self._commit(turn.collect(self.record, interpreter, now))
+        await self._commit(turn.collect(self.record, interpreter, now, self._dialogs))
 
     async def _commit(self, effects: turn.Effects) -> None:
         """The record is stored before anything is done: a crash in between repeats, it loses nothing."""
         known = {action.number for action in self._todo}
         fresh = [action for action in self.record.pending if action.number not in known]
         self._turning = False
+        for text in self._dialogs.unkept():
+            await self._store.keep_document(text)
         await self._save()
         for log in effects.logs:
             self._node.log.info("application_log", session=log.session, label=log.label)

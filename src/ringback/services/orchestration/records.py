@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -50,6 +51,25 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The digits that a collection is to bring."""
 
 
+def text_name(text: str) -> str:
+    """The name under which the text of a document is kept."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class RunningDialog(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A VoiceXML dialog that a session has started and that is not over."""
+
+    number: int
+    """The number of the action that started it."""
+    session: str
+    """The session of the tree that started it."""
+    mailbox: str = ""
+    snapshot: Json = None
+    """As the interpreter gave it, but for the texts of the documents."""
+    documents: dict[str, str] = {}
+    """Name in the store of each document's text, by its key in the snapshot."""
+
+
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A session as it is stored at every stable configuration."""
 
@@ -92,6 +112,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Statistics that the session is told of, by the number of the action."""
     generation: int = 0
     """How many sessions began one another down to this one."""
+    dialog: RunningDialog | None = None
     recent: list[SessionStep] = []
     """The last that came in and went out, the oldest first; names only, never what they carry."""
 

@@ -9,13 +9,12 @@ Every write of the owner is refused when another node has taken the session over
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ringback.runtime.valkey import Argument, Script
-from ringback.services.orchestration.records import Input, Record
+from ringback.services.orchestration.records import Input, Record, text_name
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -209,7 +208,7 @@ class SessionStore:
 
     async def keep_document(self, text: str) -> str:
         """Keep the text of an application for the sessions that run it; its hash."""
-        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        name = text_name(text)
         await self._state.call("SET", self._key("doc", name), text, "EX", _DOCUMENT_S)
         return name
 

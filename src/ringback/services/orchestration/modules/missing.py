@@ -11,7 +11,7 @@ from ringback.services.orchestration.modules.reading import VENDOR, emit
 
 NAMES = {
     "classification": ("screen", "classify"),
-    "dialog": ("start", "remote", "deleteann", "pause"),
+    "dialog": ("remote", "deleteann", "pause"),
     "resource": ("setstate", "gettarget"),
 }
 """By module."""
