@@ -32,6 +32,8 @@ TENANT = "demo"
 HOSTS = itertools.count(1)
 CONN = "00000000000000A1"
 PATIENCE_S = 10.0
+OUTSIDE_PORT = 5099
+"""Of a server that applications may reach."""
 
 
 class Calls:
@@ -291,12 +293,13 @@ async def configure(valkey: Any, **parameters: str) -> None:
 @pytest.fixture
 async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncIterator[Stage]:
     await migrate(postgres_dsn, ["designer"])
+    host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
     env = {
         "RINGBACK_ORCHESTRATION_LEASE_S": "0.6",
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
+        "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{host}:{OUTSIDE_PORT}",
     }
-    host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
     running = Stage(
         {
             "valkey_url": valkey_url,
