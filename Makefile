@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench proof conformance docs lock clean
+.PHONY: help setup run test check format bench proof conformance fuzz docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ proof: $(STAMP) ## Kill two nodes of engagement at random over ten thousand call
 
 conformance: $(STAMP) ## Run the conformance suites; the figures go to var/conformance.json
 	@$(BIN)/pytest tests/conformance --conformance-report var/conformance.json $(PYTEST_ARGS)
+
+fuzz: $(STAMP) ## Throw wrong messages at the signalling (COUNT=1000000 for the long run)
+	@RINGBACK_FUZZ=$(or $(COUNT),50000) $(BIN)/pytest tests/fuzz/test_mutations.py tests/fuzz/test_live_proxy.py $(PYTEST_ARGS)
 
 docs: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python tools/make_diagrams.py

@@ -1,17 +1,24 @@
-"""What a routed call costs over all services, with 10, 300 and 3,000 agents logged in.
+"""What a routed call costs over all services, with 10, 300 and 3,000 agents logged in, and at a higher rate.
 
 `make bench-journey`. A call comes in from a trunk, hears the announcement, waits in the virtual queue, is
 given to an agent, is answered and hung up. CPU is the operating system's figure for every process of the
-platform, less what the same platform uses when nothing happens. A cost that grows with the agents who are
-merely there is a defect.
+platform, less what the same platform uses when nothing happens. Beside it stand the counts that it can be
+planned with: wake-ups (a process that sleeps between two messages pays for each), commands to Valkey (those
+of `Valkey` itself: all that were carried out, scripts' own among them), messages by row of the connections'
+table. The callers and the agents' phones are played outside of what is measured. A cost that grows with the
+agents who are merely there is a defect.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
+from dataclasses import dataclass
 
 import msgspec
 from bench_sip import UAS_PORT, answering
+from sipload import Plan, Result
 from stand import Stand, load, report
 
 from ringback.domain.configuration import (
@@ -28,9 +35,9 @@ from ringback.runtime.link import LinkClient
 from ringback.testing.demo_tenant import DOMAIN, TENANT
 from ringback.testing.phone import Phone
 
-AGENTS = (10, 300, 3000)
-CALLS = 60
-RATE = "5"
+RUNS = [(10, 5, 60), (300, 5, 60), (3000, 5, 60), (300, 30, 300)]
+"""Agents, calls a second, calls."""
+FIGURES = {"cpu": "CPU ms", "wakeups": "wake-ups", "commands": "Valkey commands"}
 ROUTE_POINT, PASSWORD = "8990", "a-password-for-benchmarks"
 GROUPS = [["sip_proxy"], ["sip_cluster"], ["tenant", "rq"], ["orchestration"], ["agent_state"], ["media"]]
 
@@ -73,44 +80,87 @@ async def log_in(stand: Stand, agents: int) -> None:
         await phone.close()
 
 
-async def measure(agents: int) -> tuple[dict[str, float], dict[str, float | str]]:
-    """CPU milliseconds per call by process, and what the callers saw."""
+async def counts(stand: Stand) -> dict[str, dict[str, float]]:
+    """What has been used so far, by figure and process (or row of the connections' table)."""
+    return {
+        "cpu": stand.cpu(),
+        "wakeups": stand.wakeups(),
+        "commands": await stand.valkey_commands(),
+        "messages": await stand.connections(),
+    }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one call cost, by figure and process, and what the callers saw."""
+
+    cost: dict[str, dict[str, float]]
+    result: Result
+    idle_ms_per_s: float
+
+
+async def measure(agents: int, rate: int, calls: int) -> Measured:
+    """The cost of one call, less what the same platform uses when nothing happens."""
     async with Stand(GROUPS) as stand:
         await log_in(stand, agents)
         host, port = stand.context().address("sip_proxy", "edge")
         async with answering():
-            target = f"{host}:{port}"
-            await load("uac", target, ROUTE_POINT, "10", RATE, "routed")
+            plan = Plan(
+                target=f"udp:{host}:{port}", user=ROUTE_POINT, calls=calls, rate=float(rate), routed=True
+            )
+            await load(msgspec.structs.replace(plan, calls=2 * rate))
             await asyncio.sleep(2)
-            idle_from = stand.cpu()
+            idle_from = await counts(stand)
+            rested = time.monotonic()
             await asyncio.sleep(10)
-            before = stand.cpu()
-            result = await load("uac", target, ROUTE_POINT, str(CALLS), RATE, "routed")
-            after = stand.cpu()
-        seconds = float(result["seconds"])
-        idle = {name: (before[name] - idle_from[name]) / 10 * seconds for name in before}
-        cost = {name: max(0.0, after[name] - before[name] - idle[name]) / CALLS * 1000 for name in after}
-        if result["failed"]:
-            print(f"{result['failed']} calls failed, the first: {result['first_failure']}", stand.logs())
-        return cost, {**result, "idle_ms_per_s": sum(idle.values()) / seconds * 1000}
+            before = await counts(stand)
+            began = time.monotonic()
+            result = await load(plan)
+            after = await counts(stand)
+            ended = time.monotonic()
+        share = (ended - began) / (began - rested)
+        if result.failed:
+            print(f"{result.failed} calls failed, the first: {result.first_failure}", stand.logs())
+    cost: dict[str, dict[str, float]] = {}
+    for figure, now in after.items():
+        then, rest = before[figure], idle_from[figure]
+        at_rest = {name: (then.get(name, 0.0) - rest.get(name, 0.0)) * share for name in now}
+        used = {name: now[name] - then.get(name, 0.0) - at_rest[name] for name in now}
+        cost[figure] = {name: max(0.0, value) / calls for name, value in used.items()}
+    cost["cpu"] = {name: value * 1000 for name, value in cost["cpu"].items()}
+    resting = sum(before["cpu"][name] - idle_from["cpu"][name] for name in before["cpu"])
+    return Measured(cost, result, resting / (began - rested) * 1000)
+
+
+def table(measured: dict[tuple[int, int], Measured]) -> None:
+    """Print what was measured."""
+    runs = list(measured.values())
+    names = list(runs[0].cost["cpu"])
+    rows: list[tuple[object, ...]] = []
+    for figure, title in FIGURES.items():
+        rows += [(f"{title}: {name}", *(run.cost[figure].get(name, 0.0) for run in runs)) for name in names]
+    totals = {key: sum(run.cost["cpu"].values()) for key, run in measured.items()}
+    rows.append(("all, CPU ms per routed call", *totals.values()))
+    rows.append(("all, wake-ups per routed call", *(sum(run.cost["wakeups"].values()) for run in runs)))
+    rows.append(("idle, CPU ms per second", *(run.idle_ms_per_s for run in runs)))
+    rows.append(("answered by an agent, p50 ms", *(run.result.setup_p50_ms for run in runs)))
+    rows.append(("calls that failed", *(run.result.failed for run in runs)))
+    found = {row for run in runs for row, count in run.cost["messages"].items() if count >= 0.2}
+    rows += [
+        (f"messages: {row}", *(run.cost["messages"].get(row, 0.0) for run in runs)) for row in sorted(found)
+    ]
+    figures = [
+        {"metric": f"CPU ms per routed call, {agents} agents, {rate}/s", "value": total, "unit": "ms"}
+        for (agents, rate), total in totals.items()
+    ]
+    columns = ("per call", *(f"{agents:,} agents, {rate}/s" for agents, rate in measured))
+    report("journey", "A routed call over all services", columns, rows, figures)
 
 
 async def main() -> None:
-    """Run all and print one table."""
-    measured = {agents: await measure(agents) for agents in AGENTS}
-    names = list(measured[AGENTS[0]][0])
-    rows: list[tuple[object, ...]] = [(name, *(measured[n][0][name] for n in AGENTS)) for name in names]
-    totals = {n: sum(measured[n][0].values()) for n in AGENTS}
-    rows.append(("all, CPU ms per routed call", *totals.values()))
-    rows.append(("idle, CPU ms per second", *(measured[n][1]["idle_ms_per_s"] for n in AGENTS)))
-    rows.append(("answered by an agent, p50 ms", *(measured[n][1]["setup_p50_ms"] for n in AGENTS)))
-    rows.append(("calls that failed", *(measured[n][1]["failed"] for n in AGENTS)))
-    figures = [
-        {"metric": f"CPU ms per routed call, {n} agents", "value": total, "unit": "ms"}
-        for n, total in totals.items()
-    ]
-    columns = ("CPU ms per call", *(f"{n:,} agents" for n in AGENTS))
-    report("journey", "A routed call over all services", columns, rows, figures)
+    """Run all and print one table; `AGENTS,RATE,CALLS ...` as arguments: these runs instead."""
+    runs = [tuple(map(int, each.split(","))) for each in sys.argv[1:]] or RUNS
+    table({(agents, rate): await measure(agents, rate, calls) for agents, rate, calls in runs})
 
 
 if __name__ == "__main__":

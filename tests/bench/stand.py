@@ -8,17 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
+from sipload import Plan, Result
 
 from ringback.runtime.context import Context, Process
+from ringback.runtime.counters import read_totals
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
 from ringback.runtime.logs import configure_logs
 from ringback.runtime.migrate import migrate
@@ -35,13 +39,19 @@ ROOT = Path(__file__).resolve().parents[2]
 class Stand:
     """The running platform; `groups` says which services share a process.
 
-    `alone`: the groups are all there is, and no demo tenant is loaded.
+    `alone`: the groups are all there is, and no demo tenant is loaded. `without`: services that the benchmark
+    plays itself.
     """
 
     def __init__(
-        self, groups: Sequence[Sequence[str]] = (), host: str = "127.61.1.1", *, alone: bool = False
+        self,
+        groups: Sequence[Sequence[str]] = (),
+        host: str = "127.61.1.1",
+        *,
+        alone: bool = False,
+        without: Sequence[str] = (),
     ) -> None:
-        grouped = {name for group in groups for name in group}
+        grouped = {name for group in groups for name in group} | set(without)
         rest = [] if alone else [name for name in REGISTRY if name not in grouped]
         self._alone = alone
         self._groups = [list(group) for group in groups] + ([rest] if rest else [])
@@ -52,6 +62,7 @@ class Stand:
         self.postgres = EmbeddedPostgres(self.folder / "pg")
         self.kafka = EmbeddedKafka(self.folder / "kafka")
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._names: list[str] = []
         self.secrets = DemoSecrets()
 
     async def __aenter__(self) -> Stand:
@@ -102,8 +113,13 @@ class Stand:
             "RINGBACK_LOG_LEVEL": os.environ.get("RINGBACK_LOG_LEVEL", "warning"),
             "RINGBACK_DRAIN_S": "1",
             "RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_REQUESTS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_MAX_CALLS": "1000000",
+            "RINGBACK_SIP_PROXY_MAX_CALLS_TOTAL": "1000000",
+            "RINGBACK_SIP_CLUSTER_CAPACITY": "1000000",
             "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
         }
+        self._names.append(name)
         log = (self.folder / f"{len(self._processes)}.log").open("wb")
         command = (sys.executable, "-m", "ringback", "run", *services)
         self._processes[name] = await asyncio.create_subprocess_exec(
@@ -130,13 +146,44 @@ class Stand:
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds used so far by each process of the platform, its servers among them."""
+        return {name: cpu_seconds(pid) for name, pid in self._pids().items()}
+
+    def _pids(self) -> dict[str, int]:
         pids = {name: running.pid for name, running in self._processes.items()}
         pids["Valkey"] = self.valkey.pid
-        return {name: cpu_seconds(pid) for name, pid in pids.items()}
+        return pids
+
+    def wakeups(self) -> dict[str, float]:
+        """How often each process has gone to sleep so far (voluntary context switches), its threads' too."""
+        return {name: float(wakeups(pid)) for name, pid in self._pids().items()}
+
+    async def valkey_commands(self) -> dict[str, float]:
+        """Commands that each process has sent to Valkey so far, and all that scripts called, as `Valkey`."""
+        listed: bytes = await self.process.valkey.call("CLIENT", "LIST")
+        sent: dict[str, float] = {}
+        for line in listed.decode().splitlines():
+            fields = dict(part.partition("=")[::2] for part in line.split())
+            found = re.match(r"bench-(\d+)", fields.get("name", ""))
+            if found is not None:
+                name = self._names[int(found[1])]
+                sent[name] = sent.get(name, 0.0) + float(fields["tot-cmds"])
+        stats: bytes = await self.process.valkey.call("INFO", "commandstats")
+        inner = sum(int(n) for n in re.findall(r":calls=(\d+)", stats.decode()))
+        return {**sent, "Valkey": float(inner)}
+
+    async def connections(self) -> dict[str, float]:
+        """Messages carried so far by each row of the connections' table."""
+        await asyncio.sleep(1.5)  # every process tells its counts once a second
+        totals = await read_totals(self.process.valkey)
+        return {row: float(count) for row, count in totals.items()}
+
+    def pid(self, name: str) -> int:
+        """The process of a group."""
+        return self._processes[name].pid
 
     def rss(self, name: str) -> float:
         """Resident memory of one process, MiB."""
-        return rss_mib(self._processes[name].pid)
+        return rss_mib(self.pid(name))
 
     def logs(self) -> str:
         """What the services have said, for when a benchmark fails."""
@@ -147,6 +194,14 @@ def cpu_seconds(pid: int) -> float:
     """CPU seconds (user and system) of a process and its threads since it began."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def wakeups(pid: int) -> int:
+    """How often the threads of a process have gone to sleep since they began."""
+    total = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        total += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return total
 
 
 def family_cpu_seconds(pid: int) -> float:
@@ -167,13 +222,22 @@ def rss_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def load(*arguments: str) -> dict[str, Any]:
-    """Run the SIP load generator in a process of its own and return what it measured."""
-    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), *arguments)
+async def load(plan: Plan, when_up: Callable[[], None] | None = None) -> Result:
+    """Run the SIP load generator in a process of its own; `when_up` is called once all calls are up."""
+    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), msgspec.json.encode(plan).decode())
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    result: dict[str, Any] = json.loads(out)
-    return result
+    assert process.stdout is not None
+    try:
+        last = b""
+        async for line in process.stdout:
+            last = line
+            if when_up is not None and line.startswith(b'{"up"'):
+                when_up()
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return msgspec.json.decode(last, type=Result)
 
 
 def report(
@@ -185,7 +249,9 @@ def report(
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*(f"{cell:,.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A file or a pipe has no width of its own.
+    (console if console.is_terminal else Console(width=140)).print(table)
     folder = ROOT / "var" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")

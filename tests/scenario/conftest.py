@@ -19,7 +19,15 @@ HOST = run_host(41)
 
 
 @pytest.fixture(scope="module")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceHarness]:
+def platform_settings() -> dict[str, str]:
+    """Settings that the tests of a file want beside the usual."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+async def platform(
+    tmp_path_factory: pytest.TempPathFactory, platform_settings: dict[str, str]
+) -> AsyncIterator[ServiceHarness]:
     """All services with the demo tenant, started once for the tests of a file."""
     folder = tmp_path_factory.mktemp("platform")
     valkey, postgres = EmbeddedValkey(folder / "valkey"), EmbeddedPostgres(folder / "pg", durable=False)
@@ -37,6 +45,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
             env={
                 "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{HOST}:{CHECK_WEB_PORT}",
                 "RINGBACK_DESIGNER_DIGITAL_CHANNELS": f"http://{HOST}:{CHECK_DIGITAL_PORT}",
+                **platform_settings,
             },
         ) as harness:
             await load_demo(harness.context("administrator"))

@@ -90,15 +90,17 @@ def replay_log(log: Path, *, as_json: bool) -> int:
 
 
 def _summary(found: Replayed) -> dict[str, Any]:
-    names = ("turns", "decisions", "skipped", "beginnings", "differences")
+    names = ("turns", "decisions", "skipped", "beginnings", "checkpoints", "resumed", "differences")
     return {name: getattr(found, name) for name in names}
 
 
 def verdict(found: Replayed) -> Text:
     """The replay for people."""
     text = Text(f"{found.turns:,} turns, {found.decisions:,} decisions")
+    if found.resumed is not None:
+        text.append(f", from the checkpoint at {clock(found.resumed)}")
     if found.skipped:
-        text.append(f" ({found.skipped:,} lines before the first beginning were left out)")
+        text.append(f" ({found.skipped:,} lines before it were left out)")
     if not found.differences:
         text.append(", all the same\n", style="green")
         return text

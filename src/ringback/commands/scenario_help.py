@@ -8,6 +8,11 @@ HELP = """A scenario is a TOML file:
   queue = "sales"
   [about]                  # over the defaults of _genesys.interaction
   ani = "+14155550100"     # (or of _genesys.callback)
+  [tables.BUSINESS_HOURS.office]        # published tables, row by row
+  zone = "UTC"
+  hours = "Mon-Fri 09:00-17:00"
+  [statistics]             # what sData("sales", "CallsWaiting") says
+  "sales CallsWaiting" = 3
 
   [[step]]                 # the next action of the application
   expect = "queue.query"

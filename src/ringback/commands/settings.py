@@ -11,7 +11,14 @@ from rich.text import Text
 from ringback import topology
 from ringback.commands.joining import environment
 from ringback.commands.showing import present
-from ringback.runtime.settings import CommonSettings, Setting, SettingsError, describe_settings
+from ringback.runtime.addresses import Addresses, port_field, variable
+from ringback.runtime.settings import (
+    CommonSettings,
+    Setting,
+    SettingsError,
+    describe_settings,
+    load_settings,
+)
 from ringback.services import REGISTRY
 
 
@@ -46,12 +53,14 @@ def group_settings(group: str, env: dict[str, str]) -> Iterator[Setting]:
 
 def port_setting(listener: topology.Listener, env: dict[str, str]) -> Setting:
     """The port of one listener."""
-    field = "port" if listener.name == "http" else f"{listener.name}_port"
-    variable = f"RINGBACK_{listener.service.upper()}_{field.upper()}"
-    source = f"environment {variable}" if variable in env else "default"
-    value = env.get(variable, listener.port)
+    field = port_field(listener)
+    value, source = Addresses(load_settings(CommonSettings, "common", env), env).look_up(
+        listener.service, field
+    )
     doc = f"{listener.protocol} port: {listener.purpose}"
-    return Setting(listener.service, field, variable, value, listener.port, source, doc, False)
+    name = variable(listener.service, field)
+    port = value or listener.port
+    return Setting(listener.service, field, name, port, listener.port, source or "default", doc, False)
 
 
 def printable(setting: Setting) -> dict[str, object]:

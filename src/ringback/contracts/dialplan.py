@@ -54,3 +54,5 @@ class ResolveReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The digits that were cut off."""
     call_type: str = "internal"
     diverted_from: tuple[str, ...] = ()
+    auto_answer: bool = False
+    """The device is to answer by itself."""

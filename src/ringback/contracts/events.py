@@ -132,7 +132,7 @@ class AgentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     reference_id: str = ""
     """Of EventUserEvent: what an answer is to name. Of EventPrivateInfo: what is answered."""
     """What more is known of the agent: ReadySince, LeaseUntil, Skills, Groups, Queue, Queues, DND, Status
-    (the field's word for what the agent does), CallType, AutoAnswer."""
+    (the field's word for what the agent does), CallType, SecondCallType, AutoAnswer."""
     this_queue: str = ""
     """The queue that a login or a logout is about; empty: the whole session."""
 

@@ -138,7 +138,8 @@ class AgentSessions:
             agent_dns_key(tenant),
             agents_stream(tenant),
         ]
-        events = [msgspec.json.encode(_event(tenant, after, emitted, now)) for emitted in outcome.events]
+        dn = after.dn or before.dn
+        events = [msgspec.json.encode(_event(tenant, after, emitted, now, dn)) for emitted in outcome.events]
         body = msgspec.json.encode(after)
         lease = repr(after.due) if after.due else "0"
         args: tuple[str | bytes | int, ...] = (
@@ -157,8 +158,10 @@ class AgentSessions:
         return result == 1
 
 
-def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> AgentEvent:
-    """The event as it travels: with what the router needs to know of the agent beside it."""
+def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float, dn: str) -> AgentEvent:
+    """The event as it travels: with what the router needs to know of the agent beside it. `dn`: where the
+    agent sits, or has sat until now.
+    """
     extensions: dict[str, object] = {
         "ReadySince": session.ready_since,
         "LeaseUntil": session.lease_until,
@@ -179,6 +182,8 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         extensions["Queues"] = session.queues
     if session.call_type:
         extensions["CallType"] = session.call_type
+    if session.second_is in ("talking", "held"):
+        extensions["SecondCallType"] = session.second_type
     if session.policy.auto_answer:
         extensions["AutoAnswer"] = 1
     return AgentEvent(
@@ -186,7 +191,7 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float) -> 
         time=now,
         tenant=tenant,
         agent_id=session.agent_id,
-        this_dn=session.dn,
+        this_dn=dn,
         this_queue=emitted.queue,
         place=session.place,
         agent_work_mode=emitted.work_mode,

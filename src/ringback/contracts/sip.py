@@ -31,6 +31,12 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: str = ""
     """The address behind the Contact as sip_proxy saw it: `udp:192.0.2.1:5060`."""
     user_agent: str = ""
+    path: tuple[str, ...] = ()
+    """The proxies between us and the phone, the first stop first (RFC 3327 5.3)."""
+    instance: str = ""
+    """The phone itself, whatever its address (RFC 5626 4.1)."""
+    reg_id: str = ""
+    """Which of the phone's flows this is (RFC 5626 4.2)."""
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +47,37 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     count: int
     """How often it has been banned."""
+
+
+class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
+    """One address of a trunk as sip_proxy finds it."""
+
+    address: str
+    health: str
+    """in, doubtful, out; unknown until it has been asked."""
+    status: int
+    """The last answer to OPTIONS."""
+
+
+class TrunkState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a trunk is, on one sip_proxy."""
+
+    tenant: str
+    trunk: str
+    state: str
+    """in or out of service; not watched; unknown until it has been asked."""
+    gateways: tuple[GatewayState, ...]
+    line: str
+    """registered, asking, unregistered; empty for a trunk without a line."""
+    reason: str
+    """Why it is not registered."""
+    registered_until: float
+    """Seconds since the epoch."""
+    calls: int
+    capacity: int
+    """Calls at a time; 0: no limit."""
+    rejected: int
+    """Calls for which there was no room."""
 
 
 class ProxyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,3 +106,8 @@ def bindings_key(tenant: str, dn: str) -> str:
 def expiries_key(tenant: str) -> str:
     """A sorted set of the DNs in service, by the moment when their last binding ends (milliseconds)."""
     return f"{{{tenant}}}:sip:expiries"
+
+
+def trunks_key(tenant: str) -> str:
+    """A hash: trunk to `in` or `out`, what was told last."""
+    return f"{{{tenant}}}:sip:trunks"

@@ -85,6 +85,12 @@ class RequestMakeCall(_Request, frozen=True, kw_only=True, omit_defaults=True, r
     """Name beside the number to show."""
 
 
+class RequestAnswerCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Have the phone of a DN answer the call for which it rings."""
+
+    this_dn: str
+
+
 class RequestReleaseCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
     """Release one party."""
 
@@ -318,6 +324,7 @@ CallRequest = (
     RequestRouteCall
     | RequestApplyTreatment
     | RequestMakeCall
+    | RequestAnswerCall
     | RequestReleaseCall
     | RequestClearCall
     | RequestHoldCall

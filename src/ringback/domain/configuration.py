@@ -104,18 +104,34 @@ class RoutePoint(DnBase, frozen=True, kw_only=True, tag="route_point"):
 
 
 class Gateway(Struct, frozen=True, omit_defaults=True):
-    """Where a carrier listens."""
+    """Where a carrier listens. ``port`` 0 and ``transport`` "" leave it to DNS to say (RFC 3263). Those of
+    the lowest ``priority`` come first, among equals by ``weight``, or as they are written if none has one."""
 
     host: str
     port: int = 5060
-    transport: Literal["udp", "tcp", "tls"] = "udp"
+    transport: Literal["udp", "tcp", "tls", ""] = "udp"
+    priority: int = 0
+    weight: int = 0
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """What the platform registers at a carrier: ``user`` at ``registrar`` (a host, or a SIP URI that says
+    port and transport), for ``expires`` seconds. ``domain`` is that of the address, where it is not the
+    registrar's host. The password is a secret of sip_proxy, not part of the configuration."""
+
+    registrar: str
+    user: str
+    domain: str = ""
+    expires: int = 3600
 
 
 class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
     """A carrier. Requests from ``addresses`` (hosts or networks, ``192.0.2.0/24``) come from this trunk;
-    ``gateways`` are tried in order for calls to it; ``numbers`` are the patterns that it takes, matched
+    ``gateways`` are tried by priority for calls to it; ``numbers`` are the patterns that it takes, matched
     against E.164; ``caller_id`` replaces an internal caller. ``capacity`` is calls at a time, 0 for
-    no limit."""
+    no limit, as for ``calls_per_second``. Every ``options_s`` seconds its gateways are asked whether they are
+    there, 0: never. ``line`` is what is registered there; ``auth_user`` answers challenges, if it is another
+    name than the line's."""
 
     addresses: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()
@@ -123,6 +139,10 @@ class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):
     caller_id: str = ""
     capacity: int = 0
     emergency: bool = False
+    calls_per_second: float = 0.0
+    options_s: float = 0.0
+    line: Line | None = None
+    auth_user: str = ""
 
 
 class VirtualQueue(DnBase, frozen=True, kw_only=True, tag="virtual_queue"):

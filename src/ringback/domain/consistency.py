@@ -149,13 +149,17 @@ def _trunk(item: Trunk, known: _Known) -> Iterator[str]:
         except ValueError:
             yield f"{address!r} is no address or network"
     for gateway in item.gateways:
-        if not gateway.host or not 0 < gateway.port < 65536:
+        if not gateway.host or not 0 <= gateway.port < 65536 or min(gateway.priority, gateway.weight) < 0:
             yield f"gateway {gateway.host}:{gateway.port} cannot be reached"
     for text in item.numbers:
         try:
             compile_pattern(text)
         except PatternError as error:
             yield str(error)
+    if item.options_s < 0 or item.calls_per_second < 0 or item.capacity < 0:
+        yield "options_s, calls_per_second and capacity must not be below 0"
+    if item.line is not None and not (item.line.registrar and item.line.user and item.line.expires >= 60):
+        yield "its line needs a registrar, a user and at least 60 seconds"
     if item.numbers and not item.gateways:
         yield "it takes numbers but has no gateway"
 

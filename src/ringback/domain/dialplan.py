@@ -27,11 +27,14 @@ DestinationKind = Literal["extension", "route_point", "mailbox", "trunk", "none"
 
 
 class DnState(Struct, frozen=True, omit_defaults=True):
-    """What an extension is like now; ``None`` leaves it as the configuration has it."""
+    """What an extension is like now; ``None`` leaves it as the configuration has it. ``auto_answer``: an
+    agent sits there whose phone is to answer by itself.
+    """
 
     registered: bool = True
     dnd: bool | None = None
     forward_to: str | None = None
+    auto_answer: bool = False
 
 
 class Destination(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +60,7 @@ class Destination(Struct, frozen=True, kw_only=True, omit_defaults=True):
     diverted_from: tuple[str, ...] = ()
     script: str = ""
     default_dn: str = ""
+    auto_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,8 @@ def _divert(extension: Extension, state: DnState, step: _Step) -> str | None:
 
 def _reach(found: Destination, state: DnState, extension: Extension, origin: Origin) -> Destination:
     """RFC 3261 21.4.18: one who is not logged in or does not want to be disturbed is 480."""
+    if state.auto_answer:
+        found = structs.replace(found, auto_answer=True)
     if origin == "route_point":
         return structs.replace(found, on_no_answer="", on_busy="") if state.registered else _gone(found)
     if extension.dnd if state.dnd is None else state.dnd:

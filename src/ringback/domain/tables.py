@@ -1,10 +1,11 @@
 """Data tables of applications: business hours, special days, prompts, menus: what a cell may say and mean.
 
-A table is rows by their key, each a set of columns with text. Four names have a meaning:
+A table is rows by their key, each a set of columns with text. Five names have a meaning:
 
 - BUSINESS_HOURS: a row for each name of hours; `zone` (a time zone), `hours` (`Mon-Fri 09:00-17:30; …`)
 - SPECIAL_DAYS: `hours` (a name of hours, or `*` for all), `day` (`2027-12-25 closed`)
 - PROMPTS: a row for each name; `prompts` (names of recordings, with spaces between)
+- CLASSIFICATION: `category`, `words`, `without`, `weight` (see `classifying`)
 - MENUS: `menu` (its name), `key` (0 to 9, `*`, `#`), `do` (route, mailbox, say, repeat, release), `to`, `say`
 
 Other tables may hold anything.
@@ -14,12 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from ringback.domain import classifying
 from ringback.domain.calendar import BusinessHours, CalendarError, weekly, zone_named
 from ringback.domain.opening import SpecialDay, read_special_day
 
 BUSINESS_HOURS, SPECIAL_DAYS, PROMPTS, MENUS = "BUSINESS_HOURS", "SPECIAL_DAYS", "PROMPTS", "MENUS"
+CLASSIFICATION = "CLASSIFICATION"
 CHOICES = ("route", "mailbox", "say", "repeat", "release")
 KEYS = frozenset("0123456789*#")
 EVERYWHERE = "*"
@@ -99,6 +103,19 @@ def _day(text: str) -> None:
     read_special_day(text)
 
 
+def _words(text: str) -> None:
+    if not classifying.phrases(text):
+        raise ValueError("words are needed")
+
+
+def _phrases(text: str) -> None:
+    classifying.phrases(text)
+
+
+def _weight(text: str) -> None:
+    classifying.weight_of(text)
+
+
 def _key(text: str) -> None:
     if text not in KEYS:
         raise ValueError("a key is one of 0 to 9, * and #")
@@ -117,6 +134,7 @@ COLUMNS: dict[str, dict[str, Callable[[str], None]]] = {
     BUSINESS_HOURS: {"zone": _zone, "hours": _hours},
     SPECIAL_DAYS: {"hours": _needed, "day": _day},
     PROMPTS: {"prompts": _needed},
+    CLASSIFICATION: {"category": _needed, "words": _words, "without": _phrases, "weight": _weight},
     MENUS: {"menu": _needed, "key": _key, "do": _choice, "to": _anything, "say": _anything},
 }
 
@@ -147,6 +165,20 @@ def _changes(name: str, days: Rows) -> list[SpecialDay]:
     rows = [(_text(row, "hours"), _text(row, "day")) for row in days.values()]
     common = [read_special_day(day) for of, day in rows if of == EVERYWHERE]
     return common + [read_special_day(day) for of, day in rows if of == name]
+
+
+def special_days(name: str, hours: Rows, days: Rows, at: float) -> list[str]:
+    """The keys of the special days that hold for these hours on the office's date at an instant.
+
+    Raises CalendarError.
+    """
+    zone = zone_named(_text(hours[name], "zone"))
+    today = datetime.fromtimestamp(at, UTC).astimezone(zone).date()
+    return [
+        key
+        for key, row in days.items()
+        if _text(row, "hours") in (EVERYWHERE, name) and read_special_day(_text(row, "day")).applies(today)
+    ]
 
 
 def _opening(office: BusinessHours, at: float) -> Opening:

@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 from prometheus_client import CollectorRegistry
 
-from ringback import topology
+from ringback.runtime.addresses import Addresses, bracketed
 from ringback.runtime.counters import ConnectionCounters
 from ringback.runtime.kafka import Kafka, KafkaConsumer, KafkaMessage
 from ringback.runtime.logs import Log, get_log
-from ringback.runtime.settings import CommonSettings, SettingsError
+from ringback.runtime.settings import CommonSettings
 from ringback.runtime.sql import Postgres
 from ringback.runtime.valkey import Valkey
 
@@ -33,6 +33,7 @@ class Process:
     ) -> None:
         self.common = common
         self.env = os.environ if env is None else env
+        self.addresses = Addresses(common, self.env)
         self.node = common.node or f"{socket.gethostname()}-{os.getpid()}"
         self.now = now
         self.connections = ConnectionCounters()
@@ -182,20 +183,19 @@ class Context:
         KafkaConsumer(self._process, topics, group, handler, connection=connection).start()
 
     def address(self, service: str, listener: str = "http") -> tuple[str, int]:
-        """Where a listener is: host and port from the environment or the table of defaults."""
-        entry = topology.listener(service, listener)
-        prefix = f"RINGBACK_{service.upper()}_"
-        suffix = "" if listener == "http" else f"{listener.upper()}_"
-        raw = self._process.env.get(f"{prefix}{suffix}PORT", str(entry.port))
-        host = self._process.env.get(f"{prefix}HOST", self.common.host)
-        if not raw.isdigit() or int(raw) > 65535:
-            raise SettingsError(f"{prefix}{suffix}PORT: {raw!r} is not a port")
-        return host, int(raw)
+        """Where a listener is: one of this service as it is bound, of another as it is connected to."""
+        known = self._process.addresses
+        host = known.bind(service) if service == self.service else known.connect(service)
+        return host, known.port(service, listener)
+
+    def announced(self, port: int, service: str = "") -> tuple[str, int]:
+        """The address that this service tells others for a port that it has bound. Raises SettingsError."""
+        return self._process.addresses.announce(service or self.service), port
 
     def url(self, service: str, listener: str = "http") -> str:
         """The base URL of an HTTP listener."""
         host, port = self.address(service, listener)
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://{bracketed(host)}:{port}"
 
     def bound(self, listener: str, address: tuple[str, int]) -> None:
         """Remember where a listener of this service was bound; shown by the status page."""

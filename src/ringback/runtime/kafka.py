@@ -1,19 +1,23 @@
 """Reporting events to Kafka, through an outbox stream in Valkey, and a small consumer.
 
-`publish` appends to the outbox and returns when Valkey has it. One relay per process (a consumer group, so
-that any process can finish another's work) hands the entries to the broker and deletes those that the
-broker has acknowledged. A broker that is away therefore costs nothing but space, and nothing is lost.
+`publish` appends to the outbox and returns when Valkey has it. One process at a time relays (a lease says
+which, a consumer group lets any process finish another's work): it hands the entries to the broker and
+deletes those that the broker has acknowledged. A broker that is away therefore costs nothing but space, and
+nothing is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.lease import Lease
 from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
 
@@ -24,8 +28,11 @@ OUTBOX = "ringback:outbox:kafka"
 _GROUP = "relay"
 _LIMIT = 1_000_000
 _CLAIM_IDLE_MS = 10_000
-_GATHER_S = 0.25
+_GATHER_S = 0.5
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
+_LEASE_S = 6.0
+_STAND_BY_S = 2.0
+_BLOCK_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Kafka:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._producer: Any = None
-        self._delivered = 0
+        self._lease = Lease(process.valkey, f"{OUTBOX}:relay", process.node, _LEASE_S)
         self.enabled = bool(process.common.kafka_bootstrap)
 
     @property
@@ -58,15 +65,27 @@ class Kafka:
             self._process.spawn(self._relay(), "kafka-relay")
 
     async def stop(self) -> None:
-        """Give what is in flight a second; the rest stays in the outbox."""
-        if self._producer is not None:
-            await asyncio.to_thread(self._producer.flush, 1.0)
+        """Give what is in flight a second; the rest stays in the outbox, for the next who relays."""
+        if self._producer is None:
+            return
+        if self._process.valkey.connected:
+            with suppress(ValkeyUnavailable, ValkeyError):
+                await self._lease.release()
+        await asyncio.to_thread(self._producer.flush, 1.0)
 
     async def publish(self, topic: str, key: str, event: msgspec.Struct | bytes, *, connection: str) -> None:
         """Store one event for `topic`; ValkeyUnavailable when that is not possible."""
         if not self.enabled:
             return
         await self._process.valkey.call(*_entry(topic, key, event, connection))
+
+    async def publish_all(
+        self, topic: str, events: Sequence[tuple[str, msgspec.Struct | bytes]], *, connection: str
+    ) -> None:
+        """Store events with their keys, in one write; ValkeyUnavailable when that is not possible."""
+        if self.enabled:
+            rows = [_entry(topic, key, event, connection) for key, event in events]
+            await self._process.valkey.post(rows)
 
     def report(
         self,
@@ -104,9 +123,11 @@ class Kafka:
         valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")
         while True:
             try:
-                await _create_group(valkey)
-                await self._relay_own(valkey)
-                await self._relay_new(valkey)
+                if await self._lease.acquire():
+                    await _create_group(valkey)
+                    await self._relay_own(valkey)
+                    await self._lead(valkey)
+                await asyncio.sleep(_STAND_BY_S)
             except (ValkeyUnavailable, ValkeyError):
                 await asyncio.sleep(0.5)
 
@@ -117,18 +138,21 @@ class Kafka:
         for _, rows in reply or ():
             await self._deliver(valkey, parse_entries(OUTBOX, rows))
 
-    async def _relay_new(self, valkey: Valkey) -> None:
-        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", 5000)
-        while True:
+    async def _lead(self, valkey: Valkey) -> None:
+        """Relay what comes, and what another has left, for as long as the lease is ours."""
+        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", _BLOCK_MS)
+        claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", 500)
+        claimed_at = 0.0
+        while await self._lease.acquire():
+            if time.monotonic() - claimed_at > _CLAIM_IDLE_MS / 1000:
+                claimed_at = time.monotonic()
+                claimed = await valkey.call(*claim)
+                await self._deliver(valkey, parse_entries(OUTBOX, claimed[1]))
             reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
             for _, rows in reply or ():
                 await self._deliver(valkey, parse_entries(OUTBOX, rows))
             if reply:
                 await asyncio.sleep(_GATHER_S)
-            else:
-                claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", 500)
-                claimed = await valkey.call(*claim)
-                await self._deliver(valkey, parse_entries(OUTBOX, claimed[1]))
 
     async def _deliver(self, valkey: Valkey, entries: list[StreamEntry]) -> None:
         """Produce a batch and wait for the broker's acknowledgements, however long it is away."""
@@ -140,11 +164,11 @@ class Kafka:
                     self._process.connections.count(entry.fields["connection"].decode(), sent=1)
             done = [entry.id for entry in waiting if entry not in failed]
             if done:
-                acknowledged = valkey.call("XACK", OUTBOX, _GROUP, *done)
-                await asyncio.gather(acknowledged, valkey.call("XDEL", OUTBOX, *done))
+                await valkey.post([("XACK", OUTBOX, _GROUP, *done), ("XDEL", OUTBOX, *done)])
             waiting = failed
             if waiting:
                 await asyncio.sleep(1.0)
+                await self._lease.acquire()  # another would fare no better with this broker
 
 
 def _entry(topic: str, key: str, event: msgspec.Struct | bytes, connection: str) -> tuple[Argument, ...]:

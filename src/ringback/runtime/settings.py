@@ -50,6 +50,8 @@ class CommonSettings(ServiceSettings, frozen=True, kw_only=True):
     cluster_secret: Annotated[str, Doc("shared secret of the services' own requests", True)] = ""
     log_level: Annotated[str, Doc("debug, info, warning or error")] = "info"
     drain_s: Annotated[float, Doc("seconds a stopping process waits for its calls to end")] = 30.0
+    bind: Annotated[str, Doc("address that every listener binds, where that is not the host")] = ""
+    announce: Annotated[str, Doc("address that this process tells others; empty: the one that it binds")] = ""
 
 
 @dataclass(frozen=True, slots=True)

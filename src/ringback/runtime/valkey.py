@@ -26,6 +26,9 @@ _RECONNECT_FIRST_S = 0.05
 _RECONNECT_LAST_S = 1.0
 _WAIT_FOR_CONNECTION_S = 0.5
 _STALL_S = 5.0
+_MULTI: tuple[Argument, ...] = ("MULTI",)
+_EXEC: tuple[Argument, ...] = ("EXEC",)
+_NO_REPLY: tuple[Argument, ...] = ("CLIENT", "REPLY", "SKIP")
 
 
 class ValkeyUnavailable(Exception):
@@ -52,29 +55,47 @@ class Commands(Protocol):
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
 
 
-class _Batch:
-    """Commands that leave together; the future is done when the last reply is there."""
+class _Alone:
+    """One command where a list of replies is wanted."""
 
-    __slots__ = ("_error", "_left", "_replies", "future")
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[list[Any]]) -> None:
+        self.future = future
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def set_result(self, reply: Any) -> None:
+        self.future.set_result([reply])
+
+    def set_exception(self, error: Exception) -> None:
+        self.future.set_exception(error)
+
+
+class _Transaction:
+    """Commands between MULTI and EXEC; the future is done when the last reply, which has all, is there."""
+
+    __slots__ = ("_error", "_left", "future")
 
     def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
         self.future = future
         self._left = size
-        self._replies: list[Any] = []
         self._error: ValkeyError | None = None
 
     def done(self) -> bool:
         return self.future.done()
 
     def set_result(self, reply: Any) -> None:
-        self._replies.append(reply)
         self._left -= 1
         if self._left:
-            return
-        if self._error is not None:
-            self.future.set_exception(self._error)
+            return  # to MULTI, or that a command is queued
+        refused = (ValkeyError(str(each)) for each in reply or () if isinstance(each, hiredis.ReplyError))
+        error = self._error or next(refused, None)
+        if error is not None:
+            self.future.set_exception(error)
         else:
-            self.future.set_result(self._replies)
+            self.future.set_result(reply)
 
     def set_exception(self, error: Exception) -> None:
         if isinstance(error, ValkeyError):
@@ -84,12 +105,15 @@ class _Batch:
             self.future.set_exception(error)
 
 
+_Waiter = asyncio.Future[Any] | _Alone | _Transaction
+
+
 class _Wire(asyncio.Protocol):
     """One socket: commands out in batches, replies in order."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
         self._reader = hiredis.Reader()
-        self._waiting: deque[tuple[asyncio.Future[Any] | _Batch, float]] = deque()
+        self._waiting: deque[tuple[_Waiter, float]] = deque()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._on_lost = on_lost
@@ -133,16 +157,29 @@ class _Wire(asyncio.Protocol):
         future: asyncio.Future[list[Any]] = self._loop.create_future()
         if not commands:
             future.set_result([])
-        batch = _Batch(future, len(commands))
-        for command in commands:
-            self._put(command, batch)
+            return future
+        if len(commands) == 1:
+            self._put(commands[0], _Alone(future))
+            return future
+        together = _Transaction(future, len(commands) + 2)
+        for command in (_MULTI, *commands, _EXEC):
+            self._put(command, together)
         return future
 
-    def _put(self, command: tuple[Argument, ...], waiter: asyncio.Future[Any] | _Batch) -> None:
+    def tell(self, command: tuple[Argument, ...]) -> None:
+        if self._transport is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._write(_NO_REPLY)
+        self._write(command)
+
+    def _put(self, command: tuple[Argument, ...], waiter: _Waiter) -> None:
+        self._write(command)
+        self._waiting.append((waiter, self._loop.time()))
+
+    def _write(self, command: tuple[Argument, ...]) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]
-        self._waiting.append((waiter, self._loop.time()))
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -205,15 +242,27 @@ class Valkey:
         return await wire.send(command)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
-        """Send commands in order, now, and return the future of their replies.
+        """Send commands in order, now, as one transaction, and return the future of their replies.
 
-        For paths where a coroutine for each command would cost more than the command. The future raises the
-        first ValkeyError after all commands were carried out. Raises ValkeyUnavailable at once when there is
-        no connection.
+        For paths where a coroutine for each command would cost more than the command. Who waits for a stream
+        meets all entries of one transaction together. The future raises the first ValkeyError; a command
+        that fails when it is carried out leaves the others as they are, one that Valkey does not know or has
+        no memory for keeps all from being carried out. Raises ValkeyUnavailable at once when there is no
+        connection.
         """
         if self._wire is None:
             raise ValkeyUnavailable("not connected to Valkey")
         return self._wire.send_all(commands)
+
+    def tell(self, *command: Argument) -> None:
+        """Send one command that is not answered: whether it was carried out stays unknown.
+
+        For what comes again when it is lost, as the acknowledgement of an entry: an answer would wake this
+        process for nothing. Raises ValkeyUnavailable when there is no connection.
+        """
+        if self._wire is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._wire.tell(command)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script atomically and return its result."""

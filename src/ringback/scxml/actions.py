@@ -59,6 +59,7 @@ class ActionContext:
 
     def emit(self, namespace: str, name: str, payload: Mapping[str, Json]) -> int:
         """Queue an action for the shell; its number."""
+        self._session.tree.take_wishes(self._session)
         number = self._session.tree.next_action()
         self._session.emit(Action(self._session.id, number, namespace, name, payload))
         return number

@@ -22,6 +22,15 @@ class DataModel(Protocol):
     def begin_input(self) -> None:
         """A new input begins: the budget of CPU time is full again."""
 
+    def add_library(self, source: str) -> None:
+        """Have the platform's functions for scripts (see `Interpreter`), before `bind_system`."""
+
+    def know(self, name: str, text: str) -> None:
+        """Tell the library something, as JSON text."""
+
+    def asked(self) -> list[Json]:
+        """What the library's functions want done since the last time: namespace, name, payload of each."""
+
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """Bind read-only variables such as `_sessionid`."""
 
@@ -79,6 +88,16 @@ class NullDataModel:
 
     def begin_input(self) -> None:
         """Nothing to budget."""
+
+    def add_library(self, source: str) -> None:
+        """No scripts."""
+
+    def know(self, name: str, text: str) -> None:
+        """Nobody to tell."""
+
+    def asked(self) -> list[Json]:
+        """Nothing."""
+        return []
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """No system variables."""

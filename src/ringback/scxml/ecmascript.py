@@ -13,8 +13,11 @@ from .events import Event
 from .limits import Limits
 
 _PRELUDE = prelude(source(__package__, "prelude.js"))
-_PARTS = {part: source(__package__, f"prelude_{part}.js") for part in ("lists", "store")}
+_PARTS = {part: source(__package__, f"prelude_{part}.js") for part in ("library", "lists", "store")}
 _PART_OF = {
+    "library": ("library",),
+    "know": ("library",),
+    "asked": ("library",),
     "openList": ("lists",),
     "bindItem": ("lists",),
     "closeList": ("lists",),
@@ -34,6 +37,19 @@ class EcmaScript:
     def begin_input(self) -> None:
         """See DataModel."""
         self._engine.begin_input()
+
+    def add_library(self, source: str) -> None:
+        """See DataModel."""
+        self._call("library", source)
+
+    def know(self, name: str, text: str) -> None:
+        """See DataModel."""
+        self._call("know", name, text)
+
+    def asked(self) -> list[Json]:
+        """See DataModel."""
+        text = self._call("asked")
+        return [json.loads(wish) for wish in json.loads(text)] if text else []
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
         """See DataModel."""

@@ -32,11 +32,20 @@ class Interpreter:
         bindings: Mapping[str, Json] | None = None,
         http_location: str = "",
         limits: Limits = DEFAULT_LIMITS,
+        library: str = "",
+        knowledge: Mapping[str, str] | None = None,
     ) -> None:
         """`data` are first values of top-level `<data>`; `bindings` are read-only variables of the
-        platform; `http_location` is the address under which `/{session}` accepts HTTP events."""
+        platform; `http_location` is the address under which `/{session}` accepts HTTP events.
+
+        `library` is ECMAScript that gives scripts functions of the platform: an expression whose value is a
+        function. It gets `{known(name), ask(namespace, name, payload)}` and returns `dress(name, value)`,
+        which is called with each of `bindings` and may add functions to it. They answer from `knowledge`
+        (JSON texts by name, see `know`); what they ask for comes as an `Action`."""
         self._tree = Tree(actions or {}, limits, http_location.rstrip("/"))
         self._tree.bindings = dict(bindings or {})
+        self._tree.library = library
+        self._tree.knowledge = dict(knowledge or {})
         try:
             root = Session(self._tree, document, session_id, None, None)
         except EvaluationError as error:
@@ -55,6 +64,11 @@ class Interpreter:
         """The ids of the root session's active states in document order."""
         root = self._root
         return tuple(root.document.states[index].id for index in sorted(root.configuration))
+
+    @property
+    def library(self) -> bool:
+        """Whether scripts have functions of the platform."""
+        return bool(self._tree.library)
 
     @property
     def _root(self) -> Session:
@@ -90,6 +104,7 @@ class Interpreter:
     def _cancel(self) -> None:
         root = self._root
         root.abort()
+        self._tree.take_wishes(root)
         self._tree.ended(root, None, None)
 
     def bind(self, name: str, value: Json) -> None:
@@ -97,6 +112,13 @@ class Interpreter:
         self._tree.bindings[name] = value
         for session in self._tree.sessions.values():
             session.datamodel.bind_system({name: value})
+
+    def know(self, name: str, text: str) -> None:
+        """Tell the library of all sessions something, as JSON text; it is no part of a snapshot."""
+        if self._tree.knowledge.get(name) is not text:
+            self._tree.knowledge[name] = text
+            for session in self._tree.sessions.values():
+                session.datamodel.know(name, text)
 
     def evaluate(self, expr: str) -> Json:
         """The value of an expression in the root session, for diagnostics. Raises EvaluationError."""
@@ -128,8 +150,11 @@ class Interpreter:
         actions: Actions | None = None,
         http_location: str = "",
         limits: Limits = DEFAULT_LIMITS,
+        library: str = "",
+        knowledge: Mapping[str, str] | None = None,
     ) -> Interpreter:
-        """Go on from a snapshot. `document` is the one the root session ran.
+        """Go on from a snapshot. `document` is the one the root session ran; `library` and `knowledge` are
+        given anew.
 
         Documents that were being fetched are asked for again.
         """
@@ -140,6 +165,8 @@ class Interpreter:
             bindings=snapshot["bindings"],
             http_location=http_location,
             limits=limits,
+            library=library,
+            knowledge=knowledge,
         )
         load_tree(interpreter._tree, snapshot)
         return interpreter

@@ -41,7 +41,9 @@
     assignValue: (location, text) => { put(location, decode(text)); },
     system: (text) => {
       const values = decode(text);
-      for (const name of keys(values)) bindReadOnly(name, values[name]);
+      for (const name of keys(values)) {
+        bindReadOnly(name, kit.dress ? kit.dress(name, values[name]) : values[name]);
+      }
     },
     event: (text) => {
       const event = decode(text);

@@ -64,6 +64,10 @@ class Session:
         self.start_data: dict[str, Json] = {}
         self.datamodel = make_datamodel(document, tree)
         self._executor = Executor(self)
+        if tree.library:
+            self.datamodel.add_library(tree.library)
+            for name, text in tree.knowledge.items():
+                self.datamodel.know(name, text)
         self._bind_system()
 
     def _bind_system(self) -> None:

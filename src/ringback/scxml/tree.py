@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .actions import Actions
 from .compiler import compile_document
 from .errors import DocumentError, EvaluationError, LimitExceededError
-from .events import Ended, Event, Fetch, HttpPost, Json, Output, event_from_http
+from .events import Action, Ended, Event, Fetch, HttpPost, Json, Output, event_from_http
 from .limits import Limits
 from .model import Document
 from .session import Session
@@ -35,6 +35,8 @@ class Tree:
         self.limits = limits
         self.http_location = http_location
         self.bindings: dict[str, Json] = {}
+        self.library = ""
+        self.knowledge: dict[str, str] = {}
         self.sessions: dict[str, Session] = {}
         self.root: Session | None = None
         self.delayed: list[Delayed] = []
@@ -68,12 +70,22 @@ class Tree:
             return False
         if not session.started:
             session.start()
-            return True
-        if session.running and session.external:
+        elif session.running and session.external:
             self.spend_microstep()
             session.step()
-            return True
-        return False
+        else:
+            return False
+        self.take_wishes(session)
+        return True
+
+    def take_wishes(self, session: Session) -> None:
+        """What the platform's functions were asked for in scripts becomes actions."""
+        if not self.library:
+            return
+        for wish in session.datamodel.asked():
+            match wish:
+                case [str(namespace), str(name), dict(payload)]:
+                    self.emit(Action(session.id, self.next_action(), namespace, name, payload))
 
     def spend_microstep(self) -> None:
         """Count one microstep. Raises LimitExceededError."""
@@ -224,6 +236,7 @@ class Tree:
         if child is not None:
             self._forget(child)
             child.abort()
+            self.take_wishes(child)
             self._over.append(child)
 
     def ended(self, session: Session, final: str | None, data: Json) -> None:

@@ -14,12 +14,14 @@ from ringback.sip.uri import quote_string, unquote_string
 ALGORITHMS = ("SHA-256", "MD5")
 """What is asked for unless told otherwise, the strongest first."""
 _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+_NOBODY = "0" * 64
+"""Stands for the HA1 of a user that there is not: no response can be right."""
 _PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
 
 
 def _hash(algorithm: str, text: str) -> str:
     digest = hashlib.new(_HASHES[algorithm], usedforsecurity=False)
-    digest.update(text.encode())
+    digest.update(text.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
@@ -105,17 +107,22 @@ class DigestServer:
     def verify(
         self, credentials: Mapping[str, str], method: str, stored: Mapping[str, str], now: float
     ) -> Verdict:
-        """Check parsed credentials. `stored` maps algorithm to HA1; a missing algorithm is refused."""
+        """Check parsed credentials. `stored` maps algorithm to HA1; a missing algorithm is refused.
+
+        That takes as long as a wrong password: nobody learns by the time whether there is such a user.
+        """
         algorithm = credentials.get("algorithm", "MD5").upper()
-        known = stored.get(algorithm)
-        if known is None or algorithm not in self.algorithms or credentials.get("realm") != self.realm:
+        if algorithm not in self.algorithms or credentials.get("realm") != self.realm:
             return Verdict.WRONG
         qop = credentials.get("qop", "")
         if qop not in ("", "auth"):
             return Verdict.WRONG
-        expected = response_hash(algorithm, known, method, credentials, credentials.get("uri", ""), qop)
+        known = stored.get(algorithm)
+        uri = credentials.get("uri", "")
+        expected = response_hash(algorithm, known or _NOBODY, method, credentials, uri, qop)
         given = credentials.get("response", "").lower()
-        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")):
+        right = hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
+        if not right or not known:
             return Verdict.WRONG
         return self._check_nonce(credentials, now, counted=bool(qop))
 
@@ -124,14 +131,16 @@ class DigestServer:
     ) -> Verdict:
         """Check Authorization values as they were sent: one that is right is enough.
 
-        A client may answer each of our challenges, with the same nonce and nonce count.
+        A client may answer each of our challenges, with the same nonce and nonce count. For a user that there
+        is not give an empty name.
         """
         verdict = Verdict.WRONG
         for value in values:
             credentials = parse_credentials(value)
-            if credentials is None or credentials.get("username") != username:
+            if credentials is None:
                 continue
-            found = self.verify(credentials, method, stored, now)
+            named = bool(username) and credentials.get("username") == username
+            found = self.verify(credentials, method, stored if named else {}, now)
             if found is Verdict.OK:
                 return found
             if found is Verdict.STALE:
@@ -142,11 +151,13 @@ class DigestServer:
         nonce = credentials.get("nonce", "")
         body, _, signature = nonce.rpartition("-")
         made, _, _ = body.partition("-")
-        if not hmac.compare_digest(self._sign(body), signature) or not made:
+        # Texts with other than ASCII cannot be compared so: they are not of ours.
+        if not signature.isascii() or not hmac.compare_digest(self._sign(body), signature) or not made:
             return Verdict.WRONG
         if now - int(made, 16) > self.lifetime:
             return Verdict.STALE
-        if counted and not self._count(nonce, credentials.get("nc", "")):
+        # Without qop there is no count: such an answer is good once.
+        if not self._count(nonce, credentials.get("nc", "") if counted else "1"):
             return Verdict.STALE
         return Verdict.OK
 

@@ -11,11 +11,13 @@ from functools import partial
 from inspect import isawaitable
 
 from ringback.sip import layer as core
+from ringback.sip import stun
 from ringback.sip.build import can_be_answered, response_to_malformed
 from ringback.sip.errors import SipParseError
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.ids import IdSource
+from ringback.sip.ids import IdSource, RandomPool
 from ringback.sip.message import CSeq, Message, Request, Response
+from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
 from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
@@ -58,7 +60,7 @@ class SipEndpoint:
         user_agent: str = "Ringback",
         advertised_host: str | None = None,
         timers: Timers | None = None,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] | None = None,
         trace: Trace | None = None,
         admit: Admit | None = None,
         tls: Tls | None = None,
@@ -67,9 +69,10 @@ class SipEndpoint:
         self._admit = admit
         self._user_agent = user_agent
         self._trace = trace
-        self.ids = IdSource(random)
+        self.ids = IdSource(random or RandomPool(os.urandom))
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
+        self._large = LargeRequests()
         self._sockets = Sockets(self._received, self, advertised_host, tls or Tls())
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -121,6 +124,10 @@ class SipEndpoint:
     def connections(self) -> int:
         """Open connections."""
         return self._sockets.connections
+
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return self._sockets.behind(now)
 
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
@@ -174,27 +181,50 @@ class SipEndpoint:
         branch: str | None = None,
         sent_by: tuple[str, int] | None = None,
         on_response: Callable[[Response], None] | None = None,
+        same_transport: bool = False,
     ) -> ClientTransaction:
         """Start a client transaction: a Via with a new branch is put on top of `request`.
 
         `branch` and `sent_by` of an earlier INVITE take its transaction up again: the server takes it for a
-        retransmission (17.2.3).
+        retransmission (17.2.3). What is too large for a datagram goes by TCP, and as a datagram if that fails
+        (18.1.1); not so with `same_transport`, for a peer that can be reached on this way only.
         """
         if not request.has("Max-Forwards"):
             request.add("Max-Forwards", "70")
+        now = self._now()
+        wanted = destination
+        if not same_transport:
+            destination = self._large.way(request, wanted, now)
         self._push_via(request, destination, branch, sent_by)
         client = ClientTransaction(self, request, destination, on_response)
-        now = self._now()
+        if destination is not wanted:
+            client.by_datagram = wanted
         transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
         transaction.user = client
         client.core = transaction
         self._run()
         return client
 
-    def cancel(self, client: ClientTransaction) -> None:
+    def send_as_datagram(self, client: ClientTransaction, destination: Destination) -> bool:
+        """TCP has failed a large request: send it by UDP after all; False if it is cancelled (18.1.1)."""
+        old, now = client.core, self._now()
+        if old is None or old.cancel_wanted:
+            return False
+        self._large.no_tcp(client.destination, now)
+        old.user = None
+        branch = client.request.via.branch
+        client.request = client.request.copy()
+        client.request.pop_first("Via")
+        client.destination = destination
+        self._push_via(client.request, destination, branch)
+        client.core = self._layer.request(client.request, now, reliable=False, peer=destination)
+        client.core.user = client
+        return True
+
+    def cancel(self, client: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """See `ClientTransaction.cancel`."""
         if client.core is not None:
-            self._layer.cancel(client.core, self._now())
+            self._layer.cancel(client.core, self._now(), headers)
             self._run()
 
     def respond(self, transaction: core.Transaction, response: Response, *, until_ack: bool = False) -> bool:
@@ -225,10 +255,10 @@ class SipEndpoint:
         sent_by: tuple[str, int] | None = None,
     ) -> None:
         host, port = sent_by or self.local_address(destination.transport, destination.host)
-        params = {"branch": branch or self.ids.branch()}
-        via = Via(destination.transport.upper(), host, port, params)
-        text = f"{via};rport" if destination.transport == "udp" else str(via)
-        request.prepend("Via", text)
+        params: dict[str, str | None] = {"branch": branch or self.ids.branch()}
+        if destination.transport == "udp":
+            params["rport"] = None
+        request.push_via(Via(destination.transport.upper(), host, port, params))
 
     def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
         self.counters.sent += 1
@@ -254,15 +284,14 @@ class SipEndpoint:
         if not self._closed:
             self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
             self._run()
-            self.on_connection_lost(connection.remote[1:])
+            self.on_connection_lost(connection.remote[1:3])
 
     def _received(self, data: bytes, source: Source) -> None:
         if self.ignores is not None and self.ignores(source):
             if source.connection is not None:
                 source.connection.close()
             return
-        if data[:1] in _FILLERS and data.strip(b"\r\n\x00") == b"":
-            # RFC 5626 keep-alive over UDP, or an empty datagram that opens a NAT binding.
+        if data[:1] in _FILLERS and self._keeps_alive(data, source):
             return
         self.counters.received += 1
         if self._trace is not None:
@@ -280,6 +309,18 @@ class SipEndpoint:
                 return
         self._layer.receive(message, self._now(), reliable=source.reliable, peer=source)
         self._run()
+
+    @staticmethod
+    def _keeps_alive(data: bytes, source: Source) -> bool:
+        """RFC 5626 keep-alives over UDP: STUN is answered (8); an empty datagram only opens a NAT binding."""
+        if data.strip(b"\r\n\x00") == b"":
+            return True
+        if source.socket is None or not stun.is_stun(data):
+            return False
+        answer = stun.answer(data, source.host, source.port)
+        if answer is not None:
+            source.socket.send(answer, source.host, source.port)
+        return True
 
     def _refused(self, request: Request, source: Source) -> bool:
         if request.method == "ACK" or self._layer.knows(request) or self._admit is None:
@@ -303,7 +344,7 @@ class SipEndpoint:
         """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
         via = request.via
         if "rport" in via.params:
-            via = via.with_params(received=source.host, rport=str(source.port))
+            via = via.with_params(rport=str(source.port), received=source.host)
         elif via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
@@ -326,7 +367,7 @@ class SipEndpoint:
     def _handle(self, output: core.Output) -> None:
         if type(output) is core.Send:
             self.counters.repeated += output.repeated
-            self._send(output.data, output.transaction.peer, partial(self._failed, output.transaction))
+            self._send(output.data, _way_back(output.transaction), partial(self._failed, output.transaction))
             return
         match output:
             case core.RequestReceived(transaction):
@@ -340,8 +381,8 @@ class SipEndpoint:
             case core.ResponseReceived(transaction, response):
                 if transaction.user is not None:
                     transaction.user.deliver(response)
-            case core.Cancelled(transaction):
-                transaction.user.cancel_received()
+            case core.Cancelled(transaction, cancel):
+                transaction.user.cancel_received(cancel)
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)
@@ -415,8 +456,22 @@ def _reply_source(via: Via, source: Source) -> Source:
     return Source("udp", host, port, socket=source.socket)
 
 
+def _way_back(transaction: core.Transaction) -> Destination:
+    """Where a message goes: a response to where Via says if its connection is gone (18.2.2)."""
+    peer: Destination = transaction.peer
+    if (
+        transaction.is_client
+        or type(peer) is not Source
+        or peer.connection is None
+        or peer.connection.is_open
+    ):
+        return peer
+    via = transaction.request.via
+    return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
+
+
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
-    where = (peer.transport, peer.host, peer.port)
+    where = (peer.transport, peer.host, peer.port, peer.identity)
     return where in (connection.remote, connection.asked)
 
 

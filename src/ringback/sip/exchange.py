@@ -35,6 +35,8 @@ class ClientTransaction:
         self.destination = destination
         self.on_response = on_response
         self.core: Transaction | None = None
+        self.by_datagram: Destination | None = None
+        """Where a request goes that was too large for a datagram, if TCP fails."""
         self._unread: list[Response] = []
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
@@ -45,10 +47,13 @@ class ClientTransaction:
         """The final response, if it has come."""
         return self._final
 
-    def cancel(self) -> None:
-        """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408."""
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send CANCEL as soon as RFC 3261 9.1 allows; the INVITE then ends with 487, or with 408.
+
+        `headers` go into it: a Reason (RFC 3326).
+        """
         if self._final is None:
-            self._endpoint.cancel(self)
+            self._endpoint.cancel(self, headers)
 
     def send_ack(self, ack: Request, destination: Destination | None = None) -> None:
         """Send the ACK of a 2xx and send it again for every repetition of that 2xx (13.2.2.4)."""
@@ -76,6 +81,10 @@ class ClientTransaction:
         """The endpoint hands over a response."""
         if self._final is not None and self._ack is not None and self._ack[0] == response.to_tag:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
+            return
+        smaller, self.by_datagram = self.by_datagram, None
+        broken = response.local and response.status == 503
+        if smaller is not None and broken and self._endpoint.send_as_datagram(self, smaller):
             return
         if self._final is None:
             if self.on_response is None:
@@ -109,6 +118,8 @@ class ServerTransaction:
         self.source = source
         self.cancelled = False
         """True once the peer has sent CANCEL."""
+        self.cancel_request: Request | None = None
+        """That CANCEL; it may say why (RFC 3326)."""
         self.on_cancel: Callable[[], None] | None = None
         """Called when the peer cancels; the CANCEL is answered already, the INVITE is to be answered 487."""
         self.on_unacknowledged: Callable[[], None] | None = None
@@ -167,9 +178,9 @@ class ServerTransaction:
             self._acknowledged.set_result(None)
         return self._acknowledged
 
-    def cancel_received(self) -> None:
+    def cancel_received(self, request: Request) -> None:
         """The endpoint tells of a CANCEL."""
-        self.cancelled = True
+        self.cancelled, self.cancel_request = True, request
         if self.on_cancel is not None:
             self.on_cancel()
 

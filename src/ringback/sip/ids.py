@@ -7,6 +7,29 @@ from collections.abc import Callable
 BRANCH_COOKIE = "z9hG4bK"
 
 
+_POOL = 4096
+
+
+class RandomPool:
+    """Random bytes from the operating system, asked for a page at a time: each question is a system call."""
+
+    __slots__ = ("_bytes", "_next", "_read")
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._bytes = b""
+        self._next = 0
+
+    def __call__(self, count: int) -> bytes:
+        """The next `count` bytes; none is given out twice."""
+        end = self._next + count
+        if end > len(self._bytes):
+            self._bytes, self._next, end = self._read(max(_POOL, count)), 0, count
+        taken = self._bytes[self._next : end]
+        self._next = end
+        return taken
+
+
 class IdSource:
     """Makes branches, tags and Call-IDs from a random source: a function from a byte count to bytes."""
 

@@ -6,24 +6,18 @@ send (an address, a connection); the layer only carries it.
 
 from __future__ import annotations
 
-import heapq
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from msgspec import Struct
 
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
 from ringback.sip.message import Message, Request, Response
+from ringback.sip.timer_queue import TimerQueue
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
 
 Key = tuple[str, ...]
-
-
-# Timers that send something keep their time. The others, seconds long, end together a moment later: one
-# turn of the loop then forgets what a quarter of a second has left.
-_PRECISE = frozenset({Input.TIMER_A, Input.TIMER_E, Input.TIMER_G, Input.TIMER_2XX, Input.TIMER_100})
-_LONG_PER_S = 4
 
 
 class Transaction:
@@ -33,6 +27,7 @@ class Transaction:
         "_wire",
         "accepted_key",
         "acked",
+        "cancel_headers",
         "cancel_wanted",
         "is_client",
         "key",
@@ -57,6 +52,7 @@ class Transaction:
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
         self.acked = False
         self.user: Any = None
         self._wire = b""
@@ -67,9 +63,8 @@ class Transaction:
         return self.machine.state
 
 
-# Outputs are made for every message and soon forgotten: freezing them would cost more than the rest.
-@dataclass(slots=True)
-class Send:
+# Outputs are made for every message and soon forgotten.
+class Send(Struct, gc=False):
     """Bytes for the peer of a transaction."""
 
     transaction: Transaction
@@ -77,15 +72,13 @@ class Send:
     repeated: bool = False
 
 
-@dataclass(slots=True)
-class RequestReceived:
+class RequestReceived(Struct, gc=False):
     """A new request with its server transaction."""
 
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class AckReceived:
+class AckReceived(Struct, gc=False):
     """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
 
     request: Request
@@ -93,30 +86,27 @@ class AckReceived:
     transaction: Transaction | None
 
 
-@dataclass(slots=True)
-class Cancelled:
+class Cancelled(Struct, gc=False):
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
+    cancel: Request
 
 
-@dataclass(slots=True)
-class ResponseReceived:
+class ResponseReceived(Struct, gc=False):
     """A response for the user; local ones (408 after timers B and F, 503) are marked."""
 
     transaction: Transaction
     response: Response
 
 
-@dataclass(slots=True)
-class Unacknowledged:
+class Unacknowledged(Struct, gc=False):
     """No ACK came to the final response within 64*T1."""
 
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(Struct, gc=False):
     """The transaction is gone."""
 
     transaction: Transaction
@@ -161,8 +151,7 @@ class TransactionLayer:
         self._client: dict[Key, Transaction] = {}
         self._server: dict[Key, Transaction] = {}
         self._accepted: dict[Key, Transaction] = {}
-        self._heap: list[tuple[float, int, Transaction, Input, float]] = []
-        self._order = 0
+        self._queue = TimerQueue()
         self._outputs: list[Output] = []
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
@@ -178,17 +167,15 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""
-        heap = self._heap
-        while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][4]:
-            heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        return self._queue.next()
 
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
-        while (due := self.next_timer()) is not None and due <= now:
-            _, _, transaction, timer, _ = heapq.heappop(self._heap)
-            transaction.machine.timers.pop(timer, None)
-            self._step(transaction, timer, now)
+        while due := self._queue.due(now):
+            for at, transaction, timer in due:
+                if transaction.machine.timers.get(timer) == at:
+                    del transaction.machine.timers[timer]
+                    self._step(transaction, timer, now)
 
     # Client side
 
@@ -206,12 +193,19 @@ class TransactionLayer:
         self._schedule(transaction)
         return transaction
 
-    def cancel(self, transaction: Transaction, now: float) -> None:
+    def cancel(
+        self, transaction: Transaction, now: float, headers: Iterable[tuple[str, str]] | None = None
+    ) -> None:
         """Cancel an INVITE: at once if it has a provisional response, else as soon as it has one (9.1)."""
         transaction.cancel_wanted = True
+        if headers is not None:
+            transaction.cancel_headers = tuple(headers)
         if transaction.state is State.PROCEEDING and Input.TIMER_CANCEL not in transaction.machine.timers:
             reliable = transaction.machine.durations[Input.TIMER_A] is None
-            self.request(cancel_for(transaction.request), now, reliable=reliable, peer=transaction.peer)
+            cancel = cancel_for(transaction.request)
+            for name, value in transaction.cancel_headers:
+                cancel.add(name, value)
+            self.request(cancel, now, reliable=reliable, peer=transaction.peer)
             transaction.machine.start(Input.TIMER_CANCEL, now)
             self._schedule(transaction)
 
@@ -314,7 +308,7 @@ class TransactionLayer:
             status, tag = 200, invite.to_tag
         self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            self._outputs.append(Cancelled(invite))
+            self._outputs.append(Cancelled(invite, cancel.request))
 
     # Running a machine
 
@@ -330,9 +324,7 @@ class TransactionLayer:
         if not started:
             return
         for due, timer in started:
-            self._order += 1
-            wake = due if timer in _PRECISE else math.ceil(due * _LONG_PER_S) / _LONG_PER_S
-            heapq.heappush(self._heap, (wake, self._order, transaction, timer, due))
+            self._queue.start(transaction, timer, due)
         started.clear()
 
     def _act(self, transaction: Transaction, action: Do) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -58,7 +59,7 @@ class Message:
     that have been parsed are remembered until their header changes.
     """
 
-    __slots__ = ("_cache", "body", "headers")
+    __slots__ = ("_cache", "_first", "_indexed", "_length", "body", "headers")
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         self.headers: list[tuple[str, str]] = (
@@ -66,16 +67,23 @@ class Message:
         )
         self.body = body
         self._cache: dict[str, object] = {}
+        self._first: dict[str, str] = {}
+        self._indexed: list[tuple[str, str]] | None = None
+        self._length = 0
 
     # Plain access
 
     def get(self, name: str) -> str | None:
         """The first value line of a header, or None."""
-        name = KNOWN.get(name) or canonical(name)
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        headers = self.headers
+        if self._indexed is not headers or self._length != len(headers):
+            self.index(dict(headers[::-1]))
+        found = self._first.get(name)
+        return self._first.get(KNOWN.get(name) or canonical(name)) if found is None else found
+
+    def index(self, first: dict[str, str]) -> None:
+        """Take note of the first value of each header; it holds until a line is added, removed or changed."""
+        self._first, self._indexed, self._length = first, self.headers, len(self.headers)
 
     def get_all(self, name: str) -> list[str]:
         """All value lines of a header, one entry a line."""
@@ -128,8 +136,13 @@ class Message:
         place = self._place(name)
         if place < 0:
             return None
-        first, *rest = split_commas(self.headers[place][1])
-        self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+        line = self.headers[place][1]
+        if "," in line:
+            first, *rest = split_commas(line)
+            self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
+        else:
+            first = line.strip()
+            del self.headers[place]
         self._forget(name)
         return first
 
@@ -139,14 +152,27 @@ class Message:
         place = self._place(name)
         if place < 0:
             return
-        _, *rest = split_commas(self.headers[place][1])
-        lines = [(name, _safe(str(value)))]
-        self.headers[place : place + 1] = [*lines, (name, ", ".join(rest))] if rest else lines
+        line = (name, _safe(str(value)))
+        if "," in self.headers[place][1]:
+            _, *rest = split_commas(self.headers[place][1])
+            self.headers[place : place + 1] = [line, (name, ", ".join(rest))] if rest else [line]
+        else:
+            self.headers[place] = line
         self._forget(name)
 
     def replace_via(self, via: Via) -> None:
         """Replace the top Via; it is not parsed again."""
         self.replace_first("Via", via)
+        self._cache["Via"] = via
+
+    def replace_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Take other lines for all that there are; their names must be canonical already."""
+        self.headers = headers
+        self._cache.clear()
+
+    def push_via(self, via: Via) -> None:
+        """Put a Via on top; it is not parsed again."""
+        self.prepend("Via", via)
         self._cache["Via"] = via
 
     def _place(self, name: str) -> int:
@@ -158,6 +184,7 @@ class Message:
 
     def _forget(self, name: str) -> None:
         self._cache.pop(name, None)
+        self._indexed = None
 
     def _lazy(self, name: str, parse: type[T]) -> T | None:
         cached = self._cache.get(name)
@@ -210,12 +237,15 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From."""
-        return self.from_.tag
+        return _tag_of(self.get("From")) or self.from_.tag
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To; None outside a dialog."""
-        return self.to.tag
+        value = self.get("To")
+        if value is not None and value[-1:] == ">" and '"' not in value:
+            return None
+        return _tag_of(value) or self.to.tag
 
     @property
     def contact(self) -> NameAddr | None:
@@ -325,7 +355,17 @@ class Request(Message):
         twin = Request.__new__(Request)
         twin.method, twin.raw_uri, twin._uri = self.method, self.raw_uri, self._uri
         twin.headers, twin.body, twin._cache = self.headers.copy(), self.body, self._cache.copy()
+        twin._indexed = None
         return twin
+
+    @classmethod
+    def read(cls, method: str, uri: str) -> Request:
+        """A request whose first line came from the wire: it has no line breaks in it."""
+        request = cls.__new__(cls)
+        request.method, request.raw_uri, request._uri = method, uri, None
+        request.headers, request.body, request._cache = [], b"", {}
+        request._indexed = None
+        return request
 
     def _start_line(self) -> str:
         return f"{self.method} {self.raw_uri} SIP/2.0"
@@ -377,6 +417,19 @@ class Response(Message):
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason}>"
+
+
+# The last of several tags counts, as for any parameter.
+_TAG = re.compile(
+    r'(?:[^"<>;\s]*|[^"<>\s]*<[^"<>\s]*>)(?:;[^"<>;=\s]+(?:=[^"<>;\s]*)?)*?'
+    r';tag=([^"<>;\s]+)(?:;(?![tT][aA][gG]=)[^"<>;\s]*)*'
+).fullmatch
+
+
+def _tag_of(value: str | None) -> str | None:
+    """The tag in an address that is written plainly; None says nothing."""
+    found = _TAG(value) if value else None
+    return found[1] if found else None
 
 
 def _safe(text: str) -> str:

@@ -12,6 +12,7 @@ from ringback.sip.uri import NameAddr, split_commas
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE).fullmatch
+_MUST = frozenset(MANDATORY)
 _ONE_ADDRESS = frozenset({"From", "To"})
 _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
@@ -36,9 +37,11 @@ def parse_message(data: bytes) -> Request | Response:
         head = _FOLD.sub(" ", head)
     lines = head.split("\r\n")
     message, problem = _start(lines[0])
-    headers, bad, plain = _read_headers(lines)
+    headers, broken, plain = _read_headers(lines)
     message.headers = headers
-    problem = problem or bad
+    first = dict(headers[::-1])
+    message.index(first)
+    problem = problem or broken or _misses(headers, first)
     if end < 0:
         problem = problem or SipParseError("no end of headers")
     else:
@@ -65,7 +68,7 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
         return Response(int(match[1]), match[2] or ""), None
     parts = line.rstrip(" ").split(" ")
     if len(parts) == 3 and is_token(parts[0]):
-        request = Request(parts[0], parts[1])
+        request = Request.read(parts[0], parts[1])
         version = parts[2].upper()
         if version == "SIP/2.0":
             return request, None
@@ -83,19 +86,19 @@ def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseErro
     try:
         headers = [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines[1:]]
     except SipParseError:
-        headers, problem = _read_broken_headers(lines)
-        return headers, problem or _misses(headers), False
-    return headers, _misses(headers), True
+        return *_read_broken_headers(lines), False
+    return headers, None, True
 
 
-def _misses(headers: list[tuple[str, str]]) -> SipParseError | None:
-    names = {name for name, _ in headers}
-    if len(names) != len(headers):
-        for name in names & SINGLE:
-            if sum(name == other for other, _ in headers) > 1:
-                return SipParseError(f"{name} more than once")
-    if not names.issuperset(MANDATORY):
-        missing = next(name for name in MANDATORY if name not in names)
+def _misses(headers: list[tuple[str, str]], first: dict[str, str]) -> SipParseError | None:
+    """A header that may not come twice, or one that must be there."""
+    if len(first) != len(headers):
+        single = [name for name, _ in headers if name in SINGLE]
+        if len(set(single)) != len(single):
+            twice = next(name for name in single if single.count(name) > 1)
+            return SipParseError(f"{twice} more than once")
+    if not _MUST.issubset(first):
+        missing = next(name for name in MANDATORY if name not in first)
         return SipParseError(f"missing {missing}")
     return None
 

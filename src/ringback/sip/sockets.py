@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from ringback.sip.stream import StreamPool, StreamUser, Tls
+from ringback.sip.stream import Remote, StreamPool, StreamUser, Tls
 from ringback.sip.transport import Destination, Source, UdpSocket, is_address
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -28,7 +28,8 @@ class Sockets:
         self._advertised = advertised_host
         self._streams = StreamPool(user, tls)
         self._udp: list[UdpSocket] = []
-        self._listening: dict[str, tuple[str, int]] = {}
+        self._listening: dict[tuple[str, bool], tuple[str, int]] = {}
+        """What is bound first for a transport and a version of IP (true: 6)."""
         self._local_hosts: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -39,7 +40,7 @@ class Sockets:
         """Bind a UDP socket; returns the address that was bound. Raises OSError."""
         sock = UdpSocket.bind(host, port, self._received)
         self._udp.append(sock)
-        self._listening.setdefault("udp", (sock.host, sock.port))
+        self._listening.setdefault(("udp", ":" in sock.host), (sock.host, sock.port))
         return sock.host, sock.port
 
     async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
@@ -48,7 +49,7 @@ class Sockets:
         Raises OSError, and ValueError where a certificate is missing.
         """
         bound = await self._streams.listen(transport, host, port)
-        self._listening.setdefault(transport, bound)
+        self._listening.setdefault((transport, ":" in bound[0]), bound)
         return bound
 
     async def close(self) -> None:
@@ -66,14 +67,20 @@ class Sockets:
         """Open connections."""
         return len(self._streams)
 
+    def behind(self, now: float) -> float:
+        """Seconds that datagrams may have waited to be read (loop time)."""
+        return max((sock.behind(now) for sock in self._udp), default=0.0)
+
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
-        return self._streams.is_connected((destination.transport, destination.host, destination.port))
+        return self._streams.is_connected(_remote(destination, destination.host))
 
     def local_address(self, transport: str, toward: str) -> tuple[str, int]:
         """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
         known = self._listening
-        host, port = known.get(transport) or next(iter(known.values()), ("127.0.0.1", 5060))
+        version = ":" in toward
+        found = known.get((transport, version)) or known.get((transport, not version))
+        host, port = found or next(iter(known.values()), ("127.0.0.1", 5060))
         if self._advertised:
             return self._advertised, port
         return (self._host_toward(toward) if host in _ANY else host), port
@@ -106,7 +113,7 @@ class Sockets:
             return
         connection = destination.connection if isinstance(destination, Source) else None
         if connection is None or not connection.send(data):
-            self._streams.send((destination.transport, host, destination.port), data, failed)
+            self._streams.send(_remote(destination, host), data, failed)
 
     async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         loop = asyncio.get_running_loop()
@@ -129,3 +136,7 @@ class Sockets:
                 probe.connect((toward, 9))
                 self._local_hosts[toward] = probe.getsockname()[0]
         return self._local_hosts[toward]
+
+
+def _remote(destination: Destination, host: str) -> Remote:
+    return destination.transport, host, destination.port, destination.identity

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from ringback.sip import identity
 from ringback.sip.errors import SipParseError
 from ringback.sip.framing import PONG, Ping, StreamFramer
 from ringback.sip.transport import WEB, Source
@@ -20,8 +21,8 @@ STALLED_S = 30.0
 """A message that began must be whole after this many seconds."""
 CONNECT_S = 5.0
 
-Remote = tuple[str, str, int]
-"""Transport, host and port of the other side."""
+Remote = tuple[str, str, int, str]
+"""Transport, host, port of the other side, and what its certificate must name where that is not the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class StreamConnection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._source = Source(transport, "", 0)
-        self.remote: Remote = (transport, "", 0)
+        self.remote: Remote = (transport, "", 0, "")
+        self.expected = ""
+        """What the certificate of the other side must name; nothing where it has come to us."""
         self.asked: Remote = self.remote
         """What we connected to: over TLS by the name that the certificate must bear."""
 
@@ -99,8 +102,11 @@ class StreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection is open, and its TLS handshake done."""
         self._transport = cast(asyncio.Transport, transport)
+        if self.expected and not _is(transport, self.expected):
+            self._transport.abort()
+            return
         host, port = transport.get_extra_info("peername")[:2]
-        self.remote = (self._name, host, port)
+        self.remote = (self._name, host, port, "")
         self._source = Source(self._name, host, port, connection=self)
         self._pool.opened(self)
         if self._framer.pending:
@@ -130,7 +136,7 @@ class StreamConnection(asyncio.Protocol):
         """asyncio: the connection is gone."""
         self._cancel_stall()
         self._transport = None
-        self._source = Source(*self.remote)  # a connection that holds itself is left to the collector
+        self._source = Source(*self.remote[:3])  # a connection that holds itself is left to the collector
         self._pool.closed(self)
 
     def _watch(self) -> None:
@@ -247,16 +253,27 @@ class StreamPool:
                 failed()
 
     async def _open(self, remote: Remote) -> StreamConnection:
-        """Connect; over TLS only to a peer whose certificate names the host asked for (RFC 5922 7)."""
-        transport, host, port = remote
+        """Connect; over TLS only to a peer whose certificate names the domain asked for (RFC 5922 7)."""
+        transport, host, port, domain = remote
         secure = self._tls.client if transport == "tls" else None
         if transport == "tls" and secure is None:
             raise OSError("TLS is not set up")
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: StreamConnection(self, transport),
-            host,
-            port,
-            ssl=secure,
-            server_hostname=host if secure else None,
+        named = (domain or host) if secure else ""
+
+        def made() -> StreamConnection:
+            connection = StreamConnection(self, transport)
+            connection.expected = named if secure and secure.verify_mode is ssl.CERT_REQUIRED else ""
+            return connection
+
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            made, host, port, ssl=secure, server_hostname=named or None
         )
+        if not connection.is_open:
+            raise OSError(f"no certificate of {named}")
         return connection
+
+
+def _is(transport: asyncio.BaseTransport, domain: str) -> bool:
+    secured = transport.get_extra_info("ssl_object")
+    return secured is not None and identity.names(secured.getpeercert() or {}, domain)

@@ -7,9 +7,10 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ringback.sip.stream import StreamConnection
@@ -23,13 +24,16 @@ _BATCH = 64
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where to send: transport (one of `TRANSPORTS`), host, port."""
+class Destination(Struct, frozen=True):
+    """Where to send: transport (one of `TRANSPORTS`), host, port.
+
+    `identity` is the domain that the certificate of the other side must name, where that is not `host`.
+    """
 
     transport: str
     host: str
     port: int
+    identity: str = ""
 
     @property
     def reliable(self) -> bool:
@@ -45,8 +49,7 @@ class Destination:
         return f"{self.transport}:{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Source(Destination):
+class Source(Destination, frozen=True):
     """Where a message came from, with what is needed to answer on the same way."""
 
     connection: StreamConnection | None = None
@@ -74,6 +77,7 @@ class UdpSocket:
         self.host, self.port = sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
+        self._behind_since: float | None = None
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
@@ -84,6 +88,9 @@ class UdpSocket:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if family == socket.AF_INET6:
+                # As TCP listens: the addresses of the older version would come in disguise.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, port))
         except OSError:
             sock.close()
@@ -97,6 +104,10 @@ class UdpSocket:
         except BlockingIOError:
             self.dropped += 1
 
+    def behind(self, now: float) -> float:
+        """Seconds for which more has been waiting than is read at once; 0 once the socket was read empty."""
+        return 0.0 if self._behind_since is None else now - self._behind_since
+
     def close(self) -> None:
         """Stop reading and close."""
         with contextlib.suppress(ValueError, OSError):
@@ -108,6 +119,7 @@ class UdpSocket:
             try:
                 size, address = self._sock.recvfrom_into(self._buffer)
             except (BlockingIOError, InterruptedError):
+                self._behind_since = None
                 return
             except OSError:
                 # An ICMP error of an earlier send is no reason to stop reading.
@@ -118,3 +130,5 @@ class UdpSocket:
             )
             if self._sock.fileno() < 0:
                 return
+        if self._behind_since is None:
+            self._behind_since = self._loop.time()

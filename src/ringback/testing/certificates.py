@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ringback.sip.identity import client_context, server_context
 from ringback.sip.stream import Tls
 
 _DAY = datetime.timedelta(days=1)
@@ -28,9 +28,9 @@ class Certificate:
 
     def tls(self) -> Tls:
         """Both sides of an endpoint that shows this certificate and trusts its authority."""
-        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server = server_context()
         server.load_cert_chain(self.chain, self.key)
-        return Tls(server, ssl.create_default_context(cafile=self.authority))
+        return Tls(server, client_context(str(self.authority)))
 
 
 def make_certificate(folder: Path, *names: str) -> Certificate:
@@ -89,4 +89,6 @@ def _alternative(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        if name.startswith("sip:"):
+            return x509.UniformResourceIdentifier(name)
         return x509.DNSName(name)

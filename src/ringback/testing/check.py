@@ -24,6 +24,7 @@ from ringback.testing import (
     check_digital,
     check_inbound,
     check_outside,
+    check_shipped,
     check_visits,
 )
 from ringback.testing.check_report import CheckFailed, Steps, expect
@@ -87,7 +88,10 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_callback.scheduled(world, steps, carrier, agent)
         await check_callback.retried(world, steps, carrier, agent)
         await check_callback.cancelled(world, steps)
+        await check_shipped.agent_first(world, steps, carrier, agent)
         await check_call_in.call_in(world, steps, carrier, agent)
+        await check_shipped.menu(world, steps, agent)
+        await check_shipped.after_hours(world, steps)
         await check_inbound.deposit(world, steps)
         await check_digital.chats(world, steps)
         await check_digital.message(world, steps)

@@ -10,10 +10,12 @@ from ringback.testing.check_inbound import talk
 from ringback.testing.check_report import Steps, expect
 from ringback.testing.check_world import World
 from ringback.testing.demo_tenant import CHECK_CUSTOMERS
-from ringback.testing.phone import Behaviour, Phone, PhoneCarrier
+from ringback.testing.phone import Behaviour, Call, Phone, PhoneCarrier
 
 SERVICE = "CB_Check"
-_AHEAD_S = 2.0
+_AHEAD_S = 3.0
+_EARLY_S = 0.05
+"""What two clocks may differ."""
 
 
 async def immediate(world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
@@ -42,7 +44,11 @@ async def scheduled(world: World, steps: Steps, carrier: PhoneCarrier, agent: Ph
         callback = await world.book(number, desiredTime=_iso(desired))
         seen = await world.callback(callback)
         expect(seen["callbackState"] == "SCHEDULED", seen)
-    await _is_connected(world, steps, carrier, agent, callback)
+    with steps.step("an agent is held for it, and the customer's phone does not ring before the time"):
+        customer = await carrier.wait_call(15.0)
+        early = (desired - datetime.now(UTC)).total_seconds()
+        expect(early < _EARLY_S, f"it rings {early:.1f} s before")
+    await _is_connected(world, steps, carrier, agent, callback, customer)
 
 
 async def retried(world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
@@ -104,10 +110,16 @@ async def waits(world: World, steps: Steps) -> None:
 
 
 async def _is_connected(
-    world: World, steps: Steps, carrier: PhoneCarrier, agent: Phone, callback: str
+    world: World,
+    steps: Steps,
+    carrier: PhoneCarrier,
+    agent: Phone,
+    callback: str,
+    customer: Call | None = None,
 ) -> None:
-    with steps.step("an agent is reserved, and the customer's phone rings"):
-        customer = await carrier.wait_call(15.0)
+    if customer is None:
+        with steps.step("an agent is reserved, and the customer's phone rings"):
+            customer = await carrier.wait_call(15.0)
     with steps.step("the customer answers"):
         await customer.answer()
     with steps.step("the agent's phone rings and is answered"):

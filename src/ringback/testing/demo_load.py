@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,9 +31,9 @@ from ringback.testing.demo_tenant import (
     TENANT,
     USER,
     DemoSecrets,
-    callback_settings,
     demo_configuration,
     demo_secrets,
+    demo_tables,
     keep_secrets,
 )
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PATIENCE_S = 60.0
-_TABLE = f"/tables/{TENANT}/CALLBACK_SETTINGS"
 
 
 async def load_demo(ctx: Context) -> DemoSecrets:
@@ -52,7 +52,8 @@ async def load_demo(ctx: Context) -> DemoSecrets:
     kept = demo_secrets(Path(ctx.common.data))
     await _configuration(ctx, kept)
     kept = await _credentials(ctx, kept)
-    await patiently(lambda: _settings(ctx))
+    for name, rows in demo_tables().items():
+        await patiently(partial(_table, ctx, name, rows))
     return kept
 
 
@@ -108,19 +109,19 @@ async def _is_known(ctx: Context, key: str) -> bool:
     return True
 
 
-async def _settings(ctx: Context) -> None:
-    """Publish the callback settings, with the rows that somebody has changed or added as they are."""
-    designer = HttpClient(ctx, "designer")
+async def _table(ctx: Context, name: str, rows: dict[str, dict[str, str]]) -> None:
+    """Publish a table, with the rows that somebody has changed or added as they are."""
+    designer, path = HttpClient(ctx, "designer"), f"/tables/{TENANT}/{name}"
     try:
-        present: dict[str, dict[str, str]] = await designer.get(_TABLE, dict[str, dict[str, str]])
+        present: dict[str, dict[str, str]] = await designer.get(path, dict[str, dict[str, str]])
     except HttpFailure as failure:
         if failure.status != 404:
             raise
         present = {}
-    whole = {**callback_settings(), **present}
+    whole = {**rows, **present}
     if whole != present:
-        await designer.request("PUT", _TABLE, whole)
-    await designer.post(f"{_TABLE}/publish", {})
+        await designer.request("PUT", path, whole)
+    await designer.post(f"{path}/publish", {})
 
 
 async def patiently(action: Callable[[], Awaitable[T]], patience_s: float = _PATIENCE_S) -> T:

@@ -1,7 +1,7 @@
 """The demo tenant: what it consists of, and the secrets that are made for it once.
 
 Two agents' phones (1001, 1002) and a customer's (2001) are for people to register; 1011 to 1016 belong to the
-scripted agents of the demo; 1901 to 1903, 8590, 8900 to 8902, 8910 and the numbers +1 202 555 0180, 0181 and
+scripted agents of the demo; 1901 to 1903, 8590, 8900 to 8905, 8910 and the numbers +1 202 555 0180, 0181 and
 0190 to 0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved
 for fiction.
 """
@@ -34,6 +34,7 @@ TENANT = "demo"
 DOMAIN = "demo.ringback.example"
 SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
 CHECK_CALL_IN = "8902"
+CHECK_DIRECT, CHECK_CLOSED, CHECK_MENU = "8903", "8904", "8905"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -47,6 +48,7 @@ CHECK_OFFER_NUMBER, CHECK_CALL_IN_NUMBER = "+12025550180", "+12025550181"
 CUSTOMER, CUSTOMER_NUMBER = "2001", "+12025550170"
 SCRIPTED_NUMBERS = tuple(f"+120255501{n:02}" for n in range(20, 60))
 CHECK_CUSTOMERS = tuple(f"+1202555019{n}" for n in range(1, 10))
+AGENT_FIRST = "CB_Check_First"
 USER = "supervisor"
 _FILE = "demo.json"
 
@@ -113,6 +115,7 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
             CallbackService(id="CB_Sales", virtual_queue="CB_Sales", settings="CB_Sales"),
             CallbackService(id="CB_Support", virtual_queue="CB_Support", settings="CB_Support"),
             CallbackService(id="CB_Check", virtual_queue="CB_Check", settings="CB_Check"),
+            CallbackService(id=AGENT_FIRST, virtual_queue=AGENT_FIRST, settings=AGENT_FIRST),
         ),
     )
 
@@ -128,10 +131,27 @@ def callback_settings() -> dict[str, dict[str, str]]:
         "_enable_in_queue_checking": "false",
         "_throttle_request_parameters": "",
     }
+    check = {
+        **shared,
+        "_target": "?:Check>=1",
+        "_route_point": "8910",
+        "_dial_retry_timeout": "1",
+        "_request_execution_time_buffer": "2",
+    }
     return {
         "CB_Sales": {**shared, "_target": "?:Sales>=1", "_route_point": "8010"},
         "CB_Support": {**shared, "_target": "?:Support>=1", "_route_point": "8010"},
-        "CB_Check": {**shared, "_target": "?:Check>=1", "_route_point": "8910", "_dial_retry_timeout": "1"},
+        "CB_Check": check,
+        AGENT_FIRST: {**check, "_userterminated_first_connect_party": "AGENT"},
+    }
+
+
+def demo_tables() -> dict[str, dict[str, dict[str, str]]]:
+    """The data tables by name: the settings of callbacks, and what the menu of the check says."""
+    return {
+        "CALLBACK_SETTINGS": callback_settings(),
+        "MENUS": {"check-1": {"menu": "check", "key": "1", "do": "route", "to": CHECK_DIRECT, "say": ""}},
+        "BUSINESS_HOURS": {"always": {"zone": "UTC", "hours": "Mon-Sun 00:00-24:00"}},
     }
 
 
@@ -164,6 +184,9 @@ def _route_points() -> tuple[DN, ...]:
             script="call-in",
             parameters={"queue": "VQ_Check", "target": "?:Check>=1"},
         ),
+        _point(CHECK_DIRECT, "An agent's own number", "direct", dn=CHECK_PHONES[0], no_answer="5"),
+        _point(CHECK_CLOSED, "After hours", "closed", mailbox=CHECK_MAILBOX),
+        _point(CHECK_MENU, "Menu", "menu", menu="check", hours="always", say="press-one-to-connect"),
         RoutePoint(id="8010", name="Callbacks", script="callback"),
         RoutePoint(id="8910", name="Callbacks of the check", script="callback", parameters=quick),
     )
@@ -174,9 +197,14 @@ def _inbound(dn: str, name: str, *, mailbox: str, **parameters: str) -> RoutePoi
     return RoutePoint(id=dn, name=name, script="inbound", default_dn=mailbox, parameters=given)
 
 
+def _point(number: str, name: str, script: str, /, **parameters: str) -> RoutePoint:
+    return RoutePoint(id=number, name=f"{name} (check)", script=script, parameters=parameters)
+
+
 def _queues() -> tuple[DN, ...]:
     targets = {"Sales": "?:Sales>=1", "Support": "?:Support>=1", "Check": "?:Check>=1"}
-    return tuple(
+    first = VirtualQueue(id=AGENT_FIRST, name="Check callbacks, agent first", target=targets["Check"])
+    return first, *(
         VirtualQueue(id=f"{prefix}_{name}", name=f"{name} {what}", target=target)
         for name, target in targets.items()
         for prefix, what in (("VQ", "calls"), ("CB", "callbacks"))

@@ -127,9 +127,10 @@ class Phone(UserAgent):
 
     def incoming(self, call: Call) -> None:
         """Ring and answer, when this phone does so by itself."""
-        if self.auto_answer is not None:
+        after = 0.0 if call.header("Answer-Mode") == "Auto" else self.auto_answer
+        if after is not None:
             call.ring()
-            call.pick_up_after(self.auto_answer)
+            call.pick_up_after(after)
 
     def _refresh_now(self) -> None:
         self.spawn(self.register(self._expires))

@@ -5,15 +5,18 @@ Nothing else of the platform is needed.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from ringback.domain.tables import BUSINESS_HOURS, SPECIAL_DAYS
 from ringback.scxml import Action, Document, Ended, Event, Interpreter
+from ringback.services.orchestration import knowledge
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked
-from ringback.services.orchestration.translation import done_event, error_event
+from ringback.services.orchestration.translation import alias, done_event, error_event
 from ringback.testing.rehearsal_dialog import DialogMismatch, rehearse_dialog
 from ringback.testing.scenario_file import Scenario, Step
 
@@ -68,7 +71,9 @@ class Rehearsal:
         self._ended: Ended | None = None
         self.log: list[str] = []
         bindings = {"_genesys": platform_data(scenario)}
-        self._session = Interpreter(document, "s1", actions=ACTIONS, bindings=bindings)
+        self._uses = knowledge.uses_of([document.source, *document.resources.values()])
+        library = knowledge.LIBRARY if self._uses.any else ""
+        self._session = Interpreter(document, "s1", actions=ACTIONS, bindings=bindings, library=library)
 
     def run(self) -> None:
         """Raises Mismatch at the first thing that is not as it should be."""
@@ -170,6 +175,9 @@ class Rehearsal:
     def _feed(self, event: Event) -> None:
         self.log.append(f"{self._at()}  {event.name} {event.data or ''}")
         self._session.feed(event, self._now)
+        other = alias(event)
+        if other is not None:
+            self._session.feed(other, self._now)
         self._take_outputs()
 
     def _take_outputs(self) -> None:
@@ -185,8 +193,23 @@ class Rehearsal:
         self.log.append(f"{self._at()}    in {' '.join(self._session.configuration) or '(over)'}")
 
     def _set_clock(self) -> None:
+        for name, text in self._known().items():
+            self._session.know(name, text)
         if self._scripted and self._session.running:
             self._session.evaluate(f"$move({self._now * 1000})")
+
+    def _known(self) -> dict[str, str]:
+        """What functions of scripts answer from: the scenario's clock, tables and statistics."""
+        if not self._uses.any:
+            return {}
+        tables = self._scenario.tables
+        hours, days = tables.get(BUSINESS_HOURS, {}), tables.get(SPECIAL_DAYS, {})
+        known = {"now": self._now, "tables": tables, "figures": self._scenario.statistics}
+        return {
+            **{name: json.dumps(value) for name, value in known.items()},
+            "zones": knowledge.zones(self._now),
+            "offices": knowledge.offices(hours, days, self._now),
+        }
 
     def _at(self) -> str:
         return f"{self._now - self._scenario.start:8.1f}"

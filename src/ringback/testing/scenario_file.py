@@ -52,6 +52,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     start: float = 1_000_000.0
     parameters: dict[str, str] = {}
     about: dict[str, Any] = {}
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    """Published tables: rows by their key, by name."""
+    statistics: dict[str, float | str] = {}
+    """What `sData(object, statistic)` answers, by `OBJECT STATISTIC`."""
     platform: dict[str, Any] = {}
     """What else stands in `_genesys`: `menu`, `hours`."""
     pages: dict[str, str] = {}

@@ -4,7 +4,7 @@ import msgspec
 
 from ringback.runtime.context import Context, Process
 from ringback.runtime.settings import CommonSettings
-from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail, append
+from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail, append, append_command
 
 
 class Note(msgspec.Struct):
@@ -83,6 +83,36 @@ async def test_a_tail_sees_what_comes_after_it_began(process: Process) -> None:
     StreamTail(Context(process, "rq"), ["{t}:s"], heard, from_id="0").start()
     await append(process.valkey, "{t}:s", Note(2))
     assert await heard.wait_for(2) == [1, 2]
+
+
+async def test_entries_of_one_transaction_are_handled_together(process: Process) -> None:
+    batches: list[list[int]] = []
+    heard = Heard()
+
+    async def together(entries: list[StreamEntry]) -> None:
+        batches.append([entry.json(Note).n for entry in entries])
+        await heard(entries[-1])
+
+    StreamConsumer(Context(process, "rq"), ["{t}:s"], "g", heard, together=together).start()
+    await append(process.valkey, "{t}:s", Note(1))
+    await heard.wait_for(1)
+    await process.valkey.post([append_command("{t}:s", Note(n)) for n in (2, 3, 4)])
+    assert await heard.wait_for(2) == [1, 4]
+    assert batches == [[2, 3, 4]]
+    await _pending_is(process, 0)
+
+
+async def test_entries_that_fail_together_are_handled_each_alone(process: Process) -> None:
+    heard = Heard()
+
+    async def together(_entries: list[StreamEntry]) -> None:
+        raise ValueError("not these")
+
+    consumer = StreamConsumer(Context(process, "rq"), ["{t}:s"], "g", heard, together=together, gather_s=0.01)
+    await process.valkey.post([append_command("{t}:s", Note(n)) for n in (1, 2)])
+    consumer.start()
+    assert await heard.wait_for(2) == [1, 2]
+    await _pending_is(process, 0)
 
 
 async def _pending_is(process: Process, count: int) -> None:

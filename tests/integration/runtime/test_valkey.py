@@ -38,8 +38,23 @@ async def test_the_first_error_of_posted_commands_is_raised_after_all_were_carri
 ) -> None:
     await process.valkey.call("SET", "k", "text")
     with pytest.raises(ValkeyError, match="WRONGTYPE"):
-        await process.valkey.post([("LPUSH", "k", "1"), ("SET", "after", "1"), ("NOSUCH",)])
+        await process.valkey.post([("LPUSH", "k", "1"), ("SET", "after", "1")])
     assert await process.valkey.call("GET", "after") == b"1"
+
+
+async def test_posted_commands_of_which_one_is_unknown_are_not_carried_out(process: Process) -> None:
+    with pytest.raises(ValkeyError, match="NOSUCH"):
+        await process.valkey.post([("SET", "k", "1"), ("NOSUCH",)])
+    assert await process.valkey.call("GET", "k") is None
+    with pytest.raises(ValkeyError, match="NOSUCH"):
+        await process.valkey.post([("NOSUCH",)])
+    assert await process.valkey.post([("SET", "k", "2")]) == [b"OK"]
+
+
+async def test_a_command_that_is_told_is_carried_out_without_an_answer(process: Process) -> None:
+    process.valkey.tell("SET", "k", "told")
+    process.valkey.tell("NOSUCH")
+    assert await process.valkey.call("GET", "k") == b"told"
 
 
 async def test_posted_commands_that_nobody_waits_for_any_more_disturb_no_other(process: Process) -> None:

@@ -121,3 +121,52 @@ def test_a_client_counts_its_uses_of_a_nonce() -> None:
 )
 def test_what_is_not_digest_gives_nothing_to_check(value: str) -> None:
     assert not parse_credentials(value)
+
+
+class TestNobodyLearnsWhoThereIs:
+    """A user that there is not costs the same work and gets the same word as a wrong password."""
+
+    @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+    def test_the_same_hashes_are_computed(self, monkeypatch: pytest.MonkeyPatch, algorithm: str) -> None:
+        server, hashed = DigestServer("demo", SECRET), list[str]()
+        value = exchange(server, "wrong", algorithm)[1]
+
+        def counting(name: str, text: str) -> str:
+            hashed.append(name)
+            return "0" * 32
+
+        monkeypatch.setattr("ringback.sip.digest._hash", counting)
+        work = []
+        for user, known in (("1001", stored()), ("1002", stored()), ("1001", {}), ("", {})):
+            hashed.clear()
+            assert server.check([value], "REGISTER", user, known, 1000.0) is Verdict.WRONG
+            work.append(list(hashed))
+        assert work == [[algorithm] * 2] * 4
+
+    def test_an_empty_name_is_nobody_even_with_an_empty_password(self) -> None:
+        server = DigestServer("demo", SECRET)
+        asked = server.challenges(1000.0, b"1")
+        value = DigestClient("", "").answer(asked, "REGISTER", "sip:demo", "c")
+        assert value is not None
+        assert server.check([value], "REGISTER", "", {}, 1000.0) is Verdict.WRONG
+
+
+def test_an_answer_without_qop_is_good_once() -> None:
+    """RFC 7616 3.4: there is no nonce count that could grow."""
+    server = DigestServer("demo", SECRET)
+    old_style = [item.replace(', qop="auth"', "") for item in server.challenges(1000.0, b"1")]
+    value = DigestClient("1001", "right").answer(old_style, "REGISTER", "sip:demo", "c")
+    assert value is not None
+    verdicts = [server.verify(parsed(value), "REGISTER", stored(), 1000.0) for _ in range(2)]
+    assert verdicts == [Verdict.OK, Verdict.STALE]
+
+
+@pytest.mark.parametrize("field", ["uri", "nonce", "nc", "cnonce", "response", "username", "realm"])
+def test_bytes_that_are_no_text_are_wrong_and_break_nothing(field: str) -> None:
+    server = DigestServer("demo", SECRET)
+    value = exchange(server, "right", "MD5", 1001.0)[1]
+    broken = {**parsed(value), field: "\udcff\udc80é"}
+    if field != "response":
+        qop = broken["qop"]
+        broken["response"] = response_hash("MD5", stored()["MD5"], "REGISTER", broken, broken["uri"], qop)
+    assert server.verify(broken, "REGISTER", stored(), 1001.0) in (Verdict.WRONG, Verdict.STALE, Verdict.OK)

@@ -80,3 +80,17 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, messag
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(ScenarioError, match=message):
         read_scenario(tmp_path / "a.toml")
+
+
+def test_functions_of_scripts_see_the_scenarios_tables_figures_and_clock(tmp_path: Path) -> None:
+    app = """<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript">
+      <state id="a"><transition event="late" target="b" cond="_genesys.session.isOpen('office') &amp;&amp;
+          _genesys.statistic.sData('sales', 'Waiting') == 3 &amp;&amp;
+          _genesys.session.timeInZone('UTC') == '13:46:41'"/></state><state id="b"/></scxml>"""
+    path = tmp_path / "a.toml"
+    path.write_text(
+        'start = 1000000\n[tables.BUSINESS_HOURS.office]\nzone = "UTC"\nhours = "Mon 13:46-14:00"\n'
+        '[statistics]\n"sales Waiting" = 3\n[[step]]\nevent = "late"\n[[step]]\nstates = ["a"]\n'
+        '[[step]]\nwait = 1\n[[step]]\nevent = "late"\n[[step]]\nstates = ["b"]\n'
+    )
+    Rehearsal(compile_document(app), read_scenario(path)).run()

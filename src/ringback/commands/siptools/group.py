@@ -124,6 +124,14 @@ def trace_call(
     raise typer.Exit(trace(data, words, seconds=seconds, pcap=pcap, whole=whole))
 
 
+@sip.command("trunks")
+def show_trunks(*, as_json: Json = False, data: Data = None) -> None:
+    """List the trunks: in or out of service, registered, calls, as sip_proxy finds them."""
+    from ringback.commands.siptools.trunks import list_trunks
+
+    list_trunks(data, as_json=as_json)
+
+
 @sip.command("bans")
 def show_bans(*, as_json: Json = False, data: Data = None) -> None:
     """List the sources that sip_proxy does not listen to, why, and for how much longer."""

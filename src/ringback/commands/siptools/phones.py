@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from ringback.sip import NameAddr, SipParseError
 from ringback.sip.dialog import destination_of
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.identity import client_context
 from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
 from ringback.sip.uri import SipUri
@@ -32,7 +32,7 @@ def ping(uri: str, *, times: int) -> int:
 async def _ping(uri: SipUri, times: int) -> int:
     console = Console(highlight=False)
     destination = destination_of(uri)
-    endpoint = SipEndpoint(lambda tx, request: None, tls=Tls(None, ssl.create_default_context()))
+    endpoint = SipEndpoint(lambda tx, request: None, tls=Tls(None, client_context()))
     answered = 0
     try:
         if destination.transport == "udp":

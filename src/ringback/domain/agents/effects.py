@@ -61,6 +61,9 @@ def login(session: AgentSession, event: Login, now: float, leases: Leases) -> Fi
         "place": event.place,
         "queues": event.queues,
         "guard_until": 0.0,
+        "logged_in": now,
+        "calls": 0,
+        "worked": 0.0,
     }
 
 

@@ -3,8 +3,8 @@
 Rules:
 - Every transition of an agent's state is a row of TABLE and lives in this file. A request without a row is
   refused, a report without a row is ignored.
-- An agent has at most one call and its interaction (other media: `sharing`). Reports about another call are
-  ignored.
+- An agent has at most one call and its interaction (other media: `sharing`; a consultation: `second`).
+  Reports about other calls are ignored.
 - Every transient state (reserved, ringing, talking, acw) has a lease, and a row for its end: time alone leads
   every agent back to ready, not_ready or logged_out.
 - What an agent asks for during a call takes effect when the work is done: `after` says where the agent goes.
@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from . import effects
 from .effects import LEGAL_GUARD, OUT_OF_SERVICE, UNREACHABLE, Effect, Fields, Leases
+from .second import NONE, on_second_call
 from .session import (
     REQUESTS,
     RESTING,
@@ -170,6 +171,8 @@ def step(session: AgentSession, event: Happening, now: float, leases: Leases | N
         return _aside(session, event)
     if (shared := beside(session, event, now)) is not None:
         return shared
+    if (beside_call := on_second_call(session, event)) is not None:
+        return beside_call
     rule = TABLE.get((session.state, type(event)))
     if rule is None or (isinstance(event, Reserve) and not session.available):
         if isinstance(event, REQUESTS):
@@ -206,7 +209,7 @@ def _concerns(session: AgentSession, event: Happening, now: float) -> bool:
     if isinstance(event, DnBackInService):
         return event.dn == session.dn and session.reason in _away_for(session)
     if isinstance(event, LeaseExpired):
-        return 0.0 < session.lease_until <= now
+        return session.lease_until > 0.0 and session.lease_until + event.stepped <= now
     return True
 
 
@@ -264,6 +267,12 @@ def _enter(
     """Enter a state. Resting states forget the work; `reason` belongs to not_ready and logged_out alone."""
     reason = changed.after_reason if rule.to in (Next.AFTER, Next.WRAP_UP) else getattr(event, "reason", "")
     fields: Fields = {"version": session.version + 1, "state": to, "since": now, "reason": ""}
+    if session.state is not State.LOGGED_OUT:
+        fields["worked"] = session.worked_until(now)
+    if to is not State.TALKING and session.second:
+        fields |= NONE
+    if to is State.TALKING and changed.interaction:
+        fields["calls"] = changed.calls + 1
     if to is State.ACW:
         fields |= effects.enter_acw(changed, event, now, leases)
     if to in RESTING:

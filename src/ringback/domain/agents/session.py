@@ -71,7 +71,9 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     agent, `interaction` what the router has given; `expected_conn_id` the call that a reservation waits for,
     when known. `acw` is the after-call work that the agent has asked for ahead (seconds, UNTIMED, 0: what the
     policy says); until `guard_until` no call is given, whatever the agent asks for. `work_mode` says what
-    kind of after-call work it is, `call_type` and `held` what the call at the agent is like.
+    kind of after-call work it is, `call_type` and `held` what the call at the agent is like. Since the login
+    (`logged_in`) the agent has had `calls` of queues, and `worked` seconds before the present state.
+    `second` is a call beside the first (`second`).
     """
 
     agent_id: str
@@ -103,6 +105,12 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     held: bool = False
     dialling: bool = False
     work: dict[str, Work] = {}
+    logged_in: float = 0.0
+    calls: int = 0
+    worked: float = 0.0
+    second: str = ""
+    second_is: str = ""
+    second_type: int = 0
 
     @property
     def available(self) -> bool:
@@ -115,6 +123,10 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
         load = Counter(work.media for work in self.work.values())
         load[VOICE] += self.state in (State.RESERVED, State.RINGING, State.TALKING)
         return {media: number for media, number in load.items() if number}
+
+    def worked_until(self, now: float) -> float:
+        """Seconds of work since the login, from a reservation to the end of the after-call work."""
+        return self.worked + (max(0.0, now - self.since) if self.state in TRANSIENT else 0.0)
 
     def allows(self, media: str) -> bool:
         """Whether the capacity rule leaves room for one more of a medium."""
@@ -289,7 +301,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class LeaseExpired:
-    """Time alone: ends whatever has lasted longer than it may."""
+    """Time alone: ends whatever has lasted longer than it may. `stepped`: seconds by which the clock was set
+    since the lease began.
+    """
+
+    stepped: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def beside(session: AgentSession, event: Happening, now: float) -> Step | None:
         rest = {name: work for name, work in session.work.items() if name != event.reservation}
         return _with(session, rest, event.reason)
     if isinstance(event, LeaseExpired) and session.work and not session.lease_until:
-        rest = {name: work for name, work in session.work.items() if work.until > now}
+        rest = {name: work for name, work in session.work.items() if work.until + event.stepped > now}
         return _with(session, rest, "lease_expired") if rest != session.work else Step(session)
     return None
 

@@ -63,10 +63,18 @@ def actions(session: AgentSession) -> frozenset[Status]:
             found.add(Status.CallRinging)
         case State.TALKING:
             found |= {Status.OffHook, _call(session)}
+            if session.second:
+                found.add(_second(session))
         case State.ACW:
             guard = session.work_mode == LEGAL_GUARD
             found |= {Status.OnHook, Status.NotReadyForNextCall if guard else Status.AfterCallWork}
     return frozenset(found)
+
+
+def _second(session: AgentSession) -> Status:
+    """A second call hides the first one where it ranks higher: who consults is not seen on hold."""
+    shown = {"ringing": Status.CallRinging, "dialling": Status.CallDialing, "held": Status.CallOnHold}
+    return shown.get(session.second_is) or CALLS.get(session.second_type, Status.CallUnknown)
 
 
 def status(session: AgentSession) -> Status:

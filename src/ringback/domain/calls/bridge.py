@@ -5,14 +5,16 @@ from ringback.domain.calls.ending import error, finish, origin_side
 from ringback.domain.calls.inputs import (
     AckReceived,
     OfferReceived,
+    RefreshDue,
     ReofferAnswered,
     ReofferFailed,
     RequestHoldCall,
     RequestRetrieveCall,
+    SessionExpired,
 )
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.pairs import PARTY_OF, dn_at, slot_of
-from ringback.domain.calls.results import DIALOG_LOST, MEDIA_REFUSED
+from ringback.domain.calls.results import DIALOG_LOST, MEDIA_REFUSED, SESSION_EXPIRED, Outcome
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import CallState, LegState, Phase, Reoffer, Slot
 
@@ -23,6 +25,9 @@ OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 
 def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
     """The ACK to our 200 may carry the answer to the offer in it."""
+    if leg.owed:
+        leg.owed, leg.remote_sdp = False, word.sdp or leg.remote_sdp
+        return
     if leg.slot is not Slot.ORIGIN or leg.remote_sdp is not None:
         return
     if word.sdp is None:
@@ -44,6 +49,7 @@ def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
     if peer is None or moving or leg.reoffer or leg.offering or peer.reoffer or peer.offering:
         m.answer_offer(leg, 491)
     elif word.sdp is None:
+        leg.owed = True
         m.answer_offer(leg, 200, leg.local_sdp)
     elif _may_hold(m, leg) and sdp_text.is_hold(word.sdp):
         leg.remote_sdp = word.sdp
@@ -158,16 +164,27 @@ def reoffer_failed(m: Machine, leg: Leg, word: ReofferFailed) -> None:
         return
     FAILED[why](m, leg, word.status)
     if word.status in LOST_DIALOG and not m.ended:
-        _lost(m, leg)
+        _lost(m, leg, DIALOG_LOST)
 
 
-def _lost(m: Machine, leg: Leg) -> None:
+def refresh(m: Machine, leg: Leg, _word: RefreshDue) -> None:
+    """The session timer: the same description again; an offer that is under way refreshes as well."""
+    if leg.local_sdp is not None and not _busy(leg):
+        m.offer(leg, leg.local_sdp, Reoffer.REFRESH)
+
+
+def expired(m: Machine, leg: Leg, _word: SessionExpired) -> None:
+    """Nobody refreshes the session: the leg is hung up as if its party had gone."""
+    _lost(m, leg, SESSION_EXPIRED)
+
+
+def _lost(m: Machine, leg: Leg, outcome: Outcome) -> None:
     if leg.slot in PARTY_OF:
         treatment.media_gone(m, leg)
     elif leg.slot is Slot.CONSULT:
-        consult.gone(m, DIALOG_LOST)
-    elif not transfer.party_gone(m, leg.slot, DIALOG_LOST):
-        finish(m, DIALOG_LOST)
+        consult.gone(m, outcome)
+    elif not transfer.party_gone(m, leg.slot, outcome):
+        finish(m, outcome)
 
 
 def _glare_delay(m: Machine, leg: Leg) -> float:
@@ -209,6 +226,7 @@ FAILED = {
     Reoffer.FOLLOW: _ignore,
     Reoffer.HOLD: _hold_failed,
     Reoffer.RETRIEVE: _hold_failed,
+    Reoffer.REFRESH: _ignore,
 }
 
 

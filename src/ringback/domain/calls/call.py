@@ -21,9 +21,11 @@ from ringback.domain.calls import (
     bridge,
     consult,
     dialing,
+    early,
     ending,
     keys,
     legs,
+    referral,
     routing,
     settling,
     transfer,
@@ -131,6 +133,7 @@ def _progress(m: Machine, word: i.Progress) -> None:
     if word.leg in m.data.legs:
         m.data.legs[word.leg].unheard = False
     leg = _hear(m, word.leg, legs.Word.PROGRESS)
+    early.media(m, word)
     if leg is not None:
         PROGRESS[leg.slot](m, leg, word.status)
 
@@ -165,7 +168,7 @@ def _answered_with_nothing(m: Machine, leg: Leg) -> None:
 
 def _failed(m: Machine, word: i.Failed) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
-    if leg is not None:
+    if leg is not None and not referral.redirected(m, leg, word.moved_to):
         FAILED[leg.slot](m, leg, word.status)
 
 
@@ -180,6 +183,7 @@ def _lost(m: Machine, word: i.Lost) -> None:
 
 
 def _hung_up(m: Machine, word: i.HungUp) -> None:
+    m.reason = word.reason
     leg = _hear(m, word.leg, legs.Word.GONE)
     if leg is not None:
         m.drop_offers(leg)
@@ -212,9 +216,15 @@ def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
         if leg.state is LegState.UP and not m.ended:
             rule(m, leg, word)
         elif isinstance(word, i.OfferReceived):
-            m.answer_offer(leg, 491 if leg.state is LegState.ANSWERED else 481)
+            early.offer(m, leg, word)
 
     return hear
+
+
+def _replaced(m: Machine, word: i.Replaced) -> None:
+    leg = m.leg(word.leg)
+    if leg is not None and not m.ended:
+        referral.replaced(m, leg, word)
 
 
 def _media_ended(m: Machine, word: i.MediaEnded) -> None:
@@ -363,6 +373,12 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.OfferReceived: _on_leg(bridge.offer_received),
     i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
     i.ReofferFailed: _on_leg(bridge.reoffer_failed),
+    i.RefreshDue: _on_leg(bridge.refresh),
+    i.Referred: _on_leg(referral.referred),
+    i.Adopted: _on_leg(referral.adopted),
+    i.GivenAway: _on_leg(referral.given_away),
+    i.Replaced: _replaced,
+    i.SessionExpired: _on_leg(bridge.expired),
     i.MediaStarted: _media_word(treatment.media_started),
     i.MediaRefused: _media_word(treatment.media_refused),
     i.MediaEnded: _media_word(_media_ended),

@@ -145,6 +145,7 @@ def _invite(m: Machine, consult: Consult, destination: Destination) -> None:
     agent = destination.kind is DestinationKind.DN
     consult.stage, consult.agent_id = ConsultStage.INVITING, destination.agent_id
     leg = m.add_leg(Slot.CONSULT, LegRole.AGENT if agent else LegRole.EXTERNAL, destination.dn)
+    leg.auto_answer = destination.auto_answer
     m.set_timer("consult", consult.timeout_s or destination.ring_timeout_s or RING_S)
     _at_start(m, consult, agent)
     sdp = sdp_text.with_direction(asker.remote_sdp, "sendrecv")

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import DestinationKind, Purpose, RouteType, TreatmentType
 
 
@@ -14,6 +15,8 @@ class Incoming(Struct, frozen=True):
     offer: str | None = None
     origin_dn: str = ""
     user_data: dict[str, object] = field(default_factory=dict)
+    forwards: int = 70
+    """Its Max-Forwards."""
 
 
 class Destination(Struct, frozen=True):
@@ -31,6 +34,7 @@ class Destination(Struct, frozen=True):
     ring_timeout_s: float = 0.0
     mailbox: str = ""
     agent_id: str = ""
+    auto_answer: bool = False
 
 
 class Resolved(Struct, frozen=True):
@@ -41,10 +45,11 @@ class Resolved(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Provisional response above 100."""
+    """Provisional response above 100; with SDP it brings early media."""
 
     leg: str
     status: int
+    sdp: str = ""
 
 
 class Answered(Struct, frozen=True):
@@ -59,6 +64,8 @@ class Failed(Struct, frozen=True):
 
     leg: str
     status: int
+    moved_to: str = ""
+    """With 3xx that is to be followed: the number to dial instead."""
 
 
 class Lost(Struct, frozen=True):
@@ -86,6 +93,8 @@ class HungUp(Struct, frozen=True):
     """BYE, or CANCEL of an INVITE that we have not answered."""
 
     leg: str
+    reason: str = ""
+    """The Reason that the other end gave (RFC 3326); whoever is hung up for it hears it too."""
 
 
 class OfferReceived(Struct, frozen=True):
@@ -107,6 +116,59 @@ class ReofferFailed(Struct, frozen=True):
 
     leg: str
     status: int
+
+
+class RefreshDue(Struct, frozen=True):
+    """The session timer wants a re-INVITE (RFC 4028 10)."""
+
+    leg: str
+
+
+class SessionExpired(Struct, frozen=True):
+    """The other end has not refreshed the session in time (RFC 4028 10)."""
+
+    leg: str
+
+
+class Referred(Struct, frozen=True):
+    """REFER from a telephone: its call is to go to a number."""
+
+    leg: str
+    reference: str
+    destination: str
+
+
+class Adopted(Struct, frozen=True):
+    """REFER with Replaces: the far party of another call of this telephone takes its place here."""
+
+    leg: str
+    reference: str
+    by: str
+    """The name of that party's leg from now on."""
+    party: Leg
+    """The leg as it was in the other call."""
+    conn_id: str
+    """Of the other call."""
+    dn: str
+    agent_id: str = ""
+    sdp_session: int = 0
+    """The session id in what we have said on that leg (RFC 8866 5.2)."""
+
+
+class GivenAway(Struct, frozen=True):
+    """The leg belongs to another call from now on; this one is over."""
+
+    leg: str
+
+
+class Replaced(Struct, frozen=True):
+    """An INVITE of one of our DNs that replaces this leg (RFC 3891)."""
+
+    leg: str
+    by: str
+    """The new leg."""
+    dn: str
+    offer: str | None = None
 
 
 class MediaStarted(Struct, frozen=True):
@@ -286,6 +348,12 @@ LegInput = (
     | OfferReceived
     | ReofferAnswered
     | ReofferFailed
+    | RefreshDue
+    | SessionExpired
+    | Referred
+    | Adopted
+    | GivenAway
+    | Replaced
     | MediaStarted
     | MediaRefused
     | MediaEnded

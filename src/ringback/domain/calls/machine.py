@@ -24,6 +24,11 @@ ASK_S = 5.0
 """How long the dial plan may take before the number counts as unreachable."""
 
 
+def session_id(data: CallData) -> int:
+    """The session id in all that the call says (RFC 8866 5.2)."""
+    return int(data.conn_id, 16) & 0x7FFFFFFF
+
+
 class Machine:
     """Changes the data of one call and collects what has to be done."""
 
@@ -31,6 +36,8 @@ class Machine:
         self.data = data
         self.now = now
         self.out: list[Output] = []
+        self.reason = ""
+        """Why the other end hung up in this step (RFC 3326)."""
 
     # Looking
 
@@ -122,7 +129,7 @@ class Machine:
 
     def describe(self, leg: Leg, sdp: str) -> str:
         """What we say on this leg: the text with our origin line; a new version only when it changed."""
-        session = int(self.data.conn_id, 16) & 0x7FFFFFFF
+        session = leg.sdp_session or session_id(self.data)
         if leg.local_sdp is None or sdp_text.with_origin(sdp, session, leg.sdp_version) != leg.local_sdp:
             leg.sdp_version += 1
             leg.local_sdp = sdp_text.with_origin(sdp, session, leg.sdp_version)
@@ -184,11 +191,11 @@ class Machine:
         if way is Exit.REJECT:
             self.out.append(Answer(leg.id, status))
         elif way is Exit.CANCEL:
-            self.out.append(Cancel(leg.id, cause))
+            self.out.append(Cancel(leg.id, cause, self.reason))
         else:
             if way is Exit.REFUSE_AND_BYE:
                 self.refuse_offer(leg, leg.remote_sdp or "")
-            self.out.append(Bye(leg.id, cause))
+            self.out.append(Bye(leg.id, cause, self.reason))
 
     def vacate(self, slot: Slot, cause: int = 0) -> None:
         """Empty the slot; its leg is hung up. A leg without a slot is always on its way out."""

@@ -25,8 +25,11 @@ class Invite(Struct, frozen=True):
 
 
 class Provisional(Struct, frozen=True):
+    """With SDP the caller hears early media."""
+
     leg: str
     status: int
+    sdp: str | None = None
 
 
 class Answer(Struct, frozen=True):
@@ -60,15 +63,19 @@ class Ack(Struct, frozen=True):
 
 
 class Cancel(Struct, frozen=True):
+    """Cause and reason as in `Bye`."""
+
     leg: str
     cause: int = 0
+    reason: str = ""
 
 
 class Bye(Struct, frozen=True):
-    """`cause`: SIP status for the Reason header (RFC 3326), 0 for none."""
+    """`cause`: SIP status for the Reason header (RFC 3326), 0 for none; `reason`: one to be passed on."""
 
     leg: str
     cause: int = 0
+    reason: str = ""
 
 
 class Play(Struct, frozen=True):

@@ -4,7 +4,7 @@ Of two that are to be connected one is the mover: it gets the re-INVITE that lea
 """
 
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.state import Consult, Leg
+from ringback.domain.calls.state import CallData, Consult, Leg
 from ringback.domain.calls.types import AttemptState, ConsultStage, LegState, Phase, Slot
 
 MEDIA_OF = {
@@ -75,7 +75,12 @@ def slot_of(m: Machine, dn: str) -> Slot | None:
 
 def dn_at(m: Machine, slot: Slot) -> str:
     """The DN of a party in events; empty when it is none of ours."""
-    parties, consult = m.data.parties, m.data.consult
+    return dn_of(m.data, slot)
+
+
+def dn_of(data: CallData, slot: Slot) -> str:
+    """As `dn_at`, from the data alone."""
+    parties, consult = data.parties, data.consult
     if slot is Slot.ORIGIN:
         return parties.origin_dn
     return parties.target_dn if slot is Slot.TARGET else consult.dn if consult is not None else ""
@@ -83,6 +88,11 @@ def dn_at(m: Machine, slot: Slot) -> str:
 
 def agent_at(m: Machine, slot: Slot) -> str:
     """The agent at that DN, when the router sent the call there."""
+    return agent_of(m.data, slot)
+
+
+def agent_of(data: CallData, slot: Slot) -> str:
+    """As `agent_at`, from the data alone."""
     if slot is Slot.TARGET:
-        return m.data.parties.target_agent
-    return m.data.consult.agent_id if slot is Slot.CONSULT and m.data.consult is not None else ""
+        return data.parties.target_agent
+    return data.consult.agent_id if slot is Slot.CONSULT and data.consult is not None else ""

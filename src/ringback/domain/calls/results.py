@@ -46,6 +46,9 @@ REDIRECTED = Outcome(
     ResultClass.CANCELLED, "redirected", CallState.REDIRECTED, DialResult.CREATE_CALL_ERROR, 480
 )
 DEPOSITED = Outcome(ResultClass.COMPLETED, "message_left", CallState.OK, DialResult.PERSON, 480)
+SESSION_EXPIRED = Outcome(
+    ResultClass.FAILED, "session_expired", CallState.DROPPED, DialResult.ERROR_TONE, 408
+)
 DIALOG_LOST = Outcome(ResultClass.FAILED, "dialog_lost", CallState.DROPPED, DialResult.ERROR_TONE, 481)
 
 BY_STATUS: dict[int, Outcome] = {

@@ -57,7 +57,7 @@ def incoming(m: Machine, word: Incoming) -> None:
     data.phase, data.created_at = Phase.WAITING, m.now
     data.call_type = CallType.INTERNAL if word.origin_dn else CallType.INBOUND
     data.parties.ani, data.parties.dnis, data.parties.origin_dn = word.ani, word.dnis, word.origin_dn
-    data.user_data = dict(word.user_data)
+    data.user_data, data.forwards = dict(word.user_data), word.forwards
     m.emit("EventCallCreated", other_dn=word.ani, user_data=data.user_data)
     try_destination(m, Attempt("", AttemptSource.DIRECT, AttemptState.RESOLVING, word.dnis))
 
@@ -115,6 +115,7 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     attempt.state = AttemptState.INVITING
     attempt.fallback, attempt.busy_fallback = destination.on_no_answer, destination.on_busy
     leg = m.add_leg(Slot.TARGET, LegRole.AGENT if agent else LegRole.EXTERNAL, destination.dn)
+    leg.auto_answer = destination.auto_answer
     parties.target_dn = destination.dn or attempt.destination
     parties.target_agent = attempt.agent_id or destination.agent_id
     m.set_timer("ring", attempt.timeout_s or destination.ring_timeout_s or RING_S)
@@ -197,7 +198,7 @@ def target_progress(m: Machine, leg: Leg, _status: int) -> None:
     if m.data.attempt is None:
         return
     m.data.attempt.state = AttemptState.RINGING
-    if m.origin.state is LegState.OFFERED:
+    if m.origin.state is LegState.OFFERED and m.origin.local_sdp is None:
         m.ring(m.origin)
     if leg.role is LegRole.EXTERNAL:
         parties = m.data.parties
@@ -281,16 +282,20 @@ def redirect(m: Machine, request: RequestRedirectCall) -> None:
     if m.data.hops >= MAX_HOPS:
         error(m, request.reference, "too_many_hops")
         return
+    give_on(m, attempt, request.destination)
+
+
+def give_on(m: Machine, attempt: Attempt, number: str) -> None:
+    """The device that was tried is let go, and another number is tried in its place."""
     m.data.hops += 1
     m.clear_timer("ring")
     m.vacate(Slot.TARGET)
     outcome = REDIRECTED
-    _at_target(m, "EventReleased", attempt, call_state=outcome.call_state, reason=outcome.reason)
+    if attempt.announced:
+        _at_target(m, "EventReleased", attempt, call_state=outcome.call_state, reason=outcome.reason)
     m.data.parties.target_dn = m.data.parties.target_agent = ""
     state = AttemptState.RESOLVING
-    try_destination(
-        m, Attempt(attempt.reference, attempt.source, state, request.destination, attempt.timeout_s)
-    )
+    try_destination(m, Attempt(attempt.reference, attempt.source, state, number, attempt.timeout_s))
 
 
 def attempt_failed(m: Machine, outcome: Outcome) -> None:

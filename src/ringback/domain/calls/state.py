@@ -34,6 +34,8 @@ class Leg(Struct):
     remote_sdp: str | None = None
     local_sdp: str | None = None
     sdp_version: int = 0
+    sdp_session: int = 0
+    """The session id in our descriptions, where it is not the call's: the leg came from another call."""
     peer: str = ""
     """The leg that this one was moved to; of two that are connected one bears the name of the other."""
     joining: str = ""
@@ -49,12 +51,16 @@ class Leg(Struct):
     """It is put on hold here: the other party hears music."""
     holds: bool = False
     """The party outside holds us, by itself."""
+    owed: bool = False
+    """Our 200 to its re-INVITE made the offer: the ACK owes the answer."""
     unheard: bool = False
     """Whether it rings is not known: the way there is interrupted."""
     engaged: bool = False
     """EventDialing or EventEstablished was sent for its DN, so EventReleased is owed."""
     dn_role: DNRole = DNRole.DESTINATION
     """Its part in the events, which it keeps when it takes another place."""
+    auto_answer: bool = False
+    """The phone is to answer by itself."""
 
 
 class Treatment(Struct):
@@ -161,5 +167,7 @@ class CallData(Struct):
     timers: dict[str, float] = field(default_factory=dict)
     counter: int = 0
     hops: int = 0
+    forwards: int = 70
+    """Max-Forwards of the call that came in: what it leads to has fewer, so that no call goes in circles."""
     result: str = ""
     reason: str = ""

@@ -94,6 +94,7 @@ class Reoffer(StrEnum):
     FOLLOW = "follow"  # the first party answered from another address than the peer knows
     HOLD = "hold"
     RETRIEVE = "retrieve"
+    REFRESH = "refresh"  # the same again: the session timer wants it
 
 
 class ResultClass(StrEnum):

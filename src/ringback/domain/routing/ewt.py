@@ -47,19 +47,19 @@ class QueueHistory:
     waiting: int = 0
     intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS))
     handling: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS))
-    _running_since: float = 0.0
+    running_since: float = 0.0
 
     def enter(self, now: float) -> None:
         """An interaction has joined the queue."""
         if self.waiting == 0:
-            self._running_since = now
+            self.running_since = now
         self.entered += 1
         self.waiting += 1
 
     def quit(self, now: float, *, routed: bool) -> None:
         """An interaction has left the queue, to an agent or for good."""
-        self.intervals.append(max(0.0, now - self._running_since))
-        self._running_since = now
+        self.intervals.append(max(0.0, now - self.running_since))
+        self.running_since = now
         self.waiting -= 1
         self.left += 1
         self.routed += routed

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from .messages import Explanation, Moment
 from .plans import Want
-from .pool import Index
 from .queue import WAITING, Interaction, Note
+from .standing import Index
 from .thresholds import Threshold
 
 WORDS: dict[str, str] = {
@@ -35,7 +35,7 @@ def explain(
         state=interaction.outcome or interaction.state,
         queue=interaction.queue.name,
         position=position,
-        priority=request.priority,
+        priority=interaction.priority,
         arrived=request.arrived,
         targets=tuple(want.text for want in wants),
         agent=interaction.agent,

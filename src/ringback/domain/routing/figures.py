@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from math import nan
 
 from .ewt import Staff, estimate
-from .pool import Index
 from .queue import VirtualQueue
+from .standing import Index
 
 
 def of_index(index: Index, figure: str) -> float:

@@ -46,6 +46,11 @@ class Groups:
         self._defined: dict[str, GroupDefined] = {}
         self._inner: dict[str, tuple[str, ...]] = {}
 
+    def all(self) -> list[GroupDefined]:
+        """The definitions, those inside others first: they can be given again in this order."""
+        names = dict.fromkeys(each for name in self._defined for each in reversed(closure(name, self._inner)))
+        return [self._defined[name] for name in names if name in self._defined]
+
     def define(self, group: GroupDefined) -> bool:
         """Take a definition; False when it was so already. Raises GroupCycle and keeps what it had."""
         if self._defined.get(group.group) == group:

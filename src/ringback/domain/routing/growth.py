@@ -1,77 +1,52 @@
-"""Priority that grows while an interaction waits, in steps and up to a limit.
+"""Priority that grows while an interaction waits: evenly, or in steps and up to a limit.
 
-The priority at a time is `initial + increment * floor((now - since) / interval)`, at most `limit`. It depends
-on nothing but the moment from which the customer waits: a restart, or another session, finds the same.
+The priority after `waited` seconds depends on nothing but these: a restart, or another session, finds the
+same. Of those who grow evenly at the same rate none ever overtakes another, so nothing is sorted again
+(`place_of`); who grows in steps is given another place at each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from .messages import Reprioritize
-from .ordered import OrderedSet
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """`increment` points every `interval` seconds from `since` on, up to `limit`."""
+class Growth(Struct, frozen=True, omit_defaults=True):
+    """`points` every `interval` seconds of waiting, up to `limit` (None: without end). An interval of 0 is
+    even growth: `points` a second, and no limit.
+    """
 
-    initial: int
-    since: float
-    increment: int
-    interval: float
-    limit: int
+    points: float = 0.0
+    interval: float = 0.0
+    limit: int | None = None
 
     @property
-    def grows(self) -> bool:
-        """Whether the priority ever changes."""
-        return self.increment > 0 and self.interval > 0 and self.initial < self.limit
+    def rate(self) -> float:
+        """Points a second of even growth, 0 for steps. Two digits count, so that there are few different
+        rates; 0 below 0.001.
+        """
+        if self.interval > 0 or self.points < 0.001:
+            return 0.0
+        return float(f"{self.points:.1e}") if self.points <= 1000.0 else 1000.0
 
-    def priority(self, now: float) -> int:
-        """The priority at `now`."""
-        if not self.grows:
-            return self.initial
-        steps = max(0, int((now - self.since) // self.interval))
-        return min(self.limit, self.initial + self.increment * steps)
+    def priority(self, initial: int, waited: float) -> int:
+        """The priority after so many seconds, as far as steps have changed it."""
+        if self.interval <= 0 or self.points <= 0:
+            return initial
+        grown = initial + int(self.points * max(0, int(waited // self.interval)))
+        return grown if self.limit is None else max(initial, min(self.limit, grown))
 
-    def next_step(self, now: float) -> float | None:
-        """When the priority grows next; None when it has reached its limit."""
-        if not self.grows or self.priority(now) >= self.limit:
+    def next_step(self, initial: int, waited: float) -> float | None:
+        """After how many seconds of waiting the priority grows next; None when it does not."""
+        if self.interval <= 0 or self.points <= 0:
             return None
-        return self.since + self.interval * (max(0, int((now - self.since) // self.interval)) + 1)
+        if self.limit is not None and self.priority(initial, waited) >= self.limit:
+            return None
+        return self.interval * (max(0, int(waited // self.interval)) + 1)
 
 
-class Growing:
-    """The interactions whose priority grows, and when each does next."""
+NONE = Growth()
 
-    def __init__(self) -> None:
-        self._growths: dict[str, Growth] = {}
-        self._steps: OrderedSet[tuple[float, str]] = OrderedSet()
 
-    def __len__(self) -> int:
-        return len(self._growths)
-
-    def watch(self, interaction: str, growth: Growth, now: float) -> None:
-        """Remember one that has just been queued."""
-        at = growth.next_step(now)
-        if at is not None:
-            self._growths[interaction] = growth
-            self._steps.add((at, interaction))
-
-    def next_step(self) -> float | None:
-        """When `due` is next needed."""
-        first = self._steps.first()
-        return first[0] if first else None
-
-    def due(self, now: float, waits: Callable[[str], bool]) -> list[Reprioritize]:
-        """The priorities that have grown; those for which `waits` is false are forgotten."""
-        grown = []
-        while (first := self._steps.first()) and first[0] <= now:
-            self._steps.discard(first)
-            name = first[1]
-            growth = self._growths.pop(name)
-            if waits(name):
-                grown.append(Reprioritize(name, growth.priority(now)))
-                self.watch(name, growth, now)
-        return grown
+def even(rate: float) -> Growth:
+    """So many points a second."""
+    return Growth(points=rate) if rate > 0 else NONE

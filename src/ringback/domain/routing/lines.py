@@ -98,8 +98,3 @@ def place_of(priority: float, arrived: float, sequence: int, interaction: str, g
     if growth > 0:
         return (0.0, arrived - priority / growth, sequence, interaction)
     return (-float(priority), arrived, sequence, interaction)
-
-
-def rate(growth: float) -> float:
-    """A rate of growth with two digits that count, so that there are few different ones; 0 below 0.001."""
-    return float(f"{growth:.1e}") if 0.001 <= growth <= 1000.0 else 0.0 if growth < 0.001 else 1000.0

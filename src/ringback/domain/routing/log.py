@@ -1,7 +1,8 @@
 """The log of decisions: every input of a router with what came of it, and the replay of such a log.
 
 A log is lines of JSON. The first is a `Began`: how the router was set. Each other is an `Entry`: when, the
-input (none: the timer), and the outputs. The router is a function of these, so the same inputs give the same
+input (none: the timer), and the outputs; or now and then a `Checkpoint`: the whole state, from which a log
+can be replayed whose beginning is lost. The router is a function of these, so the same inputs give the same
 decisions; a replay that finds others has found another router.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Struct
 
+from .checkpoint import Checkpoint, restore
 from .messages import Input, Output
 from .router import Router
 
@@ -34,7 +36,7 @@ class Entry(Struct, frozen=True, tag=True, omit_defaults=True):
     decisions: list[Output] = []
 
 
-Record = Began | Entry
+Record = Began | Entry | Checkpoint
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 decode_batch = msgspec.json.Decoder(list[Record]).decode
@@ -55,12 +57,16 @@ class Difference(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay has found; `skipped` lines came before the router's beginning."""
+    """What a replay has found; `skipped` lines came before the first beginning or checkpoint. It began from a
+    checkpoint at `resumed`, or at a router's beginning (None).
+    """
 
     turns: int = 0
     decisions: int = 0
     skipped: int = 0
     beginnings: int = 0
+    checkpoints: int = 0
+    resumed: float | None = None
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -80,18 +86,29 @@ def replay(lines: Iterable[bytes], most: int = 100) -> Replayed:
         if isinstance(record, Began):
             found.beginnings += 1
             router = begin(record)
+        elif isinstance(record, Checkpoint):
+            found.checkpoints += 1
+            if router is None:
+                router, found.resumed = _resume(record, number), record.at
         elif router is None:
             found.skipped += 1
         else:
             _turn(router, record, number, found, most)
-    if not found.beginnings:
-        raise DecisionLogError("the log does not reach back to the beginning of a router")
+    if router is None:
+        raise DecisionLogError("the log does not reach back to the beginning of a router, or a checkpoint")
     return found
 
 
 def begin(began: Began) -> Router:
     """The router as it was at the beginning of the log."""
     return Router(growth=began.growth, retry_pause=began.retry_pause, first_attempt=began.first_attempt)
+
+
+def _resume(record: Checkpoint, number: int) -> Router:
+    try:
+        return restore(record)
+    except (ValueError, KeyError, IndexError) as error:
+        raise DecisionLogError(f"line {number}: no checkpoint of a router: {error!r}") from None
 
 
 def _turn(router: Router, entry: Entry, number: int, found: Replayed, most: int) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from .lines import Line, Place
 from .orders import PERCENTAGE, parse_order
 from .plans import Want
-from .pool import Agent, AgentPool, Index
+from .pool import AgentPool
 from .queue import Interaction, VirtualQueue
+from .standing import Agent, Index
 from .thresholds import Threshold
 
 Holds = Callable[[Threshold, Index], bool]
@@ -41,17 +42,17 @@ class Matcher:
         self._holds = holds
         self._growth = growth
         self._special = 0
-        self._served = 0.0
-        self._shares: OrderedDict[tuple[str, ...], dict[str, float]] = OrderedDict()
+        self.served = 0.0
+        self.shares: OrderedDict[tuple[str, ...], dict[str, float]] = OrderedDict()
         self.watched: dict[int, Line] = {}
 
     def join(self, interaction: Interaction) -> None:
         """Stand in the line of each target."""
-        queue, growth, place = interaction.queue, interaction.growth, interaction.place
+        queue, rate, place = interaction.queue, interaction.rate, interaction.place
         share = queue.name if queue.weight else ""
         lines = interaction.lines
         for want in interaction.plan.wants:
-            index, key = want.index, (want.line_key, share, growth)
+            index, key = want.index, (want.line_key, share, rate)
             line = index.lines.get(key)
             if line is None:
                 line = index.lines[key] = Line(key, want.threshold)
@@ -59,7 +60,7 @@ class Matcher:
             line.places.add(place)
             lines.append((index, line))
         if share and len(queue.waiting) == 0:
-            queue.served = max(queue.served, self._served)
+            queue.served = max(queue.served, self.served)
 
     def leave(self, interaction: Interaction) -> None:
         """Stand in no line any more."""
@@ -122,7 +123,7 @@ class Matcher:
         """The interaction has been given out of its line: its queue has had a part of the agents' work."""
         queue = interaction.queue
         if queue.weight:
-            self._served = max(self._served, queue.served)
+            self.served = max(self.served, queue.served)
             queue.served += 1.0 / queue.weight
 
     def others(self, want_index: Index, order: str, agent: str) -> tuple[str, ...]:
@@ -154,10 +155,10 @@ class Matcher:
         if not able:
             return None
         key = interaction.plan.key[1]
-        credit = self._shares.setdefault(key, {})
-        self._shares.move_to_end(key)
-        if len(self._shares) > REMEMBERED_SHARES:
-            self._shares.popitem(last=False)
+        credit = self.shares.setdefault(key, {})
+        self.shares.move_to_end(key)
+        if len(self.shares) > REMEMBERED_SHARES:
+            self.shares.popitem(last=False)
         weights = [max(found[1].weight, 0.0) for found in able]
         whole = sum(weights)
         for (_, want), weight in zip(able, weights, strict=True):

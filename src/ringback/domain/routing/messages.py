@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from .growth import Growth
+
 VOICE = "voice"
 
 
@@ -60,6 +62,15 @@ class AgentGone(Struct, frozen=True, gc=False, tag=True):
 
     agent: str
     version: int
+
+
+class Worked(Struct, frozen=True, gc=False, tag=True):
+    """After a restart: what an agent has done since the login, at `logged_in`. Comes before the agent."""
+
+    agent: str
+    logged_in: float
+    calls: int
+    seconds: float
 
 
 class NotTaken(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
@@ -114,8 +125,8 @@ class Submit(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     `arrived` is the moment from which the customer counts as waiting: for a callback, when the customer first
     asked. `sequence` breaks ties and is given by whoever keeps the requests, so that a replay gives the same
     order. Targets are tried in their order. `timeout` (seconds after submission) gives up; None waits without
-    end. `steps` take the place of `targets`. `growth`: points of priority gained per second of waiting, None
-    for the router's own. `submitted`: when it was first submitted, where that was before now.
+    end. `steps` take the place of `targets`. `growth`: how the priority grows meanwhile, None for the
+    router's own. `submitted`: when it was first submitted, where that was before now.
     """
 
     interaction: str
@@ -128,16 +139,18 @@ class Submit(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     lease: float | None = None
     steps: tuple[Step, ...] = ()
     media: str = VOICE
-    growth: float | None = None
+    growth: Growth | None = None
     submitted: float | None = None
 
 
 class Reprioritize(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
-    """The priority (and the growth, unless None) of an interaction changes; its arrival time stays."""
+    """The priority (and the growth, unless None) of an interaction changes; its arrival time stays, and it
+    has grown since then.
+    """
 
     interaction: str
     priority: int
-    growth: float | None = None
+    growth: Growth | None = None
 
 
 class Cancel(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
@@ -201,7 +214,7 @@ class ClockStepped(Struct, frozen=True, gc=False, tag=True):
     seconds: float
 
 
-AgentInput = AgentReady | AgentBusy | AgentAway | AgentGone | NotTaken
+AgentInput = AgentReady | AgentBusy | AgentAway | AgentGone | Worked | NotTaken
 QueueInput = (
     QueueDefined
     | GroupDefined
@@ -272,6 +285,13 @@ class Moved(Struct, frozen=True, gc=False, tag=True):
     queue: str
 
 
+class Grown(Struct, frozen=True, gc=False, tag=True):
+    """The priority has grown by a step, and the place in line with it."""
+
+    interaction: str
+    priority: int
+
+
 class Left(Struct, frozen=True, gc=False, tag=True):
     """The interaction has left its queue. `outcome`: `routed`, `diverted`, or the reason of the cancel, or
     `timeout`.
@@ -290,7 +310,7 @@ class Refused(Struct, frozen=True, gc=False, tag=True):
     reason: str
 
 
-Output = Reserve | Diverted | Release | Requeued | Moved | Left | Refused
+Output = Reserve | Diverted | Release | Requeued | Moved | Grown | Left | Refused
 
 
 class Moment(Struct, frozen=True):

@@ -3,8 +3,8 @@
 `longest-ready` (what happens when nothing is said), `fewest-calls`, `occupancy` (the least busy part of the
 time logged in), `skill NAME` (the highest level), `min STATISTIC` or `max STATISTIC`, and `percentage`: the
 targets, rather than their agents, get shares of the interactions by their weights. Equal agents are chosen by
-longest ready. What an agent has done is counted since the login or the router's start; the occupancy is that
-of the moment when the agent became ready.
+longest ready. What an agent has done is counted since the login, through restarts; the occupancy
+is that of the moment when the agent became ready.
 """
 
 from __future__ import annotations

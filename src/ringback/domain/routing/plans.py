@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from .messages import VOICE
-from .pool import AgentPool, Index
+from .pool import AgentPool
 from .skills import Expression
+from .standing import Index
 from .targets import Target, read_target
 from .thresholds import Threshold
 
@@ -21,9 +22,10 @@ _read: Callable[[str], Target] = lru_cache(maxsize=4096)(read_target)
 class Want:
     """One target of a plan: agents (`index`), or a device, whose index nobody ever joins."""
 
-    __slots__ = ("device", "index", "line_key", "text", "threshold", "weight")
+    __slots__ = ("device", "index", "line_key", "source", "text", "threshold", "weight")
 
     def __init__(self, target: Target, index: Index) -> None:
+        self.source = target.text
         self.text = index.key
         self.index = index
         self.device = target.device
@@ -50,17 +52,17 @@ class Plans:
     def __init__(self, pool: AgentPool, expand: Callable[[str, Expression], Expression]) -> None:
         self._pool = pool
         self._expand = expand
-        self._plans: dict[tuple[str, tuple[str, ...]], Plan] = {}
-        self._idle: OrderedDict[tuple[str, tuple[str, ...]], Plan] = OrderedDict()
+        self.known: dict[tuple[str, tuple[str, ...]], Plan] = {}
+        self.idle: OrderedDict[tuple[str, tuple[str, ...]], Plan] = OrderedDict()
 
     def open(self, media: str, targets: tuple[str, ...]) -> Plan:
         """The plan of these targets; `close` it once for each time. Raises ExpressionError."""
         key = (media, targets)
-        plan = self._plans.get(key)
+        plan = self.known.get(key)
         if plan is None:
-            plan = self._plans[key] = Plan(key, self._make(media, targets))
+            plan = self.known[key] = Plan(key, self._make(media, targets))
         elif not plan.users:
-            self._idle.pop(key, None)
+            self.idle.pop(key, None)
         plan.users += 1
         return plan
 
@@ -69,19 +71,19 @@ class Plans:
         plan.users -= 1
         if plan.users:
             return
-        if self._plans.get(plan.key) is not plan:  # its groups have changed meanwhile
+        if self.known.get(plan.key) is not plan:  # its groups have changed meanwhile
             self._let_go(plan)
             return
-        self._idle[plan.key] = plan
-        if len(self._idle) > IDLE_PLANS:
-            key, oldest = self._idle.popitem(last=False)
-            del self._plans[key]
+        self.idle[plan.key] = plan
+        if len(self.idle) > IDLE_PLANS:
+            key, oldest = self.idle.popitem(last=False)
+            del self.known[key]
             self._let_go(oldest)
 
     def renew(self) -> None:
         """Groups or queues have changed: plans are read anew for whoever comes now."""
-        idle, self._idle = self._idle, OrderedDict()
-        self._plans.clear()
+        idle, self.idle = self.idle, OrderedDict()
+        self.known.clear()
         for plan in idle.values():
             self._let_go(plan)
 

@@ -9,134 +9,17 @@ of its own. Where those are many, they are looked at in portions (`build`), so t
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from ringback.domain.capacity import VOICE_ONLY, CapacityRule, parse_capacity
+from ringback.domain.capacity import VOICE_ONLY, parse_capacity
 
-from .lines import Line
-from .messages import VOICE, AgentAway, AgentBusy, AgentReady
-from .ordered import OrderedSet
-from .orders import Value
+from .messages import VOICE, AgentAway, AgentBusy, AgentReady, Worked
 from .skills import Expression, Profile, anchors, marks
+from .standing import AWAY, BUSY, NO_MEDIA, READY, Agent, Index
 
 IDLE_EXPRESSIONS = 256
 PORTION = 500
 """Agents who are looked at in one turn for a new expression."""
-
-READY, BUSY, AWAY = "ready", "busy", "away"
-_NO_MEDIA: frozenset[str] = frozenset()
-VOICE_MEDIA = frozenset((VOICE,))
-
-Standing = tuple[float, float, str]
-"""How many of the medium the agent has, since when the agent is ready, and the name."""
-
-
-class Agent:
-    """One logged-in agent. `open`: the media of which the agent may have one more now."""
-
-    __slots__ = (
-        "_worked",
-        "busy_since",
-        "calls",
-        "indexes",
-        "load",
-        "logged_in",
-        "open",
-        "profile",
-        "ready_since",
-        "rule",
-        "since",
-        "standing",
-        "status",
-        "version",
-    )
-
-    def __init__(self, profile: Profile, now: float) -> None:
-        self.profile = profile
-        self.status = AWAY
-        self.since = self.ready_since = self.logged_in = self.busy_since = now
-        self.version = 0
-        self.rule: CapacityRule = VOICE_ONLY
-        self.load: dict[str, int] = {}
-        self.open = _NO_MEDIA
-        self.standing: dict[str, Standing] = {}
-        self.indexes: list[Index] = []
-        self.calls = 0
-        self._worked = 0.0
-
-    @property
-    def working(self) -> bool:
-        """Ready, or ready again without doing anything."""
-        return self.status != AWAY
-
-    @property
-    def total(self) -> int:
-        """Interactions at the agent."""
-        return sum(self.load.values())
-
-    @property
-    def occupancy(self) -> float:
-        """The busy part of the time from the login to when the agent became ready."""
-        whole = self.since - self.logged_in
-        return min(1.0, self._worked / whole) if whole > 0 else 0.0
-
-    def worked_until(self, now: float) -> None:
-        """A busy time has ended."""
-        self._worked += max(0.0, now - self.busy_since)
-
-    def may_have(self) -> frozenset[str]:
-        """The media of which one more is allowed."""
-        if self.rule is VOICE_ONLY:
-            return VOICE_MEDIA if self.status == READY else _NO_MEDIA
-        if self.status == AWAY:
-            return _NO_MEDIA
-        wanted = {index.media for index in self.indexes if index.media != VOICE or self.status == READY}
-        return frozenset(media for media in wanted if self.rule.allows(media, self.load))
-
-
-class Index:
-    """The agents who match one expression for one medium: the free ones in order, the others counted; and the
-    lines of interactions that wait for them.
-    """
-
-    __slots__ = ("expression", "key", "lines", "media", "orders", "ready", "staff", "users", "working")
-
-    def __init__(self, key: str, expression: Expression | None, media: str) -> None:
-        self.key = key
-        self.expression = expression
-        self.media = media
-        self.ready: OrderedSet[Standing] = OrderedSet()
-        self.orders: dict[str, tuple[Value, OrderedSet[Standing], dict[str, Standing]]] = {}
-        self.lines: dict[tuple[str, str, float], Line] = {}
-        self.staff = 0
-        self.working = 0
-        self.users = 0
-
-    def enter(self, agent: Agent) -> None:
-        """The agent may have one more."""
-        self.ready.add(agent.standing[self.media])
-        for value, ordered, standings in self.orders.values():
-            name = agent.profile.agent
-            standing = standings[name] = (value(agent), agent.since, name)
-            ordered.add(standing)
-
-    def leave(self, agent: Agent) -> None:
-        """The agent may have no more, or stands elsewhere from now on."""
-        self.ready.discard(agent.standing[self.media])
-        for _, ordered, standings in self.orders.values():
-            standing = standings.pop(agent.profile.agent, None)
-            if standing is not None:
-                ordered.discard(standing)
-
-    def in_order(self, order: str, value: Value, agents: Mapping[str, Agent]) -> OrderedSet[Standing]:
-        """The free agents in another order; kept from the first time it is asked for."""
-        known = self.orders.get(order)
-        if known is None:
-            known = self.orders[order] = (value, OrderedSet(), {})
-            for _, _, name in self.ready:
-                standing = known[2][name] = (value(agents[name]), agents[name].since, name)
-                known[1].add(standing)
-        return known[1]
 
 
 class AgentPool:
@@ -144,20 +27,25 @@ class AgentPool:
 
     def __init__(self) -> None:
         self.agents: dict[str, Agent] = {}
-        self._gone: OrderedDict[str, int] = OrderedDict()
-        self._indexes: dict[str, Index] = {}
+        self.gone: OrderedDict[str, int] = OrderedDict()
+        self.recalled: dict[str, Worked] = {}
+        self.indexes: dict[str, Index] = {}
         self._everywhere: dict[str, Index] = {}
         self._anchored: dict[str, dict[str, Index]] = {}
-        self._idle: OrderedDict[str, None] = OrderedDict()
+        self.idle: OrderedDict[str, None] = OrderedDict()
         self._holders: dict[str, dict[str, None]] = {}
-        self._building: deque[tuple[Index, Iterator[str]]] = deque()
+        self.unbuilt: deque[tuple[Index, Iterator[str]]] = deque()
         self.matched = 0
         """Comparisons of an agent with an expression so far: the work of logins and new expressions."""
 
     def is_news(self, agent: str, version: int) -> bool:
         """Whether `version` is newer than all that was said of the agent before."""
         known = self.agents.get(agent)
-        return version > (known.version if known else self._gone.get(agent, -1))
+        return version > (known.version if known else self.gone.get(agent, -1))
+
+    def recall(self, done: Worked) -> None:
+        """What an agent who is about to be known again had done before a restart."""
+        self.recalled[done.agent] = done
 
     def put(self, event: AgentReady | AgentBusy | AgentAway, status: str, since: float, now: float) -> Agent:
         """The agent is logged in with this status; `settle` makes it count for who is looked for."""
@@ -212,7 +100,7 @@ class AgentPool:
         for index in agent.indexes:
             if index.media in agent.open:
                 index.leave(agent)
-        agent.open = _NO_MEDIA
+        agent.open = NO_MEDIA
 
     def settle(self, agent: Agent) -> None:
         """Into the order of those who may have one more, if so."""
@@ -230,50 +118,75 @@ class AgentPool:
         agent = self.agents.get(name)
         if agent is not None:
             self._take_out(agent)
-        self._gone[name] = version
-        self._gone.move_to_end(name)
-        if len(self._gone) > 100_000:
-            self._gone.popitem(last=False)
+        self.gone[name] = version
+        self.gone.move_to_end(name)
+        if len(self.gone) > 100_000:
+            self.gone.popitem(last=False)
 
     def open(self, expression: Expression, media: str = VOICE) -> Index:
         """The index of an expression; `close` it once for each time it was opened."""
-        key = expression.key if media == VOICE else f"{media}:{expression.key}"
-        index = self._indexes.get(key)
+        key = _key(expression, media)
+        index = self.indexes.get(key)
         if index is None:
             index = self._start(key, expression, media)
         if not index.users:
-            self._idle.pop(key, None)
+            self.idle.pop(key, None)
         index.users += 1
         return index
 
     def index(self, key: str) -> Index | None:
         """The index of that key, if it is open."""
-        return self._indexes.get(key)
+        return self.indexes.get(key)
 
     def close(self, index: Index) -> None:
         """One user less. The last expressions without users are kept warm, older ones are forgotten."""
         index.users -= 1
         if index.users:
             return
-        self._idle[index.key] = None
-        if len(self._idle) > IDLE_EXPRESSIONS:
-            self._forget(self._idle.popitem(last=False)[0])
+        self.idle[index.key] = None
+        if len(self.idle) > IDLE_EXPRESSIONS:
+            self._forget(self.idle.popitem(last=False)[0])
+
+    def begin(self, expression: Expression, media: str) -> Index:
+        """The index of an expression before there are agents, without users."""
+        key = _key(expression, media)
+        self._start(key, expression, media)
+        return self.indexes[key]
+
+    def place(self, profile: Profile, capacity: str, indexes: Iterable[Index]) -> Agent:
+        """An agent of whom it is known who asks for them."""
+        name = profile.agent
+        agent = self.agents[name] = Agent(profile, 0.0)
+        agent.rule = parse_capacity(capacity) if capacity else VOICE_ONLY
+        agent.indexes = list(indexes)
+        for index in agent.indexes:
+            index.staff += 1
+            index.working += agent.working
+        for mark in marks(profile):
+            self._holders.setdefault(mark, {})[name] = None
+        return agent
+
+    def left_to_build(self) -> list[tuple[Index, list[str]]]:
+        """The agents that are still to be looked at for each new expression."""
+        left = [(index, list(names)) for index, names in self.unbuilt]
+        self.unbuilt = deque((index, iter(names)) for index, names in left)
+        return left
 
     @property
     def building(self) -> bool:
         """Whether agents are left to look at for a new expression."""
-        return bool(self._building)
+        return bool(self.unbuilt)
 
     def build(self) -> list[Agent]:
         """Look at the next portion; the agents who have joined an index."""
-        index, names = self._building[0]
+        index, names = self.unbuilt[0]
         found: list[Agent] = []
         for _ in range(PORTION):
             name = next(names, None)
             if name is None:
-                self._building.popleft()
+                self.unbuilt.popleft()
                 break
-            if self._indexes.get(index.key) is index and self._try(index, name):
+            if self.indexes.get(index.key) is index and self._try(index, name):
                 found.append(self.agents[name])
         return found
 
@@ -283,8 +196,12 @@ class AgentPool:
             self._take_out(before)
         agent = self.agents[profile.agent] = Agent(profile, now)
         if before is not None:
-            agent.calls, agent.logged_in, agent.busy_since = before.calls, before.logged_in, before.busy_since
-        self._gone.pop(profile.agent, None)
+            if before.status == BUSY:
+                before.worked_until(now)
+            agent.calls, agent.logged_in, agent.worked = before.calls, before.logged_in, before.worked
+        elif done := self.recalled.pop(profile.agent, None):
+            agent.calls, agent.logged_in, agent.worked = done.calls, done.logged_in, done.seconds
+        self.gone.pop(profile.agent, None)
         agent.rule = parse_capacity(event.capacity) if event.capacity else VOICE_ONLY
         named = marks(profile)
         for mark in named:
@@ -331,7 +248,7 @@ class AgentPool:
                 del self._holders[mark]
 
     def _start(self, key: str, expression: Expression, media: str) -> Index:
-        index = self._indexes[key] = Index(key, expression, media)
+        index = self.indexes[key] = Index(key, expression, media)
         named = anchors(expression)
         if named is None:
             self._everywhere[key] = index
@@ -341,7 +258,7 @@ class AgentPool:
                 self._anchored.setdefault(mark, {})[key] = index
             names = list(dict.fromkeys(name for mark in named for name in self._holders.get(mark, ())))
         if len(names) > PORTION:
-            self._building.append((index, iter(names)))
+            self.unbuilt.append((index, iter(names)))
             return index
         for name in names:
             self._try(index, name)
@@ -349,7 +266,7 @@ class AgentPool:
 
     def _forget(self, key: str) -> None:
         """Agents keep the index in their lists until they log in anew; it counts for nothing."""
-        index = self._indexes.pop(key)
+        index = self.indexes.pop(key)
         self._everywhere.pop(key, None)
         assert index.expression is not None
         for mark in anchors(index.expression) or ():
@@ -364,6 +281,10 @@ class AgentPool:
         named = anchors(index.expression)
         names = self.agents if named is None else {n: None for m in named for n in self._holders.get(m, ())}
         return [name for name in names if index in self.agents[name].indexes]
+
+
+def _key(expression: Expression, media: str) -> str:
+    return expression.key if media == VOICE else f"{media}:{expression.key}"
 
 
 def _same(agent: Agent, event: AgentReady | AgentBusy | AgentAway) -> bool:

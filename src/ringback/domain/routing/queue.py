@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .ewt import QueueHistory
-from .lines import Line, Place, Waiting
+from .growth import Growth
+from .lines import Line, Waiting, place_of
 from .messages import Submit
 from .plans import Plan
-from .pool import Index
+from .standing import Index
 
 NEW, WAITING, RESERVED = "new", "waiting", "reserved"
 HISTORY_LIMIT = 16
@@ -42,13 +43,16 @@ class VirtualQueue:
 
 
 class Interaction:
-    """One request for an agent, from Submit until it leaves. `place` orders it among all others."""
+    """One request for an agent, from Submit until it leaves. `place` orders it among all others. It grows
+    `since` its arrival, by the router's clock.
+    """
 
     __slots__ = (
         "agent",
         "attempt",
         "deadline",
         "excluded",
+        "grows_at",
         "growth",
         "history",
         "lease_until",
@@ -58,7 +62,9 @@ class Interaction:
         "place",
         "plan",
         "queue",
+        "rate",
         "request",
+        "since",
         "state",
         "step",
         "step_due",
@@ -67,11 +73,12 @@ class Interaction:
     )
 
     def __init__(
-        self, request: Submit, place: Place, growth: float, queue: VirtualQueue, plan: Plan, order: str
+        self, request: Submit, growth: Growth, queue: VirtualQueue, plan: Plan, order: str, now: float
     ) -> None:
         self.request = request
-        self.place = place
-        self.growth = growth
+        self.since = request.arrived
+        self.grows_at: float | None = None
+        self.grow(growth, now)
         self.queue = queue
         self.plan = plan
         self.order = order
@@ -88,6 +95,25 @@ class Interaction:
         self.history: list[Note] = []
         self.lines: list[tuple[Index, Line]] = []
         self.outcome = ""
+
+    @property
+    def priority(self) -> int:
+        """As it stands: with the steps by which it has grown."""
+        return self.request.priority if self.rate else int(-self.place[0])
+
+    def grow(self, growth: Growth, now: float) -> None:
+        """Take the place that is its own now. Whoever stands in line is taken out of it before."""
+        request = self.request
+        self.growth, self.rate = growth, growth.rate
+        priority = (
+            growth.priority(request.priority, now - self.since) if growth.interval else request.priority
+        )
+        self.place = place_of(priority, request.arrived, request.sequence, request.interaction, self.rate)
+
+    def next_growth(self, now: float) -> float | None:
+        """When the priority grows by a step."""
+        after = self.growth.next_step(self.request.priority, now - self.since)
+        return None if after is None else self.since + after
 
     def note(self, *note: Any) -> None:
         """Remember a moment: when, what, figures."""

@@ -8,14 +8,15 @@ from msgspec.structs import replace
 
 from ringback.domain.capacity import VOICE_ONLY
 
-from .lines import place_of
+from .growth import Growth
 from .matching import Matcher
-from .messages import Diverted, Left, Output, Release, Requeued, Reserve, Resume
+from .messages import Diverted, Grown, Left, Output, Release, Requeued, Reserve, Resume
 from .ordered import OrderedSet
 from .plans import Plans, Want
-from .pool import AWAY, READY, VOICE_MEDIA, Agent, AgentPool, Index
+from .pool import AgentPool
 from .queue import RESERVED, WAITING, Interaction
-from .timers import DEADLINE, LEASE, LOOK, LOOK_S, RETRY, STEP
+from .standing import AWAY, READY, VOICE_MEDIA, Agent, Index
+from .timers import DEADLINE, GROW, LEASE, LOOK, LOOK_S, RETRY, STEP
 
 UNCLAIMED_LIMIT = 5
 """Reservations in a row that nobody followed up: then whoever asked is gone."""
@@ -40,10 +41,10 @@ class Reservations:
         self._plans = plans
         self._interactions = interactions
         self._past = past
-        self._lease = lease
-        self._retry_pause = retry_pause
+        self.lease = lease
+        self.retry_pause = retry_pause
         self._out: list[Output] = []
-        self._looking = False
+        self.looking = False
         self.timers: OrderedSet[tuple[float, str, str]] = OrderedSet()
         self.attempt = 1
 
@@ -112,15 +113,15 @@ class Reservations:
 
     def look(self, now: float) -> None:
         """Thresholds may have come true."""
-        self._looking = False
+        self.looking = False
         for line in list(self._matcher.watched.values()):
             while (place := line.places.first()) and self.seek(self._interactions[place[3]], now):
                 pass
         self._look_again(now)
 
     def _look_again(self, now: float) -> None:
-        if self._matcher.watched and not self._looking:
-            self._looking = True
+        if self._matcher.watched and not self.looking:
+            self.looking = True
             self.timers.add((now + LOOK_S, LOOK, ""))
 
     def _reserve(self, interaction: Interaction, agent: Agent, index: Index, now: float) -> None:
@@ -132,7 +133,7 @@ class Reservations:
         others = self._matcher.others(index, interaction.order, name) if ready > 1 else ()
         seconds = now - agent.since
         interaction.note(now, "reserved", name, index.key, seconds, max(ready, 1), others)
-        until = now + (self._lease if request.lease is None else request.lease)
+        until = now + (self.lease if request.lease is None else request.lease)
         self._bind(interaction, name, attempt, until)
         self._pool.take(agent, request.media, now)
         self._out.append(
@@ -163,13 +164,13 @@ class Reservations:
         """Wait at the place."""
         interaction.state = WAITING
         self._matcher.join(interaction)
-        interaction.queue.waiting.add(interaction.growth, interaction.place)
+        interaction.queue.waiting.add(interaction.rate, interaction.place)
         if self._matcher.watched:
             self._look_again(now)
 
     def _leave_line(self, interaction: Interaction) -> None:
         if interaction.state == WAITING:
-            interaction.queue.waiting.discard(interaction.growth, interaction.place)
+            interaction.queue.waiting.discard(interaction.rate, interaction.place)
             self._matcher.leave(interaction)
 
     def step_aside(self, interaction: Interaction) -> bool:
@@ -227,8 +228,8 @@ class Reservations:
         interaction.note(now, "returned", agent, reason)
         if exclude:
             if not interaction.excluded:
-                self.timers.add((now + self._retry_pause, RETRY, name))
-            interaction.excluded[agent] = now + self._retry_pause
+                self.timers.add((now + self.retry_pause, RETRY, name))
+            interaction.excluded[agent] = now + self.retry_pause
         self.stand_in_line(interaction, now)
         self._out.append(Requeued(name, interaction.queue.name, reason))
         if interaction.deadline is not None and interaction.deadline <= now:
@@ -236,18 +237,43 @@ class Reservations:
         else:
             self.seek(interaction, now)
 
-    def reprioritize(self, interaction: Interaction, priority: int, growth: float, now: float) -> None:
+    def reprioritize(self, interaction: Interaction, priority: int, growth: Growth, now: float) -> None:
         """Another priority or growth: another place, from the same arrival time."""
         request = interaction.request
         if request.priority == priority and interaction.growth == growth:
             return
+        self.rank(interaction, priority, growth, now)
+        interaction.note(now, "priority", interaction.priority)
+
+    def rank(self, interaction: Interaction, priority: int, growth: Growth, now: float) -> None:
+        """Stand where this priority belongs, and grow from there."""
         waiting = self.step_aside(interaction)
-        interaction.request = request = replace(request, priority=priority)
-        interaction.growth = growth
-        interaction.place = place_of(priority, request.arrived, request.sequence, request.interaction, growth)
-        interaction.note(now, "priority", priority)
+        self.place(interaction, priority, growth, now)
         if waiting:
             self.stand_in_line(interaction, now)
+
+    def place(self, interaction: Interaction, priority: int, growth: Growth, now: float) -> None:
+        """As `rank`, for one who stands in no line."""
+        interaction.request = replace(interaction.request, priority=priority)
+        interaction.grow(growth, now)
+        self.watch_growth(interaction, now)
+
+    def watch_growth(self, interaction: Interaction, now: float) -> None:
+        """Set the timer of the next step, if there is one."""
+        name, at = interaction.request.interaction, interaction.next_growth(now)
+        if interaction.grows_at is not None:
+            self.timers.discard((interaction.grows_at, GROW, name))
+        interaction.grows_at = at
+        if at is not None:
+            self.timers.add((at, GROW, name))
+
+    def grown(self, interaction: Interaction, now: float) -> None:
+        """A step of the growth is due."""
+        before = interaction.priority
+        self.rank(interaction, interaction.request.priority, interaction.growth, now)
+        if interaction.priority != before:
+            interaction.note(now, "priority", interaction.priority)
+            self._out.append(Grown(interaction.request.interaction, interaction.priority))
 
     def give_up(self, interaction: Interaction, reason: str, now: float) -> None:
         """The interaction leaves without an agent; one that is held is let go."""
@@ -267,6 +293,8 @@ class Reservations:
             self.timers.discard((interaction.deadline, DEADLINE, name))
         if interaction.step_due is not None:
             self.timers.discard((interaction.step_due, STEP, name))
+        if interaction.grows_at is not None:
+            self.timers.discard((interaction.grows_at, GROW, name))
         interaction.note(now, "left", outcome)
         interaction.outcome = outcome
         del self._interactions[name]
@@ -298,7 +326,7 @@ class Reservations:
     def retry(self, interaction: Interaction, now: float) -> None:
         """Those who had it may have it again, when all others had it too."""
         if interaction.state == WAITING and interaction.excluded and not self.seek(interaction, now):
-            self.timers.add((now + self._retry_pause, RETRY, interaction.request.interaction))
+            self.timers.add((now + self.retry_pause, RETRY, interaction.request.interaction))
 
     def shift(self, seconds: float) -> None:
         """The clock was set by so much: every end moves along."""
@@ -312,5 +340,8 @@ class Reservations:
                 interaction.deadline += seconds
             if interaction.step_due is not None:
                 interaction.step_due += seconds
+            if interaction.grows_at is not None:
+                interaction.grows_at += seconds
+            interaction.since += seconds
             for agent in interaction.excluded:
                 interaction.excluded[agent] += seconds

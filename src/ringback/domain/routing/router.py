@@ -29,7 +29,7 @@ from .ewt import Staff
 from .explain import explain
 from .figures import figure_of
 from .groups import GroupCycle, Groups
-from .lines import place_of, rate
+from .growth import Growth, even
 from .matching import Matcher
 from .messages import (
     VOICE,
@@ -54,16 +54,18 @@ from .messages import (
     Resume,
     Return,
     Submit,
+    Worked,
 )
 from .orders import OrderError
 from .plans import Plans
-from .pool import AWAY, BUSY, READY, AgentPool, Index
+from .pool import AgentPool
 from .queue import RESERVED, WAITING, Interaction, VirtualQueue
 from .reservations import Reservations
 from .skills import Expression, ExpressionError
+from .standing import AWAY, BUSY, READY, Index
 from .steps import Steps, enter_first
 from .thresholds import Threshold
-from .timers import DEADLINE, LEASE, LOOK, RETRY, STEP
+from .timers import DEADLINE, GROW, LEASE, LOOK, RETRY, STEP
 
 LEASE_S = 30.0
 RETRY_PAUSE = 5.0
@@ -89,15 +91,15 @@ class Router:
         self.queues: dict[str, VirtualQueue] = {}
         self.interactions: dict[str, Interaction] = {}
         self.groups = Groups()
-        self._growth = rate(growth)
-        self._plans = Plans(self.pool, self._expand)
-        self._past: OrderedDict[str, Interaction] = OrderedDict()
-        self._matcher = Matcher(self.pool, self.interactions, self.queues, self._holds, self._growth)
-        self._held = Reservations(
-            self.pool, self._matcher, self._plans, self.interactions, self._past, lease, retry_pause
+        self.growth: Growth = even(growth)
+        self.plans = Plans(self.pool, self._expand)
+        self.past: OrderedDict[str, Interaction] = OrderedDict()
+        self.matcher = Matcher(self.pool, self.interactions, self.queues, self._holds, self.growth.rate)
+        self.held = Reservations(
+            self.pool, self.matcher, self.plans, self.interactions, self.past, lease, retry_pause
         )
-        self._held.attempt = first_attempt
-        self._steps = Steps(self._held, self._plans, self.queue)
+        self.held.attempt = first_attempt
+        self._steps = Steps(self.held, self.plans, self.queue)
         self._now = 0.0
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             AgentReady: partial(self._on_agent, READY),
@@ -105,6 +107,7 @@ class Router:
             AgentAway: partial(self._on_agent, AWAY),
             AgentGone: self._on_gone,
             NotTaken: self._on_not_taken,
+            Worked: self._on_worked,
             QueueDefined: self._on_defined,
             GroupDefined: self._on_group,
             Submit: self._on_submit,
@@ -119,42 +122,43 @@ class Router:
             ClockStepped: self._on_clock,
         }
         self._due: dict[str, Callable[[Interaction, float], None]] = {
-            DEADLINE: self._held.deadline_passed,
-            LEASE: self._held.lease_expired,
-            RETRY: self._held.retry,
+            DEADLINE: self.held.deadline_passed,
+            LEASE: self.held.lease_expired,
+            RETRY: self.held.retry,
             STEP: self._steps.advance,
+            GROW: self.held.grown,
         }
 
     def handle(self, event: Input, now: float) -> list[Output]:
         """Take one input; the outputs are in the order in which they are to be carried out."""
         self._now = now
         self._handlers[event.__class__](event, now)
-        return self._held.drain()
+        return self.held.drain()
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is next needed."""
         if self.pool.building:
             return 0.0
-        first = self._held.timers.first()
+        first = self.held.timers.first()
         return first[0] if first else None
 
     def handle_timer(self, now: float) -> list[Output]:
         """End the leases and waits that are over, retry what was set aside."""
         self._now = now
-        timers = self._held.timers
+        timers = self.held.timers
         while (first := timers.first()) and first[0] <= now:
             timers.discard(first)
             _, kind, name = first
             if kind == LOOK:
-                self._held.look(now)
+                self.held.look(now)
                 continue
             interaction = self.interactions.get(name)
             if interaction:
                 self._due[kind](interaction, now)
         if self.pool.building:
             for agent in self.pool.build():
-                self._held.serve(agent, now)
-        return self._held.drain()
+                self.held.serve(agent, now)
+        return self.held.drain()
 
     def position(self, name: str) -> int:
         """The place in the virtual queue: 1 is next (or already reserved), 0 is not in a queue."""
@@ -163,7 +167,7 @@ class Router:
             return 0
         if interaction.state == RESERVED:
             return 1
-        return interaction.queue.waiting.rank(interaction.growth, interaction.place, self._now) + 1
+        return interaction.queue.waiting.rank(interaction.rate, interaction.place, self._now) + 1
 
     def staff(self, queue: str) -> Staff:
         """The agents who serve a virtual queue."""
@@ -173,7 +177,7 @@ class Router:
 
     def explain(self, name: str) -> Explanation | None:
         """Why an interaction is where it is; for those that left, the last thousand are remembered."""
-        interaction = self.interactions.get(name) or self._past.get(name)
+        interaction = self.interactions.get(name) or self.past.get(name)
         return explain(interaction, self.position(name), self._failing) if interaction else None
 
     def queue(self, name: str) -> VirtualQueue:
@@ -190,7 +194,7 @@ class Router:
         if not pool.is_news(event.agent, event.version):
             return
         since = event.since if status == READY else now  # type: ignore[union-attr]
-        self._held.serve(pool.put(event, status, since, now), now)
+        self.held.serve(pool.put(event, status, since, now), now)
 
     def _on_gone(self, event: AgentGone, now: float) -> None:
         if self.pool.is_news(event.agent, event.version):
@@ -200,7 +204,10 @@ class Router:
         agent = self.pool.agents.get(event.agent)
         if agent and agent.version == event.version and (event.media != VOICE or agent.status == BUSY):
             self.pool.give_back(agent, event.media, now)
-            self._held.serve(agent, now)
+            self.held.serve(agent, now)
+
+    def _on_worked(self, event: Worked, now: float) -> None:
+        self.pool.recall(event)
 
     # Definitions
 
@@ -210,23 +217,23 @@ class Router:
         if not event.target:
             return
         try:
-            plan = self._plans.open(VOICE, (event.target,))
+            plan = self.plans.open(VOICE, (event.target,))
         except (ExpressionError, GroupCycle) as error:
-            self._held.say(Refused(event.queue, str(error)))
+            self.held.say(Refused(event.queue, str(error)))
             return
         index = plan.wants[0].index
         if index.expression is not None and queue.staffed_by is not index:
             self._staff_queue(queue, index)
-            self._plans.renew()
+            self.plans.renew()
         queue.target = event.target
-        self._plans.close(plan)
+        self.plans.close(plan)
 
     def _on_group(self, event: GroupDefined, now: float) -> None:
         try:
             if self.groups.define(event):
-                self._plans.renew()
+                self.plans.renew()
         except GroupCycle as error:
-            self._held.say(Refused(event.group, str(error)))
+            self.held.say(Refused(event.group, str(error)))
 
     def _staff_queue(self, queue: VirtualQueue, index: Index) -> None:
         assert index.expression is not None
@@ -245,60 +252,61 @@ class Router:
 
     def _on_submit(self, event: Submit, now: float) -> None:
         name = event.interaction
-        if name in self.interactions or name in self._past:
+        if name in self.interactions or name in self.past:
             return
         queue = self.queues.get(event.queue) or self.queue(event.queue)
         try:
             targets, order = enter_first(event, queue)
-            plan = self._plans.open(event.media, targets)
+            plan = self.plans.open(event.media, targets)
         except (ExpressionError, GroupCycle, OrderError) as error:
-            self._held.say(Refused(name, str(error)))
+            self.held.say(Refused(name, str(error)))
             return
-        growth = self._growth if event.growth is None else rate(event.growth)
-        place = place_of(event.priority, event.arrived, event.sequence, name, growth)
-        interaction = Interaction(event, place, growth, queue, plan, order)
+        growth = self.growth if event.growth is None else event.growth
+        interaction = Interaction(event, growth, queue, plan, order, now)
         interaction.targets = targets
         self.interactions[name] = interaction
         if queue.staffed_by is None and plan.wants and plan.wants[0].index.expression is not None:
             self._staff_queue(queue, plan.wants[0].index)
         queue.history.enter(now)
         interaction.history.append((now, "queued", queue.name))
+        if growth.interval:
+            self.held.watch_growth(interaction, now)
         if event.timeout is not None or event.steps:
             self._steps.begin(interaction, now)
         if interaction.state != WAITING and name in self.interactions:
-            self._held.find_or_wait(interaction, now)
+            self.held.find_or_wait(interaction, now)
 
     def _on_reprioritize(self, event: Reprioritize, now: float) -> None:
         interaction = self.interactions.get(event.interaction)
         if interaction is not None:
-            growth = interaction.growth if event.growth is None else rate(event.growth)
-            self._held.reprioritize(interaction, event.priority, growth, now)
+            growth = interaction.growth if event.growth is None else event.growth
+            self.held.reprioritize(interaction, event.priority, growth, now)
 
     def _on_cancel(self, event: Cancel, now: float) -> None:
         interaction = self.interactions.get(event.interaction)
         if interaction:
-            self._held.give_up(interaction, event.reason, now)
+            self.held.give_up(interaction, event.reason, now)
 
     def _on_confirm(self, event: Confirm, now: float) -> None:
-        interaction = self._held.reserved(event.interaction, event.attempt)
+        interaction = self.held.reserved(event.interaction, event.attempt)
         if interaction:
-            self._held.confirm(interaction, now)
+            self.held.confirm(interaction, now)
 
     def _on_extend(self, event: Extend, now: float) -> None:
-        interaction = self._held.reserved(event.interaction, event.attempt)
+        interaction = self.held.reserved(event.interaction, event.attempt)
         if interaction:
-            self._held.extend(interaction, now + event.lease)
+            self.held.extend(interaction, now + event.lease)
 
     def _on_return(self, event: Return, now: float) -> None:
-        interaction = self._held.reserved(event.interaction, event.attempt)
+        interaction = self.held.reserved(event.interaction, event.attempt)
         if interaction:
             interaction.unclaimed = 0
-            self._held.requeue(interaction, event.reason, now, exclude=event.exclude)
+            self.held.requeue(interaction, event.reason, now, exclude=event.exclude)
 
     def _on_resume(self, event: Resume, now: float) -> None:
         interaction = self.interactions.get(event.interaction)
         if interaction and interaction.state == WAITING:
-            self._held.resume(interaction, event, now)
+            self.held.resume(interaction, event, now)
 
     def _on_handled(self, event: Handled, now: float) -> None:
         self.queue(event.queue).history.handled(event.seconds)
@@ -307,7 +315,7 @@ class Router:
         self.queue(event.queue).history.resume(event.intervals, event.handling)
 
     def _on_clock(self, event: ClockStepped, now: float) -> None:
-        self._held.shift(event.seconds)
+        self.held.shift(event.seconds)
 
     # Thresholds
 

@@ -246,7 +246,7 @@ def anchors(expression: Expression) -> frozenset[str] | None:
 def marks(profile: Profile) -> list[str]:
     """What an agent can be found by."""
     found = [f"agent:{profile.agent}", *(f"skill:{skill}" for skill in profile.skills)]
-    found += [f"group:{group}" for group in profile.groups]
+    found += [f"group:{group}" for group in sorted(profile.groups)]
     return [*found, f"place:{profile.place}"] if profile.place else found
 
 

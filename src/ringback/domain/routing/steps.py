@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from .groups import GroupCycle
-from .lines import place_of
 from .messages import Moved, Step, Submit
 from .orders import OrderError, parse_order
 from .plans import Plan, Plans
@@ -47,7 +44,7 @@ class Steps:
             return
         first = request.steps[0]
         if first.priority is not None:
-            self._rank(interaction, first.priority)
+            self._held.place(interaction, first.priority, interaction.growth, now)
         self._wait(interaction, began)
         while interaction.step_due is not None and interaction.step_due <= now:
             self._held.timers.discard((interaction.step_due, STEP, request.interaction))
@@ -70,7 +67,7 @@ class Steps:
             self._move(interaction, self._queue(step.queue), now)
         self._widen(interaction, step, now)
         if step.priority is not None:
-            self._rank(interaction, step.priority)
+            self._held.place(interaction, step.priority, interaction.growth, now)
         interaction.order = step.order or interaction.order
         self._wait(interaction, ended)
 
@@ -117,10 +114,3 @@ class Steps:
             queue.reserved += 1
         interaction.note(now, "moved", before.name, queue.name)
         self._held.say(Moved(interaction.request.interaction, before.name, queue.name))
-
-    @staticmethod
-    def _rank(interaction: Interaction, priority: int) -> None:
-        request = interaction.request = replace(interaction.request, priority=priority)
-        interaction.place = place_of(
-            priority, request.arrived, request.sequence, request.interaction, interaction.growth
-        )

@@ -129,6 +129,7 @@ class Floor:
         self._move(agent, before, after, event.groups)
         if event.status != agent.status:
             agent.status, agent.status_since = event.status, self.clock.now
+        self._second_call(agent, event)
         if after != before:
             self._work(agent, before, after, event)
             agent.state, agent.since = after, self.clock.now
@@ -160,6 +161,12 @@ class Floor:
             self._credit(agent, "talk", now - agent.answered)
         if before == "acw":
             self._credit(agent, "acw_done", now - agent.since)
+
+    def _second_call(self, agent: AgentMeasured, event: AgentIs) -> None:
+        """A consultation is a call of its own, counted when it is answered; its time is the first call's."""
+        if event.second_call_type is not None and not agent.has_second:
+            self._credit(agent, CALL_TYPES.get(event.second_call_type, "unknown"))
+        agent.has_second = event.second_call_type is not None
 
     def _handled(self, agent: AgentMeasured) -> None:
         handled, queue = self.clock.now - agent.answered, Subject("vq", agent.queue)

@@ -43,7 +43,9 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class AgentIs:
-    """An agent is in a state since now. `sequence` rises with each change of the agent."""
+    """An agent is in a state since now. `sequence` rises with each change of the agent. `second_call_type`:
+    of a call beside the first that has been answered, None when there is none.
+    """
 
     agent: str
     state: str
@@ -53,6 +55,7 @@ class AgentIs:
     queue: str = ""
     call_type: int = 0
     dnd: bool = False
+    second_call_type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,3 +166,4 @@ class AgentMeasured:
     call_type: int = 0
     answered: float = 0.0
     acw_since: float = 0.0
+    has_second: bool = False

@@ -35,6 +35,7 @@ from ringback.domain.agents.session import (
     Retrieve,
     Ring,
 )
+from ringback.domain.calls.types import DNRole
 from ringback.runtime.http import HttpError
 from ringback.runtime.kafka import KafkaMessage
 from ringback.runtime.streams import StreamConsumer, StreamEntry, StreamTail
@@ -61,12 +62,20 @@ REPORTED = frozenset(
 )
 """What goes to Kafka; the rest of the agents stream is for the platform itself."""
 
+_REPORTS_GATHER_S = 0.5
+SITS = frozenset({"EventAgentLogin", "EventAgentLogout"})
+"""Events after which somebody sits at a device, or nobody."""
+
 SET_BY_USERS = frozenset({"EventForwardSet", "EventForwardCancel", "EventDNDOn", "EventDNDOff"})
 """Events of devices that do not come from the registrar."""
 
 
 def released(event: CallEvent) -> Happening:
-    """A call has left the agent: the reason says whose doing it was; `network` is the platform's own."""
+    """A call has left the agent: the reason says whose doing it was; `network` is the platform's own. Who
+    called is not the one who did not answer.
+    """
+    if event.this_dn_role == DNRole.ORIGINATION:
+        return Release(event.conn_id)
     if event.reason in ("no_answer", "unreachable"):
         return NoAnswer(event.conn_id, event.reason)
     if event.reason in ("rejected", "busy"):
@@ -110,7 +119,14 @@ class Followers:
         changes = [changes_stream(name) for name in names]
         StreamConsumer(self._ctx, calls, GROUP, self._on_call, connection="voice-54").start()
         StreamConsumer(self._ctx, dns, GROUP, self._on_dn, connection="voice-54").start()
-        StreamConsumer(self._ctx, agents, f"{GROUP}-reporting", self._report, connection="voice-54").start()
+        StreamConsumer(
+            self._ctx,
+            agents,
+            f"{GROUP}-reporting",
+            self._report,
+            connection="voice-54",
+            gather_s=_REPORTS_GATHER_S,
+        ).start()
         StreamTail(self._ctx, changes, self._on_change, connection="voice-37").start()
         self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
 
@@ -177,6 +193,9 @@ class Followers:
 
     async def _report(self, entry: StreamEntry) -> None:
         event = entry.json(AgentEvent)
+        if event.id in SITS and event.this_dn and not event.this_queue:
+            on = event.id == "EventAgentLogin" and bool(event.extensions.get("AutoAnswer"))
+            await self._requests.devices.sits(event.tenant, event.this_dn, auto_answer=on)
         if event.id in REPORTED:
             key = f"{event.tenant}:{event.agent_id}"
             await self._ctx.kafka.publish(TOPIC_AGENTS, key, entry.fields["e"], connection="voice-55")

@@ -67,6 +67,10 @@ class Devices:
         extension = await self._people.extension(tenant, dn)
         return bool(extension and extension.dnd)
 
+    async def sits(self, tenant: str, dn: str, *, auto_answer: bool) -> None:
+        """Somebody has logged in at a device, or nobody sits there any more: whether it answers by itself."""
+        await self._write(tenant, dn, {"auto_answer": auto_answer}, "")
+
     async def _disturb(self, sessions: AgentSessions, dn: str, on: bool) -> None:
         agent = await sessions.at_dn(dn)
         event = "" if agent else "EventDNDOn" if on else "EventDNDOff"

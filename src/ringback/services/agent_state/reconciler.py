@@ -18,6 +18,7 @@ from ringback.contracts.reservation import AgentSessions
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.agents.effects import ACW_EXPIRED
 from ringback.domain.agents.session import LeaseExpired, Release, Renew
+from ringback.runtime.clock import Clock
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Reconciler:
         self._sessions = sessions
         self._settings = settings
         self._missing: set[tuple[str, str, str]] = set()
+        self._clock = Clock(ctx)
+        self._stepped, self._before = 0.0, 0.0
         self.repairs = Counter(
             "agent_repairs_total",
             "Agents brought back by time or comparison",
@@ -74,14 +77,29 @@ class Reconciler:
     async def end_leases(self, tenant: str) -> None:
         """End what has lasted too long, unless its call is known to live."""
         sessions, now = self._sessions[tenant], self._ctx.now()
-        for agent_id in await sessions.due(now):
+        self._look_at_clock(now)
+        for agent_id in await sessions.due(now - min(0.0, self._stepped)):
             session = await sessions.load(agent_id)
+            stepped = self._stepped_since(session, now)
+            if session.due + stepped > now:
+                continue
             if session.state is State.TALKING and await self._lives(tenant, session):
                 await sessions.apply(agent_id, Renew(session.conn_id), now)
                 continue
-            outcome = await sessions.apply(agent_id, LeaseExpired(), now)
+            outcome = await sessions.apply(agent_id, LeaseExpired(stepped), now)
             if outcome.events and (session.state in MENDED or outcome.session.reason == ACW_EXPIRED):
                 self.repaired(tenant, session)
+
+    def _look_at_clock(self, now: float) -> None:
+        """A clock that was set neither ends what has just begun nor makes it last for hours."""
+        if stepped := self._clock.stepped():
+            self._stepped, self._before = stepped, now - stepped
+            self._ctx.log.warning("clock_stepped", seconds=round(stepped, 3))
+
+    def _stepped_since(self, session: AgentSession, now: float) -> float:
+        """Seconds by which the clock was set since the agent's state began."""
+        before = session.since <= self._before if self._stepped > 0 else session.since > now
+        return self._stepped if before else 0.0
 
     async def compare(self, tenant: str) -> None:
         """Release agents whose call is gone, when it is found missing twice in a row."""

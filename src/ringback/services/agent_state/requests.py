@@ -51,7 +51,7 @@ class AgentRequests:
         self._ctx = ctx
         self._sessions = sessions
         self._people = people
-        self._devices = Devices(ctx, people)
+        self.devices = Devices(ctx, people)
 
     async def perform(self, request: AgentRequest) -> RequestReply:
         """Do what is asked, once for each idempotency key."""
@@ -78,7 +78,7 @@ class AgentRequests:
             await self._login(sessions, request)
             return
         if isinstance(request, DeviceRequest):
-            await self._devices.perform(sessions, request)
+            await self.devices.perform(sessions, request)
             return
         person = await self._people.find(request.tenant, request.agent_id)
         agent_id = person.id if person else request.agent_id
@@ -105,7 +105,7 @@ class AgentRequests:
             request.tenant, person, dn, ready=ready, place=request.place, queues=queues
         )
         await sessions.apply(person.id, login, self._ctx.now())
-        if await self._devices.dnd(request.tenant, dn):
+        if await self.devices.dnd(request.tenant, dn):
             await sessions.apply(person.id, SetDnd(on=True), self._ctx.now())
 
     async def _dn(self, request: RequestAgentLogin, own: str) -> str:

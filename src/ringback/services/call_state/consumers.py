@@ -14,6 +14,8 @@ from ringback.services.call_state.settings import CallStateSettings
 from ringback.services.call_state.store import RecordStore
 
 GROUP = "call_state"
+_GATHER_S = 0.1
+"""The events of one moment of a call are stored and reported together."""
 
 
 class ThreadMetrics:
@@ -35,7 +37,15 @@ class CallEvents:
         self._store = store
         self._metrics = ThreadMetrics(ctx.metrics)
         streams = [calls_stream(tenant) for tenant in ctx.common.tenants]
-        self._consumer = StreamConsumer(ctx, streams, GROUP, self._handle, connection="voice-42")
+        self._consumer = StreamConsumer(
+            ctx,
+            streams,
+            GROUP,
+            self._handle,
+            connection="voice-42",
+            gather_s=_GATHER_S,
+            together=self._handle_all,
+        )
 
     def start(self) -> None:
         self._consumer.start()
@@ -43,12 +53,15 @@ class CallEvents:
 
     async def _handle(self, entry: StreamEntry) -> None:
         """Stored, then reported: an entry that comes again is reported again, its sequence tells."""
-        event = entry.json(CallEvent)
-        self._metrics.received.inc()
-        await self._store.take(event)
-        key = f"{event.tenant}:{event.call_thread_id or event.call_uuid}"
-        await self._ctx.kafka.publish(TOPIC_CALLS, key, for_reports(event), connection="voice-56")
-        self._metrics.sent.inc()
+        await self._handle_all([entry])
+
+    async def _handle_all(self, entries: list[StreamEntry]) -> None:
+        events = [entry.json(CallEvent) for entry in entries]
+        self._metrics.received.inc(len(events))
+        await self._store.take_all(events)
+        reports = [(f"{e.tenant}:{e.call_thread_id or e.call_uuid}", for_reports(e)) for e in events]
+        await self._ctx.kafka.publish_all(TOPIC_CALLS, reports, connection="voice-56")
+        self._metrics.sent.inc(len(events))
 
     async def _watch(self) -> None:
         while True:

@@ -1,6 +1,9 @@
 """The records in Valkey: changed by compare-and-set: two nodes may read events of one call at once."""
 
 import asyncio
+import functools
+from collections import OrderedDict
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,6 +25,7 @@ _SET = Script(
     "return 1"
 )
 _LIVE_TTL_S = 86_400
+_REMEMBERED = 10_000
 
 
 def record_key(tenant: str, conn_id: str) -> str:
@@ -44,6 +48,8 @@ class RecordStore:
     def __init__(self, valkey: Commands, keep_s: int) -> None:
         self._valkey = valkey
         self._keep_s = keep_s
+        self._last: OrderedDict[tuple[str, str], CallRecord] = OrderedDict()
+        """Live calls as they were last written here: what saves a read. Who is behind fails to write."""
 
     async def record(self, tenant: str, conn_id: str) -> CallRecord | None:
         data = await self._valkey.call("HGET", record_key(tenant, conn_id), "record")
@@ -51,14 +57,37 @@ class RecordStore:
 
     async def take(self, event: CallEvent) -> bool:
         """Apply an event; False when it was seen before."""
+        return await self._take_in_order([event])
+
+    async def take_all(self, events: Sequence[CallEvent]) -> None:
+        """Apply many events: one write for each call."""
+        calls: dict[tuple[str, str], list[CallEvent]] = {}
+        for event in events:
+            calls.setdefault((event.tenant, event.conn_id), []).append(event)
+        await asyncio.gather(*map(self._take_in_order, calls.values()))
+
+    async def _take_in_order(self, events: Sequence[CallEvent]) -> bool:
+        first = events[0]
+        name = (first.tenant, first.conn_id)
+        before = self._last.pop(name, None)
+        if before is None and first.id != "EventCallCreated":
+            before = await self.record(*name)
         for _ in range(_TRIES):
-            before = await self.record(event.tenant, event.conn_id)
-            after = apply(before or begin(event), event)
+            after = functools.reduce(apply, events, before or begin(first))
             if before is not None and after is before:
                 return False
             if await self._set(before.sequence if before else 0, after):
+                self._remember(name, after)
                 return True
+            before = await self.record(*name)
         raise ConnectionError("the record changes faster than it can be written")
+
+    def _remember(self, name: tuple[str, str], record: CallRecord) -> None:
+        if record.over:
+            return
+        self._last[name] = record
+        if len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
 
     async def _set(self, sequence: int, record: CallRecord) -> bool:
         view = record.view

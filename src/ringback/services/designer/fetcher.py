@@ -43,7 +43,7 @@ class Fetcher:
         self._digital = digital if origin_of(digital) else ""
 
     async def fetch(self, request: FetchRequest) -> FetchReply:
-        """Raises HttpError: 403 not allowed, 502 no answer, 400 not a request."""
+        """Raises HttpError: 403 not allowed, 504 timeout, 502 no answer or too large, 400 not a request."""
         if request.method.upper() not in METHODS:
             raise HttpError(400, "bad_method", f"the methods are {', '.join(sorted(METHODS))}")
         if request.url.startswith(_DIGITAL):
@@ -54,7 +54,9 @@ class Fetcher:
             raise HttpError(403, "not_allowed", "this host is not on the list RINGBACK_DESIGNER_FETCH_ALLOW")
         try:
             reply = await self._send(request, url)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except TimeoutError as error:
+            raise HttpError(504, "timeout", "the outside did not answer in time") from error
+        except (aiohttp.ClientError, ValueError) as error:
             raise HttpError(
                 502, "no_answer", f"the outside did not answer: {type(error).__name__}"
             ) from error

@@ -88,4 +88,5 @@ def reply(found: Destination) -> ResolveReply:
         dnis_over=found.dnis_over,
         call_type=found.call_type,
         diverted_from=found.diverted_from,
+        auto_answer=found.auto_answer,
     )

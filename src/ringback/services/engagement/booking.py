@@ -228,8 +228,7 @@ class Booking:
     async def _check_forecast(self, wish: Wish, queue: str) -> None:
         """Refuse what would not be dialled before the office closes, by the wait of now."""
         assert wish.offer.hours is not None
-        wait = max(0, (await self._waits.estimate(wish.tenant, queue)).estimated_wait_time)
-        dialled = max(wish.begins, wish.now + wait)
+        dialled = max(wish.begins, wish.now + await self._waits.of_newcomer(wish.tenant, queue))
         closes = wish.offer.hours.closes_at(wish.begins)
         if closes is not None and dialled >= closes:
             slots = await self._desk.proposals(wish.tenant, wish.asked.service_name, wish.offer, wish.begins)

@@ -67,10 +67,11 @@ class QueueDesk:
             raise HttpError(400, "unknown-service", "no callback service has this name")
         queue, asked = offer.settings.vq or service, read_flag(query, "forecast")
         estimate = await self._waits.estimate(tenant, queue)
+        wait = await self._waits.of_newcomer(tenant, queue)
         return QueueStatus(
             forecast=await self._waits.forecast(tenant, queue) if asked else msgspec.UNSET,
             ewt=estimate.estimated_wait_time,
-            offer_immediate_callback=_would_be_dialled(offer, estimate, self._ctx.now()),
+            offer_immediate_callback=_would_be_dialled(offer, estimate, wait, self._ctx.now()),
             offer_scheduled_callback=offer.settings.scheduled_enabled,
         )
 
@@ -97,15 +98,14 @@ def _mode(text: str) -> Mode:
     raise HttpError(400, "invalid_query", "mode is mode1, mode2 or mode3")
 
 
-def _would_be_dialled(offer: Offer, estimate: Estimate, now: float) -> bool:
+def _would_be_dialled(offer: Offer, estimate: Estimate, wait: float, now: float) -> bool:
     """Whether an immediate callback booked now is forecast to be dialled before the office closes."""
     settings = offer.settings
     if not settings.immediate_enabled or estimate.result_code == NO_AGENTS:
         return False
     if offer.hours is None:
         return True
-    wait = max(0, estimate.estimated_wait_time) + settings.immediate_blackout * 60
-    return offer.hours.open_for(now) > wait
+    return offer.hours.open_for(now) > wait + settings.immediate_blackout * 60
 
 
 def _whole(seconds: float | None) -> int | None:

@@ -73,7 +73,7 @@ class Sessions:
             arrival_time=f"{progress.arrived_at:.6f}",
             desired_time=f"{progress.arrived_at if record.desired_at is None else record.desired_at:.6f}",
             priority=str(record.priority),
-            app=self._address(record.tenant, settings),
+            app=self._address(record, settings),
             route_point=record.details.route_point or settings.route_point,
             target=settings.target,
             caller_id=settings.call_display_number,
@@ -82,9 +82,10 @@ class Sessions:
             dial=msgspec.json.encode(dial_plan(settings, record)).decode(),
         )
 
-    def _address(self, tenant: str, settings: CallbackSettings) -> str:
-        named = (settings.service or self._application).replace("{tenant}", tenant)
-        return named.replace("{name}", application(settings))
+    def _address(self, record: Record, settings: CallbackSettings) -> str:
+        named = (settings.service or self._application).replace("{tenant}", record.tenant)
+        name = application(settings, scheduled=record.desired_at is not None)
+        return named.replace("{name}", name)
 
 
 def _path(record: Record, attempt: int, what: str) -> str:

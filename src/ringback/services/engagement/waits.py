@@ -89,7 +89,12 @@ class WaitTimes:
 
     async def of_session(self, tenant: str, queue: str, session_id: str) -> WaitTime | None:
         """Position and wait of one interaction; None when the router does not have it."""
-        return await self._ask(tenant, queue, session_id, "mode2")
+        return await self._likely(tenant, queue, session_id)
+
+    async def of_newcomer(self, tenant: str, queue: str) -> float:
+        """Seconds that somebody who comes now would wait, 0 when nobody can tell."""
+        found = await self._likely(tenant, queue, _ANYBODY)
+        return max(0.0, found.ewt) if found else 0.0
 
     async def foretold(self, tenant: str, queue: str, session_id: str) -> WaitTime | None:
         """Position and range of wait of one interaction, as our own predictor says it; None: not there."""
@@ -99,6 +104,13 @@ class WaitTimes:
         """Whether somebody is logged in to serve a queue."""
         queues = await self._queues.get(f"/queues/{quote(tenant, safe='')}", list[QueueView])
         return any(view.agents_logged_in for view in queues if view.queue == queue)
+
+    async def _likely(self, tenant: str, queue: str, interaction: str) -> WaitTime | None:
+        """By our own predictor; by the default mode where that does not know."""
+        found = await self._ask(tenant, queue, interaction, "ours")
+        if found is None or found.ewt >= 0:
+            return found
+        return await self._ask(tenant, queue, interaction, "mode2")
 
     async def _ask(
         self,

@@ -35,7 +35,12 @@ class MediaCalls:
 
     def __init__(self, ctx: Context, settings: MediaSettings) -> None:
         self.ctx = ctx
-        self.endpoint = SipEndpoint(self._on_request, user_agent="Ringback media", trace=self._count)
+        self.endpoint = SipEndpoint(
+            self._on_request,
+            user_agent="Ringback media",
+            trace=self._count,
+            advertised_host=ctx.announced(0)[0],
+        )
         self.voicemail = VoicemailClient(ctx, settings.deposit_tries)
         self.call_data = CallDataClient(ctx)
         self.default_tenant = ctx.common.tenants[0] if ctx.common.tenants else ""
@@ -43,6 +48,7 @@ class MediaCalls:
         self.draining = False
         """Whether new calls are refused."""
         self._settings = settings
+        self._rtp_host = settings.rtp_host or ctx.announced(0)[0]
         self._ports = PortRange(settings.rtp_low, settings.rtp_high)
         self._legs: dict[tuple[str, str], MediaLeg] = {}
         self._deposits: set[asyncio.Task[None]] = set()
@@ -127,7 +133,7 @@ class MediaCalls:
             self._refuse(tx)
             return
         try:
-            port = RtpPort.open(self._settings.rtp_host or self.ctx.common.host, ports=self._ports)
+            port = RtpPort.open(self._rtp_host, ports=self._ports)
         except NoPortError:
             self._refuse(tx)
             return

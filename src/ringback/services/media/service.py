@@ -56,7 +56,7 @@ class MediaService(Service):
         return {"admission": not self.calls.draining}
 
     async def _announce(self) -> None:
-        host, port = self._address
+        host, port = self.ctx.announced(self._address[1])
         entry = SipNode(
             node=self.ctx.node,
             sip_host=host,

@@ -10,7 +10,7 @@ from ringback.runtime.settings import Doc, ServiceSettings
 class MediaSettings(ServiceSettings, frozen=True, kw_only=True):
     """Where RTP goes, and how much of it."""
 
-    rtp_host: Annotated[str, Doc("address that RTP uses and SDP says; empty: the platform's host")] = ""
+    rtp_host: Annotated[str, Doc("address that RTP uses and SDP says; empty: what media announces")] = ""
     rtp_low: Annotated[int, Doc("lowest UDP port for RTP; 0: the system chooses")] = 20000
     rtp_high: Annotated[int, Doc("highest UDP port for RTP")] = 29999
     max_calls: Annotated[int, Doc("calls at a time; more are refused with 503")] = 1000

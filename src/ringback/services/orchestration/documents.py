@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from ringback.contracts.applications import FetchReply, FetchRequest
 from ringback.runtime.http import HttpFailure
 from ringback.services.orchestration.applications import ApplicationError
+from ringback.services.orchestration.modules.fetching import with_query
 from ringback.services.orchestration.performer import ActionFailed, Reply
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Documents:
     async def fetch(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
         """Carry out `Fetch` of a dialog. Raises ActionFailed, HttpFailure, ConnectionError."""
         found = action.payload
-        url, form = found["url"], urlencode(found["form"])
+        url, form = found["url"], found["form"]
         if found["method"] == "GET" and form:
-            url += ("&" if "?" in url else "?") + form
+            url = with_query(url, form)
         own = self._at_designer(record.tenant, url)
         if own is not None:
             return await self._own(own)
@@ -52,7 +53,7 @@ class Documents:
             reply = await self._get(url, record.reference(action.number), found)
         else:
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            reply = await self._ask(url, record.reference(action.number), found, headers, form)
+            reply = await self._ask(url, record.reference(action.number), found, headers, urlencode(form))
         return {"status": reply.status, "type": reply.content_type, "text": reply.body, "url": ""}
 
     def _at_designer(self, tenant: str, url: str) -> str | None:

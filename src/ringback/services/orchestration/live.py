@@ -173,6 +173,7 @@ class LiveSession:
             data=record.data if record.kind == "started" else None,
             http_location=self._node.http_location,
             limits=self._node.limits,
+            **await self._node.functions.given(record, document),
         )
 
     async def _restored(self) -> Interpreter:
@@ -187,6 +188,7 @@ class LiveSession:
             actions=ACTIONS,
             http_location=self._node.http_location,
             limits=self._node.limits,
+            **await self._node.functions.given(record, document),
         )
 
     # Turning
@@ -204,6 +206,7 @@ class LiveSession:
         interpreter = await self._woken_up()
         if interpreter is None:
             return
+        self._node.functions.tell(self.record, interpreter, now)
         for entry_id, entry in entries:
             turn.feed(self.record, interpreter, entry, now, self._dialogs)
             self.record.inbox_id = entry_id
@@ -272,7 +275,7 @@ class LiveSession:
         except Exception as error:
             failure = self._failure(error)
             self._node.metrics.invoke_errors.inc()
-            event = error_event(asked, failure.reason, request_id)
+            event = error_event(asked, failure.reason, request_id, failure.data)
             if failure.reason == UNKNOWN_CALL and asked.module in CALL_MODULES:
                 # The call ended while nobody listened: its end is all there is to tell.
                 record.gone, event = True, Event("interaction.deleted", data={"reason": UNKNOWN_CALL})

@@ -19,6 +19,8 @@ from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
 from ringback.services.orchestration.documents import Documents
 from ringback.services.orchestration.ending import Ending
+from ringback.services.orchestration.functions import Functions
+from ringback.services.orchestration.judging import Judging
 from ringback.services.orchestration.live import LiveSession
 from ringback.services.orchestration.metrics import Metrics
 from ringback.services.orchestration.performer import Performer
@@ -70,6 +72,8 @@ class Node:
         self.performer.add("vxml.fetch", Documents(ctx, self.clients, self.applications).fetch)
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
+        Judging(self._tables, self._statistics, self.performer)
+        self.functions = Functions(ctx, self._tables, self._statistics)
         self._live: dict[str, LiveSession] = {}
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
         self.metrics.active_strategies.set_function(lambda: float(self.sessions - self._pending()))

@@ -36,6 +36,7 @@ from ringback.runtime.link import LinkError
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.orchestration.calling import Calling
 from ringback.services.orchestration.clients import Clients
+from ringback.services.orchestration.modules.fetching import content_of
 from ringback.services.orchestration.modules.missing import NAMES
 from ringback.services.orchestration.records import Json, Pending, Record
 
@@ -50,15 +51,19 @@ Reply = dict[str, Json] | None
 _QUEUES_FRESH_S = 0.5
 _QUEUES_KNOWN_S = 30.0
 """How old an answer about the queues may be that stands in for one that does not come."""
+_HTTP_ERROR = 400
+_OUTSIDE = (502, 504)
+"""What the designer answers when it is the outside that fails."""
 _FIRST_WAIT_S, _LAST_WAIT_S = 0.2, 2.0
 
 
 class ActionFailed(Exception):
-    """The action cannot be carried out; `reason` is a stable slug."""
+    """The action cannot be carried out; `reason` is a stable slug, `data` what else the event says."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, **data: Json) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.data = data
 
 
 class Performer:
@@ -83,6 +88,7 @@ class Performer:
             "dialog.playandcollect": self._treatment,
             "dialog.beep": self._treatment,
             "dialog.stop": self._treatment,
+            "dialog.runtreatments": self._treatment,
             "dialog.playandverify": self._treatment,
             "dialog.createann": self._treatment,
             **{f"{module}.{name}": _unsupported for module, names in NAMES.items() for name in names},
@@ -159,7 +165,9 @@ class Performer:
             raise ActionFailed("unavailable") from error
 
     async def request(self, request: CallRequest) -> RequestReply:
-        """Ask frontend."""
+        """Ask frontend. Raises ActionFailed for a session without a call."""
+        if not getattr(request, "conn_id", "none needed"):
+            raise ActionFailed("no_call")
         return await self._clients.frontend.post("/requests", request, RequestReply, retry=True)
 
     # Queue
@@ -321,8 +329,9 @@ class Performer:
     # The world outside, and engagement
 
     async def _fetch(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
+        """Whoever does not answer in time is not asked again: the application says how long to wait."""
         found = action.payload
-        headers = {"Idempotency-Key": record.reference(action.number)}
+        headers = {"Idempotency-Key": record.reference(action.number), **found.get("headers", {})}
         if found["content_type"]:
             headers["Content-Type"] = found["content_type"]
         request = FetchRequest(
@@ -332,8 +341,17 @@ class Performer:
             body=found["body"],
             timeout_s=found["timeout_s"],
         )
-        reply = await self._clients.designer.post("/fetch", request, FetchReply)
-        return {"status": reply.status, "type": reply.content_type, "content": _content(reply)}
+        try:
+            reply = await self._clients.designer.post("/fetch", request, FetchReply)
+        except HttpFailure as failure:
+            if failure.status in _OUTSIDE:
+                raise ActionFailed(failure.slug) from None
+            raise
+        content = content_of(reply.content_type, reply.body)
+        answer = {"status": reply.status, "type": reply.content_type, "content": content}
+        if reply.status >= _HTTP_ERROR:
+            raise ActionFailed("http_error", **answer)
+        return answer
 
     async def _response(self, record: Record, action: Pending, store: SessionStore) -> Reply:
         await store.answer(action.payload["request_id"], msgspec.json.encode(action.payload["data"]))
@@ -359,13 +377,3 @@ async def _unsupported(_record: Record, _action: Pending, _store: SessionStore) 
 def module_of(namespace: str) -> str:
     """`queue` of `www.genesyslab.com/modules/queue`, `callback` of `urn:ringback:callback`."""
     return namespace.replace(":", "/").rpartition("/")[2]
-
-
-def _content(reply: FetchReply) -> Json:
-    """JSON as a value, anything else as text."""
-    if reply.content_type.endswith("json"):
-        try:
-            return msgspec.json.decode(reply.body)
-        except msgspec.DecodeError:
-            return reply.body
-    return reply.body

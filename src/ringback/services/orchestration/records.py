@@ -49,6 +49,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     element: str
     verify: str = ""
     """The digits that a collection is to bring."""
+    due: float = 0.0
+    """When it is given up, seconds since the epoch; 0: it has a limit of its own elsewhere."""
 
 
 def text_name(text: str) -> str:
@@ -113,6 +115,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     generation: int = 0
     """How many sessions began one another down to this one."""
     dialog: RunningDialog | None = None
+    figures: dict[str, Json] = {}
+    """Statistics that scripts have asked for, as last known."""
     recent: list[SessionStep] = []
     """The last that came in and went out, the oldest first; names only, never what they carry."""
 

@@ -27,6 +27,7 @@ class Tables:
         self._ctx = ctx
         self._client = HttpClient(ctx, "designer", connection="voice-43")
         self._known: dict[tuple[str, str], tuple[str, Rows, float]] = {}
+        self._refreshing: set[tuple[str, str]] = set()
 
     async def tell(self, record: Record, now: float) -> None:
         """Put hours and menu that the parameters name into the session's data, and prompts into parameters.
@@ -53,6 +54,21 @@ class Tables:
             found = None
         known = found is not None
         return {"name": name, "known": known, **asdict(found or tables.Opening(True, None, None))}
+
+    def known(self, tenant: str, name: str) -> Rows:
+        """The rows that this node has, at once; old ones are asked for anew beside."""
+        place = (tenant, name)
+        _, rows, until = self._known.get(place, ("", {}, 0.0))
+        if self._ctx.monotonic() >= until and place not in self._refreshing:
+            self._refreshing.add(place)
+            self._ctx.spawn(self._refresh(place), f"table-{name}")
+        return rows
+
+    async def _refresh(self, place: tuple[str, str]) -> None:
+        try:
+            await self.rows(*place)
+        finally:
+            self._refreshing.discard(place)
 
     async def rows(self, tenant: str, name: str) -> Rows:
         """The rows of a published table; none when there is no such table."""

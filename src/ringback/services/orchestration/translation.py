@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
 from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult
 from ringback.scxml import Event
@@ -32,6 +36,20 @@ DONE: dict[str, frozenset[str]] = {
 """The events of a call, with the action's reference, that say that an element of `interaction` is done."""
 ONCE = frozenset(DONE) - {"redirect", "createcall"}
 """Elements that are forgotten when they are done: what else has their reference is an event of the call."""
+
+
+_VOICE = re.compile(
+    r"(error\.)?interaction\.(hold|retrieve|senddtmf|releasecall|clearcall|redirectcall|deletefromconference"
+    r"|(?:singlestep|initiate|complete)(?:transfer|conference)|reconnect|alternate)(\.done)?"
+)
+
+
+def alias(event: Event) -> Event | None:
+    """The same answer under the name that charts of the original wait for: `voice.hold.done` and so on."""
+    match = _VOICE.fullmatch(event.name)
+    if match is None:
+        return None
+    return replace(event, name=f"{match[1] or ''}voice.{match[2]}{match[3] or ''}")
 
 
 def session_of(reference: str) -> str:
@@ -81,7 +99,7 @@ def _answer(event: CallEvent, asked: Asked | None) -> Event | None:
         return _treatment(event, asked, fields)
     module = "voice" if element == "createcall" else "interaction"
     if event.id == "EventError":
-        return Event(f"error.{module}.{element}", data=fields)
+        return Event(f"error.{module}.{element}", data=_error(fields))
     if event.id in DONE.get(element, ()):
         name = {"dn": event.third_party_dn} if element == "redirect" else {}
         return Event(f"{module}.{element}.done", data={**fields, **name})
@@ -94,10 +112,12 @@ def _treatment(event: CallEvent, asked: Asked, fields: dict[str, Json]) -> Event
         fields["verified"] = event.digits == asked.verify
     if event.id == "EventTreatmentApplied" and element in GO_ON:
         return Event(f"dialog.{element}.done", data=fields)
+    if element == "runtreatments":
+        return None
     if event.id == "EventTreatmentEnd" and event.reason not in SILENT_ENDS:
         return Event(f"dialog.{element}.done", data=fields)
     if event.id == "EventTreatmentNotApplied":
-        return Event(f"error.dialog.{element}", data=fields)
+        return Event(f"error.dialog.{element}", data=_error(fields))
     return None
 
 
@@ -121,11 +141,15 @@ def from_result(result: RouteResult) -> Event:
         "ewt": result.ewt,
         "reason": result.reason or result.outcome,
     }
+    if result.outcome in ("reserved", "diverted"):
+        fields |= {"vqselected": result.vq, "resource": {"dn": result.dn, "agent": result.agent_id}}
+        fields["targetobjectselected"] = result.agent_id or result.dn
     if result.outcome == "reserved":
         fields["targetselected"] = f"{result.agent_id}@ringback.A"
     elif result.outcome == "diverted":
         fields["targetselected"] = f"{result.dn}@ringback.DN"
-    return Event(_RESULTS[result.outcome], data=fields)
+    name = _RESULTS[result.outcome]
+    return Event(name, data=_error(fields) if name.startswith("error.") else fields)
 
 
 _RESULTS = {
@@ -138,13 +162,19 @@ _RESULTS = {
 }
 
 
-def error_event(asked: Asked, reason: str, request_id: str) -> Event:
+def error_event(asked: Asked, reason: str, request_id: str, more: Mapping[str, Json] | None = None) -> Event:
     """An action could not be carried out."""
     module = {"interaction": "voice" if asked.element == "createcall" else "interaction"}.get(
         asked.module, asked.module
     )
     name = f"error.{module}.{asked.element}"
-    return Event(name, data={"reason": reason, "requestid": request_id})
+    return Event(name, data=_error({"reason": reason, "requestid": request_id, **(more or {})}))
+
+
+def _error(fields: dict[str, Json]) -> dict[str, Json]:
+    """Errors of the original have `error` and `description`; the word is the same as `reason`."""
+    reason = str(fields.get("reason") or "failed")
+    return {**fields, "reason": reason, "error": reason, "description": reason.replace("_", " ")}
 
 
 def done_event(asked: Asked, data: dict[str, Json], request_id: str) -> Event:

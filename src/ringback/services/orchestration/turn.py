@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ringback.contracts.events import CallEvent
 from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log, Output
 from ringback.services.orchestration.dialogs import Dialogs
+from ringback.services.orchestration.knowledge import figure
+from ringback.services.orchestration.patience import patience
 from ringback.services.orchestration.performer import module_of
-from ringback.services.orchestration.records import Asked, Input, Pending, Record
-from ringback.services.orchestration.translation import ONCE, from_call, from_result
+from ringback.services.orchestration.records import Asked, Input, Json, Pending, Record
+from ringback.services.orchestration.translation import ONCE, alias, error_event, from_call, from_result
+
+FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subscribe.done"})
+MOST_FIGURES = 50
+USER_DATA = frozenset({("interaction", name) for name in ("attach", "udata", "detach")})
 
 
 @dataclass(slots=True)
@@ -23,9 +31,11 @@ class Effects:
 
 
 def next_timer(record: Record) -> float | None:
-    """When the session's next delayed event is due, seconds since the epoch; from what is stored."""
+    """When the next delayed event is due, or an answer overdue, seconds since the epoch; as stored."""
     delayed = record.snapshot["delayed"] if record.snapshot else ()
-    return float(delayed[0]["due"]) if delayed else None
+    dues = [float(delayed[0]["due"])] if delayed else []
+    dues += [asked.due for asked in record.asked.values() if asked.due]
+    return min(dues, default=None)
 
 
 def feed(
@@ -45,6 +55,8 @@ def feed(
     elif entry.result is not None:
         asked = record.asked.get(entry.result.request_id.rpartition(":")[2])
         event = from_result(entry.result)
+        if entry.result.outcome != "position":
+            _answered(record, entry.result.request_id)
         record.note("event", event.name, now)
         _forget_failed(record, event)
         interpreter.feed(event, now, asked.session if asked is not None else None)
@@ -52,7 +64,8 @@ def feed(
         event = Event.from_json(entry.event)
         record.note("event", event.name, now)
         _forget_failed(record, event)
-        interpreter.feed(event, now, entry.session or None)
+        _keep_figure(record, interpreter, event)
+        _tell(interpreter, event, now, entry.session or None)
     elif entry.terminate:
         record.note("event", "terminate", now)
         interpreter.terminate(now)
@@ -85,7 +98,7 @@ def _is_of_dialog(record: Record, dialogs: Dialogs, entry: Input, now: float) ->
 def tell(interpreter: Interpreter, dialogs: Dialogs, now: float) -> None:
     """Give the application the events of its dialog."""
     for session, event in dialogs.told():
-        interpreter.feed(event, now, session)
+        _tell(interpreter, event, now, session)
 
 
 def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: float) -> None:
@@ -94,13 +107,47 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     if event.conn_id == record.conn_id:
         record.routed = record.routed or event.id == "EventRouteUsed"
         record.gone = record.gone or _is_end(event, asked)
+    if event.id == "EventAttachedDataChanged" and event.conn_id == record.conn_id:
+        _user_data_changed(record, interpreter, event)
     found = from_call(event, asked)
     record.note("event", found.name, now)
     _forget_failed(record, found)
     if asked is not None and asked.element in ONCE and found.name.endswith(".done"):
         record.asked.pop(event.reference_id.rpartition(":")[2], None)
+    if asked is not None and found.name.startswith(("error.", "interaction.", "voice.createcall.done")):
+        _answered(record, event.reference_id)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
-    interpreter.feed(found, now, asked.session if answers and asked is not None else None)
+    _tell(interpreter, found, now, asked.session if answers and asked is not None else None)
+
+
+def _user_data(record: Record) -> tuple[str, dict[str, Json]]:
+    """What the session is about, and the user data that the application sees of it."""
+    about = "interaction" if "interaction" in record.data else "callback"
+    return about, record.data.get(about, {}).get("udata", {})
+
+
+def _set_user_data(record: Record, interpreter: Interpreter, user_data: dict[str, Json]) -> None:
+    about, _ = _user_data(record)
+    if about in record.data:
+        record.data[about] = {**record.data[about], "udata": user_data}
+        interpreter.bind("_genesys", record.data)
+
+
+def _user_data_changed(record: Record, interpreter: Interpreter, event: CallEvent) -> None:
+    """Somebody has changed the data of the call; a callback keeps what came with the request besides."""
+    about, known = _user_data(record)
+    kept = known if about == "callback" else {}
+    _set_user_data(record, interpreter, {**kept, **event.user_data})
+
+
+def _change_user_data(record: Record, interpreter: Interpreter, action: Action) -> None:
+    """What the application has asked to be changed it sees changed at once."""
+    _, known = _user_data(record)
+    if action.name == "detach":
+        keys = action.payload["keys"] or list(known)
+        _set_user_data(record, interpreter, {k: v for k, v in known.items() if k not in keys})
+    else:
+        _set_user_data(record, interpreter, {**known, **action.payload["user_data"]})
 
 
 def _is_end(event: CallEvent, asked: Asked | None) -> bool:
@@ -110,10 +157,29 @@ def _is_end(event: CallEvent, asked: Asked | None) -> bool:
     return event.id == "EventCallDeleted" or (event.id == "EventAbandoned" and not event.agent_id)
 
 
+def _answered(record: Record, reference: str) -> None:
+    """Something has come of an action: it is not overdue any more, though more may come of it."""
+    number = reference.rpartition(":")[2]
+    asked = record.asked.get(number)
+    if asked is not None and asked.due:
+        record.asked[number] = msgspec.structs.replace(asked, due=0.0)
+
+
 def _forget_failed(record: Record, event: Event) -> None:
     """An action that failed is asked for no longer."""
     if event.name.startswith("error.") and isinstance(event.data, dict):
         record.asked.pop(str(event.data.get("requestid", "")).rpartition(":")[2], None)
+
+
+def _keep_figure(record: Record, interpreter: Interpreter, event: Event) -> None:
+    """What a statistic's event tells, the function `sData` answers."""
+    if not interpreter.library or event.name not in FIGURES:
+        return
+    if isinstance(event.data, dict) and event.data.get("value") is not None:
+        name = figure(event.data["object"], event.data["statistic"])
+        if name in record.figures or len(record.figures) < MOST_FIGURES:
+            record.figures[name] = event.data["value"]
+            interpreter.know("figures", msgspec.json.encode(record.figures).decode())
 
 
 def _own(record: Record, event: CallEvent, asked: Asked | None) -> None:
@@ -130,6 +196,22 @@ def handle_timer(record: Record, interpreter: Interpreter, now: float) -> None:
         if delayed["due"] <= now:
             record.note("timer", delayed["event"]["name"] if delayed["event"] else "post", now)
     interpreter.handle_timer(now)
+    for number, asked in list(record.asked.items()):
+        if 0 < asked.due <= now:
+            del record.asked[number]
+            if record.gone:
+                continue  # the end of the call has told it
+            event = error_event(asked, "timeout", record.reference(int(number)))
+            record.note("timer", event.name, now)
+            _tell(interpreter, event, now, asked.session)
+
+
+def _tell(interpreter: Interpreter, event: Event, now: float, session: str | None) -> None:
+    """An event, and the name besides under which charts of the original know it."""
+    interpreter.feed(event, now, session)
+    other = alias(event)
+    if other is not None:
+        interpreter.feed(other, now, session)
 
 
 def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialogs | None = None) -> Effects:
@@ -139,7 +221,7 @@ def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialo
         tell(interpreter, dialogs, now)
     while outputs := interpreter.outputs():
         for output in outputs:
-            _take(record, effects, output, now, dialogs)
+            _take(record, interpreter, effects, output, now, dialogs)
         if dialogs is not None:
             tell(interpreter, dialogs, now)
     if dialogs is not None:
@@ -151,7 +233,14 @@ def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialo
     return effects
 
 
-def _take(record: Record, effects: Effects, output: Output, now: float, dialogs: Dialogs | None) -> None:
+def _take(
+    record: Record,
+    interpreter: Interpreter,
+    effects: Effects,
+    output: Output,
+    now: float,
+    dialogs: Dialogs | None,
+) -> None:
     if isinstance(output, Action):
         name = f"{module_of(output.namespace)}.{output.name}"
         record.note("action", name, now)
@@ -160,7 +249,9 @@ def _take(record: Record, effects: Effects, output: Output, now: float, dialogs:
             return
         if name == "dialog.stop" and dialogs is not None:
             dialogs.cancel()
-        record.pending.append(_pending(record, output))
+        record.pending.append(_pending(record, output, now))
+        if (module_of(output.namespace), output.name) in USER_DATA:
+            _change_user_data(record, interpreter, output)
     elif isinstance(output, Fetch):
         effects.fetches.append(output)
     elif isinstance(output, Log):
@@ -172,14 +263,15 @@ def _take(record: Record, effects: Effects, output: Output, now: float, dialogs:
         record.failed = record.failed or output.error or ""
 
 
-def asked_by(action: Action | Pending) -> Asked:
-    """Who asked for an action, for the event that answers it."""
-    verify = str(action.payload.get("verify", ""))
-    return Asked(action.session, module_of(action.namespace), action.name, verify)
+def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
+    """Who asked for an action, for the event that answers it, and until when it is waited for."""
+    module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))
+    limit = patience(module, action.name, action.payload) if now else 0.0
+    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0)
 
 
-def _pending(record: Record, action: Action) -> Pending:
-    record.asked[str(action.number)] = asked_by(action)
+def _pending(record: Record, action: Action, now: float) -> Pending:
+    record.asked[str(action.number)] = asked_by(action, now)
     if (module_of(action.namespace), action.name) == ("statistic", "subscribe"):
         record.subscriptions[str(action.number)] = {**action.payload, "session": action.session}
     step = 0

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ringback.contracts.sip import HEADER_RECEIVED, Binding
+from ringback.services.registrar.extensions import Extensions, reg_id
+from ringback.services.registrar.refused import Refused
 from ringback.sip import NameAddr, Request
 from ringback.sip.message import parse_number
-from ringback.sip.uri import split_commas, unquote_string
+from ringback.sip.uri import quote_string, split_commas, unquote_string
 
 if TYPE_CHECKING:
     from ringback.services.registrar.settings import RegistrarSettings
@@ -29,18 +31,6 @@ class Change(msgspec.Struct, frozen=True):
     """The Binding as JSON."""
 
 
-class Refused(Exception):
-    """The REGISTER is answered with this status."""
-
-    def __init__(
-        self, status: int, reason: str | None = None, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a REGISTER wants: everything removed, or changes (none: only ask)."""
@@ -49,18 +39,25 @@ class Wish:
     changes: tuple[Change, ...] = ()
 
 
-def read_wish(request: Request, now: float, settings: RegistrarSettings) -> Wish:
-    """The changes in a REGISTER. Raises Refused: 400, or 423 for a time that is too short."""
+def read_wish(
+    request: Request, now: float, settings: RegistrarSettings, extensions: Extensions | None = None
+) -> Wish:
+    """The changes in a REGISTER. Raises Refused: 400, 403 for too many, 423 for a time that is too short."""
     values = request.values("Contact")
     if "*" in values:
         if len(values) > 1 or request.expires != 0:
             raise Refused(400, "Star needs Expires 0 and nothing else")
         return Wish(remove_all=True)
     addresses = [NameAddr.parse(value) for line in request.get_all("Contact") for value in split_commas(line)]
-    return Wish(changes=tuple(_change(request, address, now, settings) for address in addresses))
+    if len(addresses) > settings.max_contacts:
+        raise Refused(403, "Too many contacts")
+    beyond = extensions or Extensions()
+    return Wish(changes=tuple(_change(request, address, now, settings, beyond) for address in addresses))
 
 
-def _change(request: Request, address: NameAddr, now: float, settings: RegistrarSettings) -> Change:
+def _change(
+    request: Request, address: NameAddr, now: float, settings: RegistrarSettings, extensions: Extensions
+) -> Change:
     if not address.uri.is_sip:
         raise Refused(400, "Contact is not a SIP URI")
     seconds = _expires(request, address, settings)
@@ -75,9 +72,21 @@ def _change(request: Request, address: NameAddr, now: float, settings: Registrar
         cseq=request.cseq.number,
         received=request.get(HEADER_RECEIVED) or "",
         user_agent=(request.get("User-Agent") or "")[:100],
+        path=extensions.path,
+        instance=unquote_string(address.params.get("+sip.instance") or ""),
+        reg_id=reg_id(address) if extensions.outbound else "",
     )
-    value = msgspec.json.encode(binding).decode()
-    return Change(binding_id(address), request.call_id, binding.cseq, math.ceil(expires_at * 1000), value)
+    try:
+        value = msgspec.json.encode(binding).decode()
+    except UnicodeEncodeError:
+        raise Refused(400, "Not UTF-8") from None
+    return Change(
+        binding_id(address, binding.reg_id),
+        request.call_id,
+        binding.cseq,
+        math.ceil(expires_at * 1000),
+        value,
+    )
 
 
 def _expires(request: Request, address: NameAddr, settings: RegistrarSettings) -> int:
@@ -96,15 +105,27 @@ def _q(address: NameAddr) -> float:
         return 1.0
 
 
-def binding_id(address: NameAddr) -> str:
-    """What makes two contacts the same: the instance of the phone (RFC 5626 4.1), or its URI (19.1.4)."""
+def binding_id(address: NameAddr, flow: str = "") -> str:
+    """What makes two contacts the same: the instance of the phone with its flow (RFC 5626 4.1, 4.2), or its
+    URI (RFC 3261 19.1.4).
+    """
     instance = unquote_string(address.params.get("+sip.instance") or "")
     if instance:
-        return f"{instance} {address.params.get('reg-id') or ''}".strip()
+        return f"{instance} {flow}".strip()
     return f"{address.uri.aor()};transport={address.uri.transport}"
 
 
 def contact_lines(bindings: list[Binding], now: float) -> list[str]:
     """The Contact values of a 200: the best first, each with the seconds that it has left."""
     ordered = sorted(bindings, key=lambda item: (-item.q, -item.expires_at))
-    return [f"<{item.contact}>;expires={max(1, round(item.expires_at - now))}" for item in ordered]
+    return [_contact_line(item, max(1, round(item.expires_at - now))) for item in ordered]
+
+
+def _contact_line(binding: Binding, seconds: int) -> str:
+    line = f"<{binding.contact}>;expires={seconds}"
+    if binding.q != 1.0:
+        line += f";q={binding.q:g}"
+    if binding.reg_id:
+        # Flows of one phone may have one URI: this tells it which is which.
+        line += f";+sip.instance={quote_string(binding.instance)};reg-id={binding.reg_id}"
+    return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from ringback.contracts.sip import HEADER_TENANT
 from ringback.domain.configuration import Extension
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
-from ringback.services.registrar.bindings import Refused, contact_lines, read_wish
+from ringback.services.registrar.bindings import contact_lines, read_wish
+from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
+from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.store import BindingStore, Stored
 from ringback.sip import Request, SipParseError
 from ringback.sip.digest import DigestServer, Verdict
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
-ALLOW = "OPTIONS, REGISTER"
+ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
 
 
 class RegisterHandler:
@@ -35,6 +38,8 @@ class RegisterHandler:
         self._config = ConfigClient(ctx, "voice-32")
         self._realms: dict[str, DigestServer] = {}
         self.store = BindingStore(ctx, settings.max_bindings)
+        self.on_arrival: Callable[[str, Extension], None] = lambda tenant, extension: None
+        """Told of a number that has come into service."""
 
     async def answer(self, request: Request) -> Answer:
         """Status, reason and headers of the response."""
@@ -56,15 +61,19 @@ class RegisterHandler:
         found = await self._config.tenant(tenant)
         if found is None or not dn:
             raise Refused(404)
+        extensions = read_extensions(request)
         extension = await self._config.dn(tenant, dn)
         challenge = self._check(
             request, found.domain, extension if isinstance(extension, Extension) else None
         )
         if challenge is not None:
             return challenge
-        stored = await self._apply(request, tenant, dn)
+        stored = await self._apply(request, tenant, dn, extensions)
+        if stored.event is not None and stored.bindings and isinstance(extension, Extension):
+            self.on_arrival(tenant, extension)
         now = self._ctx.now()
         headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
+        headers += answer_headers(request, extensions)
         return 200, None, [*headers, ("Date", formatdate(now, usegmt=True))]
 
     def _check(self, request: Request, realm: str, extension: Extension | None) -> Answer | None:
@@ -75,10 +84,8 @@ class RegisterHandler:
                 realm, self._secret, self._settings.nonce_s, self._settings.digest_algorithms
             )
         given = request.get_all("Authorization")
-        verdict = Verdict.WRONG
-        if extension is not None:
-            user = extension.user or extension.id
-            verdict = server.check(given, request.method, user, extension.hashes(), self._ctx.now())
+        user, stored = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())
+        verdict = server.check(given, request.method, user, stored, self._ctx.now())
         if given and verdict is Verdict.WRONG:
             self._ctx.log.info("register_refused", dn=request.to.uri.number)
         if verdict is Verdict.OK:
@@ -87,8 +94,8 @@ class RegisterHandler:
         challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=stale)
         return 401, None, [("WWW-Authenticate", value) for value in challenges]
 
-    async def _apply(self, request: Request, tenant: str, dn: str) -> Stored:
-        wish = read_wish(request, self._ctx.now(), self._settings)
+    async def _apply(self, request: Request, tenant: str, dn: str, extensions: Extensions) -> Stored:
+        wish = read_wish(request, self._ctx.now(), self._settings, extensions)
         if wish.remove_all:
             return await self.store.remove_all(tenant, dn, request.call_id, request.cseq.number)
         reason = "unregistered" if any(not change.expires_at for change in wish.changes) else ""

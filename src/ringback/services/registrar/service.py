@@ -9,12 +9,14 @@ from prometheus_client import Counter
 
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
+from ringback.domain.configuration import Extension
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
-from ringback.runtime.http import HttpServer
+from ringback.runtime.http import HttpFailure, HttpServer, HttpUnavailable
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.registrar.notifier import Notifier
 from ringback.services.registrar.register import ALLOW, RegisterHandler
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.sip import Request
@@ -39,7 +41,11 @@ class RegistrarService(Service):
         self._handler = RegisterHandler(
             ctx, settings, nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         )
-        self._endpoint = SipEndpoint(self._on_request, user_agent="Ringback registrar")
+        self._endpoint = SipEndpoint(
+            self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
+        )
+        self._notifier = Notifier(ctx, settings, self._endpoint)
+        self._handler.on_arrival = self._arrived
         self._http = HttpServer(ctx)
         self._answers = Counter(
             "registrar_register_count", "REGISTER requests by answer", ("status",), registry=ctx.metrics
@@ -56,6 +62,7 @@ class RegistrarService(Service):
         await self._announce(bound)
         self.ctx.spawn(self._keep_announced(bound), "announce")
         self.ctx.spawn(self._sweep(), "sweep")
+        self._notifier.start()
         SipTracer(self.ctx, self._endpoint).start()
 
     async def stop(self) -> None:
@@ -73,11 +80,18 @@ class RegistrarService(Service):
             self._answers.labels(str(status)).inc()
             tx.reply(status, reason, headers=headers)
             return
+        if request.method == "SUBSCRIBE":
+            await self._notifier.subscribe(tx, request)
+            return
         self._ignored.inc()
         tx.reply(200 if request.method == "OPTIONS" else 405, headers=[("Allow", ALLOW)])
 
+    def _arrived(self, tenant: str, extension: Extension) -> None:
+        self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")
+
     async def _announce(self, bound: tuple[str, int]) -> None:
-        entry = SipNode(node=self.ctx.node, sip_host=bound[0], sip_port=bound[1])
+        host, port = self.ctx.announced(bound[1])
+        entry = SipNode(node=self.ctx.node, sip_host=host, sip_port=port)
         await announce(self.ctx.valkey, "registrar", self.ctx.node, entry, _LEASE_S)
 
     async def _keep_announced(self, bound: tuple[str, int]) -> None:
@@ -94,5 +108,6 @@ class RegistrarService(Service):
             try:
                 for tenant in self.ctx.common.tenants:
                     await self._handler.store.sweep(tenant)
-            except (ValkeyUnavailable, ValkeyError) as error:
+                    await self._notifier.sweep(tenant)
+            except (ValkeyUnavailable, ValkeyError, HttpUnavailable, HttpFailure) as error:
                 self.ctx.log.warning("sweep_failed", error=str(error))

@@ -18,3 +18,8 @@ class RegistrarSettings(ServiceSettings, frozen=True, kw_only=True):
         Doc("what phones may prove their password with, the strongest first"),
     ] = ("SHA-256", "MD5")
     sweep_s: Annotated[float, Doc("seconds between looks for bindings that ended by themselves")] = 1.0
+    max_contacts: Annotated[int, Doc("contacts that one REGISTER may have")] = 10
+    max_subscriptions: Annotated[int, Doc("subscriptions that one mailbox may have")] = 20
+    unasked_notify: Annotated[
+        bool, Doc("tell phones of waiting messages that did not subscribe to it, too (RFC 3842)")
+    ] = True

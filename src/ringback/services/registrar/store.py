@@ -12,7 +12,8 @@ from ringback.contracts.events import TOPIC_REGISTRAR, DnEvent, dns_stream
 from ringback.contracts.sip import Binding, bindings_key, expiries_key
 from ringback.runtime.streams import MAXLEN
 from ringback.runtime.valkey import Script
-from ringback.services.registrar.bindings import Change, Refused
+from ringback.services.registrar.bindings import Change
+from ringback.services.registrar.refused import Refused
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context

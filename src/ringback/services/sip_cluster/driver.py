@@ -55,6 +55,8 @@ class Driver:
         """Set by the SIP side: the call is over."""
         self.opened: Callable[[LiveCall], None] = lambda live: None
         """Set by the audit: a call is in this node's care."""
+        self.told: Callable[[LiveCall, list[CallEvent]], None] = lambda live, events: None
+        """Set by the SIP side: events of a call in which somebody has asked for a transfer by SIP."""
         self._running: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -142,6 +144,8 @@ class Driver:
         self, live: LiveCall, batch: list[Output], events: list[CallEvent], _stored: object = None
     ) -> None:
         if not live.lost:
+            if live.referrals:
+                self.told(live, events)
             for output in batch:
                 if isinstance(output, AskDialplan):
                     self._ctx.spawn(self._resolve(live, output), "resolve")
@@ -213,6 +217,8 @@ class Driver:
         for timer in (live.timer, live.audit):
             if timer is not None:
                 timer.cancel()
+        for leg in live.legs.values():
+            leg.stop_session()
         self.forget(live)
         self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
         self.calls.pop(live.conn_id, None)

@@ -1,5 +1,6 @@
 """Requests that come to this node, as words for its calls."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -8,20 +9,23 @@ from ringback.contracts import treatment
 from ringback.domain.calls import inputs as i
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster.driver import Driver, new_call
+from ringback.services.sip_cluster.early import EarlyDialogs
+from ringback.services.sip_cluster.features import ABLE, ALLOW
+from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import ALLOW, Index
+from ringback.services.sip_cluster.replacing import Replacing
+from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request
-from ringback.sip.uas import Capabilities, refuse
+from ringback.sip.privacy import caller_number, cannot_be_kept, is_private
+from ringback.sip.reason_header import reason_of
+from ringback.sip.uas import refuse
 
-ABLE = Capabilities(
-    methods=frozenset(ALLOW.split(", ")),
-    content_types=frozenset({"application/sdp", treatment.CONTENT_TYPE}),
-)
+Handler = Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]
 FindCall = Callable[[Request], Awaitable[tuple[LiveCall, SipLeg] | None]]
 
 
@@ -44,12 +48,20 @@ class Incoming:
         self._metrics = metrics
         self._find = find
         self.draining = False
-        self._in_dialog: dict[str, Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]] = {
+        self._in_dialog: dict[str, Handler] = {
             "INVITE": self._reinvite,
             "BYE": self._bye,
             "INFO": self._info,
             "OPTIONS": self._options,
+            "PRACK": self._prack,
+            "REFER": lambda *told: self.refer(*told),
+            "UPDATE": self._update,
         }
+        self.early: EarlyDialogs
+        self.sessions: Sessions
+        self.refer: Handler
+        self.replacing: Replacing
+        """All set by the service."""
 
     def request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """Called with each new request."""
@@ -75,6 +87,10 @@ class Incoming:
             self._options(tx, request)
         elif request.method != "INVITE":
             tx.reply(481)
+        elif request.max_forwards == 0:
+            tx.reply(483)
+        elif self.sessions.refused(tx, request):
+            return
         elif self.draining or len(self._driver.calls) >= self._settings.capacity:
             self._metrics.rejected.inc()
             tx.reply(503, headers=[("Retry-After", str(self._settings.retry_after_s))])
@@ -89,6 +105,12 @@ class Incoming:
             return
         if offer is not None and "m=" not in offer:
             tx.reply(488)
+            return
+        if cannot_be_kept(request):
+            tx.reply(500, "Privacy service cannot be given")
+            return
+        if request.has("Replaces"):
+            self._replace(tx, request, tenant)
             return
         try:
             dialog = Dialog.from_request(request, tx.to_tag)
@@ -106,16 +128,30 @@ class Incoming:
         tx.on_cancel = lambda: self._cancelled(live, leg)
         self._driver.open(live)
         self._index.add(live, leg)
-        origin = request.get("X-Ringback-Origin") or ""
-        origin_dn = origin.removeprefix("dn=") if origin.startswith("dn=") else ""
-        caller = origin_dn or request.from_.uri.user or "anonymous"
-        self._driver.feed(live, i.Incoming("in1", caller, request.uri.user or "", offer, origin_dn=origin_dn))
+        origin_dn = _origin_dn(request)
+        caller = origin_dn if origin_dn and not is_private(request) else caller_number(request)
+        forwards = 70 if request.max_forwards is None else request.max_forwards
+        number = request.uri.user or ""
+        self._driver.feed(
+            live, i.Incoming("in1", caller, number, offer, origin_dn=origin_dn, forwards=forwards)
+        )
+
+    def _replace(self, tx: ServerTransaction, request: Request, tenant: str) -> None:
+        placed = self.replacing.invite(tx, request, tenant, _origin_dn(request))
+        if placed is not None:
+            tx.on_cancel = lambda: self._cancelled(*placed)
 
     def _cancelled(self, live: LiveCall, leg: SipLeg) -> None:
+        if leg.server is not None:
+            self._given_up(live, leg, leg.server.cancel_request)
+
+    def _given_up(self, live: LiveCall, leg: SipLeg, request: Request | None) -> None:
+        """The caller has gone before the answer, by CANCEL or by BYE (RFC 3261 9.2, 15.1.2)."""
         server, leg.server = leg.server, None
         if server is not None and server.final is None:
+            self.early.stop(leg)
             server.reply(487)
-            self._driver.feed(live, i.HungUp(leg.id))
+            self._driver.feed(live, i.HungUp(leg.id, _reason(request)))
 
     # Inside a dialog
 
@@ -128,11 +164,13 @@ class Incoming:
             self._inside(tx, request, *known)
 
     def _inside(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        if leg.dialog is None:
+        party = leg.called.get(request.from_tag or "") if leg.dialog is None else None
+        dialog = leg.dialog if party is None else party.dialog
+        if dialog is None or leg.over or (party is not None and request.method not in _OF_CALLED_PARTY):
             tx.reply(481)
             return
         try:
-            leg.dialog.receive(request)
+            dialog.receive(request)
         except DialogError as error:
             headers = [("Retry-After", "1")] if error.status == 500 else []
             tx.reply(error.status, headers=headers)
@@ -145,8 +183,9 @@ class Incoming:
 
     def _reinvite(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         if leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
-            # RFC 3261 14.2: a second INVITE before the first is done.
-            tx.reply(500, headers=[("Retry-After", "2")])
+            _too_early(tx)
+            return
+        if self.sessions.refused(tx, request):
             return
         leg.offer = tx
         tx.on_cancel = lambda: self._offer_cancelled(live, leg, tx)
@@ -159,8 +198,45 @@ class Incoming:
             tx.reply(487)
 
     def _bye(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        leg.over = True
         tx.reply(200)
-        self._driver.feed(live, i.HungUp(leg.id))
+        if leg.server is not None:
+            self._given_up(live, leg, request)
+        else:
+            self._driver.feed(live, i.HungUp(leg.id, _reason(request)))
+
+    def _prack(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        if not self.early.prack(tx, request, leg):
+            return
+        if request.body:
+            self._offer(tx, request, live, leg)
+        else:
+            tx.reply(200)
+            self.early.acknowledged(live, leg)
+
+    def _update(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        """UPDATE: a new target, and maybe an offer (RFC 3311 5.2)."""
+        if self.sessions.refused(tx, request):
+            return
+        if not request.body:
+            headers = self.sessions.accept(live, leg, request)
+            tx.reply(200, headers=[*self.early.own_headers(), *headers])
+        elif leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
+            _too_early(tx)
+        elif leg.dialog is None:
+            self._update_of_called(tx, request, live, leg)
+        else:
+            self._offer(tx, request, live, leg)
+
+    def _update_of_called(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        """A called party changes its description before it answers: the caller hears of it on the answer."""
+        party, ours = leg.called[request.from_tag or ""], live.call.data.legs[leg.id].local_sdp
+        party.sdp = request.body.decode("utf-8", "replace")
+        tx.reply(200, headers=self.early.own_headers(), body=(ours or "").encode())
+
+    def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        leg.offer = tx
+        self._driver.feed(live, i.OfferReceived(leg.id, request.body.decode("utf-8", "replace")))
 
     def _info(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         if request.content_type != treatment.CONTENT_TYPE:
@@ -179,3 +255,24 @@ class Incoming:
     @staticmethod
     def _options(tx: ServerTransaction, request: Request, *_: object) -> None:
         tx.reply(200, headers=[("Allow", ALLOW), ("Accept", "application/sdp")])
+
+
+_OF_CALLED_PARTY = frozenset({"UPDATE", "OPTIONS"})
+"""What a called party may send in its early dialog; BYE it may not (RFC 3261 15)."""
+
+
+def _reason(request: Request | None) -> str:
+    """The Reason of a CANCEL or BYE (RFC 3326), as the other party is to hear it."""
+    reason = reason_of(request) if request is not None else None
+    return str(reason) if reason is not None else ""
+
+
+def _origin_dn(request: Request) -> str:
+    """The DN of the caller, where sip_proxy knows it as one of ours."""
+    origin = request.get("X-Ringback-Origin") or ""
+    return origin.removeprefix("dn=") if origin.startswith("dn=") else ""
+
+
+def _too_early(tx: ServerTransaction) -> None:
+    """A second offer before the first is done (RFC 3261 14.2, RFC 3311 5.2)."""
+    tx.reply(500, headers=[("Retry-After", str(secrets.randbelow(11)))])

@@ -1,7 +1,10 @@
 """A call that this node owns: the core, and the SIP side of each of its legs."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
@@ -11,10 +14,24 @@ from ringback.domain.calls.outputs import Output
 from ringback.domain.calls.state import CallData
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import Response
+from ringback.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from ringback.services.sip_cluster.early import CalledParty, Waiting
+    from ringback.services.sip_cluster.referring import Subscription
 
 CSEQ_GAP = 16
 """How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
+
+
+class LegSession(Struct, frozen=True):
+    """The session timer of a leg (RFC 4028)."""
+
+    seconds: int
+    refreshes: bool
+    """This side refreshes."""
+    by_update: bool
+    """The other side takes UPDATE."""
 
 
 class SipLeg:
@@ -23,14 +40,22 @@ class SipLeg:
     __slots__ = (
         "ack_cseq",
         "call_id",
+        "called",
         "dialog",
+        "heard",
         "id",
         "invite",
+        "losers",
         "offer",
+        "over",
         "server",
+        "session",
+        "session_timer",
         "taken",
+        "talks",
         "unacked",
         "waiting",
+        "waiting_caller",
     )
 
     def __init__(self, leg_id: str, call_id: str) -> None:
@@ -39,6 +64,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.talks: Response | None = None
+        """The provisional response of a phone that can be made to answer."""
         self.taken = False
         """sip_proxy has it: the phone may ring."""
         self.ack_cseq = 0
@@ -48,12 +75,30 @@ class SipLeg:
         """Their re-INVITE that waits for our answer."""
         self.unacked: asyncio.Future[object] | None = None
         """A 2xx of ours whose ACK has not come."""
+        self.over = False
+        """The other end has said BYE."""
+        self.called: dict[str, CalledParty] = {}
+        """Early dialogs of our INVITE by their tag, where something was sent in them."""
+        self.heard: set[str] = set()
+        """Tags of the phones that ring for our INVITE."""
+        self.losers: dict[str, Request] = {}
+        """The ACKs of phones that answered too late, by their tag."""
+        self.waiting_caller: Waiting | None = None
+        """Our provisional responses to their INVITE."""
+        self.session: LegSession | None = None
+        self.session_timer: asyncio.TimerHandle | None = None
         self.waiting: list[Callable[[], None]] = []
         """What must not be sent before that ACK (RFC 3261 14.1, 15)."""
 
+    def stop_session(self) -> None:
+        """The session timer does not run any more."""
+        if self.session_timer is not None:
+            self.session_timer.cancel()
+            self.session_timer = None
+
     def after_ack(self, send: Callable[[], None]) -> None:
-        """Run `send` now, or when the 2xx that is under way has been acknowledged."""
-        if self.unacked is None or self.unacked.done():
+        """Run `send` now, or when the 2xx that is under way, or has to wait itself, has been acknowledged."""
+        if self.server is None and (self.unacked is None or self.unacked.done()):
             send()
         else:
             self.waiting.append(send)
@@ -77,6 +122,7 @@ class LiveCall:
         "legs",
         "lost",
         "outbox",
+        "referrals",
         "stored",
         "taken_over",
         "tenant",
@@ -89,6 +135,8 @@ class LiveCall:
         self.tenant = call.data.tenant
         self.legs: dict[str, SipLeg] = {}
         self.outbox: list[Output] = []
+        self.referrals: dict[str, Subscription] = {}
+        """Transfers that telephones have asked for, by their reference."""
         self.stored = b""
         """The snapshot as the store has it; empty when that is not known."""
         self.taken_over = False
@@ -105,6 +153,9 @@ class LiveCall:
         """What another node needs to go on: the JSON of a `Snapshot`."""
         dialogs = {leg.id: leg.dialog for leg in self.legs.values() if leg.dialog is not None}
         whole = {"node": node, "call": self.call.data, "dialogs": dialogs, "sent_by": sent_by}
+        sessions = {leg.id: leg.session for leg in self.legs.values() if leg.session is not None}
+        if sessions:
+            whole["sessions"] = sessions
         return msgspec.json.encode(whole)
 
 
@@ -116,6 +167,7 @@ class Snapshot(Struct):
     dialogs: dict[str, dict[str, object]] = field(default_factory=dict)
     sent_by: tuple[str, int] = ("", 0)
     """Host and port in the Via of the owner's requests."""
+    sessions: dict[str, LegSession] = field(default_factory=dict)
 
 
 def restore(snapshot: Snapshot) -> LiveCall:
@@ -126,6 +178,7 @@ def restore(snapshot: Snapshot) -> LiveCall:
         dialog = Dialog.from_dict(kept)
         leg = SipLeg(leg_id, dialog.call_id)
         leg.dialog, leg.ack_cseq = dialog, dialog.local_cseq
+        leg.session = snapshot.sessions.get(leg_id)
         dialog.local_cseq += CSEQ_GAP
         live.legs[leg_id] = leg
     return live

@@ -3,32 +3,34 @@
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
-from ringback.contracts import treatment
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
-from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.answering import auto_answer_headers, note_ringing
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.early import EarlyDialogs
+from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
+from ringback.services.sip_cluster.index import Index
+from ringback.services.sip_cluster.info import InfoCommands
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
+from ringback.services.sip_cluster.sessions import Sessions
+from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request, Response
+from ringback.sip.privacy import ANONYMOUS, sender
+from ringback.sip.reason_header import ELSEWHERE, sip_reason
+from ringback.sip.transfer import redirect_targets
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri, format_host_port
 
-ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS"
-ANONYMOUS = "anonymous"
-DTMF_RELAY = "application/dtmf-relay"
-KEY_MS = 160
 RESUME_S = 1.0
 RESUMES = 10
 """An INVITE that was under way is sent again so often, so many seconds apart, while sip_proxy is away."""
@@ -40,14 +42,25 @@ OnAnswer = Callable[[LiveCall, SipLeg, Response], None]
 class Outgoing:
     """The sending side of all legs of this node."""
 
-    def __init__(self, ctx: Context, endpoint: SipEndpoint, driver: Driver, index: "Index") -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        endpoint: SipEndpoint,
+        driver: Driver,
+        index: Index,
+        settings: SipClusterSettings,
+    ) -> None:
         self._ctx = ctx
         self._endpoint = endpoint
         self._driver = driver
         self._index = index
         host, port = ctx.address("sip_proxy", "inside")
         self.proxy = Destination("tcp", host, port)
+        self._settings = settings
         self._own: NameAddr | None = None
+        self.early = EarlyDialogs(endpoint, driver, self._contact)
+        self.sessions = Sessions(endpoint, driver, settings, self._contact)
+        info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
             o.Answer: self._answer,
@@ -56,9 +69,9 @@ class Outgoing:
             o.Ack: self._ack,
             o.Cancel: self._cancel,
             o.Bye: self._bye,
-            o.Play: self._play,
-            o.Mix: self._mix,
-            o.SendDigits: self._send_digits,
+            o.Play: info.play,
+            o.Mix: info.mix,
+            o.SendDigits: info.send_digits,
         }
 
     def perform(self, live: LiveCall, command: o.LegCommand) -> None:
@@ -133,16 +146,23 @@ class Outgoing:
             (HEADER_TARGET, self._target(live, leg)),
             (HEADER_CONN_ID, live.conn_id),
         ]
+        if leg.caller in ("", ANONYMOUS):
+            headers.append(("Privacy", "id"))
+        if leg.auto_answer:
+            headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
             "INVITE",
             uri,
-            from_=NameAddr(SipUri("sip", leg.caller or ANONYMOUS, domain), leg.caller_name).with_tag(
-                names.tag
-            ),
+            from_=sender(leg.caller, domain, leg.caller_name).with_tag(names.tag),
             to=NameAddr(uri),
             headers=headers,
             call_id=names.call_id,
         )
+        if leg.role is not LegRole.MEDIA:
+            request.set("Max-Forwards", max(0, live.call.data.forwards - 1))
+            request.add("Supported", SUPPORTED if leg.local_sdp is not None else SUPPORTED_WITHOUT_OFFER)
+            for name, value in (*self.sessions.wish(), *_referred_by(live)):
+                request.add(name, value)
         if leg.local_sdp is not None:
             request.set_body(leg.local_sdp.encode())
         return request
@@ -168,34 +188,54 @@ class Outgoing:
     def _invite_answered(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         if response.is_provisional:
             leg.taken = True
-            if response.status > 100:
-                self._driver.feed(live, i.Progress(leg.id, response.status))
+            if response.status > 100 and self.early.hear(leg, response):
+                note_ringing(leg, response)
+                self._driver.feed(live, i.Progress(leg.id, response.status, body_of(response)))
         elif response.is_success:
             self._accepted(live, leg, response)
         elif response.local and leg.taken:
             self._driver.feed(live, i.Lost(leg.id))
+        elif (again := self.sessions.retry(leg, response)) is not None:
+            leg.invite = self._endpoint.send_request(
+                again, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
+            )
         else:
-            self._driver.feed(live, i.Failed(leg.id, response.status))
+            self._driver.feed(live, i.Failed(leg.id, response.status, self._moved_to(response)))
+
+    def _moved_to(self, response: Response) -> str:
+        """The number of a redirection that is to be followed (RFC 3261 8.1.3.4)."""
+        follow = self._settings.follow_redirects and 300 <= response.status < 400
+        return next((uri.number for uri in redirect_targets(response) if uri.number), "") if follow else ""
 
     def _accepted(self, live: LiveCall, leg: SipLeg, response: Response) -> None:
         assert leg.invite is not None
+        if leg.dialog is not None and leg.dialog.remote_tag == response.to_tag:
+            return
         try:
-            dialog = Dialog.from_response(leg.invite.request, response)
+            dialog, sdp = self.early.confirmed(leg, response)
         except (DialogError, SipParseError):
             self._driver.feed(live, i.Failed(leg.id, 500))
             return
         if leg.dialog is not None:
-            if leg.dialog.remote_tag != dialog.remote_tag:
-                self._refuse_fork(leg, dialog)
+            self._refuse_fork(leg, dialog)
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
-        self._driver.feed(live, i.Answered(leg.id, body_of(response)))
+        self.sessions.accepted(live, leg, response)
+        self._driver.feed(live, i.Answered(leg.id, sdp))
 
     def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
-        """A second phone answered the same INVITE: it gets ACK and BYE (RFC 3261 13.2.2.4)."""
+        """A second phone answered the same INVITE: it gets ACK and BYE, and for each repetition of its 200
+        the ACK again (RFC 3261 13.2.2.4).
+        """
         assert leg.invite is not None
-        self._endpoint.send_ack(dialog.ack(leg.invite.request.cseq.number), dialog.destination)
-        self._endpoint.send_request(dialog.request("BYE"), dialog.destination)
+        ack = leg.losers.get(dialog.remote_tag)
+        if ack is not None:
+            self._endpoint.repeat_ack(ack, dialog.destination)
+            return
+        ack = leg.losers[dialog.remote_tag] = dialog.ack(leg.invite.request.cseq.number)
+        self._endpoint.send_ack(ack, dialog.destination)
+        bye = dialog.request("BYE", headers=[("Reason", str(ELSEWHERE))])
+        self._endpoint.send_request(bye, dialog.destination)
 
     def _ack(self, live: LiveCall, leg: SipLeg, command: o.Ack) -> None:
         if leg.dialog is None:
@@ -210,46 +250,65 @@ class Outgoing:
 
     def _cancel(self, live: LiveCall, leg: SipLeg, command: o.Cancel) -> None:
         if leg.invite is not None:
-            leg.invite.cancel()
+            leg.invite.cancel(_why(command))
 
     # Answers to the first INVITE and to re-INVITEs
 
     def _provisional(self, live: LiveCall, leg: SipLeg, command: o.Provisional) -> None:
-        if leg.server is not None:
-            leg.server.reply(command.status, headers=[("Contact", str(self._contact()))])
+        self.early.say(live, leg, command.status, command.sdp)
 
     def _answer(self, live: LiveCall, leg: SipLeg, command: o.Answer) -> None:
+        if leg.server is not None and command.status == 200 and command.sdp is not None:
+            sdp = command.sdp
+            self.early.finish(leg, lambda: self._accept_call(live, leg, sdp))
+        else:
+            self._refuse(leg, command.status)
+
+    def _accept_call(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         server, leg.server = leg.server, None
-        if server is None:
-            return
-        if command.status != 200 or command.sdp is None:
-            server.reply(command.status)
-            return
-        self._accept(live, leg, server, command.sdp)
+        if server is not None:
+            self.early.stop(leg)
+            self._accept(live, leg, server, sdp, self.early.tag_for(leg, server, sdp))
+
+    def _refuse(self, leg: SipLeg, status: int) -> None:
+        server, leg.server = leg.server, None
+        self.early.stop(leg)
+        if server is not None:
+            server.reply(status)
 
     def _answer_offer(self, live: LiveCall, leg: SipLeg, command: o.AnswerOffer) -> None:
         server, leg.offer = leg.offer, None
         if server is None:
             return
         if command.status == 200 and command.sdp is not None:
-            self._accept(live, leg, server, command.sdp)
+            self._accept(live, leg, server, command.sdp, server.to_tag)
         else:
             server.reply(command.status)
 
-    def _accept(self, live: LiveCall, leg: SipLeg, server: ServerTransaction, sdp: str) -> None:
-        headers = [("Contact", str(self._contact())), ("Allow", ALLOW)]
-        response = response_to(server.request, 200, to_tag=server.to_tag, headers=headers, body=sdp.encode())
+    def _accept(self, live: LiveCall, leg: SipLeg, server: ServerTransaction, sdp: str, to_tag: str) -> None:
+        headers = [*self.early.own_headers(), *self.sessions.accept(live, leg, server.request)]
+        response = response_to(server.request, 200, to_tag=to_tag, headers=headers, body=sdp.encode())
+        if server.request.method != "INVITE":
+            server.respond(response)
+            self._answered_early(live, leg, sdp)
+            return
         if leg.dialog is not None:
             leg.dialog.confirmed = True
         acked = server.accept(response)
         leg.unacked = acked  # type: ignore[assignment]
         acked.add_done_callback(lambda done: self._acknowledged(live, leg, done.result()))
 
+    def _answered_early(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
+        """The offer of a PRACK or UPDATE is answered."""
+        if leg.waiting_caller is not None and leg.server is not None:
+            leg.waiting_caller.sdp = sdp
+            self.early.acknowledged(live, leg)
+
     def _acknowledged(self, live: LiveCall, leg: SipLeg, ack: object) -> None:
         if ack is None:
             # 13.3.1.4: no ACK came, so the session is ended; nothing else is said on it.
             leg.waiting.clear()
-            self._say_bye(leg, 0)
+            self._say_bye(leg)
             self._driver.feed(live, i.HungUp(leg.id))
             return
         leg.acknowledged()
@@ -266,11 +325,14 @@ class Outgoing:
             return
         request = leg.dialog.request("INVITE", body=sdp.encode(), contact=self._contact())
         request.add("Allow", ALLOW)
+        for name, value in (("Supported", SUPPORTED_WITHOUT_OFFER), *self.sessions.again(leg)):
+            request.add(name, value)
         dialog, cseq = leg.dialog, request.cseq.number
 
         def answered(response: Response) -> None:
             if response.is_success:
                 dialog.refresh(response)
+                self.sessions.accepted(live, leg, response)
                 transaction.send_ack(dialog.ack(cseq), dialog.destination)
                 self._driver.feed(live, i.ReofferAnswered(leg.id, body_of(response)))
             elif not response.is_provisional:
@@ -279,12 +341,15 @@ class Outgoing:
         transaction = self._endpoint.send_request(request, dialog.destination, on_response=answered)
 
     def _bye(self, live: LiveCall, leg: SipLeg, command: o.Bye) -> None:
-        leg.after_ack(lambda: self._say_bye(leg, command.cause))
+        if leg.server is not None:
+            # The 200 waits for a PRACK: in an early dialog the called side says no BYE (RFC 3261 15).
+            self._refuse(leg, command.cause or 487)
+        else:
+            leg.after_ack(lambda: self._say_bye(leg, _why(command)))
 
-    def _say_bye(self, leg: SipLeg, cause: int) -> None:
+    def _say_bye(self, leg: SipLeg, headers: list[tuple[str, str]] | None = None) -> None:
         if leg.dialog is not None:
-            headers = [("Reason", f"SIP;cause={cause}")] if cause else []
-            request = leg.dialog.request("BYE", headers=headers)
+            request = leg.dialog.request("BYE", headers=headers or [])
             self._endpoint.send_request(request, leg.dialog.destination)
 
     def ask_for_life(self, leg: SipLeg, on_status: Callable[[int], None]) -> None:
@@ -299,71 +364,15 @@ class Outgoing:
         request = leg.dialog.request("OPTIONS")
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
 
-    def _play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
-        self._command_media(live, leg, translate.command(command), command.reference)
 
-    def _mix(self, live: LiveCall, leg: SipLeg, command: o.Mix) -> None:
-        room = treatment.Conference(room=f"{live.tenant}:{command.room}")
-        self._command_media(live, leg, room, command.reference)
-
-    def _command_media(self, live: LiveCall, leg: SipLeg, command: treatment.Command, reference: str) -> None:
-        def answered(ok: bool) -> None:
-            word = i.MediaStarted if ok else i.MediaRefused
-            self._driver.feed(live, word(leg.id, reference))
-
-        self._info(leg, msgspec.json.encode(command), treatment.CONTENT_TYPE, answered)
-
-    def _send_digits(self, live: LiveCall, leg: SipLeg, command: o.SendDigits) -> None:
-        """By the media server, or one INFO for each key to whoever is at the other end."""
-        digits, reference = command.digits, command.reference
-
-        def answered(ok: bool, left: str = "") -> None:
-            if ok and left:
-                self._press(leg, left[0], lambda taken: answered(taken, left[1:]))
-            elif ok:
-                self._driver.feed(live, i.DigitsSent(leg.id, reference, digits))
-            else:
-                self._driver.feed(live, i.DigitsRefused(leg.id, reference))
-
-        if live.call.data.legs[leg.id].role is LegRole.MEDIA:
-            body = msgspec.json.encode(treatment.Dtmf(reference=reference, digits=digits))
-            self._info(leg, body, treatment.CONTENT_TYPE, answered)
-        else:
-            answered(True, digits)
-
-    def _press(self, leg: SipLeg, key: str, on_answer: Callable[[bool], None]) -> None:
-        body = f"Signal={key}\r\nDuration={KEY_MS}\r\n".encode()
-        self._info(leg, body, DTMF_RELAY, on_answer)
-
-    def _info(self, leg: SipLeg, body: bytes, content_type: str, on_answer: Callable[[bool], None]) -> None:
-        if leg.dialog is None:
-            return
-
-        def answered(response: Response) -> None:
-            if not response.is_provisional:
-                on_answer(response.is_success)
-
-        request = leg.dialog.request("INFO", body=body, content_type=content_type)
-        self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+def _referred_by(live: LiveCall) -> list[tuple[str, str]]:
+    """Who has asked for the third party that is called (RFC 3892), in our own words."""
+    consult = live.call.data.consult
+    asked = live.referrals.get(consult.reference) if consult is not None else None
+    return [("Referred-By", asked.referred_by)] if asked is not None else []
 
 
-class Index:
-    """Legs by Call-ID, and the SIP domain of each tenant."""
-
-    def __init__(self) -> None:
-        self.legs: dict[str, tuple[LiveCall, SipLeg]] = {}
-        self.domains: dict[str, str] = {}
-        self.on_new: Callable[[LiveCall, SipLeg], None] = lambda live, leg: None
-
-    def add(self, live: LiveCall, leg: SipLeg) -> None:
-        self.legs[leg.call_id] = (live, leg)
-        self.on_new(live, leg)
-
-    def forget(self, live: LiveCall) -> None:
-        for leg in live.legs.values():
-            if self.legs.get(leg.call_id) == (live, leg):
-                del self.legs[leg.call_id]
-
-    def domain(self, tenant: str) -> str:
-        """The domain that stands in our URIs; the tenant's name until the configuration was read."""
-        return self.domains.get(tenant, f"{tenant}.invalid")
+def _why(command: o.Bye | o.Cancel) -> list[tuple[str, str]]:
+    """The Reason of a BYE or CANCEL (RFC 3326): the other party's own word, or our status."""
+    reason = command.reason or (str(sip_reason(command.cause)) if command.cause else "")
+    return [("Reason", reason)] if reason else []

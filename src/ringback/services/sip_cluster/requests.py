@@ -1,17 +1,19 @@
 """Telephony requests from frontend: each is carried out once, however often it comes."""
 
-from ringback.contracts.telephony import CallRequest, RequestMakeCall, RequestReply
+from ringback.contracts.telephony import CallRequest, RequestAnswerCall, RequestMakeCall, RequestReply
 from ringback.domain.calls.inputs import Request
 from ringback.domain.calls.outputs import Event, Output
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.sip_cluster import asked as asking
+from ringback.services.sip_cluster.answering import answer
 from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.store import CallStore
 from ringback.services.sip_cluster.takeover import Takeover
+from ringback.sip.endpoint import SipEndpoint
 
 DONE = "done"
 
@@ -27,7 +29,9 @@ class Requests:
         store: CallStore,
         takeover: Takeover,
         metrics: ClusterMetrics,
+        endpoint: SipEndpoint,
     ) -> None:
+        self._endpoint = endpoint
         self._ctx = ctx
         self._settings = settings
         self._driver = driver
@@ -42,6 +46,10 @@ class Requests:
         asked: CallRequest = request.decode(CallRequest)  # type: ignore[arg-type]
         self._metrics.requests.labels(type(asked).__name__, asked.tenant).inc()
         reference = asked.reference_id or asked.idempotency_key or request.corr_id
+        if isinstance(asked, RequestAnswerCall):
+            live = await self._call(asked.tenant, asked.conn_id)
+            await answer(self._endpoint, live, asked)
+            return self._reply(reference, asked.conn_id)
         try:
             word = asking.request(asked, reference)
         except asking.UnknownTreatmentError as error:

@@ -5,6 +5,7 @@ import asyncio
 from ringback.contracts.configuration import ConfigClient
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
+from ringback.runtime.addresses import bracketed
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import HttpFailure, HttpUnavailable
@@ -14,9 +15,12 @@ from ringback.services.sip_cluster.audit import Audit
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.incoming import Incoming
+from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import Index, Outgoing
+from ringback.services.sip_cluster.outgoing import Outgoing
+from ringback.services.sip_cluster.referring import Referrals
+from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.requests import Requests
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.store import CallStore
@@ -51,10 +55,19 @@ class SipClusterService(Service):
             ctx, settings, self._driver, self._index, self._metrics, self._takeover.find
         )
         self._endpoint = SipEndpoint(
-            self._incoming.request, user_agent="Ringback sip_cluster", trace=self._count
+            self._incoming.request,
+            user_agent="Ringback sip_cluster",
+            trace=self._count,
+            advertised_host=ctx.announced(0)[0],
         )
-        self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index)
+        self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index, settings)
         self._driver.perform = self._outgoing.perform
+        self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
+        referrals = Referrals(self._endpoint, self._driver, self._index, self._outgoing.sessions)
+        self._incoming.refer = referrals.refer
+        self._incoming.replacing = Replacing(self._driver, self._index, referrals)
+        self._driver.told = referrals.told
+        self._takeover.restored = self._outgoing.sessions.resume
         self._driver.forget = self._index.forget
         self._takeover.resume = self._outgoing.resume
         self._endpoint.on_connection_lost = self._outgoing.connection_lost
@@ -62,7 +75,9 @@ class SipClusterService(Service):
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )
         self._driver.opened = self._audit.watch
-        self._requests = Requests(ctx, settings, self._driver, self._store, self._takeover, self._metrics)
+        self._requests = Requests(
+            ctx, settings, self._driver, self._store, self._takeover, self._metrics, self._endpoint
+        )
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
 
@@ -107,10 +122,10 @@ class SipClusterService(Service):
     # Directory
 
     async def _announce(self) -> None:
-        host, port = self._sip
+        host, port = self.ctx.announced(self._sip[1])
         node = ClusterNode(
             node=self.ctx.node,
-            http=f"http://{self._requests.server.address[0]}:{self._requests.server.address[1]}",
+            http=f"http://{bracketed(host)}:{self._requests.server.address[1]}",
             sip_host=host,
             sip_port=port,
             calls=len(self._driver.calls),

@@ -21,3 +21,10 @@ class SipClusterSettings(ServiceSettings, frozen=True, kw_only=True):
         86_400
     )
     idempotency_ttl_s: Annotated[int, Doc("seconds that a request's idempotency key is remembered")] = 3_600
+    session_expires_s: Annotated[
+        int, Doc("seconds after which a session that nobody refreshes ends (RFC 4028); 0 asks for no timer")
+    ] = 1_800
+    min_se_s: Annotated[int, Doc("the shortest such time that is accepted, in seconds; at least 90")] = 90
+    follow_redirects: Annotated[
+        bool, Doc("dial the number that a telephone names in a 3xx, as the dial plan allows it to the caller")
+    ] = True

@@ -16,9 +16,10 @@ from ringback.runtime.context import Context
 from ringback.runtime.directory import list_nodes
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.outgoing import SETTING_UP, Index
+from ringback.services.sip_cluster.outgoing import SETTING_UP
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
 
@@ -38,6 +39,8 @@ class Takeover:
         self._taking: dict[str, asyncio.Task[LiveCall | None]] = {}
         self.resume: Callable[[LiveCall, str, tuple[str, int]], None]
         """Set by the SIP side: goes on with an INVITE of the node that was at an address."""
+        self.restored: Callable[[LiveCall], None] = lambda live: None
+        """Set by the SIP side: the call's session timers run here now."""
 
     async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | None:
         """The leg of a request for a dialog that this node does not know."""
@@ -73,6 +76,7 @@ class Takeover:
         self._driver.open(live)
         for leg in live.legs.values():
             self._index.add(live, leg)
+        self.restored(live)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
         self._mourn(live, snapshot.sent_by)

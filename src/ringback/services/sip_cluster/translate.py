@@ -24,6 +24,7 @@ _FAILURES = {
     "routing_timeout": "server_error",
     "network": "upstream_error",
     "dialog_lost": "upstream_error",
+    "session_expired": "upstream_error",
     "node_lost": "server_error",
 }
 _NAMES = {kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in TreatmentType}
@@ -84,11 +85,12 @@ def destination(reply: ResolveReply) -> i.Destination:
             on_busy=reply.on_busy,
             caller_id=caller_id,
             ring_timeout_s=reply.no_answer_timeout,
+            auto_answer=reply.auto_answer,
         )
     if reply.kind == "route_point":
         return i.Destination(DestinationKind.ROUTE_POINT, dn=reply.dn, default_dn=reply.default_dn)
     if reply.kind == "trunk":
-        target = f"trunk={reply.trunk}"
+        target = f"trunk={','.join(reply.trunks) or reply.trunk}"
         kind = DestinationKind.EXTERNAL
         return i.Destination(kind, dn=reply.number, target=target, caller_id=caller_id)
     if reply.kind == "mailbox":

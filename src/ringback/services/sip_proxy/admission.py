@@ -1,4 +1,4 @@
-"""Who may begin a call now: calls per second and calls at a time, per source. Pure."""
+"""Who may begin a call now: calls per second and calls at a time, per source and per tenant. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ringback.domain.bucket import Bucket
 
 _MAX_SOURCES = 10_000
+_FULL_S = 5
+"""Seconds after which there may be room for another call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,9 @@ class Limits:
     calls: int
     calls_total: int
     max_call_s: float
+    tenant_per_second: float = 0.0
+    """Of one tenant from all sources; 0: no limit of its own."""
+    tenant_calls: int = 0
 
 
 class RateLimit:
@@ -47,14 +52,44 @@ class RateLimit:
             del self._buckets[name]
 
 
+class _Owners:
+    """Whose calls are under way, by Call-ID, and how many each has."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def count(self, owner: str) -> int:
+        return self._counts.get(owner, 0)
+
+    def add(self, call_id: str, owner: str) -> None:
+        self._of[call_id] = owner
+        self._counts[owner] = self.count(owner) + 1
+
+    def remove(self, call_id: str) -> None:
+        owner = self._of.pop(call_id, None)
+        if owner is None:
+            return
+        left = self._counts[owner] - 1
+        if left:
+            self._counts[owner] = left
+        else:
+            del self._counts[owner]
+
+    def __contains__(self, call_id: str) -> bool:
+        return call_id in self._of
+
+
 class Admission:
     """Admits calls and remembers those that are under way, by Call-ID."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rates = RateLimit(limits.per_second, limits.burst)
-        self._calls: dict[str, tuple[str, float]] = {}
-        self._per_source: dict[str, int] = {}
+        self._tenant_rates = RateLimit(limits.tenant_per_second, max(1.0, limits.tenant_per_second))
+        self._calls: dict[str, float] = {}
+        self._sources = _Owners()
+        self._tenants = _Owners()
         self._nodes: dict[str, str] = {}
         self.closed = False
         """True while the proxy drains."""
@@ -72,14 +107,26 @@ class Admission:
             return 10
         self._forget_old(now)
         full = len(self._calls) >= self._limits.calls_total
-        if full or self._per_source.get(source, 0) >= self._limits.calls:
-            return 5
+        if full or self._sources.count(source) >= self._limits.calls:
+            return _FULL_S
         wait = self._rates.wait(source, now)
         if wait:
             return math.ceil(wait)
-        self._calls[call_id] = (source, now)
-        self._per_source[source] = self._per_source.get(source, 0) + 1
+        self._calls[call_id] = now
+        self._sources.add(call_id, source)
         return 0
+
+    def admit_tenant(self, tenant: str, call_id: str, now: float) -> int:
+        """As `admit`, once it is known whose call this is; a refused one has to be ended."""
+        if call_id in self._tenants:
+            return 0
+        limits = self._limits
+        if limits.tenant_calls and self._tenants.count(tenant) >= limits.tenant_calls:
+            return _FULL_S
+        wait = self._tenant_rates.wait(tenant, now) if limits.tenant_per_second else 0.0
+        if not wait and call_id in self._calls:
+            self._tenants.add(call_id, tenant)
+        return math.ceil(wait)
 
     def answered_by(self, call_id: str, node: str) -> None:
         """A node has taken the call."""
@@ -93,18 +140,13 @@ class Admission:
     def ended(self, call_id: str) -> None:
         """The call is over, or never came about."""
         self._nodes.pop(call_id, None)
-        found = self._calls.pop(call_id, None)
-        if found is None:
-            return
-        left = self._per_source[found[0]] - 1
-        if left:
-            self._per_source[found[0]] = left
-        else:
-            del self._per_source[found[0]]
+        self._calls.pop(call_id, None)
+        self._sources.remove(call_id)
+        self._tenants.remove(call_id)
 
     def _forget_old(self, now: float) -> None:
         while self._calls:
-            call_id, (_, began) = next(iter(self._calls.items()))
+            call_id, began = next(iter(self._calls.items()))
             if now - began < self._limits.max_call_s:
                 return
             self.ended(call_id)

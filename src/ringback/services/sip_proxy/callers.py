@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
@@ -25,6 +25,7 @@ class Caller:
 
     tenant: str
     origin: str
+    trunk: Trunk | None = None
 
     @property
     def is_trunk(self) -> bool:
@@ -38,6 +39,8 @@ class Turned:
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
+    stranger: bool = False
+    """There is no such number and no such trunk, though the answer does not say so."""
 
 
 _address = lru_cache(4096)(ipaddress.ip_address)
@@ -88,6 +91,8 @@ class Callers:
         self._config = ConfigClient(ctx, "voice-23")
         self._numbers: dict[str, Numbers] = {}
         self._realms: dict[str, DigestServer] = {}
+        self.line_of: Callable[[Request], tuple[str, Trunk] | None] = lambda request: None
+        """The tenant and trunk whose registered line a request was sent to."""
 
     async def numbers(self, tenant: str) -> Numbers:
         """The numbers of a tenant. Raises HttpUnavailable, HttpFailure."""
@@ -110,6 +115,13 @@ class Callers:
                     return tenant
         first = self._ctx.common.tenants[0]
         return next((tenant for tenant in tenants if tenant.id == first), None)
+
+    def is_emergency(self, request: Request) -> bool:
+        """True for a call to a number that passes every rule, as far as the configuration is at hand."""
+        if request.method != "INVITE" or request.uri.user is None:
+            return False
+        tenants = self._config.tenants_at_hand() or []
+        return any(request.uri.number in tenant.emergency for tenant in tenants)
 
     async def is_trunk(self, source: Source) -> bool:
         """True for the address of a trunk. Raises HttpUnavailable, HttpFailure."""
@@ -155,22 +167,28 @@ class Callers:
         for name in self._ctx.common.tenants:
             trunk = (yield name).trunk_at(source.host, source.port)
             if trunk is not None:
-                return Caller(name, f"trunk={trunk.id}")
-        return Turned(403)
+                return Caller(name, f"trunk={trunk.id}", trunk)
+        if (line := self.line_of(request)) is not None:
+            return Caller(line[0], f"trunk={line[1].id}", line[1])
+        # Asked for a password like everybody: who is not there is not told from who is.
+        return Turned(403, stranger=True) if tenant is None else self._challenge(request, tenant, None)
 
-    def _challenge(self, request: Request, tenant: Tenant, extension: Extension) -> Caller | Turned:
+    def _challenge(self, request: Request, tenant: Tenant, extension: Extension | None) -> Caller | Turned:
         server = self._realms.get(tenant.domain)
         if server is None:
             server = self._realms[tenant.domain] = DigestServer(
                 tenant.domain, self._key, self._nonce_s, self._algorithms
             )
         verdict = self._verify(request, server, extension)
-        if verdict is Verdict.OK:
+        if verdict is Verdict.OK and extension is not None:
             return Caller(tenant.id, f"dn={extension.id}")
         challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=verdict is Verdict.STALE)
-        return Turned(407, [("Proxy-Authenticate", value) for value in challenges])
+        headers = [("Proxy-Authenticate", value) for value in challenges]
+        return Turned(407, headers, stranger=extension is None)
 
-    def _verify(self, request: Request, server: DigestServer, extension: Extension) -> Verdict:
+    def _verify(self, request: Request, server: DigestServer, extension: Extension | None) -> Verdict:
         given = request.get_all("Proxy-Authorization")
+        if extension is None:
+            return server.check(given, request.method, "", {}, self._ctx.now())
         user = extension.user or extension.id
         return server.check(given, request.method, user, extension.hashes(), self._ctx.now())

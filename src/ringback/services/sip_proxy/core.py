@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,9 +14,14 @@ from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
+from ringback.services.sip_proxy.hops import NextHops
+from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
-from ringback.services.sip_proxy.routes import Side, loops, onward, strip_private
+from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.trunk_calls import TrunkCalls
+from ringback.services.sip_proxy.trunks import Trunks
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_LOOK_S = 0.1
+_SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
 
 
@@ -38,9 +46,14 @@ class ProxyCore:
         self.ctx = ctx
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
+        self.fork_ring_s = settings.fork_ring_s
+        self.failover_s = settings.failover_s
+        self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
+        self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
         self.guard = Guard(ctx, settings, self.callers, self.metrics)
         self.admission = Admission(
@@ -50,8 +63,13 @@ class ProxyCore:
                 calls=settings.max_calls,
                 calls_total=settings.max_calls_total,
                 max_call_s=settings.max_call_s,
+                tenant_per_second=settings.tenant_calls_per_second,
+                tenant_calls=settings.max_tenant_calls,
             )
         )
+        self.trunk_calls = TrunkCalls(settings.max_call_s)
+        self.trunks = Trunks(self)
+        self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
         self.endpoints: dict[str, SipEndpoint] = {}
@@ -63,6 +81,16 @@ class ProxyCore:
         """Both faces."""
         return (self.edge, self.inside)
 
+    async def watch_load(self) -> None:
+        """Measure how late the loop is, how long datagrams wait, and how much is under way."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wanted = loop.time() + _LOOK_S
+            await asyncio.sleep(_LOOK_S)
+            now, endpoints = loop.time(), self.endpoints.values()
+            delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
+            self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
+
     # Lines, as `Forwarding` needs them
 
     def send(
@@ -71,28 +99,58 @@ class ProxyCore:
         """Send on the target's side, with its own Via."""
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
-        return endpoint.send_request(request, target.destination, branch=branch, on_response=on_response)
+        return endpoint.send_request(
+            request,
+            target.destination,
+            branch=branch,
+            on_response=on_response,
+            same_transport=target.role == "phone",
+        )
 
     def random(self) -> str:
         """Something unique for a branch."""
         return self.endpoints["edge"].ids.tag()
+
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+        if transport:
+            self.hygiene.outward(message, (self.edge, self.inside), transport, trusted=trusted)
+        else:
+            self.hygiene.inward(message, trusted=trusted)
+
+    def trusts(self, trunk: str) -> bool:
+        """True for a trunk that may say who is calling, and is told (RFC 3325)."""
+        names = self.settings.trusted_trunks
+        return trunk in names or "*" in names
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer: others come first for a while."""
         self.ctx.log.warning("target_unreachable", target=str(target))
         if target.role in ("node", "media", "registrar"):
             self.directory.distrust(target.name, self.ctx.monotonic())
+        elif target.role == "trunk":
+            self.hops.failed(target.destination)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
         self.metrics.response(_CLASSES[response.status // 100]).inc()
         self.count(target.role, received=1)
+        if target.role == "trunk":
+            self.hops.answered(target.destination, response)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""
         self.admission.ended(call_id)
+        self.trunk_calls.ended(call_id)
         if not self.admission.calls:
             self.idle.set()
+
+    def trunk_call(self, tenant: str, call_id: str, outcome: Outcome) -> None:
+        """A call to a trunk was answered, perhaps by another one than the first, or failed."""
+        if outcome.status >= 300 or outcome.target is None:
+            self.trunk_calls.ended(call_id)
+        else:
+            self.trunk_calls.moved(tenant, outcome.target.name, call_id)
 
     # Counting
 
@@ -111,9 +169,14 @@ class ProxyCore:
     # Doing
 
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
-        """True if the request is answered already: hops (483), loop (482), extensions (420) (16.3)."""
+        """True if the request is answered already, as 16.3 asks for.
+
+        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        """
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+            return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, 483)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")
@@ -159,8 +222,11 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
+        shift_numbers(copy, target.shift)
+        if target.uri is not None:
+            copy.uri = target.uri
         if target.side == "edge":
-            strip_private(copy)
+            self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
         self.endpoints[target.side].send_ack(copy, target.destination)
 
@@ -180,8 +246,9 @@ class ProxyCore:
             attempts=outcome.attempts,
         )
         self.ctx.kafka.report(
-            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self._report_lost
+            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self.report_lost
         )
 
-    def _report_lost(self, error: BaseException) -> None:
+    def report_lost(self, error: BaseException) -> None:
+        """Kafka did not take a report."""
         self.ctx.log.warning("report_lost", error=str(error))

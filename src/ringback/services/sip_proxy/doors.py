@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ringback.runtime.settings import SettingsError
 from ringback.services.sip_proxy.routes import Side
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.identity import client_context, server_context
 from ringback.sip.stream import Tls
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ class ServerCertificate:
 def read_certificate(settings: SipProxySettings) -> ServerCertificate:
     """The certificate of the settings, or one without TLS; SettingsError names the file that is wrong."""
     try:
-        client = ssl.create_default_context(cafile=settings.tls_authorities or None)
+        client = client_context(settings.tls_authorities)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_AUTHORITIES: {_said(error)}") from error
     if not settings.tls_certificate:
         return ServerCertificate(None, None, Tls(None, client))
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server = server_context()
     key = Path(settings.tls_key) if settings.tls_key else None
     found = ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client))
     try:
@@ -89,7 +90,12 @@ class Doors:
         others = [(name, await self._open(name)) for name in self._wanted()]
         if self._certificate.chain is not None:
             self._ctx.spawn(self._follow_certificate(), "certificate")
-        return Side("edge", self._settings.advertised_host or host, port, tuple(others))
+        return Side("edge", self.host, port, tuple(others))
+
+    @property
+    def host(self) -> str:
+        """What phones and trunks see."""
+        return self._settings.advertised_host or self._ctx.announced(0)[0]
 
     def _wanted(self) -> list[str]:
         secure = ["tls", "wss"] if self._certificate.chain is not None else []

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.domain.configuration import Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.forwarding import Outcome, Target
-from ringback.services.sip_proxy.routes import Mark, Taken, strip_private, take_routes
-from ringback.sip import Request, Response, SipParseError, response_to
+from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
+from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
+from ringback.sip.uri import format_host_port
 
 _NO_NODE_RETRY_S = 5
+
+
+def dialled_at_line(request: Request, trunk: Trunk) -> None:
+    """A carrier sends calls to the Contact of the line: the number that was dialled is in To."""
+    line, uri, to = trunk.line, request.uri, request.to.uri
+    if line is not None and uri.user == line.user and "line" in uri.params and to.user:
+        request.uri = SipUri("sip", to.user, uri.host, uri.port)
 
 
 class Edge:
@@ -34,6 +44,8 @@ class Edge:
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
+        if wait := self._shed(request):
+            return self._busy(request, wait)
         now = self._ctx.monotonic()
         if request.to_tag is not None:
             wait = math.ceil(self._in_dialogs.wait(source.host, now))
@@ -45,6 +57,20 @@ class Edge:
             return None
         self._core.metrics.rejected.inc()
         self._core.guard.offend(source, Offence.FLOOD)
+        return self._busy(request, wait)
+
+    def _shed(self, request: Request) -> int:
+        """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
+        core = self._core
+        if core.overload.level <= 1.0 or request.to_tag is not None or core.callers.is_emergency(request):
+            return 0
+        wait = core.overload.wait(random.random())  # noqa: S311 - a lottery, no secret
+        if wait:
+            core.metrics.shed.inc()
+        return wait
+
+    @staticmethod
+    def _busy(request: Request, wait: int) -> Response:
         # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
         seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
         tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
@@ -59,11 +85,17 @@ class Edge:
                 core.call_ended(request.call_id)
             return None
         work = request.copy()
-        strip_private(work)
+        # An INVITE loses what its sender may not assert once it is known who that is.
+        core.hygiene.inward(work, trusted=request.method == "INVITE")
+        if core.hygiene.refuses_body(work):
+            if request.to_tag is None:
+                core.call_ended(request.call_id)
+            core.reply(tx, 415, [("Accept", ", ".join(core.hygiene.bodies))])
+            return None
         taken = take_routes(work, core.sides)
         if request.to_tag is not None:
             self._in_dialog(tx, work, taken)
-        elif request.method == "INVITE":
+        elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
         elif request.method == "REGISTER":
             return self._register(tx, work)
@@ -77,6 +109,9 @@ class Edge:
         if not taken:
             # Some user agents know nothing of route sets: the call itself says where it is.
             name = core.admission.node_of(request.call_id)
+        if name == NOTIFIER:
+            self._to_notifier(tx, request)
+            return
         order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:
@@ -85,8 +120,15 @@ class Edge:
         if order[0].node != name:
             core.metrics.reselected.inc()
             self._ctx.log.info("node_reselected", gone=name, node=order[0].node)
+        ours = core.edge.owns(request.uri)
         targets = [
-            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
+            Target(
+                "node",
+                node.node,
+                "inside",
+                Destination("tcp", node.sip_host, node.sip_port),
+                uri=_behind(request, Destination("tcp", node.sip_host, node.sip_port)) if ours else None,
+            )
             for node in order[: core.settings.attempts]
         ]
         if not tx.can_respond:
@@ -102,7 +144,7 @@ class Edge:
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=True, done=done)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
-        """A call begins; nearly always all that is needed is at hand."""
+        """A call or a subscription begins; nearly always all that is needed is at hand."""
         try:
             caller = self._core.callers.identify_now(request, tx.source)
         except SipParseError as error:
@@ -128,7 +170,7 @@ class Edge:
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
             core.reply(tx, caller.status, caller.headers)
-            if caller.status == 403:
+            if caller.stranger:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
                 core.guard.offend(tx.source, Offence.STRANGER)
             elif caller.status == 407 and request.has("Proxy-Authorization"):
@@ -136,12 +178,35 @@ class Edge:
             return
         if not caller.is_trunk:
             core.guard.prove(tx.source)
+        if request.method == "SUBSCRIBE":
+            self._to_notifier(tx, request, caller)
+            return
+        if wait := self._full(request, caller):
+            core.call_ended(request.call_id)
+            core.reply(tx, 503, [("Retry-After", str(wait))])
+            return
+        if caller.trunk is not None:
+            dialled_at_line(request, caller.trunk)
         self._to_cluster(tx, request, caller)
+
+    def _full(self, request: Request, caller: Caller) -> int:
+        """0, or the seconds after which the tenant or the trunk may have room for this call."""
+        core, now = self._core, self._ctx.monotonic()
+        wait = core.admission.admit_tenant(caller.tenant, request.call_id, now)
+        if wait and not core.callers.is_emergency(request):
+            core.metrics.rejected.inc()
+            return wait
+        if caller.trunk is None:
+            return 0
+        wait = core.trunk_calls.begin(caller.tenant, caller.trunk, request.call_id, now)
+        if wait:
+            core.metrics.trunk_rejected.labels(caller.tenant, caller.trunk.id).inc()
+        return wait
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
         core = self._core
         request.remove("Proxy-Authorization")
-        if not caller.is_trunk:
+        if not caller.is_trunk or not core.trusts(caller.origin.partition("=")[2]):
             request.remove("P-Asserted-Identity")
         order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]
         if not order:
@@ -176,6 +241,39 @@ class Edge:
             headers=((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin)),
         )
 
+    def _to_notifier(self, tx: ServerTransaction, request: Request, caller: Caller | None = None) -> None:
+        """A subscription begins, of a `caller`, or goes on: the registrars answer it."""
+        core, source = self._core, tx.source
+        if caller is not None and caller.is_trunk:
+            core.reply(tx, 403)
+            return
+        request.remove("Proxy-Authorization")
+        headers: tuple[tuple[str, str], ...] = ()
+        routes: tuple[str, ...] = ()
+        if caller is not None:
+            headers = ((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin))
+            flow = Destination(source.transport, source.host, source.port)
+            routes = (
+                core.edge.route(Mark(NOTIFIER, flow), source.transport),
+                core.inside.route(Mark(NOTIFIER), "tcp"),
+            )
+        targets = [
+            Target(
+                "registrar",
+                name,
+                "inside",
+                place,
+                uri=_behind(request, place) if caller is None else None,
+                record_routes=routes,
+                headers=headers,
+            )
+            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
+        ]
+        if not tx.can_respond:
+            return
+        groups = [[target] for target in targets]
+        core.forward(tx, request, groups, role="phone", to_edge=True, done=lambda outcome: None)
+
     async def _register(self, tx: ServerTransaction, request: Request) -> None:
         core, source = self._core, tx.source
         try:
@@ -205,3 +303,9 @@ class Edge:
                 core.guard.offend(source, Offence.PASSWORD)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
+
+
+def _behind(request: Request, place: Destination) -> str:
+    """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
+    user = f"{request.uri.user}@" if request.uri.user else ""
+    return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"

@@ -1,7 +1,7 @@
 """One request on its way through the proxy: branches, and the best of their responses (RFC 3261 16.6).
 
-Targets come in groups: those of one group are tried at the same time (a phone's bindings), the groups one
-after the other (cluster nodes, gateways) as long as nobody can be reached.
+Targets come in groups: those of one group are tried at the same time (bindings of equal q), the groups one
+after the other: cluster nodes and gateways as long as nobody can be reached, phones until one answers.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from ringback.services.sip_proxy.routes import branch_for, onward, strip_private
-from ringback.sip import Request, Response
+from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
+from ringback.services.sip_proxy.routes import (
+    branch_for,
+    lead_to_strict_router,
+    onward,
+    shared_breadth,
+    shift_numbers,
+)
+from ringback.sip import Request, Response, response_to
+from ringback.sip.digest import DigestClient
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 from ringback.sip.transport import Destination
-
-_UNREACHABLE = frozenset({408, 502, 503, 504})
-_PREFERRED = {401: 0, 407: 0, 415: 1, 420: 1, 484: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,21 @@ class Target:
     """The new Request-URI; None keeps the one that it has."""
     record_routes: tuple[str, ...] = ()
     """Put on top one after the other: the last comes to stand first."""
+    near_routes: tuple[str, ...] = ()
+    """Record-Route that only the sender's side sees: added to the response (16.7 step 8), in that order."""
+    trusted: bool = False
+    """A peer that may assert identities and be told them (RFC 3325)."""
     headers: tuple[tuple[str, str], ...] = ()
+    routes: tuple[str, ...] = ()
+    """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
+    digest: DigestClient | None = None
+    """Answers the challenges of a trunk."""
+    proven_routes: tuple[str, ...] = ()
+    """What stands for `record_routes` once a challenge was answered."""
+    shift: int = 0
+    """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
+    instance: str = ""
+    """Which phone this is, where several flows lead to one (RFC 5626 7)."""
 
     def __str__(self) -> str:
         return f"{self.role}={self.name}"
@@ -53,6 +73,8 @@ class Lines(Protocol):
     """What a forwarding needs of the proxy."""
 
     timer_c_s: float
+    fork_ring_s: float
+    failover_s: float
 
     def send(
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
@@ -62,6 +84,9 @@ class Lines(Protocol):
     def random(self) -> str:
         """Something unique."""
 
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+
     def unreachable(self, target: Target) -> None:
         """A target did not answer."""
 
@@ -70,12 +95,27 @@ class Lines(Protocol):
 
 
 class _Branch:
-    __slots__ = ("client", "done", "target")
+    __slots__ = ("client", "done", "heard", "provisional", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.client: ClientTransaction | None = None
         self.done = False
+        self.heard = False
+        self.provisional = False
+        self.timer_c: asyncio.TimerHandle | None = None
+
+    def finish(self) -> None:
+        """A final response has come: nothing is waited for any more."""
+        self.done = True
+        if self.timer_c is not None:
+            self.timer_c.cancel()
+            self.timer_c = None
+
+    def cancel(self, reason: Reason | None = None) -> None:
+        """Cancel, if there is anything to cancel (16.7 step 10)."""
+        if not self.done and self.client is not None:
+            self.client.cancel([("Reason", str(reason))] if reason is not None else [])
 
 
 class Forwarding:
@@ -107,7 +147,8 @@ class Forwarding:
         self._failures: list[tuple[Response, Target]] = []
         self._answered = False
         self._attempts = 0
-        self._timer_c: asyncio.TimerHandle | None = None
+        self._reached: set[str] = set()
+        self._next: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Send to the first group; without any target the answer is 480."""
@@ -124,112 +165,206 @@ class Forwarding:
 
     def _next_group(self) -> None:
         group = self._groups.pop(0)
+        breadth = shared_breadth(self._request, len(group))
+        if not breadth:
+            self._tx.reply(440)
+            self._finish(440, None)
+            return
         self._branches = [_Branch(target) for target in group]
-        self._restart_timer_c()
         for branch in self._branches:
-            self._attempts += 1
-            copy = onward(self._request)
-            target = branch.target
-            if target.uri is not None:
-                copy.uri = target.uri
-            for route in target.record_routes:
-                copy.prepend("Record-Route", route)
-            for name, value in target.headers:
-                copy.set(name, value)
-            if target.side == "edge":
-                strip_private(copy)
-            token = branch_for(self._request, self._salt(target))
-            branch.client = self._lines.send(copy, target, token, partial(self._response, branch))
+            self._send(branch, breadth if len(group) > 1 else 0)
+        self._limit_ringing()
+
+    def _send(self, branch: _Branch, breadth: int = 0) -> None:
+        self._attempts += 1
+        copy = self._copy_for(branch.target)
+        if breadth:
+            copy.set("Max-Breadth", breadth)
+        self._restart_timer_c(branch)
+        token = branch_for(self._request, self._salt(branch.target))
+        branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
+
+    def _prove(self, branch: _Branch, response: Response) -> bool:
+        """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3)."""
+        target, client = branch.target, branch.client
+        if target.digest is None or client is None or target.shift or self._tx.cancelled:
+            return False
+        proxy = response.status == 407
+        values = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+        method, uri = client.request.method, client.request.raw_uri
+        proof = target.digest.answer(values, method, uri, self._lines.random())
+        if proof is None:
+            return False
+        header = ("Proxy-Authorization" if proxy else "Authorization", proof)
+        again = _Branch(
+            replace(target, shift=1, record_routes=target.proven_routes, headers=(*target.headers, header))
+        )
+        self._branches[self._branches.index(branch)] = again
+        self._send(again)
+        return True
+
+    def _copy_for(self, target: Target) -> Request:
+        """The request as one target gets it (16.6 steps 1 to 6)."""
+        copy = onward(self._request)
+        shift_numbers(copy, target.shift)
+        if target.uri is not None:
+            copy.uri = target.uri
+        for route in target.record_routes:
+            copy.prepend("Record-Route", route)
+        for name, value in target.headers:
+            copy.set(name, value)
+        for route in reversed(target.routes):
+            copy.prepend("Route", route)
+        if target.side == "edge":
+            self._lines.clean(copy, target.destination.transport, trusted=target.trusted)
+            lead_to_strict_router(copy)
+        return copy
+
+    def _limit_ringing(self) -> None:
+        """Phones of a lower q get their turn though those of a higher one go on ringing."""
+        if self._request.method == "INVITE" and self._hunts and self._groups:
+            wait = self._lines.fork_ring_s
+            self._next = asyncio.get_running_loop().call_later(wait, self._cancel_others)
+        elif self._groups and self._branches[0].target.role == "trunk":
+            wait = self._lines.failover_s
+            self._next = asyncio.get_running_loop().call_later(wait, self._give_up_the_silent)
+
+    def _give_up_the_silent(self) -> None:
+        """Where there is another way, one of which nothing is heard is not waited for (RFC 3263 4.3)."""
+        for branch in [item for item in self._branches if not item.heard and not item.done]:
+            branch.cancel()
+            branch.finish()
+            self._failure(branch, Response(408, local=True))
+
+    @property
+    def _hunts(self) -> bool:
+        """True where any refusal, not only silence, leads to the next group (16.7 step 5)."""
+        return self._branches[0].target.role == "phone"
 
     def _salt(self, target: Target) -> str:
         if not self._seed:
             return self._lines.random()
-        text = f"{self._seed} {target.role} {target.name} {target.uri}"
+        # One name may stand for several addresses; a phone may come back behind another one.
+        place = target.destination if target.role == "trunk" else ""
+        text = f"{self._seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
         return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:
+            branch.heard = True
             self._lines.answered(branch.target, response)
-        if response.status == 100:
+        if response.status == 100 or (response.is_provisional and branch.done):
             return
         if response.is_provisional:
-            self._restart_timer_c()
+            branch.provisional = True
+            self._restart_timer_c(branch)
             if not self._answered:
-                self._pass_on(response)
+                self._pass_on(response, branch.target)
         elif response.is_success:
-            branch.done = True
+            branch.finish()
             self._success(branch, response)
         elif not branch.done:
-            branch.done = True
-            self._failure(branch, response)
+            branch.finish()
+            if response.status not in (401, 407) or not self._prove(branch, response):
+                self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:
-        self._pass_on(response)
+        self._pass_on(response, branch.target)
         if not self._answered:
             self._answered = True
-            self._cancel_others()
+            self._groups.clear()
+            self._cancel_others(ELSEWHERE)
             self._finish(response.status, branch.target)
 
     def _failure(self, branch: _Branch, response: Response) -> None:
-        if response.local and response.status in _UNREACHABLE:
+        if response.local and response.status in UNREACHABLE:
             self._lines.unreachable(branch.target)
+        if response.status not in UNREACHABLE and branch.target.instance:
+            self._reached.add(branch.target.instance)
         self._failures.append((response, branch.target))
         if response.status >= 600:
             self._groups.clear()
             self._cancel_others()
         if self._answered or not all(item.done for item in self._branches):
             return
-        unreachable = all(item.status in _UNREACHABLE for item, _ in self._failures)
-        if self._groups and unreachable and not self._tx.cancelled:
+        if self._goes_on():
             self._next_group()
             return
-        best, target = min(self._failures, key=lambda item: _rank(item[0]))
-        self._answer_failure(best)
+        best, target = best_of(self._failures)
+        self._answer_failure(best, target)
         self._finish(best.status, target)
 
-    def _answer_failure(self, best: Response) -> None:
+    def _goes_on(self) -> bool:
+        """True if another group is to be tried: flows of a phone that has spoken are not."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._tx.cancelled:
+            return False
+        groups = [[item for item in group if item.instance not in self._reached] for group in self._groups]
+        self._groups = [group for group in groups if group]
+        unreachable = all(item.status in UNREACHABLE for item, _ in self._failures)
+        return bool(self._groups) and (self._hunts or unreachable)
+
+    def _answer_failure(self, best: Response, target: Target) -> None:
         if self._tx.cancelled:
             self._tx.reply(487)
         elif best.local:
             self._tx.reply(best.status)
+        elif best.status == 503 and target.role == "phone":
+            # What one phone lacks says nothing about the next request (16.7 step 6).
+            self._tx.respond(response_to(self._request, 500, to_tag=self._tx.to_tag))
         else:
-            self._pass_on(best)
+            self._pass_on(with_all_challenges(best, self._failures), target)
 
-    def _pass_on(self, response: Response) -> None:
-        response.pop_first("Via")
+    def _pass_on(self, response: Response, target: Target) -> None:
+        if target.side == "edge":
+            self._bring_in(response, target)
+        else:
+            response.pop_first("Via")
         if self._to_edge:
-            strip_private(response)
+            self._lines.clean(response, self._tx.source.transport)
         self._tx.respond(response)
+
+    def _bring_in(self, response: Response, target: Target) -> None:
+        """Give a response from outside back what was hidden from there: the Vias, and our way in."""
+        self._lines.clean(response, trusted=target.trusted)
+        if target.shift:
+            response.set("CSeq", self._request.cseq)
+        response.remove("Via")
+        response.headers[:0] = [pair for pair in self._request.headers if pair[0] == "Via"]
+        if 100 < response.status < 300:
+            for route in target.near_routes:
+                response.add("Record-Route", route)
 
     def _cancelled(self) -> None:
         self._groups.clear()
-        self._cancel_others()
+        cancel = self._tx.cancel_request
+        self._cancel_others(reason_of(cancel) if cancel is not None else None)
 
-    def _cancel_others(self) -> None:
+    def _cancel_others(self, reason: Reason | None = None) -> None:
         for branch in self._branches:
-            if not branch.done and branch.client is not None:
-                branch.client.cancel()
+            branch.cancel(reason)
 
-    def _restart_timer_c(self) -> None:
+    def _restart_timer_c(self, branch: _Branch) -> None:
+        """Each branch of an INVITE may ring only so long without news (16.6 step 11, 16.7 step 2)."""
         if self._request.method != "INVITE":
             return
-        if self._timer_c is not None:
-            self._timer_c.cancel()
+        if branch.timer_c is not None:
+            branch.timer_c.cancel()
         loop = asyncio.get_running_loop()
-        self._timer_c = loop.call_later(self._lines.timer_c_s, self._cancelled)
+        branch.timer_c = loop.call_later(self._lines.timer_c_s, self._timer_c_fired, branch)
+
+    def _timer_c_fired(self, branch: _Branch) -> None:
+        """Cancel a branch that rings; one that never said anything counts as 408 (16.8)."""
+        if branch.provisional:
+            branch.cancel()
+        elif not branch.done:
+            branch.finish()
+            self._failure(branch, response_to(self._request, 408))
 
     def _finish(self, status: int, target: Target | None) -> None:
-        if self._timer_c is not None:
-            self._timer_c.cancel()
+        if self._next is not None:
+            self._next.cancel()
         if self._done is not None:
             self._done(Outcome(status, target, self._attempts))
             self._done = None
-
-
-def _rank(response: Response) -> tuple[int, int, int]:
-    """Lower is better (16.7 step 6): 6xx, then the lowest class, a peer's word before our own."""
-    return (
-        0 if response.status >= 600 else response.status // 100,
-        int(response.local),
-        _PREFERRED.get(response.status, 2),
-    )

@@ -16,14 +16,15 @@ from ringback.contracts.sip import (
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.forwarding import Outcome, Target
+from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.services.sip_proxy.trust import networks_of, trusted
-from ringback.sip import Request, SipParseError, SipUri
+from ringback.sip import NameAddr, Request, SipParseError, SipUri
 from ringback.sip.dialog import destination_of, next_hop_of
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import TRANSPORTS, Destination
-from ringback.sip.uri import format_host_port
 
 _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
 
@@ -43,6 +44,7 @@ class Inside:
         self._core = core
         self._ctx = core.ctx
         self._networks = networks_of(core.settings.inside_networks)
+        self._gateways = Gateways(core)
 
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from a node or from media; what needs no look-up is done at once."""
@@ -58,13 +60,12 @@ class Inside:
         work = request.copy()
         taken = take_routes(work, core.sides)
         if request.to_tag is not None:
-            self._in_dialog(tx, work, taken)
-        elif not tx.can_respond:
+            return self._in_dialog(tx, work, taken)
+        if not tx.can_respond:
             return None
-        elif request.has(HEADER_TARGET):
+        if request.has(HEADER_TARGET):
             return self._outside_dialog(tx, work)
-        else:
-            core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
+        core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
         return None
 
     def _sender(self, request: Request) -> str:
@@ -74,16 +75,42 @@ class Inside:
 
     # Inside a dialog
 
-    def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
-        core = self._core
+    def _in_dialog(
+        self, tx: ServerTransaction, request: Request, taken: list[Taken]
+    ) -> Awaitable[None] | None:
+        """Nearly always the way is at hand; a host name in a Contact may have to be asked for."""
         sender = self._sender(request)
+        outer = next((item.mark for item in taken if item.side is self._core.edge), None)
         try:
-            targets = self._dialog_targets(request, taken, sender) if taken else []
+            if outer is None:
+                self._send_in_dialog(tx, request, self._inner_targets(request, taken, sender), sender)
+                return None
+            if (flow := self._living(outer.flow)) is not None:
+                self._send_in_dialog(tx, request, [Target("phone", "", "edge", flow)], sender)
+                return None
+            uri = next_hop_of(request)
         except SipParseError:
-            targets = []
+            self._send_in_dialog(tx, request, [], sender)
+            return None
+        places = self._core.hops.at_once(uri)
+        if places is None:
+            return self._ask_where(tx, request, outer, uri, sender)
+        self._send_in_dialog(tx, request, self._outer_targets(places, outer), sender, 430)
+        return None
+
+    async def _ask_where(
+        self, tx: ServerTransaction, request: Request, outer: Mark, uri: SipUri, sender: str
+    ) -> None:
+        places = await self._core.hops.find(uri)
+        self._send_in_dialog(tx, request, self._outer_targets(places, outer), sender, 503)
+
+    def _send_in_dialog(
+        self, tx: ServerTransaction, request: Request, targets: list[Target], sender: str, lost: int = 481
+    ) -> None:
+        core = self._core
         if not targets:
             if tx.can_respond:
-                core.reply(tx, 481)
+                core.reply(tx, lost)
             return
         if not tx.can_respond:
             core.forward_ack(request, targets[0])
@@ -93,15 +120,14 @@ class Inside:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        role = "node" if sender else "media"
+        role = "node" if sender else "registrar" if request.method == "NOTIFY" else "media"
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=False, done=done)
 
-    def _dialog_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
-        """Where a request inside a dialog goes, after our own routes were taken off."""
+    def _inner_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
+        """Where a request inside a dialog of our own parts goes, after our own routes were taken off."""
         core = self._core
-        outer = next((item for item in taken if item.side is core.edge), None)
-        if outer is not None:
-            return [self._outer_target(request, outer.mark)]
+        if not taken:
+            return []
         if sender:
             return [Target("media", "", "inside", destination_of(next_hop_of(request)))]
         name = taken[0].mark.node
@@ -113,13 +139,17 @@ class Inside:
             for node in order
         ]
 
-    def _outer_target(self, request: Request, mark: Mark) -> Target:
-        """A phone is reached behind its flow, as long as that is there; all others by their Contact."""
-        flow = mark.flow
+    def _living(self, flow: Destination | None) -> Destination | None:
+        """The flow behind which a phone sits, as long as it is there (RFC 5626 5.3)."""
         if flow is not None and (flow.transport == "udp" or self._core.endpoints["edge"].is_connected(flow)):
-            return Target("phone", "", "edge", flow)
-        place = destination_of(next_hop_of(request))
-        return Target("phone" if flow else "trunk", "", "edge", place)
+            return flow
+        return None
+
+    def _outer_targets(self, places: list[Destination], mark: Mark) -> list[Target]:
+        """Whoever has no flow of ours is reached by the Contact."""
+        role = "phone" if mark.flow else "trunk"
+        places = places[: self._core.settings.attempts]
+        return [Target(role, "", "edge", place, shift=mark.shift) for place in places]
 
     # Outside a dialog
 
@@ -142,69 +172,73 @@ class Inside:
             return
 
         def done(outcome: Outcome) -> None:
+            if kind == "trunk" and request.method == "INVITE":
+                core.trunk_call(tenant, request.call_id, outcome)
             if request.method == "INVITE":
                 core.report(tenant, request, f"node={sender}", outcome)
 
         seed = request.via.branch if request.method == "INVITE" else ""
-        core.forward(tx, request, groups, role="node", to_edge=False, seed=seed, done=done)
+        role = "node" if sender else "registrar"
+        core.forward(tx, request, groups, role=role, to_edge=False, seed=seed, done=done)
 
     async def _groups(
         self, kind: str, value: str, tenant: str, sender: str, request: Request
     ) -> list[list[Target]]:
         if kind == "dn":
-            return [await self._phones(tenant, value, sender)]
+            phones = await self._phones(tenant, value, sender)
+            # A lamp is lit on each phone, whichever is called first.
+            return [[phone for group in phones for phone in group]] if request.method == "NOTIFY" else phones
         if kind == "trunk":
-            return await self._gateways(tenant, value, sender, request)
+            groups = await self._gateways.groups(tenant, value, sender, request)
+            if not groups:
+                raise Refusal(await self._why_none(tenant, value))
+            return groups
         if kind == "media":
             return self._media(sender, value)
         raise Refusal(404)
 
-    async def _phones(self, tenant: str, dn: str, sender: str) -> list[Target]:
-        """All bindings of a DN at once; Refusal(480) if it has none."""
+    async def _why_none(self, tenant: str, names: str) -> int:
+        """404 for a trunk that there is not, 503 for one whose gateways are not found."""
+        trunks = (await self._core.callers.numbers(tenant)).trunks
+        return 503 if any(name in trunks and trunks[name].gateways for name in names.split(",")) else 404
+
+    async def _phones(self, tenant: str, dn: str, sender: str) -> list[list[Target]]:
+        """The bindings of a DN in their order; Refusal(480) if it has none."""
         rows = await self._ctx.valkey.call("HVALS", bindings_key(tenant, dn))
         bindings = [msgspec.json.decode(row, type=Binding) for row in rows]
         now = self._ctx.now()
-        targets = [self._phone(item, sender) for item in bindings if item.expires_at > now]
-        if not targets:
+        living = [item for item in bindings if item.expires_at > now]
+        if not living:
             raise Refusal(480)
-        return targets
+        return [[self._phone(item, sender) for item in group] for group in target_sets(living)]
 
     def _phone(self, binding: Binding, sender: str) -> Target:
         core = self._core
-        place = destination_of(SipUri.parse(binding.contact))
-        flow = parse_received(binding.received)
-        if flow is not None and (flow.transport == "udp" or core.endpoints["edge"].is_connected(flow)):
-            place = flow
+        place, flow = self._way_to(binding)
         return Target(
             "phone",
             binding.contact,
             "edge",
             place,
             uri=binding.contact,
-            record_routes=(
-                core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender, place), place.transport),
-            ),
+            record_routes=(core.edge.route(Mark(sender, flow), place.transport),),
+            near_routes=(core.inside.route(Mark(sender), "tcp"),),
+            routes=binding.path,
+            instance=binding.instance,
         )
 
-    async def _gateways(self, tenant: str, name: str, sender: str, request: Request) -> list[list[Target]]:
-        """The gateways of a trunk, one after the other; Refusal(404) for a trunk that there is not."""
-        core = self._core
-        trunk = (await core.callers.numbers(tenant)).trunks.get(name)
-        if trunk is None or not trunk.gateways:
-            raise Refusal(404)
-        user = request.uri.user or ""
-        groups = []
-        for gateway in trunk.gateways[: core.settings.attempts]:
-            suffix = "" if gateway.transport == "udp" else f";transport={gateway.transport}"
-            place = Destination(gateway.transport, gateway.host, gateway.port)
-            routes = (
-                core.inside.route(Mark(sender), "tcp"),
-                core.edge.route(Mark(sender), gateway.transport),
-            )
-            uri = f"sip:{user}@{format_host_port(gateway.host, gateway.port)}{suffix}"
-            groups.append([Target("trunk", name, "edge", place, uri=uri, record_routes=routes)])
-        return groups
+    def _way_to(self, binding: Binding) -> tuple[Destination, Destination | None]:
+        """Where a binding is reached, and the flow for what follows in the dialog.
+
+        Behind other proxies the way is their Path (RFC 3327 5.3), and later what they put into Record-Route.
+        """
+        if binding.path:
+            return destination_of(NameAddr.parse(binding.path[0]).uri), None
+        flow = self._living(parse_received(binding.received))
+        if flow is not None:
+            return flow, flow
+        place = destination_of(SipUri.parse(binding.contact))
+        return place, place
 
     def _media(self, sender: str, wanted: str) -> list[list[Target]]:
         """Media nodes, those with the most room first; Refusal(503) if there is none."""

@@ -28,6 +28,8 @@ class ProxyMetrics:
         self.responses = counter("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
+        self.loop_delay = gauge("loop_delay_seconds", "How long messages wait to be read, smoothed")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")
         self.bans = counter("bans", "Sources banned", "reason")
         self.ignored = counter("ignored_messages", "Messages of banned sources that were not read")
@@ -37,4 +39,18 @@ class ProxyMetrics:
         )
         self.nodes = gauge("sip_nodes_count", "Cluster nodes in the directory")
         self.active_nodes = gauge("active_sip_nodes_count", "Cluster nodes that take new calls")
+        self._of_trunks(registry)
         self.calls = gauge("calls", "Calls under way that came in from outside")
+
+    def _of_trunks(self, registry: CollectorRegistry) -> None:
+        labels = ("tenant", "trunk")
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"sipproxy_trunk_{name}", text, labels, registry=registry)
+
+        self.trunk_in_service = gauge("in_service", "Trunks that are watched: 1 in, 0 out of service")
+        self.trunk_registered = gauge("registered", "Lines that are to be registered: 1 if they are")
+        self.trunk_calls = gauge("calls", "Calls of a trunk")
+        self.trunk_rejected = Counter(
+            "sipproxy_trunk_rejected", "Calls for which a trunk had no room", labels, registry=registry
+        )

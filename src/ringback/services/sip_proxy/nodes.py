@@ -32,7 +32,7 @@ class NodeDirectory:
         self.registrars: dict[str, SipNode] = {}
         self._addresses: dict[tuple[str, int], str] = {}
         self.hosts: set[str] = set()
-        """Where nodes and media are."""
+        """Where nodes, media and registrars are."""
         self._recent: dict[str, int] = {}
         self._distrusted: dict[str, float] = {}
         self._seen_at = 0.0
@@ -53,7 +53,7 @@ class NodeDirectory:
             return
         self._recent.clear()
         self.hosts = {node.sip_host for node in self.cluster.values()}
-        self.hosts |= {node.sip_host for node in self.media.values()}
+        self.hosts |= {node.sip_host for node in (*self.media.values(), *self.registrars.values())}
         self._addresses = {(node.sip_host, node.sip_port): name for name, node in self.cluster.items()}
 
     def _take(self, found: dict[str, ClusterNode]) -> None:

@@ -7,16 +7,19 @@ behind which it sits (its flow): in-dialog requests need no lookup.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
-from ringback.sip.message import Message
+from ringback.sip.message import CSeq, parse_number
 from ringback.sip.transport import TRANSPORTS, WEB, Destination
 from ringback.sip.uri import split_commas
 
 _SEPARATOR = "~"
+NOTIFIER = "@registrar"
+"""The mark of dialogs that any registrar goes on with: subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +28,52 @@ class Mark:
 
     node: str = ""
     flow: Destination | None = None
+    shift: int = 0
+    """How much higher the CSeq numbers are outside, where the proxy has answered challenges itself."""
 
-    def encode(self) -> str:
-        """The user part."""
+    def encode(self, key: bytes = b"") -> str:
+        """The user part. With a `key` what comes back from outside is signed (RFC 5626 5.2).
+
+        Nobody else may make this proxy send somewhere.
+        """
         parts = [self.node]
         if self.flow is not None:
             parts += [self.flow.transport, self.flow.host, str(self.flow.port)]
-        return _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
+        elif self.shift:
+            parts.append(str(self.shift))
+        text = _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
+        return f"{text}{_SEPARATOR}{_signature(text, key)}" if key and len(parts) > 1 else text
 
     @classmethod
-    def decode(cls, user: str | None) -> Mark:
-        """Read a user part; what is not of ours is an empty mark."""
-        parts = [unquote(part) for part in (user or "").split(_SEPARATOR)]
+    def decode(cls, user: str | None, key: bytes = b"") -> Mark:
+        """Read a user part; what is not of ours is an empty mark, of a forged one only the node is left."""
+        text = user or ""
+        if key and _SEPARATOR in text:
+            text, _, given = text.rpartition(_SEPARATOR)
+            if not hmac.compare_digest(given.encode(), _signature(text, key).encode()):
+                text = text.partition(_SEPARATOR)[0]
+        parts = [unquote(part) for part in text.split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
-        return cls(parts[0])
+        return cls(parts[0], shift=int(parts[1]) if len(parts) == 2 and parts[1].isdigit() else 0)
+
+
+def _signature(text: str, key: bytes) -> str:
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), key=key[:32], digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
-    `others` are the ports of transports that have their own (tls, ws, wss).
+    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes.
     """
 
     name: str
     host: str
     port: int
     others: tuple[tuple[str, int], ...] = ()
+    key: bytes = b""
 
     def owns(self, uri: SipUri) -> bool:
         """True if a URI leads to this face."""
@@ -69,7 +90,7 @@ class Side:
         if transport != "udp":
             params["transport"] = "ws" if transport in WEB else transport
         port = self.port_of(transport)
-        uri = SipUri("sip", mark.encode() or None, self.host, port, {**params, "lr": None})
+        uri = SipUri("sip", mark.encode(self.key) or None, self.host, port, {**params, "lr": None})
         return f"<{uri}>"
 
 
@@ -83,15 +104,66 @@ class Taken:
 
 def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     """Take our own values off the top of the Route set (16.4; two where the request crosses the proxy)."""
-    taken: list[Taken] = []
+    taken = _repair(request, sides)
     while (line := request.get("Route")) is not None:
         uri = NameAddr.parse(split_commas(line)[0]).uri
         side = next((side for side in sides if side.owns(uri)), None)
         if side is None:
             break
         request.pop_first("Route")
-        taken.append(Taken(side, Mark.decode(uri.user)))
+        taken.append(Taken(side, Mark.decode(uri.user, side.key)))
     return taken
+
+
+def _repair(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
+    """Undo what a strict router did (16.4): our Record-Route is the Request-URI, the target comes last."""
+    if ";lr" not in request.raw_uri or not request.has("Route"):
+        return []
+    side = next((side for side in sides if side.owns(request.uri)), None)
+    if side is None:
+        return []
+    mark = Mark.decode(request.uri.user, side.key)
+    *others, last = request.values("Route")
+    request.remove("Route")
+    for route in others:
+        request.add("Route", route)
+    request.uri = NameAddr.parse(last).uri
+    return [Taken(side, mark)]
+
+
+def lead_to_strict_router(request: Request) -> None:
+    """A next hop that knows no loose routing gets the Request-URI, and the target goes last (16.6 step 6)."""
+    line = request.get("Route")
+    if line is None:
+        return
+    first = NameAddr.parse(split_commas(line)[0]).uri
+    if "lr" in first.params:
+        return
+    request.pop_first("Route")
+    request.add("Route", f"<{request.raw_uri}>")
+    request.uri = first.without_headers()
+
+
+def shift_numbers(request: Request, shift: int) -> None:
+    """Raise the CSeq, and what a PRACK says of the INVITE (RFC 3262 7.2), to what the other side counts."""
+    if not shift:
+        return
+    request.set("CSeq", CSeq(request.cseq.number + shift, request.cseq.method))
+    number, _, rest = (request.get("RAck") or "").partition(" ")
+    cseq, _, method = rest.strip().partition(" ")
+    if cseq.isdigit():
+        request.set("RAck", f"{number} {int(cseq) + shift} {method.strip()}")
+
+
+MAX_BREADTH = 60
+
+
+def shared_breadth(request: Request, branches: int) -> int:
+    """What each of so many branches may fork further (RFC 5393 5.3.3); 0 if there are too many (440)."""
+    if branches == 1:
+        return MAX_BREADTH
+    given = parse_number(request.get("Max-Breadth") or "")
+    return (MAX_BREADTH if given is None else given) // branches
 
 
 def fingerprint(request: Request) -> str:
@@ -122,12 +194,6 @@ def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
     found = [Via.parse(value) for line in ours if mark in line for value in split_commas(line)]
     return any(mark in via.branch and via.host == side.host for via in found for side in sides)
-
-
-def strip_private(message: Message) -> None:
-    """Take off what the platform says to itself; nobody outside may say it or see it."""
-    if any(name.startswith("X-") for name, _ in message.headers):
-        message.headers = [pair for pair in message.headers if not pair[0].startswith("X-")]
 
 
 def onward(request: Request) -> Request:

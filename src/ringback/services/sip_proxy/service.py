@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from ringback.contracts.sip_trace import SipTracer
@@ -17,6 +18,7 @@ from ringback.services.sip_proxy.inside import Inside
 from ringback.services.sip_proxy.routes import Side
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.locate import Able
 
 
 class SipProxyService(Service):
@@ -31,7 +33,7 @@ class SipProxyService(Service):
         self._settings = settings
         self._core = ProxyCore(ctx, settings)
         edge, inside = Edge(self._core), Inside(self._core)
-        advertised = settings.advertised_host or None
+        advertised = settings.advertised_host or ctx.announced(0)[0]
         certificate = read_certificate(settings)
         self._edge = SipEndpoint(
             edge.on_request, advertised_host=advertised, admit=edge.admit, tls=certificate.tls
@@ -40,10 +42,11 @@ class SipProxyService(Service):
         self._edge.ignores = guard.ignores
         self._edge.on_garbage = partial(guard.offend, offence=Offence.GARBAGE)
         self._doors = Doors(ctx, settings, self._edge, certificate)
-        self._inside = SipEndpoint(inside.on_request)
+        self._inside = SipEndpoint(inside.on_request, advertised_host=ctx.announced(0)[0])
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)
+        self._core.trunks.add_routes(self._http)
 
     async def start(self) -> None:
         """Read the directory, listen inside, then outside."""
@@ -51,12 +54,15 @@ class SipProxyService(Service):
         await self._http.start()
         await core.directory.start()
         core.guard.start()
+        self.ctx.spawn(core.watch_load(), "load")
         for endpoint in (self._edge, self._inside):
             SipTracer(self.ctx, endpoint).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
-        core.inside = Side("inside", host, port)
+        core.inside = Side("inside", *self.ctx.announced(port))
         self.ctx.bound("inside", (host, port))
-        core.edge = await self._doors.open()
+        core.edge = replace(await self._doors.open(), key=core.flow_key)
+        core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
+        core.trunks.start()
         self._watch_gauges()
 
     async def drain(self) -> None:
@@ -67,6 +73,8 @@ class SipProxyService(Service):
 
     async def stop(self) -> None:
         """Close every socket."""
+        await self._core.trunks.stop()
+        await self._core.hops.close()
         await self._edge.close()
         await self._inside.close()
         await self._http.stop()
@@ -77,6 +85,7 @@ class SipProxyService(Service):
 
     def _watch_gauges(self) -> None:
         core, metrics = self._core, self._core.metrics
+        metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
         metrics.nodes.set_function(lambda: len(core.directory.cluster))
         metrics.active_nodes.set_function(

@@ -53,3 +53,46 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     websocket: Annotated[
         bool, Doc("listen for browsers without TLS too (8088), behind a proxy that has it")
     ] = False
+    fork_ring_s: Annotated[
+        float, Doc("seconds that phones of a higher q ring before those of a lower get their turn")
+    ] = 20.0
+    nameservers: Annotated[
+        tuple[str, ...],
+        Doc("name servers for trunks and contacts, address or address:port; empty: the system's"),
+    ] = ()
+    dns_timeout_s: Annotated[float, Doc("seconds after which name servers count as silent")] = 3.0
+    avoid_s: Annotated[
+        float,
+        Doc(
+            "seconds that an address that failed comes last; twice as long with each failure, up to ten times"
+        ),
+    ] = 10.0
+    trunk_passwords: Annotated[
+        str,
+        Doc("passwords at carriers, a line `tenant/trunk password` for each; best in a file (…_FILE)", True),
+    ] = ""
+    failover_s: Annotated[
+        float, Doc("seconds without any answer after which the next gateway is tried (RFC 3263 4.3)")
+    ] = 4.0
+    agent_outside: Annotated[
+        str, Doc("what User-Agent and Server say outside, whichever part speaks; empty: nothing")
+    ] = "Ringback"
+    bodies: Annotated[
+        tuple[str, ...], Doc("types of bodies that are let in; requests with others are answered 415")
+    ] = ("application/sdp", "application/dtmf-relay", "application/dtmf", "message/sipfrag")
+    trusted_trunks: Annotated[
+        tuple[str, ...],
+        Doc("trunks whose P-Asserted-Identity is believed and which are sent ours (RFC 3325); *: all"),
+    ] = ("*",)
+    tenant_calls_per_second: Annotated[
+        float, Doc("new calls per second that one tenant takes from all sources; 0: no limit of its own")
+    ] = 0.0
+    max_tenant_calls: Annotated[
+        int, Doc("calls that one tenant may have at a time from all sources; 0: no limit of its own")
+    ] = 0
+    overload_delay_s: Annotated[
+        float, Doc("seconds that a message may wait to be read before new requests are refused; 0: never")
+    ] = 0.25
+    overload_transactions: Annotated[
+        int, Doc("transactions under way beyond which new requests are refused; 0: never")
+    ] = 500_000

@@ -10,7 +10,7 @@ from ringback.contracts.rq import OpenRequest
 from ringback.domain.agents.session import Reserve as ReserveAgent
 from ringback.domain.agents.session import Take
 from ringback.domain.routing import messages
-from ringback.domain.routing.growth import Growth
+from ringback.domain.routing.growth import Growth, even
 
 REMEMBERED = 4096
 """Names of finished requests that are still known."""
@@ -96,18 +96,14 @@ def _names(submit: SubmitRequest) -> list[str]:
     return [name for name in (submit.conn_id, submit.interaction_id, submit.session_id) if name]
 
 
-def growth_of(submit: SubmitRequest) -> Growth:
-    """How the priority of a request grows."""
-    return Growth(
-        submit.priority,
-        submit.arrival_time,
-        submit.priority_increment,
-        submit.priority_interval_s,
-        submit.priority_limit,
-    )
+def growth_of(submit: SubmitRequest) -> Growth | None:
+    """How the priority of a request grows; None: as the router's own does."""
+    if submit.priority_increment and submit.priority_interval_s:
+        return Growth(submit.priority_increment, submit.priority_interval_s, submit.priority_limit)
+    return None if submit.growth is None else even(submit.growth)
 
 
-def to_submit(request: OpenRequest, lease: float, now: float = 0.0) -> messages.Submit:
+def to_submit(request: OpenRequest, lease: float) -> messages.Submit:
     """What the core is told of a request."""
     submit = request.submit
     steps = submit.as_steps()
@@ -117,12 +113,12 @@ def to_submit(request: OpenRequest, lease: float, now: float = 0.0) -> messages.
         targets=() if steps else (submit.target,),
         arrived=submit.arrival_time,
         sequence=request.sequence,
-        priority=growth_of(submit).priority(now),
+        priority=submit.priority,
         timeout=submit.timeout_s or None,
         lease=lease,
         steps=steps,
         media=submit.media,
-        growth=submit.growth,
+        growth=growth_of(submit),
         submitted=request.at,
     )
 

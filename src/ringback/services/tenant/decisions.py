@@ -2,7 +2,8 @@
 
 What happened in one turn of the loop is one entry of `{t}:router:log`, a JSON list of records. The log is
 written beside the routing: when Valkey is away or slow the log stops and the routing goes on; it begins anew
-with the next router.
+with the next router. While it is full it always holds a checkpoint, so that what is left can be replayed. A
+router of more than CHECKPOINT_MOST agents and interactions is not written down, which would hold it up.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ringback.domain.routing import messages
+from ringback.domain.routing import Router, messages
+from ringback.domain.routing.checkpoint import size, take
 from ringback.domain.routing.log import Began, Entry, Record, encode
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.runtime.valkey import Commands, ValkeyError, ValkeyUnavailable
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 FLUSH_S = 0.1
 MOST_WAITING = 50_000
 PAGE = 500
+CHECKPOINTS = 4
+"""While the log is full it holds about so many."""
+CHECKPOINT_MOST = 10_000
+"""Which take about 40 milliseconds and 2.5 MB."""
 
 
 def log_stream(tenant: str) -> str:
@@ -41,7 +47,18 @@ class DecisionLog:
         self._length = length
         self._records: list[Record] = [began]
         self._broken = length == 0
+        self._every = max(1, length // CHECKPOINTS)
+        self._written = 0
         self._writing: asyncio.Task[None] | None = None
+
+    def wants_checkpoint(self, core: Router) -> bool:
+        """Whether the state is to be written down now."""
+        return self._written >= self._every and not self._broken and size(core) <= CHECKPOINT_MOST
+
+    def checkpoint(self, core: Router, at: float) -> None:
+        """Write the state down: a replay can begin here."""
+        self._written = 0
+        self._records.append(take(core, at))
 
     def add(self, at: float, event: messages.Input | None, outputs: list[messages.Output]) -> None:
         """Remember one turn of the router."""
@@ -64,6 +81,7 @@ class DecisionLog:
             for start in range(0, len(records), PAGE):
                 body = encode(records[start : start + PAGE])
                 await self._valkey.call("XADD", self._stream, "MAXLEN", "~", self._length, "*", "e", body)
+                self._written += 1
         except (ValkeyUnavailable, ValkeyError) as error:
             self._give_up(str(error))
         finally:

@@ -10,6 +10,7 @@ from ringback.contracts.events import agents_stream, calls_stream
 from ringback.contracts.names import tlib
 from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import requests_stream, results_stream
+from ringback.domain.calls.types import DNRole
 from ringback.domain.statistics import AgentIs, Entered, Input, Left, NotTaken, Subject
 from ringback.runtime.streams import StreamEntry
 
@@ -28,6 +29,12 @@ class CallSeen(msgspec.Struct, frozen=True, rename=tlib):
     this_dn: str = ""
     agent_id: str = ""
     reason: str = ""
+    this_dn_role: int = 0
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether a call has left the agent who was called."""
+        return bool(self.agent_id) and self.this_dn_role != DNRole.ORIGINATION
 
 
 class AgentMore(msgspec.Struct, frozen=True, rename="pascal"):
@@ -38,6 +45,7 @@ class AgentMore(msgspec.Struct, frozen=True, rename="pascal"):
     groups: frozenset[str] = frozenset()
     call_type: int = 0
     dnd: int = msgspec.field(default=0, name="DND")
+    second_call_type: int | None = None
 
 
 class AgentSeen(msgspec.Struct, frozen=True, rename=tlib):
@@ -111,9 +119,9 @@ class Translator:
                 return self._left_point(event.conn_id, "abandoned")
             case "EventCallDeleted":
                 return self._left_point(event.conn_id, "cleared")
-            case "EventReleased" if event.agent_id and event.reason in ("no_answer", "unreachable"):
+            case "EventReleased" if event.in_vain and event.reason in ("no_answer", "unreachable"):
                 return [NotTaken(event.agent_id, rejected=False)]
-            case "EventReleased" if event.agent_id and event.reason in ("rejected", "busy"):
+            case "EventReleased" if event.in_vain and event.reason in ("rejected", "busy"):
                 return [NotTaken(event.agent_id, rejected=True)]
         return []
 
@@ -137,6 +145,7 @@ class Translator:
                 more.queue,
                 more.call_type,
                 bool(more.dnd),
+                more.second_call_type,
             )
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,9 +13,12 @@ from ringback.contracts.routing import CancelRequest, ConfirmRequest, ReturnRequ
 from ringback.contracts.rq import OpenRequest, PriorityRequest
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.routing import messages
+from ringback.domain.routing.growth import even
 from ringback.services.tenant.book import read_reservation, reservation_id
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
+
+OUT_OF_SERVICE = "EventDNOutOfService"
 
 
 class AgentFacts(msgspec.Struct, frozen=True):
@@ -78,8 +82,12 @@ class AgentFacts(msgspec.Struct, frozen=True):
 class Feeder:
     """Turns what arrives into inputs of one router. Meeting a message twice changes nothing."""
 
-    def __init__(self, router: TenantRouter, settings: TenantSettings, cursor: str) -> None:
+    def __init__(
+        self, router: TenantRouter, settings: TenantSettings, cursor: str, vanished: Callable[[str], None]
+    ) -> None:
         self._router = router
+        self._vanished = vanished
+        self._reserved: dict[str, str] = {}
         self._settings = settings
         self._talking: dict[str, tuple[str, float]] = {}
         self._states: dict[str, State] = {}
@@ -89,6 +97,10 @@ class Feeder:
     def session(self, session: AgentSession) -> None:
         """An agent as the rebuild has found them."""
         self._count(session.agent_id, session.state)
+        if session.logged_in and session.state is not State.LOGGED_OUT:
+            self._router.recall(session)
+        if session.state is State.RESERVED:
+            self._reserved[session.agent_id] = session.reservation
         self._router.feed(AgentFacts.of_session(session).as_input())
 
     def agent(self, event: AgentEvent) -> None:
@@ -97,6 +109,7 @@ class Feeder:
         self._count(facts.agent, facts.state)
         self._router.feed(facts.as_input())
         self._follow_reservation(event)
+        self._pass_on(event)
         self._measure(event)
 
     def request(self, params: dict[str, Any]) -> None:
@@ -120,7 +133,8 @@ class Feeder:
             self._return(msgspec.convert(body, ReturnRequest))
         elif kind == "priority":
             priority = msgspec.convert(body, PriorityRequest)
-            again = messages.Reprioritize(priority.request_id, priority.priority, priority.growth)
+            growth = None if priority.growth is None else even(priority.growth)
+            again = messages.Reprioritize(priority.request_id, priority.priority, growth)
             self._router.feed(again)
 
     def _count(self, agent: str, state: State) -> None:
@@ -163,6 +177,19 @@ class Feeder:
                 self._router.confirm(request_id, event.agent_id)
             else:
                 self._router.feed(messages.Extend(request_id, attempt, self._settings.talking_lease_s))
+
+    def _pass_on(self, event: AgentEvent) -> None:
+        """The phone of a reserved agent is gone: who was to ring there does not wait for the lease to end."""
+        before = self._reserved.pop(event.agent_id, "")
+        if event.state == State.RESERVED:
+            self._reserved[event.agent_id] = event.reservation_id
+            return
+        request_id, attempt = read_reservation(before)
+        if event.id != OUT_OF_SERVICE or self._router.attempt_of(request_id, event.agent_id) != attempt:
+            return
+        if attempt:
+            self._vanished(event.agent_id)
+            self._router.feed(messages.Return(request_id, attempt, "unreachable"))
 
     def _measure(self, event: AgentEvent) -> None:
         """Handling time: from the answer to the end of the after-call work."""

@@ -76,6 +76,7 @@ class Leader:
         self._experiences = ExperienceStore(ctx, tenant)
         self.router: TenantRouter | None = None
         self.feeder: Feeder | None = None
+        self.on_vanished: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to stand for the lead."""
@@ -165,7 +166,7 @@ class Leader:
         self._resume(router, requests, agents)
         router.loaded()
         agents.sort(key=lambda one: (one.state is State.READY, one.ready_since))
-        self.router, self.feeder = router, Feeder(router, self._settings, requests_cursor)
+        self.router, self.feeder = router, Feeder(router, self._settings, requests_cursor, self._vanished)
         await _in_portions(agents, self.feeder.session)
         self._ctx.log.info("routing_began", tenant=self.tenant, requests=len(requests), agents=len(agents))
         return agents_cursor
@@ -213,6 +214,10 @@ class Leader:
         self._ctx.connections.count("voice-14", received=1)
         if self.feeder is not None:
             self.feeder.agent(entry.json(AgentEvent))
+
+    def _vanished(self, agent: str) -> None:
+        self._ctx.log.warning("reserved_phone_vanished", tenant=self.tenant, agent=agent)
+        self.on_vanished()
 
     async def _keep_lease(self) -> None:
         """Returns when the lead is lost."""

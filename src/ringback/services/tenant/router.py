@@ -13,23 +13,21 @@ from typing import TYPE_CHECKING, Any
 from ringback.contracts.reservation import AgentSessions, Contended
 from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
-from ringback.domain.agents import NotAllowed
+from ringback.domain.agents import AgentSession, NotAllowed
 from ringback.domain.agents.session import Keep, Unreserve
-from ringback.domain.routing import Router, estimate, messages
-from ringback.domain.routing.growth import Growing
+from ringback.domain.routing import Router, messages
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
+from ringback.runtime.clock import Clock
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.tenant.book import (
     Known,
     RequestBook,
-    growth_of,
     reservation_id,
     to_reservation,
     to_submit,
 )
-from ringback.services.tenant.clock import Clock
 from ringback.services.tenant.decisions import DecisionLog
 from ringback.services.tenant.settings import TenantSettings
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _RETRY_S = 0.2
-POSITION_METHOD = "urs2"
 _ANSWERED: dict[str, Outcome] = {"timeout": "timeout", "unclaimed": "timeout", "rejected": "rejected"}
 """How a request left, where orchestration does not know it already, and what it is told."""
 
@@ -67,7 +64,6 @@ class TenantRouter:
         self.broken = asyncio.Event()
         self.book = RequestBook()
         self.decisions = 0
-        self._growing = Growing()
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
@@ -90,6 +86,11 @@ class TenantRouter:
         if not self._closed:
             self._drive(event)
 
+    def recall(self, agent: AgentSession) -> None:
+        """What an agent has done since the login, so that the orders among agents go on as they were."""
+        worked = agent.worked_until(self._ctx.now())
+        self.feed(messages.Worked(agent.agent_id, agent.logged_in, agent.calls, worked))
+
     def submit(self, request: OpenRequest) -> None:
         """Take a request; one that has to wait is told its position."""
         if self.book.add(request):
@@ -107,9 +108,7 @@ class TenantRouter:
             self._queue(request)
 
     def _queue(self, request: OpenRequest) -> None:
-        submit, now = request.submit, self._ctx.now()
-        self._growing.watch(submit.request_id, growth_of(submit), now)
-        self.feed(to_submit(request, self.lease_of(submit), now))
+        self.feed(to_submit(request, self.lease_of(request.submit)))
 
     def lease_of(self, submit: SubmitRequest) -> float:
         """Seconds that an agent is held for a request."""
@@ -143,11 +142,9 @@ class TenantRouter:
         known, interaction = self.book.get(request_id), self.core.interactions.get(request_id)
         if known is None or interaction is None or interaction.agent is not None:
             return
-        position, queue = self.core.position(request_id), known.vq
-        expected = estimate(
-            POSITION_METHOD, self.core.queues[queue].history, self.core.staff(queue), position
-        )
-        result = self._result(known, "position", position=position, ewt=expected.seconds)
+        position = self.core.position(request_id)
+        expected = self.promises.expected(request_id, self._ctx.now())
+        result = self._result(known, "position", position=position, ewt=expected)
         self._spawn(self._decide(result))
 
     # Outputs
@@ -168,14 +165,13 @@ class TenantRouter:
                 self._divert(output)
             elif isinstance(output, messages.Refused):
                 self._finish(output.interaction, "rejected", output.reason)
-            else:
+            elif isinstance(output, messages.Left):
                 self._finish(output.interaction, output.outcome, output.outcome)
         self._arm()
 
     def _arm(self) -> None:
         """A timer that ends too early is left: it finds nothing to do, and is set anew then."""
-        timers = (self.core.next_timer(), self._growing.next_step())
-        due = min((at for at in timers if at is not None), default=None)
+        due = self.core.next_timer()
         if due is None or self._closed or self._loading:
             return
         delay = max(0.0, due - self._ctx.now())
@@ -187,8 +183,6 @@ class TenantRouter:
 
     def _on_timer(self) -> None:
         self._timer = None
-        for grown in self._growing.due(self._ctx.now(), lambda name: self.book.get(name) is not None):
-            self.feed(grown)
         self._drive(None)
 
     def _drive(self, event: messages.Input | None) -> None:
@@ -208,6 +202,8 @@ class TenantRouter:
     def _turn(self, event: messages.Input | None, now: float) -> None:
         outputs = self.core.handle_timer(now) if event is None else self.core.handle(event, now)
         self._log.add(now, event, outputs)
+        if self._log.wants_checkpoint(self.core):
+            self._log.checkpoint(self.core, now)
         self.promises.watch(event, outputs, now)
         self._carry_out(outputs)
 

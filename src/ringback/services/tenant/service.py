@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from ringback.contracts.configuration import ConfigClient
 from ringback.runtime.context import Context
@@ -116,9 +116,16 @@ class TenantService(Service):
         state.set_function(lambda: 2.0 if self.rq.connected else 0.0)
         leading = Gauge("tenant_routing_leader", "1 while this node routes", ["tenant"], registry=registry)
         waiting = Gauge("tenant_interactions", "Interactions in queues", ["tenant"], registry=registry)
+        vanished = Counter(
+            "tenant_reserved_phones_vanished",
+            "Reserved agents whose phone went out of service",
+            ["tenant"],
+            registry=registry,
+        )
         registry.register(FigureMetrics(self.figures))
         registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
+            leader.on_vanished = vanished.labels(name).inc
             leading.labels(name).set_function(partial(_leads, leader))
             waiting.labels(name).set_function(partial(_in_queues, leader))
 

@@ -8,10 +8,12 @@ import msgspec
 
 from ringback.contracts.routing import QueueView, WaitTime
 from ringback.domain.routing import METHODS, UNKNOWN, estimate
-from ringback.domain.routing.waiting import Told, Unknown
+from ringback.domain.routing.queue import VirtualQueue
+from ringback.domain.routing.waiting import Prediction, Told, Unknown
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.tenant.leader import Leader
-from ringback.services.tenant.router import POSITION_METHOD, TenantRouter
+from ringback.services.tenant.queue_groups import members, merged, place_among, staff_of
+from ringback.services.tenant.router import TenantRouter
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -34,37 +36,50 @@ def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
 def wait_time(
     router: TenantRouter, vq: str, name: str, method: str, now: float, *, on_hold: bool = False
 ) -> WaitTime:
-    """The figures of a queue as one call sees them, or (`max`) one that would come now.
+    """The figures of a queue, or of a group of queues (`NAME.GQ`), as one call sees them, or (`max`) one that
+    would come now.
 
     `on_hold`: calls that hold while their agent is brought to them stand ahead of the newcomer as well.
     """
-    core = router.core
-    queue = core.queues.get(vq)
-    if queue is None:
-        raise HttpError(404, "unknown_queue", "no virtual queue has this name")
-    waiting, calls = len(queue.waiting), len(queue.waiting) + queue.reserved
+    core, queues = router.core, members(router.core, vq)
+    waiting, reserved = sum(len(queue.waiting) for queue in queues), sum(queue.reserved for queue in queues)
     request_id = "" if name == ANY_CALL else router.book.find(name)
     if name != ANY_CALL and not request_id:
         raise HttpError(404, "unknown_call", "this call is in no queue")
     interaction = core.interactions.get(request_id)
-    newcomer = waiting + 1 + (queue.reserved if on_hold else 0)
-    ahead = core.position(request_id) if interaction else newcomer
+    newcomer = waiting + 1 + (reserved if on_hold else 0)
+    ahead = place_among(core, queues, interaction, now) if interaction else newcomer
+    history = merged(queues)
     found = WaitTime(
         time=int(now),
         wt=now - interaction.request.arrived if interaction else 0.0,
-        calls=calls,
+        calls=waiting + reserved,
         wcalls=waiting,
-        pos=ahead if interaction else calls + 1,
+        pos=ahead if interaction else waiting + reserved + 1,
         wpos=ahead,
-        aqt=queue.history.quitting_time,
+        aqt=history.quitting_time,
         ewt=UNKNOWN,
-        hit=len(queue.history.intervals),
+        hit=sum(len(queue.history.intervals) for queue in queues),
     )
     if method == OURS:
-        priority = interaction.request.priority if interaction else 0
-        return with_promise(found, router.promises.told(vq, priority, ahead, now))
-    expected = estimate(method, queue.history, core.staff(vq), ahead)
+        priority = interaction.priority if interaction else 0
+        return with_promise(found, earliest(router, queues, priority, ahead, now))
+    expected = estimate(method, history, staff_of(core, queues), ahead)
     return msgspec.structs.replace(found, ewt=expected.seconds)
+
+
+def earliest(
+    router: TenantRouter, queues: list[VirtualQueue], priority: int, position: int, now: float
+) -> Told:
+    """What our predictor says; of a group, who stands in all its queues is served where it is soonest."""
+    told = [router.promises.told(queue.name, priority, position, now) for queue in queues]
+    known = [each for each in told if isinstance(each.answer, Prediction)]
+    return min(known, key=_expected, default=told[0])
+
+
+def _expected(told: Told) -> float:
+    assert isinstance(told.answer, Prediction)
+    return told.answer.expected
 
 
 def with_promise(found: WaitTime, told: Told) -> WaitTime:
@@ -83,13 +98,13 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
     queue, staff = core.queues[vq], core.staff(vq)
     first = queue.waiting.first()
     arrived = core.interactions[first[3]].request.arrived if first else now
-    expected = estimate(POSITION_METHOD, queue.history, staff, len(queue.waiting) + 1)
+    expected = router.promises.in_one_number(vq, 0, len(queue.waiting) + 1, now)
     return QueueView(
         queue=vq,
         waiting=len(queue.waiting),
         calls=len(queue.waiting) + queue.reserved,
         callbacks=router.book.callbacks[vq],
-        ewt=expected.seconds,
+        ewt=expected,
         agents_logged_in=staff.logged_in,
         agents_ready=staff.ready,
         longest_wait=max(0.0, now - arrived),
@@ -103,16 +118,27 @@ class WaitTimes:
         self._ctx = ctx
         self._leaders = leaders
         self.server = HttpServer(ctx, "ewt")
-        self.server.route(
-            "GET", "/urs/call/{call}/lvq/{vq}", self._wait_time, public=True, connection="ges-13"
-        )
+        for path in ("/urs/call/{call}/lvq/{vq}", "/urs/call/{call}/lvq", "/urs/call/{call}/query"):
+            self.server.route("GET", path, self._wait_time, public=True, connection="ges-13")
 
     async def _wait_time(self, request: HttpRequest) -> WaitTime:
+        """The queue is in the path, or in `name`; without either it is the one in which the call stands."""
         tenant = request.query.get("tenant") or self._ctx.common.tenants[0]
         method = request.query.get("aqt", "urs")
         if method not in (*METHODS, OURS):
             raise HttpError(400, "unknown_method", f"aqt is one of {', '.join((*METHODS, OURS))}")
         router = router_of(self._leaders, tenant)
-        vq, call = request.path_param("vq"), request.path_param("call")
-        on_hold = request.query.get("hold") == "true"
+        call, on_hold = request.path_param("call"), request.query.get("hold") == "true"
+        named = request.raw.match_info.get("vq", "") or request.query.get("name", "")
+        vq = named or queue_of(router, call)
         return wait_time(router, vq, call, method, self._ctx.now(), on_hold=on_hold)
+
+
+def queue_of(router: TenantRouter, call: str) -> str:
+    """The virtual queue in which a call stands; HttpError 404, or 400 where no call is named."""
+    if call == ANY_CALL:
+        raise HttpError(400, "no_queue", "name says which virtual queue is meant")
+    known = router.book.get(router.book.find(call))
+    if known is None:
+        raise HttpError(404, "unknown_call", "this call is in no queue")
+    return known.vq

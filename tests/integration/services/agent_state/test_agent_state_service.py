@@ -53,7 +53,9 @@ DEMO = Configuration(
     dns=(Extension(id="1001"), Extension(id="1002")),
     persons=(
         Person(id="kim", skills={"English": 3}, dn="1001", wrap_up=0.3),
-        Person(id="lee", skills={"English": 5}, dn="1002", auto_login=True, login_ids=("5002",)),
+        Person(
+            id="lee", skills={"English": 5}, dn="1002", auto_login=True, auto_answer=True, login_ids=("5002",)
+        ),
         Person(id="off", enabled=False),
     ),
     places=(Place(id="desk-1", dn="1001"),),
@@ -95,13 +97,23 @@ class World:
         return await self.http.get(f"/agents/demo/{agent}", AgentView)
 
     async def call(self, name: str, **more: Any) -> None:
-        event = CallEvent(id=name, time=1.0, tenant="demo", conn_id="00aa", agent_id="kim", **more)
+        fields = {"conn_id": "00aa", "agent_id": "kim", **more}
+        event = CallEvent(id=name, time=1.0, tenant="demo", **fields)
         await append(self.ctx.valkey, calls_stream("demo"), event)
 
     async def phone(self, name: str, dn: str = "1002") -> None:
         await append(
             self.ctx.valkey, dns_stream("demo"), DnEvent(id=name, time=1.0, tenant="demo", this_dn=dn)
         )
+
+    async def answers_by_itself(self, dn: str, on: bool) -> None:
+        """Wait until the phone at a DN is, or is not, to answer by itself."""
+        async with asyncio.timeout(10):
+            while True:
+                kept = await self.ctx.valkey.call("HGET", dn_states_key("demo"), dn)
+                if kept and msgspec.json.decode(kept, type=DnState).auto_answer == on:
+                    return
+                await asyncio.sleep(0.01)
 
     async def reserve(self, lease: float = 10.0) -> None:
         happening = Reserve("r1:1", "ixn-1", "Loans", lease)
@@ -323,6 +335,21 @@ class TestCalls:
         await world.call("EventReleased", this_dn="1001", call_state=7, reason="no_answer")
         assert (await world.until("EventAgentNotReady")).reason_code == "no_answer"
 
+    async def test_who_consults_in_vain_has_missed_nothing_and_talks_on(self, world: World) -> None:
+        await world.live()
+        await world.login()
+        await world.reserve()
+        await world.call("EventRinging", this_dn="1001")
+        await world.call("EventEstablished", this_dn="1001", call_type=2)
+        await world.until("EventEstablished", "talking")
+        consult = {"conn_id": "00cc", "call_type": 4, "this_dn_role": 1, "this_dn": "1001"}
+        await world.call("EventDialing", **consult)
+        await world.until("EventAgentChanged", "talking")
+        await world.call("EventReleased", reason="no_answer", call_state=7, **consult)
+        await world.until("EventAgentChanged", "talking")
+        await world.call("EventReleased", this_dn="1001")
+        assert (await world.until("EventAgentNotReady", "acw")).agent_work_mode == "AfterCallWork"
+
     async def test_a_call_is_known_by_the_dn_alone(self, world: World) -> None:
         await world.live()
         await world.login()
@@ -336,8 +363,11 @@ class TestPhones:
         await world.phone("EventDNBackInService")
         event = await world.until("EventAgentReady")
         assert (event.agent_id, event.extensions["Groups"]) == ("lee", ["Fluent"])
+        await world.answers_by_itself("1002", True)
         await world.phone("EventDNOutOfService")
-        assert (await world.until("EventAgentLogout")).agent_id == "lee"
+        gone = await world.until("EventAgentLogout")
+        assert (gone.agent_id, gone.this_dn) == ("lee", "1002")
+        await world.answers_by_itself("1002", False)
 
     async def test_a_phone_without_automatic_login_logs_nobody_in(self, world: World) -> None:
         await world.phone("EventDNBackInService", "1001")

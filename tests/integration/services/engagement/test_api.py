@@ -52,6 +52,7 @@ async def test_a_scheduled_callback_waits_and_stands_at_its_desired_time(world: 
     world.move_clock(3601)
     entry = await world.entry(callback)
     assert float(entry["arrival_time"]) == pytest.approx(desired, abs=0.001)
+    assert entry["app"].endswith("/callback-scheduled.scxml")
 
 
 @pytest.mark.parametrize(
@@ -269,6 +270,10 @@ async def test_a_queued_callback_shows_its_place_and_its_wait(world: Any) -> Non
     world.peers.waits = {f"cb-{callback}-1@sales": {"pos": 3, "ewt": 95.2}}
     seen = await world.retrieve(callback)
     assert (seen["positionInQueue"], seen["estimatedWaitTime"]) == (3, 95)
+    assert [asked["aqt"] for asked in world.peers.asked] == ["ringback"]
+    world.peers.waits = {f"cb-{callback}-1@sales": {"pos": 3, "ewt": -1}}
+    assert (await world.retrieve(callback))["positionInQueue"] == 3
+    assert [asked["aqt"] for asked in world.peers.asked] == ["ringback", "ringback", "urs2"]
 
 
 async def test_metrics_have_their_published_names(world: Any) -> None:

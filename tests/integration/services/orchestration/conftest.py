@@ -32,8 +32,6 @@ TENANT = "demo"
 HOSTS = itertools.count(1)
 CONN = "00000000000000A1"
 PATIENCE_S = 10.0
-OUTSIDE_PORT = 5099
-"""Of a server that applications may reach."""
 
 
 class Calls:
@@ -186,8 +184,11 @@ class Router:
 class Stage:
     """Everything that a test of orchestration works with."""
 
+    OUTSIDE_PORT = 8099
+
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._arguments = arguments
+        self.outside_host = str(arguments["host"])
         self.harness = ServiceHarness("config", "designer", "rq", "orchestration", **arguments)
 
     async def start(self, nodes: tuple[str, ...] = ("config", "designer", "rq", "orchestration")) -> None:
@@ -298,7 +299,7 @@ async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncItera
         "RINGBACK_ORCHESTRATION_LEASE_S": "0.6",
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
-        "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{host}:{OUTSIDE_PORT}",
+        "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{host}:{Stage.OUTSIDE_PORT}",
     }
     running = Stage(
         {

@@ -30,13 +30,12 @@ APP = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:session="www.gene
 MISSING = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml"
   xmlns:session="www.genesyslab.com/modules/session"
   xmlns:dialog="www.genesyslab.com/modules/dialog" xmlns:resource="www.genesyslab.com/modules/resource"
-  xmlns:classification="www.genesyslab.com/modules/classification" version="1.0" datamodel="ecmascript">
+  version="1.0" datamodel="ecmascript">
   <datamodel><data id="heard" expr="[]"/><data id="request"/></datamodel>
   <state id="a">
     <onentry>
       <dialog:remote destination="8000"/><dialog:deleteann/><dialog:pause/>
-      <resource:setstate/><resource:gettarget/>
-      <classification:screen/><classification:classify requestid="request"/>
+      <resource:setstate requestid="request"/>
     </onentry>
     <transition event="error"><script>heard.push(_event.name + ' ' + _event.data.reason);
       if (_event.data.requestid === request) heard.push('mine')</script></transition>
@@ -91,8 +90,7 @@ async def test_what_may_not_be_reached_is_an_error_event(stage: Stage) -> None:
 async def test_what_the_original_has_and_we_have_not_is_an_error_event(stage: Stage) -> None:
     sid = await start(stage, MISSING)
     dialog = [f"dialog.{name}" for name in ("remote", "deleteann", "pause")]
-    others = ["resource.setstate", "resource.gettarget", "classification.screen", "classification.classify"]
-    wanted = [f"error.{name} unsupported" for name in dialog + others]
+    wanted = [f"error.{name} unsupported" for name in [*dialog, "resource.setstate"]]
     async with asyncio.timeout(5):
         while (found := (await heard(stage, sid))["heard"]) != [*wanted, "mine"]:
             assert found == wanted[: len(found)]

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ringback.contracts.telephony import RequestApplyTreatment
 
-from .conftest import OUTSIDE_PORT, Stage
+from .conftest import Stage
 from .test_orchestration_inbound import arrive
 from .test_orchestration_nodes import kill, orchestration
 
@@ -70,8 +70,8 @@ async def outside(stage: Stage) -> AsyncIterator[Outside]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     host = stage.harness.process.common.host
-    await web.TCPSite(runner, host, OUTSIDE_PORT).start()
-    await use(stage, f"http://{host}:{OUTSIDE_PORT}/first")
+    await web.TCPSite(runner, host, stage.OUTSIDE_PORT).start()
+    await use(stage, f"http://{host}:{stage.OUTSIDE_PORT}/first")
     yield served
     served.go.set()
     await runner.cleanup()

@@ -14,6 +14,7 @@ from ringback.contracts.sip import Binding, bindings_key, expiries_key
 from ringback.domain.configuration import Configuration, Extension, Tenant, digest_hashes
 from ringback.runtime.counters import read_totals
 from ringback.services.registrar.service import RegistrarService
+from ringback.services.registrar.store import BindingStore
 from ringback.sip import NameAddr, Request, Response
 from ringback.sip.digest import DigestClient
 from ringback.sip.endpoint import SipEndpoint
@@ -127,8 +128,11 @@ async def test_the_right_password_binds_and_tells_that_the_number_is_there(
 
 
 async def test_the_wrong_password_and_an_unknown_number_look_the_same(stage: Stage) -> None:
-    assert (await stage.register(("Contact", "<sip:x@y>"), password="wrong")).status == 401
-    assert (await stage.send(stage.request(("Contact", "<sip:x@y>"), dn="7777"))).status == 401
+    wrong = await stage.register(("Contact", "<sip:x@y>"), password="wrong")
+    nobody = await stage.send(stage.request(("Contact", "<sip:x@y>"), dn="7777"))
+    assert (wrong.status, nobody.status) == (401, 401)
+    assert (wrong.reason, wrong.body) == (nobody.reason, nobody.body)
+    assert [name for name, _ in wrong.headers] == [name for name, _ in nobody.headers]
     assert await stage.bindings() == []
 
 
@@ -183,6 +187,30 @@ async def test_an_older_number_of_the_same_call_is_refused(stage: Stage) -> None
     stage.cseq = 0
     assert (await stage.register(("Contact", "<sip:1001@192.0.2.7>;expires=0"))).status == 500
     assert len(await stage.bindings()) == 1
+
+
+async def test_a_phone_behind_proxies_with_two_flows(stage: Stage) -> None:
+    """RFC 3327 5.3, RFC 5626 6: the second flow stands beside the first, each replaces itself alone."""
+    for flow, port in ((1, 5060), (2, 5062), (2, 5064)):
+        response = await stage.register(
+            ("Contact", f'<sip:1001@192.0.2.7:{port}>;+sip.instance="<urn:uuid:1>";reg-id={flow}'),
+            ("Path", "<sip:p1.example;lr>, <sip:p2.example;lr;ob>"),
+            ("Supported", "path, outbound"),
+        )
+        assert response.status == 200
+        assert response.values("Path") == ["<sip:p1.example;lr>", "<sip:p2.example;lr;ob>"]
+        assert response.get("Require") == "outbound"
+    kept = {binding.reg_id: binding for binding in await stage.bindings()}
+    assert {flow: binding.contact[-4:] for flow, binding in kept.items()} == {"1": "5060", "2": "5064"}
+    assert kept["1"].path == ("<sip:p1.example;lr>", "<sip:p2.example;lr;ob>")
+    assert len(await stage.events()) == 1
+
+
+async def test_bindings_outlive_the_registrar(stage: Stage) -> None:
+    await stage.register(("Contact", "<sip:1001@192.0.2.7>;expires=90"))
+    stage.service._handler.store = BindingStore(stage.service.ctx, 3)
+    response = await stage.register()
+    assert response.values("Contact")[0].startswith("<sip:1001@192.0.2.7>;expires=")
 
 
 async def test_too_many_bindings_and_too_short_times_are_refused(stage: Stage) -> None:

@@ -52,6 +52,12 @@ def sdp(name: str, direction: str = "sendrecv") -> str:
     return f"{head}m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
 
 
+def _timer(request: Request) -> list[tuple[str, str]]:
+    """A session timer stays as it was asked for."""
+    value = request.get("Session-Expires")
+    return [] if value is None else [("Session-Expires", value)]
+
+
 class Leg:
     """One scripted end of a dialog with the node."""
 
@@ -65,10 +71,14 @@ class Leg:
         self.offers: asyncio.Queue[str] = asyncio.Queue()
         self.commands: asyncio.Queue[treatment.Command] = asyncio.Queue()
         self.acked: asyncio.Future[Request | None] | None = None
+        self.requests: asyncio.Queue[Request] = asyncio.Queue()
+        """All that came inside the dialog."""
         self.cancelled = asyncio.Event()
         self.gone = asyncio.Event()
         self.lost = False
         """It has forgotten the dialog."""
+
+        self.notified: asyncio.Queue[Request] = asyncio.Queue()
 
     def answer(self, text: str) -> None:
         """200 to the node's INVITE."""
@@ -79,16 +89,48 @@ class Leg:
         )
         self.acked = self.server.accept(response)
 
-    def reply(self, status: int) -> None:
+    def reply(self, status: int, *more: tuple[str, str], text: str = "") -> None:
         assert self.server is not None
-        self.server.reply(status, headers=[("Contact", str(self.side.contact))])
+        headers = [("Contact", str(self.side.contact)), *more]
+        self.server.reply(status, headers=headers, body=text.encode())
+
+    async def provisional(self) -> Response:
+        """The next provisional response above 100 to `call`; one that must be is acknowledged by `prack`."""
+        assert self.client is not None
+        async with asyncio.timeout(5):
+            async for response in self.client:
+                assert response.is_provisional, response
+                if response.status > 100:
+                    return response
+        raise AssertionError("no response")
+
+    async def prack(self, response: Response, text: str = "") -> Response:
+        """Acknowledge a provisional response of the node."""
+        assert self.invite is not None
+        if self.dialog is None:
+            self.dialog = Dialog.from_response(self.invite, response)
+        rack = ("RAck", f"{response.get('RSeq')} {self.invite.get('CSeq')}")
+        return await self.request("PRACK", text.encode(), more=(rack,)).final(5)
+
+    async def next(self, method: str) -> Request:
+        """The next request inside the dialog with this method."""
+        async with asyncio.timeout(5):
+            while (request := await self.requests.get()).method != method:
+                pass
+        return request
 
     def request(
-        self, method: str, body: bytes = b"", content_type: str = "application/sdp"
+        self,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        more: tuple[tuple[str, str], ...] = (),
     ) -> ClientTransaction:
         """A request inside the dialog."""
         assert self.dialog is not None
-        request = self.dialog.request(method, body=body, content_type=content_type, contact=self.side.contact)
+        request = self.dialog.request(
+            method, headers=more, body=body, content_type=content_type, contact=self.side.contact
+        )
         return self.side.endpoint.send_request(request, self.side.toward)
 
     async def reinvite(self, text: str) -> Response:
@@ -151,17 +193,20 @@ class Side:
             tx.reply(481)
             return
         leg.dialog.receive(request)
+        leg.requests.put_nowait(request)
         if request.method == "INVITE":
             leg.offers.put_nowait(request.body.decode())
-            contact = ("Contact", str(self.contact))
+            headers = [("Contact", str(self.contact)), *_timer(request)]
             text = sdp(leg.name).encode()
-            tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=[contact], body=text))
+            tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=headers, body=text))
             return
         if request.method == "INFO":
             leg.commands.put_nowait(treatment.decode_command(request.body))
         elif request.method == "BYE":
             leg.gone.set()
-        tx.reply(200)
+        elif request.method == "NOTIFY":
+            leg.notified.put_nowait(request)
+        tx.reply(200, headers=_timer(request))
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
         if self.forgetful:
@@ -189,18 +234,20 @@ class Side:
         origin: str = "trunk=carrier",
         caller: str = "+15550001",
         tenant: str = "demo",
-        body: str = "",
+        body: str | None = None,
+        more: tuple[tuple[str, str], ...] = (),
     ) -> Leg:
-        """A new call to the node."""
+        """A new call to the node; an empty body makes no offer."""
         uri = SipUri("sip", number, "demo.example")
         headers = [
             ("Contact", str(self.contact)),
             ("X-Ringback-Tenant", tenant),
             ("X-Ringback-Origin", origin),
+            *more,
         ]
         sender = NameAddr(SipUri("sip", caller, "carrier.example"))
         request = self.endpoint.new_request("INVITE", uri, from_=sender, to=NameAddr(uri), headers=headers)
-        request.set_body((body or sdp("caller")).encode())
+        request.set_body((sdp("caller") if body is None else body).encode())
         leg = Leg(self, "caller")
         leg.client = self.endpoint.send_request(request, self.toward)
         leg.invite = request

@@ -238,7 +238,7 @@ async def test_an_info_that_is_no_treatment_is_415_and_nonsense_400(world: Any) 
 async def test_what_the_node_cannot_do_is_refused(world: Any) -> None:
     """RFC 3261 8.2.1: 405 with Allow."""
     caller, _, _ = await talk(world)
-    refused = await caller.request("REFER").final(5)
+    refused = await caller.request("MESSAGE").final(5)
     assert refused.status == 405
     assert "INVITE" in (refused.get("Allow") or "")
 

@@ -41,7 +41,7 @@ Handler = Callable[[ServerTransaction, Request], None]
 
 def extension(dn: str) -> Extension:
     md5, sha256 = digest_hashes(dn, DOMAIN, PASSWORDS[dn])
-    return Extension(id=dn, ha1_md5=md5, ha1_sha256=sha256)
+    return Extension(id=dn, ha1_md5=md5, ha1_sha256=sha256, mailbox="9001" if dn == "1001" else "")
 
 
 def configuration() -> Configuration:
@@ -51,7 +51,7 @@ def configuration() -> Configuration:
         id="two-ways", gateways=(Gateway(CARRIER_HOST, 5062, "tcp"), gateways[1]), numbers=("+!",)
     )
     return Configuration(
-        tenant=Tenant(id="demo", domain=DOMAIN),
+        tenant=Tenant(id="demo", domain=DOMAIN, emergency=("112",)),
         dns=(*(extension(dn) for dn in PASSWORDS), carrier, two_ways),
     )
 

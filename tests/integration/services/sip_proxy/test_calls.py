@@ -52,7 +52,8 @@ class TestFromOutside:
     ) -> None:
         ours = Dialog.from_response(response_request(invite, response), response)
         phone.endpoint.send_ack(ours.ack(response.cseq.number), ours.destination)
-        assert (await node.next("ACK"))[1].raw_uri == ours.target
+        assert ours.target == f"sip:part@{HOST}:5060"
+        assert (await node.next("ACK"))[1].raw_uri == f"sip:part@{HOST}:{node.address[1]};transport=tcp"
         theirs = Dialog.from_request(received, response.to_tag or "", confirmed=True)
         info = node.endpoint.send_request(theirs.request("INFO"), theirs.destination)
         assert (await info.final(LIMIT)).status == 200
@@ -79,6 +80,25 @@ class TestFromOutside:
         assert not received.has("X-Other")
         assert received.has("P-Asserted-Identity")
 
+    async def test_what_the_platform_says_to_itself_is_not_let_in(self, stage: Stage) -> None:
+        """A phone that talks like media would end treatments, one that asserts would lie about its number."""
+        node = await stage.node("n1")
+        phone = await stage.part("1001", HOST)
+        invite = phone.request(
+            "INVITE", ROUTE_POINT, PHONE, ("P-Asserted-Identity", "<sip:911@demo.example>")
+        )
+        response = await stage.as_phone(phone, invite)
+        _, received = await node.next("INVITE")
+        assert not received.has("P-Asserted-Identity")
+        ours = Dialog.from_response(response_request(invite, response), response)
+        body, kind = b'{"do":"ended"}', "application/vnd.ringback.treatment+json"
+        info = phone.endpoint.send_request(
+            ours.request("INFO", body=body, content_type=kind), ours.destination
+        )
+        refused = await info.final(LIMIT)
+        assert refused.status == 415
+        assert "application/sdp" in (refused.get("Accept") or "")
+
     async def test_a_user_agent_without_route_sets_is_known_by_its_call(self, stage: Stage) -> None:
         """Against RFC 3261 12.1.2, but such agents are about: sipp's own scenario is one."""
         await stage.node("other")
@@ -96,14 +116,16 @@ class TestFromOutside:
         assert (await carrier.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 200
         assert (await node.next("BYE"))[1].call_id == invite.call_id
 
-    async def test_a_stranger_is_403_and_a_wrong_password_407(self, stage: Stage) -> None:
+    async def test_a_stranger_and_a_wrong_password_are_asked_alike(self, stage: Stage) -> None:
         await stage.node("n1")
         stranger = await stage.part("x", run_host(70))
         invite = stranger.request("INVITE", ROUTE_POINT, "sip:who@else.example")
-        assert (await stranger.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
+        asked = await stranger.endpoint.send_request(invite, stage.edge).final(LIMIT)
         liar = stranger.request("INVITE", ROUTE_POINT, PHONE)
         liar.add("Proxy-Authorization", 'Digest username="1001", realm="demo.example", response="0"')
-        assert (await stranger.endpoint.send_request(liar, stage.edge).final(LIMIT)).status == 407
+        refused = await stranger.endpoint.send_request(liar, stage.edge).final(LIMIT)
+        assert (asked.status, refused.status) == (407, 407)
+        assert {name for name, _ in asked.headers} == {name for name, _ in refused.headers}
 
     async def test_without_a_node_the_answer_is_503_with_retry_after(self, stage: Stage) -> None:
         carrier = await stage.part("carrier", CARRIER_HOST, 5060)
@@ -233,6 +255,39 @@ class TestFromInside:
         _, received = await carrier.next("INVITE")
         assert received.raw_uri == f"sip:+12025550177@{CARRIER_HOST}:5060"
         assert not any(name.startswith("X-") for name, _ in received.headers)
+
+    async def test_a_trunk_sees_the_edge_alone_and_the_dialog_goes_both_ways(self, stage: Stage) -> None:
+        node = await stage.node("n1")
+        carrier = await stage.part("carrier", CARRIER_HOST, 5060)
+        invite = node.request(
+            "INVITE",
+            "sip:+12025550123@demo.example",
+            "sip:+1@demo.example",
+            ("X-Ringback-Target", "trunk=carrier"),
+            ("User-Agent", "Inner part 1.2.3"),
+            ("Reason", 'SIP;cause=486;text="agent 1001 is busy"'),
+        )
+        invite.set("Contact", f"<sip:{HOST}:{node.address[1]};transport=tcp>")
+        tx = node.endpoint.send_request(invite, stage.inside)
+        response = await tx.final(LIMIT)
+        _, received = await carrier.next("INVITE")
+        wire = received.to_bytes().decode()
+        for inner in (str(node.address[1]), "5080", "Inner part", "agent 1001", "X-Ringback"):
+            assert inner not in wire
+        assert len(received.get_all("Via")) == 1
+        assert received.get("Contact") == f"<sip:{HOST}:5060>"
+        assert (received.get("User-Agent"), received.get("Reason")) == ("Ringback", "SIP;cause=486")
+        ours = Dialog.from_response(invite, response)
+        assert [route.partition("@")[2] for route in ours.route_set] == [
+            f"{HOST}:5080;transport=tcp;lr>",
+            f"{HOST}:5060;lr>",
+        ]
+        tx.send_ack(ours.ack(1), ours.destination)
+        assert len((await carrier.next("ACK"))[1].get_all("Via")) == 1
+        theirs = Dialog.from_request(received, response.to_tag or "", confirmed=True)
+        bye = carrier.endpoint.send_request(theirs.request("BYE"), theirs.destination)
+        assert (await bye.final(LIMIT)).status == 200
+        assert (await node.next("BYE"))[1].raw_uri == f"sip:{HOST}:{node.address[1]};transport=tcp"
 
     async def test_the_second_gateway_is_tried_if_the_first_is_away(self, stage: Stage) -> None:
         node = await stage.node("n1")

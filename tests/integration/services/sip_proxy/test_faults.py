@@ -96,7 +96,7 @@ class TestLimits:
         assert last.status == 503
         other = await stage.part("x", run_host(70))
         invite = other.request("INVITE", f"sip:8000@{HOST}", "sip:+1@else.example")
-        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 403
+        assert (await other.endpoint.send_request(invite, stage.edge).final(LIMIT)).status == 407
 
     async def test_a_refused_call_leaves_no_transaction(self, stage: Stage, carrier: Any) -> None:
         for _ in range(6):
@@ -121,6 +121,40 @@ class TestCallsAtATime:
         assert (await call(stage, carrier))[0].status == 200
 
 
+class TestOverload:
+    """The process does not keep up."""
+
+    async def test_what_is_new_is_503_and_dialogs_and_emergencies_go_on(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        _, dialog = await call(stage, carrier)
+        before = stage.proxy._edge.transactions
+        stage.proxy._core.overload.delay = 1000.0
+        response, _ = await call(stage, carrier)
+        assert (response.status, 2 <= int(response.get("Retry-After") or 0) <= 10) == (503, True)
+        assert stage.proxy._edge.transactions == before
+        urgent = carrier.request("INVITE", f"sip:112@{HOST}", "sip:+1@carrier.example")
+        assert (await carrier.endpoint.send_request(urgent, stage.edge).final(LIMIT)).status == 200
+        assert await hang_up(carrier, dialog) == 200
+        stage.proxy._core.overload.delay = 0.0
+        assert (await call(stage, carrier))[0].status == 200
+
+
+class TestOneTenant:
+    """A tenant has only so many calls."""
+
+    @pytest.fixture
+    def proxy_settings(self) -> dict[str, str]:
+        return {"RINGBACK_SIP_PROXY_MAX_TENANT_CALLS": "1"}
+
+    async def test_one_more_is_refused_until_one_has_ended(self, stage: Stage, carrier: Any) -> None:
+        _, dialog = await call(stage, carrier)
+        refused, _ = await call(stage, carrier)
+        assert (refused.status, refused.get("Retry-After")) == (503, "5")
+        assert await hang_up(carrier, dialog) == 200
+        assert (await call(stage, carrier))[0].status == 200
+
+
 class TestRfc3261Section16_3:  # noqa: N801
     """Request validation."""
 
@@ -128,6 +162,15 @@ class TestRfc3261Section16_3:  # noqa: N801
         request = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
         request.set("Max-Forwards", "0")
         assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 483
+
+    async def test_options_without_hops_is_answered_here_and_a_strange_scheme_is_416(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        options = carrier.request("OPTIONS", "sip:8000@elsewhere.example", "sip:+1@carrier.example")
+        options.set("Max-Forwards", "0")
+        strange = carrier.request("INVITE", "mailto:a@b.example", "sip:+1@carrier.example")
+        for request, status in ((options, 200), (strange, 416)):
+            assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == status
 
     async def test_an_unknown_proxy_extension_is_420(self, stage: Stage, carrier: Any) -> None:
         request = carrier.request(

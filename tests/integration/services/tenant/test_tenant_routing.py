@@ -71,6 +71,7 @@ DEMO = Configuration(
         ),
     ),
 )
+VANISHED = "tenant_reserved_phones_vanished_total"
 RUN = """
 import asyncio, sys
 from ringback.runtime.service import run_services, service_class
@@ -390,9 +391,8 @@ class TestRestart:
         took = floor.ctx.monotonic() - began
         for place in (1, 2, 5_000, 10_000):
             assert (await floor.routing.get(f"/interactions/demo/r{place - 1}"))["position"] == place
-        # Below five seconds on a machine of its own, Python's start included; the tests share theirs.
-        print(f"back after {took:.2f} s")
-        assert took < 20.0
+        print(f"back after {took:.2f} s, Python's start included")
+        assert took < 5.0
 
     async def test_kill_9_with_requests_waiting_keeps_every_place(self, floor: Floor) -> None:
         process = await floor.process("tenant")
@@ -491,20 +491,39 @@ class TestFaultsAtTheDesk:
     async def test_a_phone_that_vanishes_while_its_agent_is_reserved_sends_the_call_on(
         self, floor: Floor
     ) -> None:
-        async with floor.tenant_here():
+        async with floor.tenant_here() as tenant:
             await floor.login("kim", "1001")
             await floor.submit("r1", 100.0)
             first = await floor.result("reserved")
+            await floor.login("lee", "1002")
+            await floor.until_staffed(2)
             gone = DnEvent(id="EventDNOutOfService", time=floor.ctx.now(), tenant="demo", this_dn="1001")
             await append(floor.ctx.valkey, dns_stream("demo"), gone)
             assert (await floor.until_agent("kim", "not_ready")).reason == "dn_out_of_service"
-            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="unreachable")
-            await floor.rq.call("return", returned)
-            await floor.login("lee", "1002")
             again = await floor.result("reserved")
             assert (again.request_id, again.agent_id, again.seq > first.seq) == ("r1", "lee", True)
+            assert again.lease_until - 10.0 < first.lease_until, "it did not wait for the lease"
+            counted = tenant.ctx.metrics.get_sample_value(VANISHED, {"tenant": "demo"})
+            assert counted == 1.0
+            returned = ReturnRequest(request_id="r1", tenant="demo", agent_id="kim", reason="unreachable")
+            await floor.rq.call("return", returned)  # the application, which has seen it too
             await floor.submit("r2", 200.0)
             assert (await floor.result("position")).request_id == "r2"
+
+    async def test_what_agents_have_done_is_known_to_the_next_router(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            await floor.login("kim", "1001")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            for name in ("EventRinging", "EventEstablished"):
+                await floor.call(name, "c-r1", "kim", this_dn="1001")
+            await floor.until_agent("kim", "talking")
+        async with floor.tenant_here() as tenant:
+            router = tenant.leaders["demo"].router
+            assert router is not None
+            agent = router.core.pool.agents["kim"]
+            assert (agent.calls, agent.status) == (1, "busy")
+            assert 0 < agent.logged_in < floor.ctx.now()
 
     async def test_an_agent_who_logs_in_twice_is_one_agent_with_one_call(self, floor: Floor) -> None:
         async with floor.tenant_here():
@@ -582,6 +601,28 @@ class TestFigures:
             assert (behind.wpos, behind.ewt) == (3, 270.0)
             assert new.p90 is msgspec.UNSET
 
+    async def test_a_group_of_queues_is_answered_as_one_and_every_form_of_the_address(
+        self, floor: Floor
+    ) -> None:
+        async with floor.tenant_here():
+            await floor.login("lee", "1002")
+            await floor.submit("r1", 100.0)
+            await floor.result("reserved")
+            await floor.submit("card", 150.0, vq="Cards", target="?:Cards>=1")
+            await floor.submit("r2", 200.0)
+            await floor.until_routing(waiting=1)
+            whole = await floor.ewt.get("/urs/call/max/lvq/Bank.GQ?aqt=urs2", WaitTime)
+            assert (whole.calls, whole.wcalls, whole.pos, whole.wpos) == (3, 2, 4, 3)
+            assert whole.ewt == 270.0, "one agent serves the group, 90 seconds a call"
+            mine = await floor.ewt.get("/urs/call/c-r2/lvq/Bank@any.GQ?aqt=stat", WaitTime)
+            assert (mine.pos, mine.ewt) == (2, 180.0)
+            own = await floor.ewt.get("/urs/call/c-r2/query?aqt=stat", WaitTime)
+            assert (own.pos, own.ewt) == (1, 90.0)
+            named = await floor.ewt.get("/urs/call/max/lvq?name=Loans&tenant=demo&aqt=urs2", WaitTime)
+            assert (named.calls, named.wpos) == (2, 2)
+            ours = await floor.ewt.get("/urs/call/max/lvq/Bank.GQ?aqt=ringback", WaitTime)
+            assert ours.reason == "no_interactions"
+
     async def test_our_own_prediction_says_why_it_knows_nothing(self, floor: Floor) -> None:
         async with floor.tenant_here():
             path = "/urs/call/max/lvq/Loans?aqt=ringback"
@@ -627,6 +668,10 @@ class TestFigures:
             ("max/lvq/Loans?tenant=other", 404),
             ("max/lvq/Nothing", 404),
             ("nobody/lvq/Loans", 404),
+            ("nobody/query", 404),
+            ("max/query", 400),
+            ("max/lvq", 400),
+            ("max/lvq/Nothing.GQ", 404),
         ],
     )
     async def test_a_wrong_question_is_refused(self, floor: Floor, path: str, status: int) -> None:

@@ -229,3 +229,14 @@ def test_a_failure_of_the_platform_while_ringing_leaves_the_agent_ready_at_the_s
     session = after(RESERVE, Ring("c1"), Release("c1"))
     assert session.available
     assert session.ready_since == after().ready_since
+
+
+def test_calls_and_work_are_counted_from_login_to_login() -> None:
+    session = after(RESERVE, Ring("c1"), Answer("c1"))
+    assert (session.logged_in, session.calls, session.worked_until(13.0)) == (0.0, 1, 12.0)
+    rest = step(step(session, Release("c1"), 20.0).session, LeaseExpired(), 25.0).session
+    assert (rest.state, rest.calls, rest.worked, rest.worked_until(99.0)) == (State.READY, 1, 24.0, 24.0)
+    own = step(step(rest, Dial("c9"), 30.0).session, Release("c9"), 40.0).session
+    assert (own.calls, own.worked) == (1, 34.0)
+    again = step(step(own, Logout(), 50.0).session, Login("7001", ready=True), 60.0).session
+    assert (again.logged_in, again.calls, again.worked) == (60.0, 0, 0.0)

@@ -152,8 +152,10 @@ class World:
                 return [i.HungUp(leg)]
             answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
             answers += [i.Failed(leg, 503), i.Lost(leg), i.Interrupted(leg)]
-            return answers if end.cancelled else [i.Progress(leg, 180), *answers]
+            early = [i.Progress(leg, 180), i.Progress(leg, 183, sdp(leg))]
+            return answers if end.cancelled else [*early, *answers]
         words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
+        words += [i.RefreshDue(leg), i.SessionExpired(leg)]
         if end.reinvited:
             words += [i.ReofferAnswered(leg, sdp(leg + "b")), i.ReofferFailed(leg, 491)]
             words += [i.ReofferFailed(leg, 488), i.ReofferFailed(leg, 481)]

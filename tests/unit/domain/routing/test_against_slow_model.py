@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ringback.domain.capacity import parse_capacity
 from ringback.domain.routing import Router
+from ringback.domain.routing.growth import even
 from ringback.domain.routing.messages import (
     AgentAway,
     AgentBusy,
@@ -100,7 +101,7 @@ class AgainstSlowModel(RuleBasedStateMachine):
         growth = growth if self.mixed else 0.0
         name, arrived = f"i{self.count}", self.now - age
         call = SlowCall(name, wanted, arrived, self.count, priority, media, growth)
-        request = Submit(name, "Q", wanted, arrived, self.count, priority, media=media, growth=growth)
+        request = Submit(name, "Q", wanted, arrived, self.count, priority, media=media, growth=even(growth))
         expected = self.slow.submit(call, self.now)
         self.compare(self.router.handle(request, self.now), expected)
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from ringback.domain.routing import Router
+from ringback.domain.routing.growth import Growth, even
 from ringback.domain.routing.log import Began, DecisionLogError, Entry, encode, replay
 from ringback.domain.routing.messages import (
     AgentAway,
@@ -73,7 +74,14 @@ def a_day(seed: int, turns: int) -> list[bytes]:
         elif kind == 9:
             turn(Cancel(f"i{chance.randrange(number + 1)}"))
         elif kind == 10:
-            turn(chance.choice([Reprioritize(f"i{number - 1}", 4, 0.3), Handled("Q1", 30.0)]))
+            turn(
+                chance.choice(
+                    [
+                        Reprioritize(f"i{number - 1}", 4, chance.choice([even(0.3), Growth(2, 30.0, 9)])),
+                        Handled("Q1", 30.0),
+                    ]
+                )
+            )
         else:
             turn(ClockStepped(-50.0) if chance.random() < 0.1 else None)
     return lines

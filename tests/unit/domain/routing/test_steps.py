@@ -3,6 +3,7 @@
 import pytest
 
 from ringback.domain.routing import ExpressionError, Router
+from ringback.domain.routing.growth import even
 from ringback.domain.routing.messages import (
     AgentBusy,
     AgentGone,
@@ -22,6 +23,7 @@ from ringback.domain.routing.messages import (
     Return,
     Step,
     Submit,
+    Worked,
 )
 from ringback.domain.routing.targets import read_target
 
@@ -332,18 +334,39 @@ class TestShares:
         assert served.count("b") == 5
 
 
+class TestOrdersAfterARestart:
+    @pytest.mark.parametrize(("order", "first"), [("fewest-calls", "few"), ("occupancy", "idle")])
+    def test_what_agents_have_done_decides_as_before(self, order: str, first: str) -> None:
+        router = Router()
+        for name, calls, worked in (("busy", 9, 900.0), ("few", 3, 500.0), ("idle", 5, 100.0)):
+            router.handle(Worked(name, 0.0, calls, worked), 1000.0)
+            ready(router, name, 1000.0, English=1)
+        steps = (Step(("English>0",), order=order),)
+        found = router.handle(Submit("c", "Q", (), 1000.0, 1, steps=steps), 1000.0)
+        assert given(found) == [("c", first)]
+
+    def test_a_change_of_skills_forgets_nothing(self) -> None:
+        router = Router()
+        router.handle(AgentReady("a", 1, 0.0, {"English": 1}), 0.0)
+        router.handle(AgentBusy("a", 2, {"English": 1}), 10.0)
+        router.handle(AgentBusy("a", 3, {"English": 2}), 20.0)
+        router.handle(AgentReady("a", 4, 40.0, {"English": 2}), 40.0)
+        agent = router.pool.agents["a"]
+        assert (agent.logged_in, agent.worked, agent.occupancy) == (0.0, 30.0, 0.75)
+
+
 class TestGrowth:
     def test_each_interaction_has_its_own_growth_and_it_can_change(self) -> None:
         router = Router()
-        router.handle(Submit("slow", "Q", ("English>0",), 0.0, 1, 10, growth=0.1), 0.0)
-        router.handle(Submit("fast", "Q", ("English>0",), 0.0, 2, 0, growth=1.0), 0.0)
+        router.handle(Submit("slow", "Q", ("English>0",), 0.0, 1, 10, growth=even(0.1)), 0.0)
+        router.handle(Submit("fast", "Q", ("English>0",), 0.0, 2, 0, growth=even(1.0)), 0.0)
         router.handle(Submit("flat", "Q", ("English>0",), 0.0, 3, 15), 0.0)
         router.handle_timer(5.0)
         assert [router.position(n) for n in ("flat", "slow", "fast")] == [1, 2, 3]
         router.handle_timer(30.0)
         assert [router.position(n) for n in ("fast", "flat", "slow")] == [1, 2, 3]
         assert given(ready(router, "a", 30.0, English=1)) == [("fast", "a")]
-        router.handle(Reprioritize("slow", 10, 2.0), 31.0)
+        router.handle(Reprioritize("slow", 10, even(2.0)), 31.0)
         assert given(ready(router, "b", 31.0, English=1)) == [("slow", "b")]
 
 
@@ -381,15 +404,16 @@ class TestMedia:
 
 
 class TestTime:
-    def test_a_clock_that_is_set_back_moves_what_is_waited_for(self) -> None:
+    @pytest.mark.parametrize("seconds", [-900.0, 900.0])
+    def test_a_clock_that_is_set_moves_what_is_waited_for(self, seconds: float) -> None:
         router = Router(lease=10.0)
         ready(router, "a", 1000.0, English=1)
         want(router, "call", 1001.0, "English>0")
         ask(router, "other", 1001.0, Step(("Z.GA",), 20.0), timeout=60.0)
-        router.handle(ClockStepped(-900.0), 105.0)
-        assert router.next_timer() == 111.0
-        assert router.handle_timer(110.9) == []
-        assert len(router.handle_timer(111.0)) >= 2
+        router.handle(ClockStepped(seconds), 1005.0 + seconds)
+        assert router.next_timer() == 1011.0 + seconds
+        assert router.handle_timer(1010.9 + seconds) == []
+        assert len(router.handle_timer(1011.0 + seconds)) >= 2
 
     def test_a_new_expression_for_many_agents_is_built_in_portions(self) -> None:
         router = Router()

@@ -208,6 +208,21 @@ class TestAgents:
         day.at(7, AgentIs("kim", "talking", "CallInbound", 2, frozenset({"Team"})))
         assert day.read(TEAM, "CurrNumberTalking", 8) == 1
 
+    def test_a_consultation_is_one_call_more_and_no_time_more(self) -> None:
+        day = Day()
+        day.agent(0, "talking", "CallInbound", queue="Loans", call_type=2)
+        day.agent(30, "talking", "CallOnHold", queue="Loans", call_type=2)
+        for second, status in ((40, "CallConsult"), (50, "CallConsult"), (55, "CallOnHold")):
+            day.agent(second, "talking", status, queue="Loans", call_type=2, second_call_type=4)
+        day.agent(60, "talking", "CallInbound", queue="Loans", call_type=2)
+        day.agent(100, "acw", queue="Loans", call_type=2)
+        day.agent(110, "ready")
+        assert day.read(KIM, "TotalCallsInternal", 120) == 1
+        assert day.read(KIM, "TotalCallsInbound", 120) == 1
+        assert day.read(KIM, "TotalTalkTime", 120) == 85, "and 15 on hold"
+        assert day.read(KIM, "TotalCallsHandled", 120) == 1
+        assert day.read(KIM, "AverageHandleTime", 120) == 110
+
     def test_calls_that_ring_in_vain(self) -> None:
         day = Day()
         day.agent(0, "ringing")

@@ -34,6 +34,10 @@ class FakeContext:
 
     def __init__(self) -> None:
         self.emitted: list[dict[str, Any]] = []
+        self.raised: list[tuple[str, Any]] = []
+
+    def raise_event(self, name: str, data: Any) -> None:
+        self.raised.append((name, data))
 
     def attribute(self, element: FakeElement, name: str, default: object = None) -> object:
         return element.attributes.get(name, default)
@@ -95,3 +99,9 @@ def test_an_update_names_the_request_and_its_priority() -> None:
     element = FakeElement("update", requestid="root:1", priority="7", growth="0.5")
     queue.update(element, context)  # type: ignore[arg-type]
     assert context.emitted == [{"request_id": "root:1", "priority": 7, "growth": 0.5}]
+
+
+def test_who_names_no_place_for_the_requests_id_is_told_it_by_an_event() -> None:
+    context = FakeContext()
+    queue.submit(FakeElement("submit", queue="sales"), context)  # type: ignore[arg-type]
+    assert context.raised == [("queue.submit.requestid", {"requestid": "root:1"})]

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from ringback.contracts.sip import Binding
-from ringback.services.registrar.bindings import Refused, Wish, binding_id, contact_lines, read_wish
+from ringback.services.registrar.bindings import Wish, binding_id, contact_lines, read_wish
+from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.sip import NameAddr, Request
 
@@ -82,4 +83,4 @@ def test_the_best_contact_comes_first_with_the_seconds_that_are_left() -> None:
         Binding(contact="sip:a@h", expires_at=NOW + 30.4, q=0.2),
         Binding(contact="sip:b@h", expires_at=NOW + 20),
     ]
-    assert contact_lines(made, NOW) == ["<sip:b@h>;expires=20", "<sip:a@h>;expires=30"]
+    assert contact_lines(made, NOW) == ["<sip:b@h>;expires=20", "<sip:a@h>;expires=30;q=0.2"]

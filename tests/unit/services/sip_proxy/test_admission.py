@@ -61,3 +61,39 @@ def test_many_sources_do_not_fill_the_memory() -> None:
     for number in range(25_000):
         limit.wait(str(number), number * 0.001)
     assert len(limit._buckets) <= 10_001
+
+
+class TestTenants:
+    """What one tenant may have from all sources together."""
+
+    LIMITS = Limits(
+        per_second=100,
+        burst=100,
+        calls=99,
+        calls_total=99,
+        max_call_s=100,
+        tenant_per_second=2,
+        tenant_calls=3,
+    )
+
+    @staticmethod
+    def let_in(admission: Admission, tenant: str, call_id: str, now: float) -> int:
+        assert admission.admit(call_id, call_id, now) == 0
+        wait = admission.admit_tenant(tenant, call_id, now)
+        if wait:
+            admission.ended(call_id)
+        return wait
+
+    def test_its_rate_is_its_own(self) -> None:
+        admission = Admission(self.LIMITS)
+        assert [self.let_in(admission, "a", f"a{number}", 0.0) for number in range(3)] == [0, 0, 1]
+        assert self.let_in(admission, "b", "b1", 0.0) == 0
+        assert self.let_in(admission, "a", "a9", 0.6) == 0
+
+    def test_its_calls_count_until_they_end_and_the_same_call_once(self) -> None:
+        admission = Admission(self.LIMITS)
+        assert [self.let_in(admission, "a", f"a{number}", number) for number in range(4)] == [0, 0, 0, 5]
+        assert admission.admit_tenant("a", "a0", 9.0) == 0
+        assert admission.calls == 3
+        admission.ended("a0")
+        assert self.let_in(admission, "a", "a9", 9.0) == 0

@@ -10,7 +10,6 @@ from ringback.services.sip_proxy.routes import (
     branch_for,
     loops,
     onward,
-    strip_private,
     take_routes,
 )
 from ringback.sip import NameAddr, Request, SipUri
@@ -83,10 +82,40 @@ def test_an_unchanged_request_loops_and_a_spiral_does_not() -> None:
     assert not loops(made, SIDES)
 
 
-def test_private_headers_are_taken_off() -> None:
+def test_what_a_strict_router_did_is_undone() -> None:
+    """RFC 3261 16.4: our Record-Route in the Request-URI, the target in the last Route."""
     made = request()
-    made.add("x-ringback-tenant", "demo")
-    made.add("X-Other", "1")
-    strip_private(made)
-    assert [name for name, _ in made.headers if name.startswith("X-")] == []
-    assert made.call_id == "c"
+    made.uri = NameAddr.parse(EDGE.route(Mark("n1"), "udp")).uri
+    made.add("Route", f"{INSIDE.route(Mark('n1'), 'tcp')}, <sip:next;lr>")
+    made.add("Route", "<sip:bob@198.51.100.7>")
+    assert [(taken.side.name, taken.mark.node) for taken in take_routes(made, SIDES)] == [
+        ("edge", "n1"),
+        ("inside", "n1"),
+    ]
+    assert (made.raw_uri, made.values("Route")) == ("sip:bob@198.51.100.7", ["<sip:next;lr>"])
+
+
+def test_a_request_for_one_of_our_own_numbers_is_not_repaired() -> None:
+    made = request()
+    made.add("Route", "<sip:next;lr>")
+    assert take_routes(made, SIDES) == []
+    assert made.raw_uri == "sip:8000@192.0.2.1"
+
+
+class TestFlowTokens:
+    """RFC 5626 5.2: nobody but this proxy makes it send somewhere."""
+
+    FLOW = Mark("n1", Destination("udp", "192.0.2.7", 40_000))
+
+    def test_a_signed_flow_is_read_again(self) -> None:
+        assert Mark.decode(self.FLOW.encode(b"key"), b"key") == self.FLOW
+        assert Mark.decode(Mark("n1", shift=2).encode(b"key"), b"key") == Mark("n1", shift=2)
+
+    def test_a_flow_that_was_changed_signed_by_another_or_not_at_all_is_none(self) -> None:
+        changed = self.FLOW.encode(b"key").replace("40000", "40001")
+        for text in (changed, self.FLOW.encode(b"other"), self.FLOW.encode(), "n1~udp~~1~", "n1~5"):
+            assert Mark.decode(text, b"key") == Mark("n1")
+
+    def test_a_mark_without_a_flow_needs_no_signature(self) -> None:
+        assert Mark("n1").encode(b"key") == "n1"
+        assert Mark.decode("n1", b"key") == Mark("n1")

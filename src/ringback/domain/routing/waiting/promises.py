@@ -14,6 +14,7 @@ from ..messages import (
     AgentAway,
     AgentGone,
     AgentReady,
+    Grown,
     Input,
     Left,
     Output,
@@ -27,13 +28,15 @@ from ..router import Router
 from .floor import Floor, Line
 from .predictor import AGENTS_AWAY, NO_AGENTS, NO_INTERACTIONS, Prediction, Predictor, Promise, Unknown
 
-OURS, SIMPLE = "ringback", "urs"
+OURS, SIMPLE, STAND_IN = "ringback", "urs", "urs2"
 ROUTED = "routed"
 
 _ENOUGH = 30
 """Outcomes before one of the two is called worse."""
 _WORSE = 1.05
 _GAIN = 0.02
+_FRESH = 0.5
+"""Seconds for which a promise of one in line is still the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,27 @@ class Promises:
         line, ahead = self._floor.line(queue, priority), max(0, position - 1)
         return Told(OURS, self._predictor.at(line, now, ahead, working(found)))
 
+    def expected(self, interaction: str, now: float) -> float:
+        """Seconds that an interaction in line has still to wait, -1 unknown; see `in_one_number`."""
+        waiting = self._core.interactions[interaction]
+        opened, queue = self._open.get(interaction), waiting.queue.name
+        if opened is not None and now - opened.promise.made < _FRESH and not self.falls_back(queue):
+            answer = opened.promise.told
+            if isinstance(answer, Prediction):
+                return answer.expected
+        position, priority = self._core.position(interaction), waiting.priority
+        return self.in_one_number(queue, priority, position, now)
+
+    def in_one_number(self, queue: str, priority: int, position: int, now: float) -> float:
+        """The wait where there is no room for more than seconds, -1 unknown: as told, and where ours does
+        not know yet, by the handling time and the agents.
+        """
+        answer = self.told(queue, priority, position, now).answer
+        if isinstance(answer, Prediction):
+            return answer.expected
+        found = self._core.queues[queue]
+        return estimate(STAND_IN, found.history, self._core.staff(queue), position).seconds
+
     def falls_back(self, queue: str) -> bool:
         """Whether the queue is told the simple estimate."""
         record = self._records.get(queue)
@@ -130,12 +154,14 @@ class Promises:
         elif isinstance(event, Submit):
             self._submitted(event, now)
         elif isinstance(event, Reprioritize):
-            self._reprioritized(event)
+            self._reprioritized(event.interaction)
         for output in outputs:
             if isinstance(output, Reserve):
                 self._agents[output.interaction] = output.agent
             elif isinstance(output, Requeued):
                 self._requeued(output.interaction, now)
+            elif isinstance(output, Grown):
+                self._reprioritized(output.interaction)
             elif isinstance(output, Left):
                 self._left(output, now)
 
@@ -143,7 +169,7 @@ class Promises:
         interaction = self._core.interactions.get(event.interaction)
         if interaction is None or event.interaction in self._lines:
             return
-        line = self._floor.arrive(event.queue, event.priority, now)
+        line = self._floor.arrive(event.queue, interaction.priority, now)
         self._lines[event.interaction] = line
         if interaction.state != WAITING:
             return
@@ -155,13 +181,13 @@ class Promises:
             self._open[event.interaction] = Open(promise, simple if simple >= 0 else None)
         self._floor.enter(event.interaction, line, now)
 
-    def _reprioritized(self, event: Reprioritize) -> None:
+    def _reprioritized(self, name: str) -> None:
         """What was promised was promised for another place."""
-        line = self._lines.get(event.interaction)
-        if line is not None and line.priority != event.priority:
-            self._open.pop(event.interaction, None)
-            self._floor.reprioritize(event.interaction, event.priority)
-            self._lines[event.interaction] = self._floor.line(line.queue.name, event.priority)
+        line, interaction = self._lines.get(name), self._core.interactions.get(name)
+        if line is not None and interaction is not None and line.priority != interaction.priority:
+            self._open.pop(name, None)
+            self._floor.reprioritize(name, interaction.priority)
+            self._lines[name] = self._floor.line(line.queue.name, interaction.priority)
 
     def _requeued(self, interaction: str, now: float) -> None:
         line = self._lines.get(interaction)

@@ -13,13 +13,15 @@ from ringback.services.engagement.records import Record
 SERVICE_ID = "_CB_SERVICE_ID"
 """User data by which a report finds the callback of a call."""
 _APPLICATIONS = {"CUSTOMER": "callback", "AGENT": "callback-agent-first"}
+_SCHEDULED = "callback-scheduled"
 
 
-def application(settings: CallbackSettings) -> str:
-    """The shipped application that dials as the settings say."""
+def application(settings: CallbackSettings, *, scheduled: bool = False) -> str:
+    """The shipped application that dials as the settings say; `scheduled`: a time was promised."""
+    first = settings.userterminated_first_connect_party
     if settings.call_direction == "USERORIGINATED":
         return "callback-originated"
-    return _APPLICATIONS[settings.userterminated_first_connect_party]
+    return _SCHEDULED if scheduled and first == "CUSTOMER" else _APPLICATIONS[first]
 
 
 def dial_plan(settings: CallbackSettings, record: Record) -> DialPlan:

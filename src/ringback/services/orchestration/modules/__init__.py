@@ -6,10 +6,12 @@ Each module is a namespace. An element becomes an `Action`; what comes of it arr
 from ringback.scxml import Actions
 from ringback.services.orchestration.modules import (
     callback,
+    classification,
     dialog,
     interaction,
     missing,
     queue,
+    resource,
     session,
     statistic,
     ws,
@@ -17,10 +19,12 @@ from ringback.services.orchestration.modules import (
 
 ACTIONS: Actions = {
     **callback.ELEMENTS,
+    **classification.ELEMENTS,
     **dialog.ELEMENTS,
     **interaction.ELEMENTS,
     **missing.ELEMENTS,
     **queue.ELEMENTS,
+    **resource.ELEMENTS,
     **session.ELEMENTS,
     **statistic.ELEMENTS,
     **ws.ELEMENTS,

@@ -116,6 +116,19 @@ def stop(element: Element, context: ActionContext) -> None:
     emit(context, element, {"treatment": "Silence"})
 
 
+def runtreatments(element: Element, context: ActionContext) -> None:
+    """`<runtreatments>` with children `<play>` and `<playsound type>`, alone or in `<queue:submit>`: what the
+    caller hears while waiting. The prompts of all, in their order, then music (or what the last sound says).
+    """
+    names = [name for child in element.elements() if child.name == "play" for name in prompts(context, child)]
+    sounds = [text(context, each, "type", "music") for each in element.elements() if each.name == "playsound"]
+    sound = sounds[-1] if sounds else "music"
+    if sound not in SOUNDS:
+        raise EvaluationError(f"<playsound> 'type' is one of {', '.join(SOUNDS)}")
+    announcement = {"treatment": "PlayAnnouncement", "prompts": names, "then_music": sound == "music"}
+    context.emit(NAMESPACE, "runtreatments", announcement if names else {"treatment": SOUNDS[sound]})
+
+
 ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "play"): play,
     (NAMESPACE, "playsound"): playsound,
@@ -126,4 +139,5 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "beep"): beep,
     (NAMESPACE, "start"): start,
     (NAMESPACE, "stop"): stop,
+    (NAMESPACE, "runtreatments"): runtreatments,
 }

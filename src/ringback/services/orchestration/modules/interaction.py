@@ -105,7 +105,14 @@ def senddtmf(element: Element, context: ActionContext) -> None:
 
 
 def answer(element: Element, context: ActionContext) -> None:
-    """`<answer>`: the caller on the route point is answered, and hears nothing yet."""
+    """`<answer>`: the caller on the route point is answered, and hears nothing yet.
+
+    `from`, a phone that rings, cannot be answered for its owner: `error.interaction.answer` (unsupported).
+    """
+    if text(context, element, "from"):
+        unsupported = {"reason": "unsupported", "error": "unsupported", "description": "unsupported"}
+        context.raise_event("error.interaction.answer", unsupported)
+        return
     emit(context, element, {})
 
 

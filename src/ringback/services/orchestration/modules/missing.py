@@ -1,7 +1,7 @@
 """Elements of the original that this platform has nothing to do with: each answers with its error event.
 
 A chart that was written for the original compiles, and goes on by its transition for the error
-(`error.classification.screen` and so on, `reason`: unsupported).
+(`error.resource.setstate` and so on, `reason`: unsupported).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from ringback.scxml import ActionContext, ActionHandler, Element
 from ringback.services.orchestration.modules.reading import VENDOR, emit
 
 NAMES = {
-    "classification": ("screen", "classify"),
     "dialog": ("remote", "deleteann", "pause"),
-    "resource": ("setstate", "gettarget"),
+    "interaction": ("accept", "associate"),
+    "resource": ("setstate",),
 }
 """By module."""
 

@@ -1,7 +1,7 @@
 """Virtual queues: `submit`, `update`, `query`, and what answers a reservation: `confirm`, `return`, `cancel`.
 
-Events: `queue.submit.done` (an agent is reserved), `queue.position`, `error.queue.submit` (timeout, rejected,
-cancelled), `queue.query.done`.
+Events: `queue.submit.requestid` (where `<submit>` names no location for it), `queue.submit.done` (an agent
+is reserved), `queue.position`, `error.queue.submit` (timeout, rejected, cancelled), `queue.query.done`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError, Json
+from ringback.services.orchestration.modules.dialog import runtreatments
 from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, text
 
 NAMESPACE = f"{VENDOR}/queue"
@@ -51,7 +52,12 @@ def submit(element: Element, context: ActionContext) -> None:
         }
     if context.attribute(element, "growth") is not None:
         payload["growth"] = number(context, element, "growth")
-    emit(context, element, payload)
+    for child in element.elements():
+        if child.name == "runtreatments":
+            runtreatments(child, context)
+    request_id = emit(context, element, payload)
+    if element.get("requestid") is None:
+        context.raise_event("queue.submit.requestid", {"requestid": request_id})
 
 
 def _step(group: Element, submit: Element, context: ActionContext) -> dict[str, Any]:
@@ -74,6 +80,8 @@ def _step(group: Element, submit: Element, context: ActionContext) -> dict[str, 
 def _target(child: Element, kind: str, server: str, context: ActionContext) -> str:
     """A target as it is written: `{threshold}[weight]Name@Server.Type`; without a type the name says all."""
     name = text(context, child, "name") or text(context, child, "id")
+    if child.name == "targetid" and not name:
+        name = str(context.evaluate(child.get("expr") or "''"))
     kind = (text(context, child, "type") or kind).lower()
     if kind and kind not in _TYPES:
         raise EvaluationError(f"<target> of type {kind!r}: {', '.join(_TYPES)}")

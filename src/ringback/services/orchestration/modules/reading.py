@@ -51,9 +51,10 @@ def params(context: ActionContext, element: Element) -> dict[str, Json]:
     }
 
 
-def emit(context: ActionContext, element: Element, payload: dict[str, Json]) -> None:
-    """Queue the action and put its id where `requestid` says."""
-    number_ = context.emit(element.namespace, element.name, payload)
+def emit(context: ActionContext, element: Element, payload: dict[str, Json]) -> str:
+    """Queue the action and put its id where `requestid` says; the id."""
+    request_id = f"{context.root_id}:{context.emit(element.namespace, element.name, payload)}"
     location = element.get("requestid")
     if location is not None:
-        context.assign(location, f"{context.root_id}:{number_}")
+        context.assign(location, request_id)
+    return request_id

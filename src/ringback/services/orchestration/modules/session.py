@@ -1,47 +1,34 @@
 """The session, other sessions and the world outside: `fetch`, `response`, `start`, `terminate`.
 
-Events: `session.fetch.done` (`status`, `type`, `content`), `error.session.fetch`; `session.start.done`
+Events: `session.fetch.done` (`status`, `type`, `content`), `error.session.fetch` (`reason`; `http_error` with
+`status`, `type` and `content` of an answer from 400 on); `session.start.done`
 (`sessionid`), `error.session.start`; `session.terminate.done`, `error.session.terminate`.
 """
 
 from __future__ import annotations
 
-import json
-
 from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
-from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, params, text
+from ringback.services.orchestration.modules.fetching import request_of
+from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, params, text
 
 NAMESPACE = f"{VENDOR}/session"
 
 
 def request(method: str) -> ActionHandler:
-    """`<fetch src type timeout contentexpr>` with a method of its own: a request to an allowed host, through
-    the designer.
-    """
+    """As `fetch` with this method, under a name of its own."""
 
     def handle(element: Element, context: ActionContext) -> None:
-        _request(element, context, method)
+        emit(context, element, request_of(element, context, method))
 
     return handle
 
 
 def fetch(element: Element, context: ActionContext) -> None:
-    """`<fetch method …>`: as `request`, GET by default."""
-    _request(element, context, text(context, element, "method", "GET").upper())
-
-
-def _request(element: Element, context: ActionContext, method: str) -> None:
-    content = context.attribute(element, "content")
-    body = "" if content is None else content if isinstance(content, str) else json.dumps(content)
-    default = "application/json" if content is not None and not isinstance(content, str) else ""
-    payload = {
-        "url": needed(context, element, "src"),
-        "method": method,
-        "content_type": text(context, element, "type", default),
-        "body": body,
-        "timeout_s": number(context, element, "timeout", 5.0),
-    }
-    emit(context, element, payload)
+    """`<fetch src method enctype timeout headersexpr contentexpr>` with children `<param name expr>`,
+    `<header name value>`, `<content>`: a request to an allowed host, through the designer.
+    """
+    method = text(context, element, "method", "GET").upper()
+    emit(context, element, request_of(element, context, method))
 
 
 def response(element: Element, context: ActionContext) -> None:

@@ -33,21 +33,35 @@ def unsubscribe(element: Element, context: ActionContext) -> None:
     context.emit(NAMESPACE, "unsubscribe", payload)
 
 
+def plain_wish(name: str, statistic: str) -> dict[str, object]:
+    """What `_genesys.statistic.sData(name, statistic)` asks for; the value is refreshed every two seconds."""
+    bare, kind = object_of(name, "")
+    return {
+        "object": bare,
+        "object_type": kind,
+        "statistic": statistic,
+        "window": "growing",
+        "interval_s": 2.0,
+        "insensitivity": 0.0,
+    }
+
+
 def _wish(element: Element, context: ActionContext) -> dict[str, object]:
-    name, kind = _object(needed(context, element, "object"), text(context, element, "type"))
+    name, kind = object_of(needed(context, element, "object"), text(context, element, "type"))
     if kind not in TYPES:
         raise EvaluationError(f"<{element.name}> 'type' is one of {', '.join(TYPES)}")
     return {
+        **plain_wish(name, needed(context, element, "statistic")),
         "object": name,
         "object_type": kind,
-        "statistic": needed(context, element, "statistic"),
         "window": text(context, element, "window", "growing"),
         "interval_s": number(context, element, "interval", 2.0),
         "insensitivity": number(context, element, "insensitivity"),
     }
 
 
-def _object(name: str, kind: str) -> tuple[str, str]:
+def object_of(name: str, kind: str) -> tuple[str, str]:
+    """Name and type of what is named as a target is (`Name@StatServer.Type`) or plainly (a virtual queue)."""
     bare, at, place = name.rpartition("@")
     suffix = place.rpartition(".")[2]
     if at and suffix in SUFFIXES:

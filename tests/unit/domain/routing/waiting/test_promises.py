@@ -115,6 +115,28 @@ def test_nothing_is_known_of_a_queue_that_has_served_nobody() -> None:
     assert floor.told(2, 3.0) == Unknown("no_interactions")
 
 
+def test_one_in_line_is_told_what_was_promised_and_later_what_is_left(lived: tuple[Floor, float]) -> None:
+    floor, now = lived
+    floor.submit("mine", now)
+    place = floor.core.position("mine")
+    promised = floor.promises.told("Q", 0, place, now).answer
+    assert isinstance(promised, Prediction)
+    assert floor.promises.expected("mine", now) == pytest.approx(promised.expected, rel=0.1)
+    floor.promises._open.clear()
+    assert floor.promises.expected("mine", now + 60) > 0
+    assert floor.promises.in_one_number("Q", 0, place + 10, now) > floor.promises.expected("mine", now)
+
+
+def test_where_there_is_room_for_one_number_the_agents_and_the_handling_time_stand_in() -> None:
+    floor = Floor(1)
+    floor.submit("first", 0.0)
+    floor.submit("second", 0.0)
+    assert isinstance(floor.promises.told("Q", 0, 1, 0.0).answer, Unknown)
+    assert floor.promises.expected("second", 0.0) == 90.0
+    empty = Floor(0)
+    assert empty.promises.in_one_number("Q", 0, 1, 0.0) == -1.0
+
+
 def test_nothing_is_known_without_agents() -> None:
     assert Floor(0).told(1, 1.0) == Unknown("no_agents")
 

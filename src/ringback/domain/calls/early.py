@@ -1,0 +1,40 @@
+"""What is said about media before a call is answered (RFC 3262 5, RFC 3311 5, RFC 3960 2).
+
+A caller who waits for the answer gets the description of the called party as it comes: with it he hears what
+the network or the phone plays. Nothing is anchored for that, so that it works for callers that take no
+re-INVITE. Only the first description of a call is passed on: what a second phone plays is not heard before it
+answers. Who hears the media server already goes on hearing it.
+"""
+
+from ringback.domain.calls import sdp_text
+from ringback.domain.calls.inputs import OfferReceived, Progress
+from ringback.domain.calls.machine import Machine
+from ringback.domain.calls.outputs import Provisional
+from ringback.domain.calls.state import Leg
+from ringback.domain.calls.types import LegState, Slot
+
+RINGING, IN_PROGRESS = 180, 183
+
+
+def media(m: Machine, word: Progress) -> None:
+    """A provisional response with a description."""
+    leg, origin = m.leg(word.leg), m.at(Slot.ORIGIN)
+    if not word.sdp or m.ended or leg is None or origin is None:
+        return
+    rings = leg.slot is Slot.TARGET and leg.state is LegState.RINGING
+    waits = origin.state is LegState.OFFERED and origin.remote_sdp is not None and origin.local_sdp is None
+    if rings and waits:
+        status = RINGING if word.status == RINGING else IN_PROGRESS
+        m.out.append(Provisional(origin.id, status, m.describe(origin, word.sdp)))
+
+
+def offer(m: Machine, leg: Leg, word: OfferReceived) -> None:
+    """An offer on a leg that is not up. A caller with early media may change his description: whoever is
+    called hears of it on the answer.
+    """
+    if leg.state is LegState.OFFERED and leg.local_sdp is not None and word.sdp is not None and not m.ended:
+        leg.remote_sdp = word.sdp
+        answer = sdp_text.ANSWER_TO[sdp_text.direction(word.sdp)]
+        m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp, answer))
+    else:
+        m.answer_offer(leg, 491 if leg.state in (LegState.ANSWERED, LegState.OFFERED) else 481)

@@ -1,0 +1,73 @@
+"""What travels as INFO (RFC 6086): commands to the media server, and keys to whoever takes no media."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ringback.contracts import treatment
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls import outputs as o
+from ringback.domain.calls.types import LegRole
+from ringback.services.sip_cluster import translate
+from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.live import LiveCall, SipLeg
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.message import Response
+
+DTMF_RELAY = "application/dtmf-relay"
+KEY_MS = 160
+
+
+class InfoCommands:
+    """Play, mix, press keys."""
+
+    def __init__(self, endpoint: SipEndpoint, driver: Driver) -> None:
+        self._endpoint = endpoint
+        self._driver = driver
+
+    def play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
+        self._command_media(live, leg, translate.command(command), command.reference)
+
+    def mix(self, live: LiveCall, leg: SipLeg, command: o.Mix) -> None:
+        room = treatment.Conference(room=f"{live.tenant}:{command.room}")
+        self._command_media(live, leg, room, command.reference)
+
+    def _command_media(self, live: LiveCall, leg: SipLeg, command: treatment.Command, reference: str) -> None:
+        def answered(ok: bool) -> None:
+            word = i.MediaStarted if ok else i.MediaRefused
+            self._driver.feed(live, word(leg.id, reference))
+
+        self._info(leg, msgspec.json.encode(command), treatment.CONTENT_TYPE, answered)
+
+    def send_digits(self, live: LiveCall, leg: SipLeg, command: o.SendDigits) -> None:
+        """By the media server, or one INFO for each key to whoever is at the other end."""
+        digits, reference = command.digits, command.reference
+
+        def answered(ok: bool, left: str = "") -> None:
+            if ok and left:
+                self._press(leg, left[0], lambda taken: answered(taken, left[1:]))
+            elif ok:
+                self._driver.feed(live, i.DigitsSent(leg.id, reference, digits))
+            else:
+                self._driver.feed(live, i.DigitsRefused(leg.id, reference))
+
+        if live.call.data.legs[leg.id].role is LegRole.MEDIA:
+            body = msgspec.json.encode(treatment.Dtmf(reference=reference, digits=digits))
+            self._info(leg, body, treatment.CONTENT_TYPE, answered)
+        else:
+            answered(True, digits)
+
+    def _press(self, leg: SipLeg, key: str, on_answer: Callable[[bool], None]) -> None:
+        body = f"Signal={key}\r\nDuration={KEY_MS}\r\n".encode()
+        self._info(leg, body, DTMF_RELAY, on_answer)
+
+    def _info(self, leg: SipLeg, body: bytes, content_type: str, on_answer: Callable[[bool], None]) -> None:
+        if leg.dialog is None:
+            return
+
+        def answered(response: Response) -> None:
+            if not response.is_provisional:
+                on_answer(response.is_success)
+
+        request = leg.dialog.request("INFO", body=body, content_type=content_type)
+        self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)

@@ -1,0 +1,47 @@
+"""Whether this process keeps up: the delay of its event loop and what waits in it (RFC 6357 2). Pure.
+
+Beyond the limits a growing share of what would begin anew is refused at the door, before it costs a look-up
+or a transaction; what is under way goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_SMOOTHING = 0.3
+"""The weight of the newest delay: a single slow turn refuses nobody."""
+_RETRY_S = 2
+_SPREAD_S = 8
+
+
+@dataclass(slots=True)
+class Overload:
+    """Measured against `delay_s` seconds of delay and `waiting` transactions under way; 0: no limit."""
+
+    delay_s: float
+    waiting: int
+    delay: float = 0.0
+    queued: int = 0
+
+    def measured(self, delay: float, queued: int) -> None:
+        """Take a new measurement."""
+        self.delay += _SMOOTHING * (delay - self.delay)
+        self.queued = queued
+
+    @property
+    def level(self) -> float:
+        """1 at the limit, 2 at twice as much."""
+        delay = self.delay / self.delay_s if self.delay_s else 0.0
+        queued = self.queued / self.waiting if self.waiting else 0.0
+        return max(delay, queued)
+
+    def wait(self, dice: float) -> int:
+        """0 to let a request in, else the seconds to tell; `dice` is a fair number from 0 up to 1.
+
+        All are refused at twice the limit. The seconds differ, so that not all come back at once.
+        """
+        excess = self.level - 1.0
+        if excess <= 0.0 or dice >= excess:
+            return 0
+        return _RETRY_S + math.floor(_SPREAD_S * dice / min(1.0, excess))

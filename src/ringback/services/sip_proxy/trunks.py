@@ -1,0 +1,334 @@
+"""Keeps trunks: asks gateways whether they are there, registers lines, tells when one goes out of service.
+
+One proxy does so for all, under a lease. What it finds is told once, though it may restart: the last word is
+in Valkey, beside the event that it caused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import random
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ringback.contracts.events import TOPIC_SIP_PROXY, DnEvent, dns_stream
+from ringback.contracts.sip import GatewayState, TrunkState, trunks_key
+from ringback.domain.configuration import Line, Trunk
+from ringback.runtime.http import HttpFailure, HttpRequest, HttpServer, HttpUnavailable
+from ringback.runtime.lease import Lease
+from ringback.runtime.streams import MAXLEN
+from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
+from ringback.services.sip_proxy.hops import uri_of
+from ringback.services.sip_proxy.supervision import Health, Watch
+from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
+from ringback.sip.digest import DigestClient
+from ringback.sip.ids import IdSource
+from ringback.sip.registration import Account, Registration, State
+from ringback.sip.transport import Destination
+
+if TYPE_CHECKING:
+    from ringback.services.sip_proxy.core import ProxyCore
+
+_LOOK_S = 0.5
+_LEASE_S = 5.0
+_ANSWER_S = 5.0
+_LEAVE_S = 1.0
+# KEYS: trunks, event stream. ARGV: trunk, in or out, event (JSON), stream length. 1 if that is news.
+_TELL = Script(
+    "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return 0 end "
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) "
+    "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'e', ARGV[3]) return 1"
+)
+Key = tuple[str, str]
+_AWAY = (ValkeyUnavailable, ValkeyError, HttpUnavailable, HttpFailure)
+
+
+@dataclass(slots=True)
+class Kept:
+    """One trunk and what is known of it."""
+
+    trunk: Trunk
+    watches: dict[Destination, Watch] = field(default_factory=dict)
+    line: Registration | None = None
+    token: str = ""
+    """Marks the calls that come to the line."""
+    busy: set[object] = field(default_factory=set)
+    """What is being asked at the moment."""
+    told: str = ""
+
+    def state(self, now: float) -> str:
+        """`in`, `out`, `unknown`, `not watched`; out: no gateway is there, or the line is not registered."""
+        if not self.trunk.options_s and self.line is None:
+            return "not watched"
+        healths = [watch.health for watch in self.watches.values()]
+        watched = bool(self.trunk.options_s)
+        if watched and healths and all(health is Health.OUT for health in healths):
+            return "out"
+        if self.line is not None and not self.line.is_registered(now):
+            return "out" if self.line.reason else "unknown"
+        return "unknown" if watched and Health.UNKNOWN in healths and Health.IN not in healths else "in"
+
+
+class Trunks:
+    """All trunks of all tenants."""
+
+    def __init__(self, core: ProxyCore) -> None:
+        self._core = core
+        self._ctx = core.ctx
+        self._passwords = read_passwords(core.settings.trunk_passwords)
+        self._kept: dict[Key, Kept] = {}
+        self._digests: dict[tuple[str, str, str], DigestClient] = {}
+        self._ids = IdSource(os.urandom)
+        self._lease = Lease(core.ctx.valkey, "ringback:sip:trunks", core.ctx.node, _LEASE_S)
+        core.callers.line_of = self.line_of
+
+    def start(self) -> None:
+        """Keep the trunks from now on."""
+        self._ctx.spawn(self._keep(), "trunks")
+
+    async def stop(self) -> None:
+        """Take the lines back, so that the carriers send no calls here; another proxy may keep them then."""
+        lines = [kept for kept in self._kept.values() if kept.line is not None and kept.line.until]
+        if lines:
+            leaving = [asyncio.ensure_future(self._register(kept, remove=True)) for kept in lines]
+            _, late = await asyncio.wait(leaving, timeout=_LEAVE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*leaving, return_exceptions=True)
+        if self._kept and self._ctx.valkey.connected:
+            await self._lease.release()
+
+    def add_routes(self, server: HttpServer) -> None:
+        """What `ringback sip trunks` asks for."""
+        server.route("GET", "/trunks", self._list)
+
+    # What others ask
+
+    def is_out(self, tenant: str, trunk: str, place: Destination) -> bool:
+        """True for a gateway that is out of service, and for all of a trunk that is."""
+        kept = self._kept.get((tenant, trunk))
+        if kept is None:
+            return False
+        watch = kept.watches.get(place)
+        return kept.told == "out" or (watch is not None and watch.health is Health.OUT)
+
+    def digest(self, tenant: str, trunk: Trunk) -> DigestClient | None:
+        """What answers the challenges of a trunk; None without a password (RFC 3261 22.3)."""
+        password = self._passwords.get(f"{tenant}/{trunk.id}")
+        user = trunk.auth_user or (trunk.line.user if trunk.line is not None else "")
+        if not password or not user:
+            return None
+        return self._digests.setdefault((tenant, trunk.id, user), DigestClient(user, password))
+
+    def line_of(self, request: Request) -> tuple[str, Trunk] | None:
+        """The tenant and trunk whose line a request was sent to: only its carrier knows the mark."""
+        given = request.uri.params.get("line") or ""
+        if not given:
+            return None
+        for (tenant, _), kept in self._kept.items():
+            if kept.token and hmac.compare_digest(given.encode(), kept.token.encode()):
+                return tenant, kept.trunk
+        return None
+
+    # Keeping
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except _AWAY as error:
+                self._ctx.log.info("trunks_not_kept", error=repr(error))
+            await asyncio.sleep(_LOOK_S)
+
+    async def _look(self) -> None:
+        await self._reconcile()
+        if not self._kept or not await self._lease.acquire():
+            return
+        now = self._ctx.now()
+        for key, kept in self._kept.items():
+            await self._find_gateways(kept)
+            for place, watch in kept.watches.items():
+                if watch.due_at <= now:
+                    self._once(kept, place, self._ask(kept, place, watch))
+            if kept.line is not None and kept.line.due_at <= now:
+                self._once(kept, kept.line, self._register(kept))
+            await self._tell(key, kept, now)
+
+    async def _reconcile(self) -> None:
+        """Follow the configuration: a trunk that has changed begins anew."""
+        found: dict[Key, Trunk] = {}
+        for tenant in self._ctx.common.tenants:
+            for trunk in (await self._core.callers.numbers(tenant)).trunks.values():
+                if trunk.options_s or trunk.line is not None:
+                    found[tenant, trunk.id] = trunk
+        for key in [key for key, kept in self._kept.items() if found.get(key) != kept.trunk]:
+            del self._kept[key]
+        for (tenant, name), trunk in found.items():
+            if (tenant, name) not in self._kept:
+                self._kept[tenant, name] = self._made(tenant, trunk)
+
+    def _made(self, tenant: str, trunk: Trunk) -> Kept:
+        kept = Kept(trunk)
+        if trunk.line is not None:
+            try:
+                account = self._account(tenant, trunk, trunk.line)
+            except SipParseError as error:
+                self._ctx.log.error("line_unusable", trunk=trunk.id, reason=error.reason)
+                return kept
+            kept.line = Registration(account, self._ids, random.random)
+            name = f"{tenant}/{trunk.id}".encode()
+            kept.token = hmac.new(self._core.flow_key, name, hashlib.sha256).hexdigest()[:16]
+        return kept
+
+    def _account(self, tenant: str, trunk: Trunk, line: Line) -> Account:
+        text = line.registrar if line.registrar.startswith(("sip:", "sips:")) else f"sip:{line.registrar}"
+        registrar = SipUri.parse(text)
+        aor = SipUri(registrar.scheme, line.user, line.domain or registrar.host)
+        password = self._passwords.get(f"{tenant}/{trunk.id}", "")
+        return Account(registrar, aor, trunk.auth_user or line.user, password, line.expires)
+
+    def _once(self, kept: Kept, what: object, work: Coroutine[Any, Any, None]) -> None:
+        """Begin what is not under way already."""
+        if what in kept.busy:
+            work.close()
+            return
+        kept.busy.add(what)
+        task = self._ctx.spawn(work, "trunk")
+        task.add_done_callback(lambda _: kept.busy.discard(what))
+
+    async def _find_gateways(self, kept: Kept) -> None:
+        """Watch all that the gateways' names lead to."""
+        if not kept.trunk.options_s:
+            return
+        places: list[Destination] = []
+        for gateway in kept.trunk.gateways:
+            places += await self._core.hops.find(uri_of(gateway))
+        for place in [place for place in kept.watches if place not in places]:
+            del kept.watches[place]
+        for place in places:
+            kept.watches.setdefault(place, Watch(kept.trunk.options_s))
+
+    async def _ask(self, kept: Kept, place: Destination, watch: Watch) -> None:
+        """Send OPTIONS (RFC 3261 11.1); silence is noticed sooner than the transaction gives up."""
+        endpoint = self._core.endpoints["edge"]
+        host, port = endpoint.local_address(place.transport, place.host)
+        me = NameAddr(SipUri("sip", "ringback", host, port))
+        target = SipUri("sip", None, place.identity or place.host, place.port)
+        request = endpoint.new_request("OPTIONS", target, from_=me, to=NameAddr(target))
+        response = await self._answer(request, place)
+        watch.told(response.status, self._ctx.now(), local=response.local)
+        if response.local:
+            self._core.hops.failed(place)
+        else:
+            self._core.hops.answered(place, response)
+
+    async def _answer(self, request: Request, place: Destination) -> Response:
+        endpoint = self._core.endpoints["edge"]
+        try:
+            return await endpoint.send_request(request, place).final(_ANSWER_S)
+        except TimeoutError:
+            return Response(408, local=True)
+
+    async def _register(self, kept: Kept, *, remove: bool = False) -> None:
+        """Send REGISTER to the registrar's addresses, one after the other, until one answers."""
+        line = kept.line
+        assert line is not None
+        places = await self._core.hops.find(line.account.registrar)
+        response, contact = Response(503, local=True), NameAddr(line.account.aor)
+        for place in places[: self._core.settings.attempts]:
+            contact = self._contact(kept, place)
+            response = await self._answer(line.request(contact, remove=remove), place)
+            if not response.local:
+                break
+            self._core.hops.failed(place)
+        now = self._ctx.now()
+        if remove:
+            line.until = 0.0
+            return
+        before = line.state
+        line.answered(response, contact, now)
+        if line.state is not State.ASKING:
+            self._ctx.log.info(
+                "line", trunk=kept.trunk.id, was=before.value, state=line.state.value, reason=line.reason
+            )
+
+    def _contact(self, kept: Kept, place: Destination) -> NameAddr:
+        edge = self._core.edge
+        params: dict[str, str | None] = {} if place.transport == "udp" else {"transport": place.transport}
+        assert kept.line is not None
+        user, port = kept.line.account.aor.user, edge.port_of(place.transport)
+        return NameAddr(SipUri("sip", user, edge.host, port, {**params, "line": kept.token}))
+
+    # Telling
+
+    async def _tell(self, key: Key, kept: Kept, now: float) -> None:
+        tenant, name = key
+        state = kept.state(now)
+        self._measure(tenant, name, kept, state, now)
+        if state not in ("in", "out") or state == kept.told:
+            return
+        event = DnEvent(
+            id="EventDNBackInService" if state == "in" else "EventDNOutOfService",
+            time=now,
+            tenant=tenant,
+            server=self._ctx.node,
+            this_dn=name,
+            contacts=sum(watch.health is Health.IN for watch in kept.watches.values()),
+            reason=(kept.line.reason if kept.line is not None else "") or ("" if state == "in" else "silent"),
+        )
+        keys = (trunks_key(tenant), dns_stream(tenant))
+        args = (name, state, msgspec.json.encode(event), MAXLEN)
+        news = await self._ctx.valkey.script(_TELL, keys, args)
+        kept.told = state
+        if news:
+            self._ctx.log.info("trunk", trunk=name, state=state, reason=event.reason)
+            self._ctx.kafka.report(
+                TOPIC_SIP_PROXY, name, event, connection="voice-60", failed=self._core.report_lost
+            )
+
+    def _measure(self, tenant: str, name: str, kept: Kept, state: str, now: float) -> None:
+        metrics = self._core.metrics
+        metrics.trunk_calls.labels(tenant, name).set(self._core.trunk_calls.of(tenant, name))
+        if state in ("in", "out"):
+            metrics.trunk_in_service.labels(tenant, name).set(state == "in")
+        if kept.line is not None:
+            metrics.trunk_registered.labels(tenant, name).set(kept.line.is_registered(now))
+
+    async def _list(self, _request: HttpRequest) -> list[TrunkState]:
+        now = self._ctx.now()
+        found: list[TrunkState] = []
+        for tenant in self._ctx.common.tenants:
+            trunks: Iterable[Trunk] = (await self._core.callers.numbers(tenant)).trunks.values()
+            found += [self._shown(tenant, trunk, now) for trunk in trunks]
+        return found
+
+    def _shown(self, tenant: str, trunk: Trunk, now: float) -> TrunkState:
+        kept = self._kept.get((tenant, trunk.id)) or Kept(trunk)
+        line, calls = kept.line, self._core.trunk_calls
+        return TrunkState(
+            tenant=tenant,
+            trunk=trunk.id,
+            state=kept.state(now),
+            gateways=tuple(
+                GatewayState(address=str(place), health=watch.health.value, status=watch.status)
+                for place, watch in kept.watches.items()
+            ),
+            line="" if line is None else "registered" if line.is_registered(now) else line.state.value,
+            reason=line.reason if line is not None else "",
+            registered_until=line.until if line is not None else 0.0,
+            calls=calls.of(tenant, trunk.id),
+            capacity=trunk.capacity,
+            rejected=calls.rejected[tenant, trunk.id],
+        )
+
+
+def read_passwords(text: str) -> dict[str, str]:
+    """`tenant/trunk` to password, from lines `tenant/trunk password`."""
+    rows = [line.strip().split(None, 1) for line in text.splitlines()]
+    return {row[0]: row[1] for row in rows if len(row) == 2 and not row[0].startswith("#")}

@@ -1,0 +1,144 @@
+"""A registration of ours at somebody else's registrar (RFC 3261 10.2, 22.2; back-off of RFC 5626 4.5). Pure.
+
+state        input       next
+UNREGISTERED due         ASKING       REGISTER is sent, with credentials as soon as they were asked for
+ASKING       ok          REGISTERED   again when four fifths of the time are over
+ASKING       challenge   ASKING       at once, once for each nonce that is not called stale
+ASKING       too brief   ASKING       at once with the time that the registrar wants (423)
+ASKING       refused     UNREGISTERED again after a pause that doubles, up to half an hour
+REGISTERED   due         ASKING       it stays registered until its time is over
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from ringback.sip.digest import DigestClient
+from ringback.sip.ids import IdSource
+from ringback.sip.message import CSeq, Request, Response, parse_number
+from ringback.sip.uri import NameAddr, SipUri, split_commas
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 30.0, 1800.0
+_MIN_S = 10
+
+
+class State(Enum):
+    """Where a registration is."""
+
+    UNREGISTERED = "unregistered"
+    ASKING = "asking"
+    REGISTERED = "registered"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who registers: `registrar` is the Request-URI, `aor` what is registered; `expires` in seconds."""
+
+    registrar: SipUri
+    aor: SipUri
+    user: str
+    password: str
+    expires: int = 3600
+
+
+class Registration:
+    """One registration. `random` gives numbers from 0 to below 1."""
+
+    def __init__(self, account: Account, ids: IdSource, random: Callable[[], float]) -> None:
+        self.account = account
+        self.state = State.UNREGISTERED
+        self.due_at = 0.0
+        """When the next REGISTER is to be sent."""
+        self.until = 0.0
+        """Until when the carrier knows us."""
+        self.reason = ""
+        """Why it is not registered: the status and its text."""
+        self._ids = ids
+        self._random = random
+        self._digest = DigestClient(account.user or account.aor.number, account.password)
+        self._challenge: tuple[str, list[str]] | None = None
+        self._call_id = ids.call_id()
+        self._tag = ids.tag()
+        self._cseq = 0
+        self._expires = account.expires
+        self._tried = False
+        self._failures = 0
+
+    def request(self, contact: NameAddr, *, remove: bool = False) -> Request:
+        """The next REGISTER; `remove` ends the registration (10.2.2)."""
+        self.state = State.ASKING
+        self._cseq += 1
+        account = self.account
+        me = NameAddr(account.aor)
+        made = Request("REGISTER", account.registrar)
+        seconds = 0 if remove else self._expires
+        made.headers = [
+            ("Max-Forwards", "70"),
+            ("From", str(me.with_tag(self._tag))),
+            ("To", str(me)),
+            ("Call-ID", self._call_id),
+            ("CSeq", str(CSeq(self._cseq, "REGISTER"))),
+            ("Contact", f"{contact};expires={seconds}"),
+            ("Expires", str(seconds)),
+        ]
+        if self._challenge is not None:
+            name, challenges = self._challenge
+            value = self._digest.answer(challenges, "REGISTER", made.raw_uri, self._ids.tag())
+            if value is not None:
+                made.add(name, value)
+        return made
+
+    def answered(self, response: Response, contact: NameAddr, now: float) -> None:
+        """A final response has come (or was made up here); `due_at` says when to go on."""
+        if response.is_success:
+            self._registered(response, contact, now)
+        elif response.status in (401, 407) and self._may_answer(response):
+            self.due_at = now
+        elif response.status == 423 and (wanted := parse_number(response.get("Min-Expires") or "")):
+            self._expires = max(self._expires, wanted)
+            self.due_at = now if self._expires == wanted else now + _FIRST_PAUSE_S
+        else:
+            self._refused(response, now)
+
+    def is_registered(self, now: float) -> bool:
+        """True while the carrier knows us."""
+        return now < self.until
+
+    def _may_answer(self, response: Response) -> bool:
+        """Note a challenge; false if our answer to one was wrong (22.2: the same is not tried again)."""
+        proxy = response.status == 407
+        challenges = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+        stale = any("stale=true" in value.lower().replace(" ", "") for value in challenges)
+        again = self._tried and not stale
+        self._challenge = None if again else ("Proxy-Authorization" if proxy else "Authorization", challenges)
+        self._tried = not again
+        return bool(challenges) and not again and bool(self.account.password)
+
+    def _registered(self, response: Response, contact: NameAddr, now: float) -> None:
+        seconds = _granted(response, contact, self._expires)
+        self.state, self.reason, self._failures, self._tried = State.REGISTERED, "", 0, False
+        self.until = now + seconds
+        self.due_at = now + max(seconds * 0.8, _MIN_S)
+
+    def _refused(self, response: Response, now: float) -> None:
+        """Back-off: doubled each time, and never all lines at the same moment (RFC 5626 4.5)."""
+        self.state = State.UNREGISTERED
+        self.reason = f"{response.status} {response.reason}"
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        self._tried = False
+        if not response.local:
+            self.until = 0.0
+        self.due_at = now + pause * (0.5 + self._random() / 2)
+
+
+def _granted(response: Response, contact: NameAddr, asked: int) -> int:
+    """The seconds that the registrar gives our contact (10.2.4)."""
+    for value in (item for line in response.get_all("Contact") for item in split_commas(line)):
+        found = NameAddr.parse(value)
+        if found.uri.matches(contact.uri):
+            given = parse_number(found.params.get("expires") or "")
+            return asked if given is None else given
+    return asked if response.expires is None else response.expires

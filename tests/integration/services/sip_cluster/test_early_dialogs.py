@@ -1,0 +1,184 @@
+"""Early dialogs through a cluster node, on real sockets: RFC 3262, 3311, 3326, and RFC 3261 13 and 15."""
+
+import asyncio
+from typing import Any
+
+from ringback.sip import Dialog, Response, response_to
+from ringback.sip.reason_header import ELSEWHERE
+
+RELIABLE = (("Supported", "100rel"),)
+
+
+def sdp(name: str) -> str:
+    head = f"v=0\r\no={name} 1 1 IN IP4 192.0.2.7\r\ns={name}\r\nc=IN IP4 192.0.2.7\r\n"
+    return f"{head}m=audio 6000 RTP/AVP 0\r\n"
+
+
+def dial(world: Any, *more: tuple[str, str], body: str | None = None) -> Any:
+    """Phone 1001 dials a number outside."""
+    return world.near.call("+15550009", origin="dn=1001", caller="1001", body=body, more=more)
+
+
+def forked(agent: Any, status: int, tag: str, text: str = "", *more: tuple[str, str]) -> Response:
+    """What another phone behind the same INVITE says."""
+    headers = [("Contact", str(agent.side.contact)), *more]
+    return response_to(agent.invite, status, to_tag=tag, headers=headers, body=text.encode())
+
+
+async def test_early_media_goes_reliably_to_a_caller_who_can(world: Any) -> None:
+    """RFC 3262 3, 4, 5: PRACK on both sides, the 200 waits for it, and is the same description."""
+    caller = dial(world, *RELIABLE)
+    callee = await world.far.leg("trunk=carrier")
+    assert "100rel" in callee.invite.values("Supported")
+    callee.reply(183, ("Require", "100rel"), ("RSeq", "7"), text=sdp("network"))
+    prack = await callee.next("PRACK")
+    assert prack.get("RAck") == f"7 {callee.invite.get('CSeq')}"
+
+    early = await caller.provisional()
+    assert (early.status, early.get("Require")) == (183, "100rel")
+    assert b"s=network" in early.body
+    callee.answer(sdp("network"))
+    await asyncio.wait_for(callee.acked, 5)
+    assert caller.client.response is None
+    again = await caller.provisional()
+    assert again.get("RSeq") == early.get("RSeq")
+    assert (await caller.prack(early)).status == 200
+    answer = await world.near.answered(caller)
+    assert (answer.status, answer.to_tag, answer.body) == (200, early.to_tag, early.body)
+    caller.dialog.local_cseq += 5
+    assert (await caller.prack(early)).status == 481
+    await caller.bye()
+    bye = await callee.next("BYE")
+    assert bye.cseq.number > prack.cseq.number
+
+
+async def test_responses_out_of_order_are_not_acknowledged(world: Any) -> None:
+    """RFC 3262 4."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    for number in (1, 3, 1, 2):
+        callee.reply(183, ("Require", "100rel"), ("RSeq", str(number)), text=sdp(f"n{number}"))
+    assert [(await callee.next("PRACK")).get("RAck") for _ in range(2)] == ["1 1 INVITE", "2 1 INVITE"]
+    early = await caller.provisional()
+    assert (early.get("Require"), b"s=n1" in early.body) == (None, True)
+    caller.client.cancel([("Reason", str(ELSEWHERE))])
+    await asyncio.wait_for(callee.cancelled.wait(), 5)
+    assert callee.server.cancel_request.get("Reason") == str(ELSEWHERE)
+    assert (await world.near.answered(caller)).status == 487
+
+
+async def test_a_caller_who_requires_it_gets_even_ringing_reliably(world: Any) -> None:
+    """RFC 3262 3; RFC 3311 5.2: UPDATE in the early dialog."""
+    caller = dial(world, ("Require", "100rel"))
+    callee = await world.far.leg("trunk=carrier")
+    callee.reply(180)
+    ringing = await caller.provisional()
+    assert (ringing.status, ringing.get("Require"), "UPDATE" in ringing.values("Allow")) == (
+        180,
+        "100rel",
+        True,
+    )
+    assert (await caller.prack(ringing)).status == 200
+    update = await caller.request("UPDATE", sdp("moved").encode()).final(5)
+    assert update.status == 491
+    callee.answer(sdp("callee"))
+    assert (await world.near.answered(caller)).status == 200
+    caller.dialog.local_cseq += 5
+    await caller.bye()
+    await asyncio.wait_for(callee.gone.wait(), 5)
+
+
+async def test_without_an_offer_nothing_is_said_reliably_before_the_200(world: Any) -> None:
+    """RFC 3262 5: the first reliable response would have to bring the offer."""
+    caller = dial(world, ("Require", "100rel"), body="")
+    callee = await world.far.leg("trunk=carrier")
+    assert callee.invite.body == b""
+    assert "100rel" not in callee.invite.values("Supported")
+    callee.reply(180)
+    callee.answer(sdp("callee"))
+    answer = await caller.client.final(5)
+    seen = [response.status async for response in caller.client]
+    assert [status for status in seen if 100 < status < 200] == []
+    assert b"s=callee" in answer.body
+
+
+async def test_bye_in_an_early_dialog_ends_the_invite(world: Any) -> None:
+    """RFC 3261 15.1.2: the INVITE is answered 487; a second BYE finds nothing (481)."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    callee.reply(180)
+    caller.dialog = Dialog.from_response(caller.invite, await caller.provisional())
+    assert (await caller.request("BYE", more=(("Reason", "Q.850;cause=16"),)).final(5)).status == 200
+    assert (await caller.client.final(5)).status == 487
+    await asyncio.wait_for(callee.cancelled.wait(), 5)
+    assert callee.server.cancel_request.get("Reason") == "Q.850;cause=16"
+    assert await caller.bye() == 481
+
+
+async def test_several_phones_answer_one_invite(world: Any) -> None:
+    """RFC 3261 13.2.2.4: the first is kept; any other gets ACK and one BYE, however often it answers."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    callee.server.respond(forked(callee, 183, "one", sdp("one")))
+    assert b"s=one" in (await caller.provisional()).body
+    callee.server.respond(forked(callee, 183, "two", sdp("two"), ("Require", "100rel"), ("RSeq", "5")))
+    callee.dialog.local_tag = "two"
+    assert (await callee.next("PRACK")).to_tag == "two"
+    callee.server.respond(forked(callee, 200, "two", sdp("two")))
+    answer = await world.near.answered(caller)
+    assert (answer.status, b"s=two" in answer.body) == (200, True)
+    callee.dialog = callee.dialog.from_request(callee.invite, "one")
+    for _ in range(3):
+        callee.server.respond(forked(callee, 200, "one", sdp("one")))
+    bye = await callee.next("BYE")
+    assert (bye.to_tag, bye.get("Reason")) == ("one", str(ELSEWHERE))
+    callee.dialog = callee.dialog.from_request(callee.invite, "two")
+    assert callee.requests.empty()
+    assert await caller.bye() == 200
+    assert (await callee.next("BYE")).to_tag == "two"
+
+
+async def test_another_description_than_the_early_one_is_another_dialog(world: Any) -> None:
+    """RFC 3261 13.2.1: within one dialog the first answer counts; 12.1.1."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    callee.reply(183, text=sdp("announcement"))
+    early = await caller.provisional()
+    callee.answer(sdp("person"))
+    answer = await world.near.answered(caller)
+    assert b"s=person" in answer.body
+    assert answer.to_tag != early.to_tag
+    assert await caller.bye() == 200
+    await asyncio.wait_for(callee.gone.wait(), 5)
+
+
+async def test_a_call_that_has_no_hops_left_ends_here(world: Any) -> None:
+    """RFC 3261 8.1.1.6, RFC 7332: the next leg has fewer."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    assert callee.invite.max_forwards == 69
+    caller.client.cancel()
+    request = caller.invite.copy()
+    request.remove("Via")
+    request.set("Max-Forwards", "0")
+    request.set("Call-ID", "another")
+    sent = world.near.endpoint.send_request(request, world.near.toward)
+    assert (await sent.final(5)).status == 483
+
+
+async def test_update_refreshes_and_offers(world: Any) -> None:
+    """RFC 3311 5: in a confirmed dialog; RFC 3261 12.2.2: a number that is not higher is 500."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    callee.answer(sdp("callee"))
+    assert (await world.near.answered(caller)).status == 200
+    empty = await caller.request("UPDATE").final(5)
+    assert (empty.status, empty.body, empty.has("Contact")) == (200, b"", True)
+    changed = await caller.request("UPDATE", sdp("moved").encode()).final(5)
+    assert changed.status == 200
+    assert "s=moved" in await asyncio.wait_for(callee.offers.get(), 5)
+    caller.dialog.local_cseq -= 2
+    late = await caller.request("UPDATE").final(5)
+    assert (late.status, 0 <= int(late.get("Retry-After") or -1) <= 10) == (500, True)
+    caller.dialog.local_cseq += 2
+    assert await caller.bye() == 200

@@ -1,0 +1,149 @@
+"""Which way a message takes on real sockets: size, lost connections, keep-alives, certificates, IPv6."""
+
+import asyncio
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+from tests.integration.sip.test_endpoint import ALICE, BOB, LIMIT, Answerer, alice, bob, listen, ok
+
+from ringback.sip import Request, Response, parse_message
+from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.exchange import ServerTransaction
+from ringback.sip.stun import MAGIC
+from ringback.sip.transport import Destination
+from ringback.testing.certificates import make_certificate
+
+__all__ = ["alice", "bob"]
+
+
+async def ask(caller: SipEndpoint, to: Destination, size: int = 0) -> Response:
+    request = caller.new_request("OPTIONS", "sip:bob@example.test", from_=ALICE, to=BOB)
+    request.set_body(b"x" * size, "text/plain")
+    return await caller.send_request(request, to).final(LIMIT)
+
+
+class TestSize:
+    """RFC 3261 18.1.1: more than 1300 bytes go over a transport that knows congestion."""
+
+    async def test_a_large_request_goes_by_tcp_and_a_small_one_as_asked(
+        self, alice: Answerer, bob: Answerer
+    ) -> None:
+        bob.behaviour = ok
+        place = await listen(bob, "udp")
+        await bob.endpoint.listen_tcp(place.host, place.port)
+        for size, transport in ((2000, "TCP"), (100, "UDP")):
+            assert (await ask(alice.endpoint, place, size)).status == 200
+            tx, request = await bob.next()
+            assert (request.via.transport, tx.source.transport.upper()) == (transport, transport)
+
+    async def test_where_there_is_no_tcp_it_goes_as_a_datagram_and_tcp_is_not_tried_again_soon(
+        self, alice: Answerer, bob: Answerer
+    ) -> None:
+        bob.behaviour = ok
+        place = await listen(bob, "udp")
+        for _ in range(2):
+            assert (await ask(alice.endpoint, place, 2000)).status == 200
+            assert (await bob.next())[1].via.transport == "UDP"
+        assert alice.endpoint.transactions <= 2
+        assert alice.endpoint._sockets._streams._connecting == {}
+
+    async def test_one_that_was_cancelled_meanwhile_is_not_sent(self, alice: Answerer, bob: Answerer) -> None:
+        place = await listen(bob, "udp")
+        invite = alice.endpoint.new_request("INVITE", "sip:bob@example.test", from_=ALICE, to=BOB)
+        invite.set_body(b"x" * 2000, "application/sdp")
+        client = alice.endpoint.send_request(invite, place)
+        client.cancel()
+        assert (await client.final(LIMIT)).status == 503
+        assert bob.got.empty()
+
+
+async def test_rfc3261_18_2_2_a_response_whose_connection_is_gone_goes_to_where_via_says(
+    bob: Answerer,
+) -> None:
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.put_nowait(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    place = await listen(bob, "tcp")
+    _, writer = await asyncio.open_connection(place.host, place.port)
+    writer.write(
+        f"OPTIONS sip:bob@example.test SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bKa\r\n"
+        "From: <sip:a@b.test>;tag=1\r\nTo: <sip:b@b.test>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    tx, _ = await bob.next()
+    writer.close()
+    await writer.wait_closed()
+    async with asyncio.timeout(LIMIT):
+        while tx.source.connection is not None and tx.source.connection.is_open:
+            await asyncio.sleep(0.005)
+        tx.reply(200)
+        answer = parse_message(await got.get())
+    assert isinstance(answer, Response)
+    assert answer.status == 200
+    server.close()
+
+
+async def test_rfc5626_8_stun_and_line_breaks_keep_a_way_open_and_sip_goes_on(bob: Answerer) -> None:
+    bob.behaviour = ok
+    place = await listen(bob, "udp")
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.setblocking(False)
+        phone.bind(("127.0.0.1", 0))
+        phone.sendto(b"\r\n\r\n", (place.host, place.port))
+        phone.sendto(struct.pack("!HHI12s", 1, 0, MAGIC, b"a" * 12), (place.host, place.port))
+        answer = await asyncio.wait_for(loop.sock_recv(phone, 1500), LIMIT)
+        mapped = struct.unpack_from("!H", answer, 26)[0] ^ (MAGIC >> 16)
+        assert mapped == phone.getsockname()[1]
+    assert bob.endpoint.counters.parse_errors == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "domain", "status"),
+    [
+        (("sip:carrier.test", "dns.test"), "carrier.test", 200),
+        (("sip:carrier.test", "dns.test"), "dns.test", 503),
+        (("*.carrier.test",), "sip.carrier.test", 503),
+        (("carrier.test",), "carrier.test", 200),
+    ],
+)
+async def test_rfc5922_7_the_certificate_must_name_the_domain_that_was_asked_for(
+    bob: Answerer, tmp_path: Path, named: tuple[str, ...], domain: str, status: int
+) -> None:
+    certificate = make_certificate(tmp_path, *named)
+    server = SipEndpoint(bob.handle, tls=certificate.tls())
+    bob.behaviour = ok
+    host, port = await server.listen("tls", "127.0.0.1")
+    caller = SipEndpoint(_deaf, tls=certificate.tls())
+    try:
+        assert (await ask(caller, Destination("tls", host, port, domain))).status == status
+    finally:
+        await caller.close()
+        await server.close()
+
+
+async def test_rfc5118_both_versions_of_ip_on_one_port_and_each_answers_its_own(bob: Answerer) -> None:
+    bob.behaviour = ok
+    host, port = await bob.endpoint.listen_udp("::1")
+    await bob.endpoint.listen_udp("127.0.0.1", port)
+    caller = SipEndpoint(_deaf)
+    await caller.listen_udp("::1")
+    await caller.listen_udp("127.0.0.1")
+    try:
+        for address in (host, "127.0.0.1"):
+            assert (await ask(caller, Destination("udp", address, port))).status == 200
+            tx, request = await bob.next()
+            assert request.via.host == tx.source.host == address
+    finally:
+        await caller.close()
+
+
+def _deaf(tx: ServerTransaction, request: Request) -> None:
+    """Nobody calls the caller."""
