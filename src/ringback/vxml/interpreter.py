@@ -137,7 +137,7 @@ class Interpreter:
                 moving.received(machine, wait, came)
             else:
                 if not isinstance(came, events.Played):
-                    machine.fetches = 0
+                    machine.fetches = machine.plays = 0
                 fia.answered(machine, machine.context, wait, came)
 
     def _hung_up(self, wait: Wait | None) -> None:
