@@ -4,8 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ringback.testing.servers import KafkaForTests, PostgresForTests, ValkeyForTests
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("ringback", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ringback")
 
 
 @pytest.fixture(scope="session")

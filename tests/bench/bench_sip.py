@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -19,6 +20,7 @@ from sip_peers import KAMAILIO, install_sippy, kamailio, running, sippy
 from sipload import Plan, Result
 from stand import ROOT, Stand, family_cpu_seconds, load, report, wakeups
 
+from ringback.contracts.sip import Binding, bindings_key
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.directory import announce
 from ringback.testing.demo_tenant import DOMAIN, TENANT
@@ -146,10 +148,18 @@ async def the_proxy() -> list[Row]:
         return rows + await at_each_rate(plan, {"Kamailio": meter(peer.pid)})
 
 
+async def bind(stand: Stand) -> None:
+    """The customer's phone is registered, as far as the dial plan can see; sip_proxy is played."""
+    binding = Binding(contact=f"sip:{CUSTOMER}@{UAS}", expires_at=time.time() + 3600)
+    key = bindings_key(TENANT, CUSTOMER)
+    await stand.context().valkey.call("HSET", key, "bench", msgspec.json.encode(binding))
+
+
 async def the_cluster() -> list[Row]:
     """sip_cluster between two faces of sip_proxy that are played; sippy between two user agents."""
     rows: list[Row] = []
     async with Stand([["sip_cluster"]], without=["sip_proxy"]) as stand:
+        await bind(stand)
         context = stand.context()
         node, proxy = context.address("sip_cluster", "sip"), context.address("sip_proxy", "inside")
         inside = f"{proxy[0]}:{proxy[1]}"

@@ -12,20 +12,14 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from ringback.contracts.configuration import kind_key, version_key
-from ringback.contracts.telephony import ClusterNode
-from ringback.domain.configuration import Configuration, Tenant, Trunk
-from ringback.runtime.directory import announce
 from ringback.services.sip_proxy.service import SipProxyService
 from ringback.sip import Request
-from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
+from ringback.testing.edge_stage import edge_stage
 from ringback.testing.hostile import SEEDS
 from ringback.testing.mutate import Mutator
-from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import run_host
 
 HOST, TRUNK, STRANGER = run_host(62), run_host(77), run_host(78)
@@ -35,13 +29,6 @@ HANDFUL = 40
 WARM_UP = 4000
 GROWTH_MIB = 48
 LIMIT = 10.0
-SETTINGS = {
-    "RINGBACK_CONFIG_REFRESH_S": "0.05",
-    "RINGBACK_SIP_PROXY_CALLS_PER_SECOND": "1000000",
-    "RINGBACK_SIP_PROXY_CALL_BURST": "1000000",
-    "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
-    "RINGBACK_SIP_PROXY_MAX_CALL_S": "1",
-}
 
 
 def resident_mib() -> float:
@@ -66,27 +53,8 @@ def busy(tx: ServerTransaction, request: Request) -> None:
 
 @pytest.fixture
 async def proxy(valkey_url: str) -> AsyncIterator[SipProxyService]:
-    whole = Configuration(
-        tenant=Tenant(id="demo", domain="demo.example"),
-        dns=(Trunk(id="carrier", addresses=(f"{TRUNK}/32",)),),
-    )
-    services = ("config", "registrar", "sip_proxy")
-    async with ServiceHarness(*services, valkey_url=valkey_url, host=HOST, env=SETTINGS) as running:
-        valkey, node = running.process.valkey, SipEndpoint(busy)
-        for kind, item in whole.objects():
-            await valkey.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))
-        await valkey.call("INCR", version_key("demo"))
-        async with asyncio.timeout(LIMIT):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
-        host, port = await node.listen_tcp(HOST)
-        entry = ClusterNode(node="n1", http="", sip_host=host, sip_port=port)
-        await announce(valkey, "sip_cluster", "n1", entry, 86_400)
-        found = running["sip_proxy"]
-        assert isinstance(found, SipProxyService)
-        await found._core.directory.refresh()
-        yield found
-        await node.close()
+    async with edge_stage(valkey_url, HOST, TRUNK, busy) as running:
+        yield running
 
 
 async def alive_by_udp(sock: socket.socket, number: int) -> None:

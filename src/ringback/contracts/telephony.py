@@ -61,9 +61,7 @@ class RequestApplyTreatment(
     """Seconds without a digit after the first one; 0: `timeout`."""
 
 
-class RequestMakeCall(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
-    """Dial a number from a route point; the call then waits on that route point to be routed."""
-
+class _Making(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
     this_dn: str
     """The route point."""
     other_dn: str
@@ -75,14 +73,25 @@ class RequestMakeCall(_Request, frozen=True, kw_only=True, omit_defaults=True, r
     prompts: list[str] = []
     """What the customer hears on answer, until an agent is there; music follows."""
     user_data: dict[str, Any] = {}
+    detect: float = 0.0
+    """Seconds of listening who has answered; EventEstablished then comes with the verdict."""
+
+
+class RequestMakeCall(_Making, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
+    """Dial a number from a route point; the call then waits on that route point to be routed."""
+
     agent_id: str = ""
     """The number is the phone of this agent, who is to answer before the customer is dialled."""
     customer: str = ""
     """With an agent: the customer's number, which the agent's phone shows."""
-    detect: float = 0.0
-    """Seconds of listening who or what has answered; EventEstablished then comes with the verdict."""
     display_name: str = ""
     """Name beside the number to show."""
+
+
+class RequestMakePredictiveCall(
+    _Making, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True
+):
+    """As RequestMakeCall; a person who answers is put on the route point like one who has called."""
 
 
 class RequestAnswerCall(_CallRequest, frozen=True, kw_only=True, omit_defaults=True, rename=tlib, tag=True):
@@ -324,6 +333,7 @@ CallRequest = (
     RequestRouteCall
     | RequestApplyTreatment
     | RequestMakeCall
+    | RequestMakePredictiveCall
     | RequestAnswerCall
     | RequestReleaseCall
     | RequestClearCall

@@ -96,11 +96,12 @@ class RtpSender:
     ) -> bytes:
         """The next datagram; *timestamp* only when it differs from the running one (RFC 4733 2.5.1.2)."""
         stamp = self.timestamp if timestamp is None else timestamp
-        packet = RtpPacket(payload_type, self.sequence, stamp, self.ssrc, payload, marker)
+        second = payload_type | 0x80 if marker else payload_type
+        header = _HEADER.pack(0x80, second, self.sequence, stamp, self.ssrc)
         self.sequence = (self.sequence + 1) % _SEQUENCE_MODULUS
         self.packets += 1
         self.octets += len(payload)
-        return packet.build()
+        return header + payload
 
     def advance(self, samples: int) -> None:
         """Move the running timestamp; also called when nothing is sent, so that pauses keep their length."""

@@ -72,7 +72,13 @@ class HttpRequest:
     def __init__(self, raw: web.Request, body: bytes) -> None:
         self.raw = raw
         self.body = body
-        self.corr_id = str(uuid.uuid4())
+        self._corr_id = ""
+
+    @property
+    def corr_id(self) -> str:
+        """Names this request where something is said of it; made when it is asked for."""
+        self._corr_id = self._corr_id or str(uuid.uuid4())
+        return self._corr_id
 
     @property
     def method(self) -> str:

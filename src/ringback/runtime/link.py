@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ringback.runtime.link_session import MAX_LINE, LinkSession, Params
+from ringback.runtime.link_session import MAX_LINE, Frame, LinkSession, Params, decode_frame, lines_of
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ UNAVAILABLE = 503
 _RECONNECT_S = 0.2
 _PORTION = 50
 """Notifications handled in one turn of the loop."""
+_READ_AHEAD = 256 * 1024
 _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
 
@@ -68,17 +69,6 @@ class LinkError(Exception):
 class LinkUnavailable(ConnectionError):
     """The other side is away, or did not answer in time."""
 
-
-class _Frame(msgspec.Struct, omit_defaults=True):
-    jsonrpc: str = ""
-    id: int | str | None = None
-    method: str | None = None
-    params: dict[str, Any] = {}
-    result: Any = None
-    error: dict[str, Any] | None = None
-
-
-_decode_frame = msgspec.json.Decoder(_Frame).decode
 
 NotificationHandler = Callable[[Params], Awaitable[None]]
 
@@ -133,7 +123,7 @@ class LinkServer:
     async def start(self) -> None:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)
-        self._server = await asyncio.start_server(self._serve, host, port, limit=self._max_line)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=_READ_AHEAD)
         bound = self._server.sockets[0].getsockname()
         self.address = (bound[0], bound[1])
         self._ctx.bound(self._listener, self.address)
@@ -179,24 +169,27 @@ class LinkServer:
             if self.on_close is not None:
                 self.on_close(session)
             with suppress(ConnectionError):
-                writer.close()
+                session.close()
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            if not line.strip():
-                continue
-            for row in session.connections:
-                self._ctx.connections.count(row, received=1)
-            try:
-                frame = _decode_frame(line)
-            except msgspec.ValidationError as error:
-                session.send(_error(None, INVALID_REQUEST, str(error)))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
-            else:
-                await self._begin(session, frame)
+        async for lines in lines_of(reader, self._max_line):
+            for line in lines:
+                if line.strip():
+                    await self._take(session, line)
 
-    async def _begin(self, session: LinkSession, frame: _Frame) -> None:
+    async def _take(self, session: LinkSession, line: bytes) -> None:
+        for row in session.connections:
+            self._ctx.connections.count(row, received=1)
+        try:
+            frame = decode_frame(line)
+        except msgspec.ValidationError as error:
+            session.send(_error(None, INVALID_REQUEST, str(error)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
+        else:
+            await self._begin(session, frame)
+
+    async def _begin(self, session: LinkSession, frame: Frame) -> None:
         """Answer a request: at once, or beside those that follow."""
         if frame.method not in self._side_by_side:
             await self._reply(session, frame)
@@ -209,12 +202,12 @@ class LinkServer:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-    async def _reply(self, session: LinkSession, frame: _Frame) -> None:
+    async def _reply(self, session: LinkSession, frame: Frame) -> None:
         reply = await self._answer(session, frame)
         if reply is not None and not session.closed:
             session.send(reply)
 
-    async def _answer(self, session: LinkSession, frame: _Frame) -> dict[str, Any] | None:
+    async def _answer(self, session: LinkSession, frame: Frame) -> dict[str, Any] | None:
         if frame.method is None:
             return _error(frame.id, INVALID_REQUEST, "a request has a method")
         if not session.trusted and frame.method not in self._public:
@@ -225,9 +218,7 @@ class LinkServer:
             return _error(frame.id, METHOD_NOT_FOUND, f"no method {frame.method[:64]}; there are: {known}")
         return await self._run(handler, session, frame)
 
-    async def _run(
-        self, handler: MethodHandler, session: LinkSession, frame: _Frame
-    ) -> dict[str, Any] | None:
+    async def _run(self, handler: MethodHandler, session: LinkSession, frame: Frame) -> dict[str, Any] | None:
         try:
             result = await handler(session, frame.params)
         except LinkError as error:
@@ -267,13 +258,15 @@ class LinkClient:
         self._ctx = ctx
         self._address = address or ctx.address(service, listener)
         self._connection = connection
+        self._rows = tuple(row for row in connection.split(",") if row)
+        self._out: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
         self._handlers: dict[str, NotificationHandler] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
         self._ready = asyncio.Event()
-        self._inbox: asyncio.Queue[_Frame] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
 
     @property
     def connected(self) -> bool:
@@ -328,9 +321,18 @@ class LinkClient:
     def _send(self, message: object) -> None:
         if self._writer is None:
             raise LinkUnavailable(f"not connected to {self._address[0]}:{self._address[1]}")
-        self._writer.write(msgspec.json.encode(message) + b"\n")
-        for row in self._connection.split(",") if self._connection else ():
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(msgspec.json.encode(message))
+        for row in self._rows:
             self._ctx.connections.count(row, sent=1)
+
+    def _flush(self) -> None:
+        """What was sent in one turn of the loop leaves in one write."""
+        out, self._out = self._out, []
+        if out and self._writer is not None:
+            out.append(b"")
+            self._writer.write(b"\n".join(out))
 
     async def _keep(self) -> None:
         while True:
@@ -343,7 +345,7 @@ class LinkClient:
             await asyncio.sleep(_RECONNECT_S)
 
     async def _session(self) -> None:
-        reader, writer = await asyncio.open_connection(*self._address, limit=MAX_LINE)
+        reader, writer = await asyncio.open_connection(*self._address, limit=_READ_AHEAD)
         self._writer = writer
         reading = asyncio.create_task(self._read(reader))
         try:
@@ -358,17 +360,20 @@ class LinkClient:
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            frame = _decode_frame(line)
-            for row in self._connection.split(",") if self._connection else ():
-                self._ctx.connections.count(row, received=1)
-            if frame.method is not None:
-                self._inbox.put_nowait(frame)
-            elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
-                if frame.error is not None:
-                    future.set_exception(_failure(frame.error))
-                else:
-                    future.set_result(frame.result)
+        async for lines in lines_of(reader, MAX_LINE):
+            for row in self._rows:
+                self._ctx.connections.count(row, received=len(lines))
+            for line in lines:
+                self._take(decode_frame(line))
+
+    def _take(self, frame: Frame) -> None:
+        if frame.method is not None:
+            self._inbox.put_nowait(frame)
+        elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
+            if frame.error is not None:
+                future.set_exception(_failure(frame.error))
+            else:
+                future.set_result(frame.result)
 
     async def _dispatch(self) -> None:
         for count in itertools.count(1):
@@ -385,6 +390,7 @@ class LinkClient:
 
     def _lost(self) -> None:
         self._writer = None
+        self._out.clear()
         self._ready.clear()
         for future in self._calls.values():
             if not future.done():

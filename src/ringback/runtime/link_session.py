@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,9 +12,37 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 MAX_LINE = 1024 * 1024
+_CHUNK = 256 * 1024
 
 Params = dict[str, Any]
 _encode = msgspec.json.encode
+
+
+class Frame(msgspec.Struct, omit_defaults=True):
+    """A message of JSON-RPC: a request, a notification or an answer."""
+
+    jsonrpc: str = ""
+    id: int | str | None = None
+    method: str | None = None
+    params: Params = {}
+    result: Any = None
+    error: dict[str, Any] | None = None
+
+
+decode_frame = msgspec.json.Decoder(Frame).decode
+
+
+async def lines_of(reader: asyncio.StreamReader, longest: int) -> AsyncIterator[list[bytes]]:
+    """The lines of a stream as they come, many at a time. Raises ValueError for one over `longest` bytes."""
+    rest = b""
+    while data := await reader.read(_CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > longest or any(len(line) > longest for line in lines):
+            raise ValueError("a line is too long")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
 
 
 class LinkSession:
@@ -26,6 +55,8 @@ class LinkSession:
         self.connections: tuple[str, ...] = ()
         self.peer: str = str((writer.get_extra_info("peername") or ("",))[0])
         self.trusted = False
+        self._out: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
         self.running: set[asyncio.Task[None]] = set()
 
     def notify(self, method: str, params: object) -> None:
@@ -33,13 +64,25 @@ class LinkSession:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: object) -> None:
-        """Write one line."""
+        """Write one line; those of one turn of the loop leave in one write."""
+        self.send_lines([_encode(message)])
+
+    def send_lines(self, lines: Sequence[bytes]) -> None:
+        """Write messages that are JSON already."""
         if self._writer.transport.get_write_buffer_size() > 16 * MAX_LINE:
             self._writer.transport.abort()
             return
-        self._writer.write(_encode(message) + b"\n")
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += lines
         for row in self.connections:
-            self._ctx.connections.count(row, sent=1)
+            self._ctx.connections.count(row, sent=len(lines))
+
+    def _flush(self) -> None:
+        if self._out:
+            out, self._out = self._out, []
+            out.append(b"")
+            self._writer.write(b"\n".join(out))
 
     @property
     def closed(self) -> bool:
@@ -49,14 +92,17 @@ class LinkSession:
     @property
     def backlog(self) -> int:
         """Bytes that the client has not taken yet."""
+        self._flush()
         return self._writer.transport.get_write_buffer_size()
 
     async def drain(self) -> None:
         """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
+        self._flush()
         await self._writer.drain()
 
     def close(self) -> None:
         """End the session."""
+        self._flush()
         self._writer.close()
 
     def abort(self) -> None:

@@ -33,6 +33,9 @@ class EcmaScript:
         self._engine = Engine(limits, _PRELUDE, _PARTS, _PART_OF)
         self._active: tuple[str, ...] = ()
         self._active_known = True
+        self._event: str | None = None
+        self._saved: Json = None
+        self._touched = True
 
     def begin_input(self) -> None:
         """See DataModel."""
@@ -44,11 +47,11 @@ class EcmaScript:
 
     def know(self, name: str, text: str) -> None:
         """See DataModel."""
-        self._call("know", name, text)
+        self._engine.call("know", name, text)
 
     def asked(self) -> list[Json]:
         """See DataModel."""
-        text = self._call("asked")
+        text = self._engine.call("asked")
         return [json.loads(wish) for wish in json.loads(text)] if text else []
 
     def bind_system(self, values: Mapping[str, Json]) -> None:
@@ -56,8 +59,8 @@ class EcmaScript:
         self._call("system", self._engine.encode(values))
 
     def bind_event(self, event: Event) -> None:
-        """See DataModel."""
-        self._call("event", self._engine.encode(event.to_json()))
+        """See DataModel. Told to the script engine only when something is evaluated."""
+        self._event = self._engine.encode(event.to_json())
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel. Told to the script engine only when something is evaluated."""
@@ -90,6 +93,7 @@ class EcmaScript:
 
     def run(self, source: str) -> None:
         """See DataModel."""
+        self._tell()
         self._engine.run(source)
 
     def open_list(self, array: str) -> tuple[int, int]:
@@ -106,8 +110,14 @@ class EcmaScript:
         self._call("closeList", handle)
 
     def save(self) -> Json:
-        """All global variables that the application made: data, functions, cycles and dates included."""
-        return json.loads(self._call("save"))
+        """All global variables that the application made: data, functions, cycles and dates included.
+
+        The same object as the last time when nothing was evaluated since.
+        """
+        if self._touched:
+            self._saved = json.loads(self._engine.call("save"))
+            self._touched = False
+        return self._saved
 
     def load(self, saved: Json) -> None:
         """See DataModel."""
@@ -121,7 +131,15 @@ class EcmaScript:
         self._engine.close()
 
     def _call(self, name: str, *arguments: object) -> Any:
+        self._tell()
+        return self._engine.call(name, *arguments)
+
+    def _tell(self) -> None:
+        """Let the engine know the event and the active states; from here on variables may change."""
+        self._touched = True
+        if self._event is not None:
+            event, self._event = self._event, None
+            self._engine.call("event", event)
         if not self._active_known:
             self._active_known = True
             self._engine.call("active", json.dumps(self._active))
-        return self._engine.call(name, *arguments)

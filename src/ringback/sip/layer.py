@@ -357,6 +357,8 @@ class TransactionLayer:
     def _end(self, transaction: Transaction) -> None:
         owner = self._client if transaction.is_client else self._server
         owner.pop(transaction.key, None)
+        if not self._client and not self._server:
+            self._queue.clear()
         if transaction.accepted_key is not None:
             self._accepted.pop(transaction.accepted_key, None)
         self._outputs.append(Ended(transaction))

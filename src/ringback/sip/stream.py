@@ -20,6 +20,8 @@ MAX_CONNECTIONS = 4096
 STALLED_S = 30.0
 """A message that began must be whole after this many seconds."""
 CONNECT_S = 5.0
+GATHER_S = 0.001
+"""A connection that has just written waits so long for more: a write costs as much as building a message."""
 
 Remote = tuple[str, str, int, str]
 """Transport, host, port of the other side, and what its certificate must name where that is not the host."""
@@ -58,6 +60,7 @@ class StreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
+        self._written_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._source = Source(transport, "", 0)
         self.remote: Remote = (transport, "", 0, "")
@@ -83,15 +86,19 @@ class StreamConnection(asyncio.Protocol):
             transport.abort()
             return False
         if not self._out:
-            self._loop.call_soon(self._flush)
+            if self._loop.time() - self._written_at < GATHER_S:
+                self._loop.call_later(GATHER_S, self._flush)
+            else:
+                self._loop.call_soon(self._flush)
         self._out.append(data)
         return True
 
     def _flush(self) -> None:
-        """Write what one turn of the loop has gathered: one system call for many messages."""
+        """Write what has been gathered: one system call for many messages."""
         out, self._out = self._out, []
         if self._transport is not None and out:
             self._transport.write(b"".join(out))
+            self._written_at = self._loop.time()
 
     def close(self) -> None:
         """Close after what is queued has been sent."""

@@ -29,6 +29,16 @@ class TimerQueue:
         self._moments: list[int] = []
         """The keys of the buckets, as a heap."""
 
+    def __len__(self) -> int:
+        """Timers that were started and not looked at since, those stopped meanwhile among them."""
+        return len(self._precise) + sum(len(bucket) for bucket in self._buckets.values())
+
+    def clear(self) -> None:
+        """There are no transactions any more."""
+        self._precise.clear()
+        self._buckets.clear()
+        self._moments.clear()
+
     def start(self, transaction: Transaction, timer: Input, due: float) -> None:
         """Take note of a timer that runs in the transaction's machine."""
         if timer in _PRECISE:

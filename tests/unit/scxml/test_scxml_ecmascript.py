@@ -123,3 +123,23 @@ def test_data_that_is_nested_too_deeply_is_refused(model: EcmaScript) -> None:
         model.bind_event(Event("foo", data=deep))
     with pytest.raises(EvaluationError):
         model.evaluate("(function () { var a = []; for (var i = 0; i < 5000; i++) a = [a]; return a })()")
+
+
+def test_data_that_nothing_was_evaluated_on_are_saved_once() -> None:
+    model = EcmaScript(Limits())
+    model.declare("x")
+    model.assign("x", "1")
+    saved = model.save()
+    model.bind_event(Event("voice.ringing"))
+    assert model.save() is saved
+    model.assign("x", "_event.name")
+    assert model.save() is not saved
+    assert model.evaluate("x") == "voice.ringing"
+
+
+def test_a_script_sees_the_event_that_came_last() -> None:
+    model = EcmaScript(Limits())
+    model.bind_event(Event("first"))
+    model.bind_event(Event("second"))
+    model.run("var seen = _event.name")
+    assert model.evaluate("seen") == "second"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.sip import Request, Response, SipParseError, cancel_for, parse_message, response_to
+from ringback.sip import NameAddr, Request, Response, SipParseError, cancel_for, parse_message, response_to
 
 INVITE = (
     b"INVITE sip:bob@biloxi.example.com SIP/2.0\r\n"
@@ -137,3 +137,65 @@ def test_a_cancel_has_the_top_via_alone_and_the_routes() -> None:
     assert str(cancel.cseq) == "7 CANCEL"
     assert cancel.values("Route") == ["<sip:r1;lr>", "<sip:r2;lr>"]
     assert isinstance(parse_message(cancel.to_bytes()), Request)
+
+
+class TestTags:
+    """A tag is read without parsing the address where it is written plainly; both ways agree."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "<sip:a@b>;tag=1",
+            "<sip:a;tag=9@b;tag=8>;tag=1",
+            "<sip:a@b;tag=8>",
+            "<sip:a@b>",
+            "sip:a@b;x=1;tag=x;y=2",
+            "sip:a@b",
+            '"a>b;tag=2" <sip:a@b>;tag=3',
+            '<sip:a@b>;x=">;tag=evil"',
+            "<sip:a@b>;mytag=3",
+            "Bob <sip:a@b>;tag=4",
+            "<sip:a@b> ; tag=4",
+            "<sip:a@b>;TAG=5",
+            "<sip:a@b>;tag=3;tag=4",
+            "<sip:a@b>;tag=3;Tag=4",
+            "<sip:a@b>;tag",
+            "<sip:a@b>;tag=",
+        ],
+    )
+    def test_it_is_that_of_the_parsed_address(self, value: str) -> None:
+        request = Request("BYE", "sip:a@b", [("From", value), ("To", value)])
+        assert request.from_tag == request.to_tag == NameAddr.parse(value).tag
+
+
+class TestFirstValues:
+    """What was looked up is looked up again after any change."""
+
+    def test_a_change_from_outside_is_seen(self) -> None:
+        request = Request("BYE", "sip:a@b", [("Subject", "one"), ("X-Note", "n")])
+        assert (request.get("Subject"), request.get("s")) == ("one", "one")
+        request.headers = [("Subject", "two")]
+        assert (request.get("Subject"), request.get("X-Note")) == ("two", None)
+        request.headers[:0] = [("Subject", "three")]
+        assert request.get("subject") == "three"
+
+    def test_a_change_by_its_own_methods_is_seen(self) -> None:
+        request = Request("BYE", "sip:a@b", [("Route", "<sip:1;lr>, <sip:2;lr>"), ("Route", "<sip:3;lr>")])
+        assert request.pop_first("Route") == "<sip:1;lr>"
+        assert request.get("Route") == "<sip:2;lr>"
+        request.replace_first("Route", "<sip:4;lr>")
+        assert request.get("Route") == "<sip:4;lr>"
+        assert request.pop_first("Route") == "<sip:4;lr>"
+        assert request.get("Route") == "<sip:3;lr>"
+        request.remove("Route")
+        assert request.get("Route") is None
+        request.add("Route", "<sip:5;lr>")
+        request.set("Route", "<sip:6;lr>")
+        assert request.get("Route") == "<sip:6;lr>"
+
+    def test_a_copy_goes_its_own_way(self) -> None:
+        request = Request("BYE", "sip:a@b", [("Subject", "one")])
+        assert request.get("Subject") == "one"
+        twin = request.copy()
+        twin.set("Subject", "two")
+        assert (request.get("Subject"), twin.get("Subject")) == ("one", "two")

@@ -194,7 +194,7 @@ def test_words_that_cannot_be_spoken_are_an_event_that_the_application_may_answe
     ],
 )
 def test_a_hostile_document_ends_in_a_clear_error(body: str, slug: str) -> None:
-    limits = Limits(script_seconds=0.1, memory_bytes=4 * 1024 * 1024, steps=5000)
+    limits = Limits(script_seconds=0.1, memory_bytes=4 * 1024 * 1024, steps=500)
     assert World(page(body), limits=limits, restores=False).error == f"error.limit.{slug}"
 
 

@@ -15,7 +15,15 @@ from ringback.domain.calls import routing, treatment
 from ringback.domain.calls.ending import error, finish
 from ringback.domain.calls.inputs import Destination, MediaEnded, RequestMakeCall
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.results import NETWORK, NO_ANSWER, NODE_LOST, UNREACHABLE, Outcome, of_status
+from ringback.domain.calls.results import (
+    CLEARED,
+    NETWORK,
+    NO_ANSWER,
+    NODE_LOST,
+    UNREACHABLE,
+    Outcome,
+    of_status,
+)
 from ringback.domain.calls.state import Attempt, Leg, Treatment
 from ringback.domain.calls.types import (
     AttemptSource,
@@ -44,7 +52,7 @@ def make_call(m: Machine, request: RequestMakeCall) -> None:
     data.make_timeout_s, data.user_data = request.timeout_s or DIAL_S, dict(request.user_data)
     data.make_greeting, data.make_detect_s = dict(request.greeting), request.detect_s
     data.make_agent, data.make_caller = request.agent_id, request.caller_id
-    data.make_caller_name = request.caller_name
+    data.make_caller_name, data.make_predictive = request.caller_name, request.predictive
     data.parties.ani, data.parties.dnis = request.caller_id, request.customer or request.destination
     m.emit(
         "EventCallCreated", this_dn=request.this_dn, other_dn=request.destination, user_data=data.user_data
@@ -55,7 +63,9 @@ def make_call(m: Machine, request: RequestMakeCall) -> None:
 def requester_resolved(m: Machine, destination: Destination) -> None:
     """A route point dials the customer, a DN is dialled itself."""
     parties = m.data.parties
-    if destination.kind is DestinationKind.ROUTE_POINT:
+    if m.data.make_predictive and destination.kind is not DestinationKind.ROUTE_POINT:
+        _failed(m, UNREACHABLE)
+    elif destination.kind is DestinationKind.ROUTE_POINT:
         parties.device, m.data.default_dn = destination.dn, destination.default_dn
         m.ask("dial", m.data.make_destination, "route_point")
     elif destination.kind is DestinationKind.DN:
@@ -164,7 +174,14 @@ def _established(m: Machine, dial_result: str) -> None:
     m.clear_timer("detect")
     _at_route_point(m, "EventEstablished", dial_result=dial_result, user_data=m.data.user_data)
     is_person = dial_result == DialResult.PERSON.value
+    if m.data.make_predictive and not is_person:
+        finish(m, CLEARED)
+        return
     treatment.begin(m, _greeting(m) if is_person else Treatment("", TreatmentType.SILENCE))
+    if m.data.make_predictive:
+        routing.request_route(m)
+        m.data.instructed = False
+        m.set_timer("routing", treatment.ROUTING_S)
 
 
 def _greeting(m: Machine) -> Treatment:

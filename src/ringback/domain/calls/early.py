@@ -25,7 +25,7 @@ def media(m: Machine, word: Progress) -> None:
     waits = origin.state is LegState.OFFERED and origin.remote_sdp is not None and origin.local_sdp is None
     if rings and waits:
         status = RINGING if word.status == RINGING else IN_PROGRESS
-        m.out.append(Provisional(origin.id, status, m.describe(origin, word.sdp)))
+        m.out.append(Provisional(origin.id, status, m.describe(origin, word.sdp, answers=True)))
 
 
 def offer(m: Machine, leg: Leg, word: OfferReceived) -> None:

@@ -245,6 +245,8 @@ class RequestMakeCall(Struct, frozen=True):
     detect_s: float = 0.0
     """Listen so long who or what has answered."""
     caller_name: str = ""
+    predictive: bool = False
+    """A person who answers is put on the route point like one who has called."""
 
 
 class RequestReleaseCall(Struct, frozen=True):

@@ -127,8 +127,11 @@ class Machine:
         self.data.slots[slot] = leg.id
         return leg
 
-    def describe(self, leg: Leg, sdp: str) -> str:
-        """What we say on this leg: the text with our origin line; a new version only when it changed."""
+    def describe(self, leg: Leg, sdp: str, *, answers: bool = False) -> str:
+        """What we say on this leg: the text with our origin line; a new version only when it changed. Its
+        streams are those of the offer that it answers, or of what was said before.
+        """
+        sdp = sdp_text.fitted(sdp, leg.remote_sdp if answers else leg.local_sdp, answers=answers)
         session = leg.sdp_session or session_id(self.data)
         if leg.local_sdp is None or sdp_text.with_origin(sdp, session, leg.sdp_version) != leg.local_sdp:
             leg.sdp_version += 1
@@ -148,12 +151,13 @@ class Machine:
     def accept(self, leg: Leg, sdp: str) -> None:
         """200 to the first INVITE of a leg."""
         leg.state = LegState.UP
-        self.out.append(Answer(leg.id, 200, self.describe(leg, sdp)))
+        offered = leg.remote_sdp is not None
+        self.out.append(Answer(leg.id, 200, self.describe(leg, sdp, answers=offered)))
 
     def acknowledge(self, leg: Leg, sdp: str) -> None:
         """The ACK that owes the answer."""
         leg.state = LegState.UP
-        self.out.append(Ack(leg.id, self.describe(leg, sdp)))
+        self.out.append(Ack(leg.id, self.describe(leg, sdp, answers=True)))
 
     def refuse_offer(self, leg: Leg, offer: str) -> None:
         """The ACK that declines every stream of the offer in their 200."""
@@ -165,7 +169,7 @@ class Machine:
 
     def answer_offer(self, leg: Leg, status: int, sdp: str | None = None) -> None:
         leg.offering = False
-        text = None if sdp is None else self.describe(leg, sdp)
+        text = None if sdp is None else self.describe(leg, sdp, answers=not leg.owed)
         self.out.append(AnswerOffer(leg.id, status, text))
 
     def hang_up(self, leg: Leg, cause: int = 0, status: int = 480) -> None:

@@ -99,14 +99,19 @@ def _to_route_point(m: Machine, attempt: Attempt, destination: Destination) -> N
     m.data.parties.device = destination.dn
     if m.origin.state is LegState.OFFERED:
         m.ring(m.origin)
+    request_route(m)
+    treatment.expect_instructions(m)
+
+
+def request_route(m: Machine) -> None:
+    """EventRouteRequest: the application of the route point is to say what becomes of the call."""
     m.emit(
         "EventRouteRequest",
-        this_dn=destination.dn,
+        this_dn=m.data.parties.device,
         this_role=DNRole.DESTINATION,
         other_dn=m.customer,
         user_data=m.data.user_data,
     )
-    treatment.expect_instructions(m)
 
 
 def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:

@@ -158,6 +158,8 @@ class CallData(Struct):
     make_caller_name: str = ""
     make_detect_s: float = 0.0
     """How long we listen who or what has answered; 0: not, or not any more."""
+    make_predictive: bool = False
+    """Whoever answers is to be asked for a route, as one who has called."""
     instructed: bool = False
     """Somebody has asked for a treatment or a destination."""
     default_dn: str = ""

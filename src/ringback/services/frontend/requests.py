@@ -12,6 +12,7 @@ from ringback.contracts.telephony import (
     CallRequest,
     ClusterNode,
     RequestMakeCall,
+    RequestMakePredictiveCall,
     RequestReply,
     TelephonyRequest,
 )
@@ -80,7 +81,7 @@ class Requests:
     async def _carry_out(self, asked: TelephonyRequest) -> RequestReply:
         if isinstance(asked, AgentRequest):
             return await self._ask_agent_state(asked)
-        if isinstance(asked, RequestMakeCall):
+        if isinstance(asked, RequestMakeCall | RequestMakePredictiveCall):
             if not await self._nodes.for_new_call():
                 raise _NO_NODE
             return await self._ask_nodes(asked, self._nodes.for_new_call)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
-from ringback.contracts.events import AgentEvent, CallEvent, calls_stream, private_stream
+from ringback.contracts.events import AgentEvent, CallEvent, CallType, calls_stream, private_stream
 from ringback.contracts.routing import RouteResult
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.streams import StreamConsumer, StreamEntry
@@ -26,6 +26,15 @@ _AGAIN_S = 0.3
 _MAKES_OURS = frozenset({"EventDialing", "EventNetworkReached", "EventEstablished", "EventError"})
 
 
+class _Offered(NamedTuple):
+    """An event that a session of this node is about to store."""
+
+    entry_id: str
+    event: CallEvent
+    sid: str
+    stored: asyncio.Future[bool]
+
+
 class Consumers:
     """Every entry is in a session's inbox, or of no interest, before it is acknowledged."""
 
@@ -40,7 +49,9 @@ class Consumers:
         """Begin to read."""
         calls = [calls_stream(tenant) for tenant in self._ctx.common.tenants]
         await self._node.clients.rq.start()
-        StreamConsumer(self._ctx, calls, GROUP, self._call, connection="voice-46").start()
+        StreamConsumer(
+            self._ctx, calls, GROUP, self._call, connection="voice-46", together=self._calls_together
+        ).start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
         answers = [private_stream(tenant) for tenant in self._ctx.common.tenants]
         StreamConsumer(self._ctx, answers, GROUP, self._answer, connection="voice-46").start()
@@ -48,18 +59,55 @@ class Consumers:
     # Calls
 
     async def _call(self, entry: StreamEntry) -> None:
-        event = entry.json(CallEvent)
-        if event.tenant not in self._node.stores:
-            return
-        self._node.metrics.call_events.inc()
-        if event.id == "EventRouteRequest" and await self._begin(event, entry.id):
+        await self._calls_in_order([(entry.id, entry.json(CallEvent))])
+
+    async def _calls_together(self, entries: list[StreamEntry]) -> None:
+        """The events of one session in their order, those of several side by side."""
+        groups: dict[str, list[tuple[str, CallEvent]]] = {}
+        for entry in entries:
+            event = entry.json(CallEvent)
+            sid = session_of(event.reference_id) or self._node.session_here(event.tenant, event.conn_id)
+            groups.setdefault(sid or event.conn_id, []).append((entry.id, event))
+        await asyncio.gather(*map(self._calls_in_order, groups.values()))
+
+    async def _calls_in_order(self, entries: list[tuple[str, CallEvent]]) -> None:
+        """Events for a session of this node are offered to it together; the rest is waited for in between."""
+        offered: list[_Offered] = []
+        for entry_id, event in entries:
+            if event.tenant not in self._node.stores:
+                continue
+            self._node.metrics.call_events.inc()
+            sid = session_of(event.reference_id) or self._node.session_here(event.tenant, event.conn_id)
+            stored = None
+            if sid and event.id != "EventRouteRequest":
+                stored = self._node.offer(event.tenant, sid, Input(call=event), f"call:{entry_id}")
+            if stored is not None:
+                offered.append(_Offered(entry_id, event, sid, stored))
+                continue
+            await self._stored(offered)
+            await self._one_call(event, entry_id)
+        await self._stored(offered)
+
+    async def _stored(self, offered: list[_Offered]) -> None:
+        """Wait for what was offered; what a session did not store goes another way."""
+        for each in offered:
+            if not await each.stored:
+                await self._one_call(each.event, each.entry_id)
+            else:
+                await self._own(each.event, each.sid)
+        offered.clear()
+
+    async def _one_call(self, event: CallEvent, entry_id: str) -> None:
+        if event.id == "EventRouteRequest" and await self._begin(event, entry_id):
             return
         store, asker = self._node.stores[event.tenant], session_of(event.reference_id)
         sid = asker or await store.session_of_call(event.conn_id)
-        if not sid or not await self._node.deliver(event.tenant, sid, Input(call=event), f"call:{entry.id}"):
-            return
-        if asker and event.id in _MAKES_OURS:
-            await store.own_call(event.conn_id, sid)
+        if sid and await self._node.deliver(event.tenant, sid, Input(call=event), f"call:{entry_id}"):
+            await self._own(event, sid)
+
+    async def _own(self, event: CallEvent, sid: str) -> None:
+        if event.id in _MAKES_OURS and session_of(event.reference_id) == sid:
+            await self._node.own_call(event.tenant, event.conn_id, sid)
 
     async def _begin(self, event: CallEvent, entry_id: str) -> bool:
         """Start a session for a call on a route point; False when the call has one there already.
@@ -138,7 +186,7 @@ class Consumers:
         while True:
             try:
                 await self._deliver_result(result)
-                await store.set_rq_cursor(str(params.get("cursor", "")))
+                store.tell_rq_cursor(str(params.get("cursor", "")))
                 return
             except ValkeyUnavailable:
                 await asyncio.sleep(_AGAIN_S)
@@ -160,11 +208,14 @@ def moved(event: CallEvent) -> CallEvent:
 def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
     """The session of a call that has come to a route point, for the n-th time."""
     name = event.call_uuid or event.conn_id
+    ani, dnis = event.ani or event.other_dn, event.dnis or event.this_dn
+    if event.call_type == CallType.OUTBOUND:  # we have called: the other one is the customer all the same
+        ani, dnis = event.other_dn, event.ani or event.this_dn
     interaction = {
         "id": name,
         "connid": event.conn_id,
-        "ani": event.ani or event.other_dn,
-        "dnis": event.dnis or event.this_dn,
+        "ani": ani,
+        "dnis": dnis,
         "routepoint": event.this_dn,
         "arrivaltime": event.time,
         "udata": event.user_data,
@@ -177,8 +228,8 @@ def inbound_record(event: CallEvent, visit: int, entry_id: str) -> Record:
         route_point=event.this_dn,
         conn_id=event.conn_id,
         conns=[event.conn_id],
-        ani=event.ani or event.other_dn,
-        dnis=event.dnis or event.this_dn,
+        ani=ani,
+        dnis=dnis,
         call_uuid=event.call_uuid,
         request=entry_id,
         started=event.time,

@@ -87,11 +87,17 @@ class Dialogs:
             self.texts[text_name(text)] = text
         running.snapshot = saved
 
-    def unkept(self) -> list[str]:
-        """Texts of documents that the store does not have yet; each once."""
-        fresh = [name for name in self.texts if name not in self._kept]
-        self._kept = set(self.texts)
-        return [self.texts[name] for name in fresh]
+    def unkept(self) -> list[tuple[str, str]]:
+        """Names and texts of documents that the store does not have yet."""
+        return [(name, text) for name, text in self.texts.items() if name not in self._kept]
+
+    def is_kept(self, name: str) -> bool:
+        """Whether the store has a document."""
+        return name in self._kept
+
+    def keep(self, name: str) -> None:
+        """The store has a document."""
+        self._kept.add(name)
 
     def told(self) -> list[tuple[str, Event]]:
         """Events for the application, each with its session of the tree; each once."""

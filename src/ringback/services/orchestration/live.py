@@ -14,6 +14,7 @@ from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
 from ringback.services.orchestration.dialogs import Dialogs
+from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
@@ -21,7 +22,7 @@ from ringback.services.orchestration.translation import done_event, error_event
 
 if TYPE_CHECKING:
     from ringback.services.orchestration.node import Node
-    from ringback.services.orchestration.store import SessionStore
+    from ringback.services.orchestration.store import Delivered, Had, SessionStore
 
 _AGAIN_S = 0.3
 _LONGEST_S = 3.0
@@ -37,11 +38,14 @@ class NotOurs(Exception):
 class LiveSession:
     """One task while the session lives, and one more while actions are carried out.
 
+    What this node has for the session is offered, and stored together with the state that it leads to; what
+    other nodes have comes through the inbox.
+
     The interpreter, which is by far the largest part, is there while the session is awake; a session that
     only waits can do without, since what is stored is all there is to it.
     """
 
-    def __init__(self, node: Node, store: SessionStore, record: Record) -> None:
+    def __init__(self, node: Node, store: SessionStore, record: Record, had: Had | None = None) -> None:
         self._node = node
         self._store = store
         self.record = record
@@ -49,6 +53,10 @@ class LiveSession:
         self._turning = False
         self._faults = 0
         self._wake = asyncio.Event()
+        self._inbox_waits = True
+        self._inputs = Inputs(had)
+        self._mark: tuple[object, ...] = ()
+        """What was stored last."""
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
@@ -56,7 +64,18 @@ class LiveSession:
 
     def wake(self) -> None:
         """Something is in the inbox."""
+        self._inbox_waits = True
         self._wake.set()
+
+    def offer(self, entry: Input, key: str = "") -> asyncio.Future[bool] | None:
+        """Take an input; the future is True when it is stored, False when the session could not.
+
+        None: the session takes no offers now, its inbox is the way. An input that it has had is stored.
+        """
+        stored = self._inputs.offer(entry, key)
+        if stored is not None:
+            self._wake.set()
+        return stored
 
     def sleep(self) -> None:
         """Let the interpreter go, unless it is at work."""
@@ -76,6 +95,7 @@ class LiveSession:
             self._node.log.warning("session_taken", session=self.record.id)
         finally:
             self._turning = False
+            self._inputs.refuse()
             self.sleep()
             self._node.left(self.record)
 
@@ -92,6 +112,7 @@ class LiveSession:
             # A fault of ours: the call must not hang on it.
             self._node.log.exception("session_broken", session=self.record.id)
             self._faults += 1
+            self._inputs.refuse()
             self.record.failed, self.record.ended = "internal", True
             return self._faults >= _FAULTS
         return True
@@ -100,10 +121,12 @@ class LiveSession:
         if not self.record.ended:
             await self._open()
         self._work()
+        self._inputs.open = not self.record.ended
         while not self.record.ended:
             await self._turn()
             if not self.record.ended:
                 await self._rest()
+        self._inputs.refuse()
         await self._end()
 
     async def _rest(self) -> None:
@@ -120,6 +143,8 @@ class LiveSession:
             # Not wait_for: Python 3.11's forgets a cancellation that comes together with the event.
             async with asyncio.timeout(limit_s):
                 await self._wake.wait()
+                return
+        self._inbox_waits = True  # a look from time to time: who wrote there may not have told us
 
     # The application
 
@@ -196,35 +221,84 @@ class LiveSession:
     async def _turn(self) -> None:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
-        entries = await self._store.inbox(self.record.id, self.record.inbox_id)
-        for name in self._dialogs.missing:
-            self._dialogs.texts[name] = await self._store.document(name) or ""
+        entries = await self._read_inbox()
+        await self._read_dialog()
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
-        if not (entries or self._local or is_due):
+        if not (entries or self._inputs.offers or self._local or is_due):
             return
         interpreter = await self._woken_up()
         if interpreter is None:
             return
         self._node.functions.tell(self.record, interpreter, now)
-        for entry_id, entry in entries:
-            turn.feed(self.record, interpreter, entry, now, self._dialogs)
-            self.record.inbox_id = entry_id
-        while self._local:
-            fetch, text = self._local.popleft()
-            interpreter.fetched(fetch.session, fetch.invokeid, text, now)
-        if is_due:
-            turn.handle_timer(self.record, interpreter, now)
-        await self._commit(turn.collect(self.record, interpreter, now, self._dialogs))
+        offers = self._inputs.take()
+        try:
+            for delivered in entries:
+                if self._inputs.is_new_in_inbox(delivered.key):
+                    self._feed(interpreter, delivered.entry, now)
+                self.record.inbox_id = delivered.id
+            for offer in offers:
+                if self._inputs.is_new(offer.key):
+                    self._feed(interpreter, offer.entry, now)
+            while self._local:
+                fetch, text = self._local.popleft()
+                interpreter.fetched(fetch.session, fetch.invokeid, text, now)
+            if is_due:
+                turn.handle_timer(self.record, interpreter, now)
+            await self._commit(
+                turn.collect(self.record, interpreter, now, self._dialogs), inbox=bool(entries)
+            )
+        except BaseException:
+            settle(offers, False)
+            raise
+        settle(offers, True)
 
-    async def _commit(self, effects: turn.Effects) -> None:
-        """The record is stored before anything is done: a crash in between repeats, it loses nothing."""
+    async def _read_inbox(self) -> list[Delivered]:
+        if not self._inbox_waits:
+            return []
+        self._inbox_waits = False
+        try:
+            entries = await self._store.inbox(self.record.id, self.record.inbox_id)
+        except BaseException:
+            self._inbox_waits = True
+            raise
+        if entries:
+            self.wake()  # there may be more
+        return entries
+
+    async def _read_dialog(self) -> None:
+        """The documents of a VoiceXML dialog that was asleep."""
+        for name in self._dialogs.missing:
+            self._dialogs.texts[name] = await self._store.document(name) or ""
+
+    async def _keep_dialog(self) -> None:
+        """Store the documents of a dialog before the dialog that names them."""
+        for name, text in self._dialogs.unkept():
+            while not self._dialogs.is_kept(name):
+                try:
+                    await self._store.keep_document(text)
+                    self._dialogs.keep(name)
+                except (ValkeyUnavailable, ValkeyError):
+                    await asyncio.sleep(_AGAIN_S)
+
+    def _feed(self, interpreter: Interpreter, entry: Input, now: float) -> None:
+        turn.feed(self.record, interpreter, entry, now, self._dialogs)
+        if entry.call is not None and entry.call.id == "EventCallDeleted":
+            self._node.forget_call(self.record, entry.call.conn_id)
+
+    async def _commit(self, effects: turn.Effects, *, inbox: bool = True) -> None:
+        """The record is stored before anything is done: a crash in between repeats, it loses nothing.
+
+        A turn that changed nothing needs no store: after a crash it would be as if it had never been.
+        """
         known = {action.number for action in self._todo}
         fresh = [action for action in self.record.pending if action.number not in known]
         self._turning = False
-        for text in self._dialogs.unkept():
-            await self._store.keep_document(text)
-        await self._save()
+        mark = turn.mark(self.record)
+        if inbox or mark != self._mark:
+            await self._keep_dialog()
+            await self._save(inbox=inbox)
+        self._mark = mark
         for log in effects.logs:
             self._node.log.info("application_log", session=log.session, label=log.label)
         for fetch in effects.fetches:
@@ -234,11 +308,13 @@ class LiveSession:
         self._todo.extend(fresh)
         self._work()
 
-    async def _save(self) -> None:
+    async def _save(self, *, inbox: bool = True) -> None:
         while True:
             try:
-                if not await self._store.save(self.record):
+                keys = list(self._inputs.unstored)
+                if not await self._store.save(self.record, keys, inbox=inbox):
                     raise NotOurs
+                del self._inputs.unstored[: len(keys)]
                 self._node.metrics.ha_writes.inc()
                 return
             except (ValkeyUnavailable, ValkeyError):
@@ -285,7 +361,7 @@ class LiveSession:
             event = done_event(asked, reply, request_id)
             record.asked.pop(str(action.number), None)
         entry = Input(event=event.to_json(), session=action.session)
-        await self._deliver(entry, f"action:{action.number}")
+        await self._tell(entry, f"action:{action.number}")
 
     def _failure(self, error: Exception) -> ActionFailed:
         """A failed action, or a fault of ours, which must not keep the session from going on."""
@@ -294,11 +370,16 @@ class LiveSession:
         self._node.log.exception("action_broken", session=self.record.id)
         return ActionFailed("internal")
 
+    async def _tell(self, entry: Input, key: str) -> None:
+        """Let the session know what came of its own doing, which is done again if it is not stored."""
+        if self.offer(entry, key) is None:
+            await self._deliver(entry, key)
+
     async def _deliver(self, entry: Input, key: str) -> None:
         while True:
             with suppress(ValkeyUnavailable):
                 await self._store.deliver(self.record.id, entry, key)
-                self._wake.set()
+                self.wake()
                 return
             await asyncio.sleep(_AGAIN_S)
 
@@ -323,13 +404,14 @@ class LiveSession:
             failed = True
         if failed:
             event = Event("error.communication", "platform", sendid=post.sendid)
-            await self._deliver(Input(event=event.to_json(), session=post.session), f"post:{post.sendid}")
+            await self._tell(Input(event=event.to_json(), session=post.session), f"post:{post.sendid}")
 
     # The end
 
     async def _end(self) -> None:
         """Let the last actions be done, save the call from an application that left it, forget."""
-        await self._save()
+        if turn.mark(self.record) != self._mark:
+            await self._save()
         while self._todo or self._working:
             self._wake.clear()
             self._work()

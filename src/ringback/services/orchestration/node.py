@@ -28,7 +28,7 @@ from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.statistics import Statistics
-from ringback.services.orchestration.store import SessionStore
+from ringback.services.orchestration.store import Had, SessionStore
 from ringback.services.orchestration.tables import Tables
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Node:
         Judging(self._tables, self._statistics, self.performer)
         self.functions = Functions(ctx, self._tables, self._statistics)
         self._live: dict[str, LiveSession] = {}
+        self._calls: dict[tuple[str, str], str] = {}
+        """Calls of the sessions that run here, by tenant and ConnID."""
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
         self.metrics.active_strategies.set_function(lambda: float(self.sessions - self._pending()))
         self.metrics.pending_sessions.set_function(lambda: float(self._pending()))
@@ -116,6 +118,9 @@ class Node:
 
     async def deliver(self, tenant: str, sid: str, entry: Input, key: str = "") -> bool:
         """Put an input into a session's inbox and wake its owner; False when there is no such session."""
+        stored = self.offer(tenant, sid, entry, key)
+        if stored is not None and await stored:
+            return True
         owner = await self.stores[tenant].deliver(sid, entry, key)
         if owner == self.ctx.node:
             live = self._live.get(sid)
@@ -124,6 +129,28 @@ class Node:
         elif owner:
             await append(self.ctx.valkey, wake_stream(owner), sid.encode(), maxlen=1000)
         return bool(owner)
+
+    def offer(self, tenant: str, sid: str, entry: Input, key: str) -> asyncio.Future[bool] | None:
+        """Give an input to a session that runs here, see `LiveSession.offer`; None when it does not."""
+        live = self._live.get(sid)
+        return live.offer(entry, key) if live is not None and live.record.tenant == tenant else None
+
+    def session_here(self, tenant: str, conn_id: str) -> str:
+        """The session of this node that has a call, or empty: then the store knows."""
+        return self._calls.get((tenant, conn_id), "")
+
+    async def own_call(self, tenant: str, conn_id: str, sid: str) -> None:
+        """From now on this call's events are for this session."""
+        if self.session_here(tenant, conn_id) == sid:
+            return
+        await self.stores[tenant].own_call(conn_id, sid)
+        if sid in self._live:
+            self._calls[tenant, conn_id] = sid
+
+    def forget_call(self, record: Record, conn_id: str) -> None:
+        """A call is over, or another session has it."""
+        if self.session_here(record.tenant, conn_id) == record.id:
+            del self._calls[record.tenant, conn_id]
 
     async def prepare(self, record: Record) -> None:
         """Find out what a session is to run: the script and the parameters of its route point.
@@ -169,23 +196,27 @@ class Node:
         """A session is over, or another node's."""
         self._awake.pop(record.id, None)
         self._statistics.left(record)
+        for conn_id in {record.conn_id, *record.conns}:
+            self.forget_call(record, conn_id)
         if self._live.pop(record.id, None) is not None:
             self.metrics.interactions.labels(record.kind, record.tenant).dec()
 
-    def _run(self, record: Record) -> None:
-        live = LiveSession(self, self.stores[record.tenant], record)
+    def _run(self, record: Record, had: Had | None = None) -> None:
+        live = LiveSession(self, self.stores[record.tenant], record, had)
         self._live[record.id] = live
+        if record.conn_id and not record.gone:
+            self._calls[record.tenant, record.conn_id] = record.id
         self.metrics.interactions.labels(record.kind, record.tenant).inc()
         self.ctx.spawn(live.run(), f"session-{record.id}")
 
     async def _adopt(self, tenant: str, sid: str) -> None:
         if sid in self._live:
             return
-        record = await self.stores[tenant].load(sid)
+        record, had = await self.stores[tenant].adopt(sid)
         if record is not None:
             self.log.info("session_resumed", session=sid)
             self._statistics.resume(record)
-            self._run(record)
+            self._run(record, had)
 
     async def _woken(self, entry: StreamEntry) -> None:
         live = self._live.get(entry.fields["e"].decode())

@@ -1,15 +1,19 @@
 """Sessions in Valkey: who owns them, what comes in, what they are.
 
 Keys, all under the tenant's hash tag: `orch:session:<sid>` (hash: owner, state, request, `in:<key>` for
-every input seen; an ended one has no owner), `orch:inbox:<sid>` (stream of Input), `orch:owned:<node>` and
-`orch:nodes` (sets), `orch:conns` (hash ConnID to session), `orch:doc:<hash>` (text of an application).
+every input seen, 1 when it went through the inbox; an ended one has no owner), `orch:inbox:<sid>` (stream of
+Input and its key, from other nodes: what a session's own node has for it is stored with the state it leads
+to), `orch:owned:<node>` and `orch:nodes` (sets), `orch:conns` (hash ConnID to session), `orch:doc:<hash>`
+(text of an application).
 
 Every write of the owner is refused when another node has taken the session over.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -20,6 +24,26 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _DOCUMENT_S = 7 * 86_400
+_DOCUMENT_AGAIN_S = 3600.0
+_SEEN, _FED = "in:", b"2"
+
+
+class Had(NamedTuple):
+    """Keys of the inputs of a session: those its own node gave it, and those that went through its inbox,
+    which may still be there.
+    """
+
+    fed: set[str]
+    delivered: set[str]
+
+
+class Delivered(NamedTuple):
+    """An input of the inbox, with its id there; `key` is empty when it has none."""
+
+    id: str
+    entry: Input
+    key: str
+
 
 # KEYS: session, owned, nodes, conns. ARGV: node, state, sid, ConnID, request.
 _CREATE = Script(
@@ -43,17 +67,17 @@ _DELIVER = Script(
 local owner = redis.call('HGET', KEYS[1], 'owner')
 if not owner or owner == '' then return '' end
 if ARGV[1] ~= '' and redis.call('HSETNX', KEYS[1], 'in:' .. ARGV[1], '1') == 0 then return owner end
-redis.call('XADD', KEYS[2], '*', 'e', ARGV[2])
+redis.call('XADD', KEYS[2], '*', 'e', ARGV[2], 'k', ARGV[1])
 return owner
 """
 )
 
-# KEYS: session, inbox. ARGV: node, state, id of the last input in it.
+# KEYS: session, inbox. ARGV: node, id of the last input of the inbox (empty: none new), fields and values.
 _SAVE = Script(
     """
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2])
-redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3])
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if ARGV[2] ~= '' then redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2]) end
 return 1
 """
 )
@@ -96,8 +120,11 @@ class SessionStore:
         self._node = ctx.node
         self._tenant = tenant
         self._tombstone_s = tombstone_s
+        self._valkey = ctx.valkey
         self._state = ctx.valkey.using("voice-47")
         self._stream = ctx.valkey.using("voice-45")
+        self._documents: dict[str, float] = {}
+        """When the texts of applications were last stored, by hash."""
 
     def _key(self, *parts: str) -> str:
         return f"{{{self._tenant}}}:orch:{':'.join(parts)}"
@@ -138,16 +165,22 @@ class SessionStore:
         owner: bytes = await self._stream.script(_DELIVER, keys, [key, msgspec.json.encode(entry)])
         return owner.decode()
 
-    async def inbox(self, sid: str, after: str) -> list[tuple[str, Input]]:
+    async def inbox(self, sid: str, after: str) -> list[Delivered]:
         """The inputs behind the id `after`, at most 100."""
         rows = await self._stream.call("XRANGE", self._inbox(sid), f"({after}", "+", "COUNT", 100)
-        return [(row[0].decode(), msgspec.json.decode(row[1][1], type=Input)) for row in rows]
+        return [_delivered(row[0].decode(), row[1]) for row in rows]
 
-    async def save(self, record: Record) -> bool:
-        """Store a session; False when it is no longer ours."""
-        keys = [self._session(record.id), self._inbox(record.id)]
-        args: list[Argument] = [self._node, msgspec.json.encode(record), record.inbox_id]
-        return bool(await self._state.script(_SAVE, keys, args))
+    async def save(self, record: Record, keys: Collection[str] = (), *, inbox: bool = True) -> bool:
+        """Store a session and the keys of inputs that it has had; False when it is no longer ours.
+
+        `inbox`: something was taken from the inbox since the last time.
+        """
+        args: list[Argument] = [self._node, record.inbox_id if inbox else ""]
+        args += ["state", msgspec.json.encode(record)]
+        for key in keys:
+            args += [f"{_SEEN}{key}", _FED]
+        names = [self._session(record.id), self._inbox(record.id)]
+        return bool(await self._state.script(_SAVE, names, args))
 
     async def finish(self, record: Record) -> bool:
         """Forget a session but for its id; False when it is no longer ours."""
@@ -164,6 +197,17 @@ class SessionStore:
         """A session as it is stored, or None when it is over."""
         state = await self._state.call("HGET", self._session(sid), "state")
         return msgspec.json.decode(state, type=Record) if state else None
+
+    async def adopt(self, sid: str) -> tuple[Record | None, Had]:
+        """A session as it is stored, and which inputs it has had."""
+        flat: list[bytes] = await self._state.call("HGETALL", self._session(sid))
+        found = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        state = found.get("state")
+        had = Had(set(), set())
+        for name, value in found.items():
+            if name.startswith(_SEEN):
+                (had.fed if value == _FED else had.delivered).add(name.removeprefix(_SEEN))
+        return (msgspec.json.decode(state, type=Record) if state else None), had
 
     async def owned(self, node: str) -> list[str]:
         """The sessions of a node."""
@@ -209,7 +253,9 @@ class SessionStore:
     async def keep_document(self, text: str) -> str:
         """Keep the text of an application for the sessions that run it; its hash."""
         name = text_name(text)
-        await self._state.call("SET", self._key("doc", name), text, "EX", _DOCUMENT_S)
+        if time.monotonic() - self._documents.get(name, -_DOCUMENT_AGAIN_S) >= _DOCUMENT_AGAIN_S:
+            await self._state.call("SET", self._key("doc", name), text, "EX", _DOCUMENT_S)
+            self._documents[name] = time.monotonic()
         return name
 
     async def document(self, name: str) -> str | None:
@@ -233,5 +279,17 @@ class SessionStore:
         return found.decode() if found else ""
 
     async def set_rq_cursor(self, cursor: str) -> None:
-        """Remember the last result that was delivered."""
+        """Remember where results are to be followed from."""
         await self._state.call("SET", self._key("rq-cursor"), cursor)
+
+    def tell_rq_cursor(self, cursor: str) -> None:
+        """Remember the last result that was delivered; one that is lost comes again, and is not new then.
+
+        Raises ValkeyUnavailable when there is no connection.
+        """
+        self._valkey.tell("SET", self._key("rq-cursor"), cursor)
+
+
+def _delivered(entry_id: str, row: Sequence[bytes]) -> Delivered:
+    entry = msgspec.json.decode(row[1], type=Input)
+    return Delivered(entry_id, entry, row[3].decode() if len(row) > 3 else "")

@@ -263,6 +263,26 @@ def _take(
         record.failed = record.failed or output.error or ""
 
 
+def mark(record: Record) -> tuple[object, ...]:
+    """What of a record must be stored when it has changed. Notes are not: they go with the next change.
+
+    Actions have their number in the snapshot; what an action or its answer takes away does no harm when it
+    is there again after a crash.
+    """
+    return (
+        record.conn_id,
+        record.routed,
+        record.gone,
+        record.ended,
+        record.failed,
+        record.document,
+        len(record.conns),
+        dict(record.data),
+        record.snapshot,
+        record.dialog and record.dialog.snapshot,
+    )
+
+
 def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
     """Who asked for an action, for the event that answers it, and until when it is waited for."""
     module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))

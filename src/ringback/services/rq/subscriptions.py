@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -27,6 +27,36 @@ _TASKS = "subscriptions"
 
 Role = Literal["orchestration", "router", "interactions"]
 """`interactions`: the results of other media than voice."""
+
+
+_encode = msgspec.json.encode
+
+
+class _Media(msgspec.Struct):
+    media: str = VOICE
+
+
+class _Request(msgspec.Struct, omit_defaults=True):
+    """A change of a request, as the router is told of it."""
+
+    cursor: str
+    type: str
+    sequence: int
+    request: msgspec.Raw
+    at: float | None = None
+
+    @classmethod
+    def of(cls, entry: StreamEntry) -> _Request:
+        fields = entry.fields
+        at = float(fields["at"]) if "at" in fields else None
+        sequence = int(fields.get("sequence", b"0"))
+        return cls(entry.id, fields["type"].decode(), sequence, msgspec.Raw(fields["e"]), at)
+
+
+class _Told(msgspec.Struct):
+    method: str
+    params: _Request
+    jsonrpc: str = "2.0"
 
 
 class Subscriptions:
@@ -87,23 +117,22 @@ class Subscriptions:
         self._ctx.connections.count("voice-6", received=1)
         self.reads += 1
         for _, rows in reply or ():
-            for entry in parse_entries(stream, rows):
-                cursor = entry.id
-                told = _notification(entry, role)
-                if role == "interactions" and told.get("media", VOICE) == VOICE:
-                    continue
-                session.notify("request" if role == "router" else "result", told)
-                self.sent += 1
+            entries = parse_entries(stream, rows)
+            lines = [line for entry in entries if (line := _line(entry, role))]
+            session.send_lines(lines)
+            self.sent += len(lines)
+            cursor = entries[-1].id if entries else cursor
             await session.drain()
         return cursor
 
 
-def _notification(entry: StreamEntry, role: Role) -> dict[str, Any]:
-    """A result as it is, a request under `request` with its type; both with the cursor behind them."""
-    body = msgspec.json.decode(entry.fields["e"])
-    if role != "router":
-        return {**body, "cursor": entry.id}
-    kind = entry.fields["type"].decode()
-    sequence = int(entry.fields.get("sequence", b"0"))
-    told = {"cursor": entry.id, "type": kind, "sequence": sequence, "request": body}
-    return {**told, "at": float(entry.fields["at"])} if "at" in entry.fields else told
+def _line(entry: StreamEntry, role: Role) -> bytes:
+    """The notification of a result as it is, of a request under `request` with its type, both with the cursor
+    behind them; empty for what is not for this role. What was stored is JSON: it is passed on unread.
+    """
+    body = entry.fields["e"]
+    if role == "router":
+        return _encode(_Told("request", _Request.of(entry)))
+    if role == "interactions" and msgspec.json.decode(body, type=_Media).media == VOICE:
+        return b""
+    return b'{"jsonrpc":"2.0","method":"result","params":%b,"cursor":"%b"}}' % (body[:-1], entry.id.encode())

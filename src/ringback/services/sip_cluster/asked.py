@@ -1,6 +1,7 @@
 """Telephony requests as inputs of the call: a table of what each of them asks for."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ringback.contracts import telephony as t
@@ -63,9 +64,10 @@ def _route(asked: t.RequestRouteCall, reference: str) -> i.Request:
     return i.RequestRouteCall(reference, asked.other_dn, kind, asked.timeout, asked.agent_id)
 
 
-def _make(asked: t.RequestMakeCall, reference: str) -> i.Request:
+def _make(asked: t.RequestMakeCall | t.RequestMakePredictiveCall, reference: str) -> i.Request:
     greeting = {"prompts": asked.prompts, THEN_MUSIC: True} if asked.prompts else {}
-    return i.RequestMakeCall(
+    dialled = partial(
+        i.RequestMakeCall,
         reference,
         asked.this_dn,
         asked.other_dn,
@@ -73,11 +75,11 @@ def _make(asked: t.RequestMakeCall, reference: str) -> i.Request:
         asked.timeout,
         asked.user_data,
         greeting,
-        asked.agent_id,
-        asked.customer,
-        asked.detect,
-        asked.display_name,
+        detect_s=asked.detect,
     )
+    if isinstance(asked, t.RequestMakePredictiveCall):
+        return dialled(predictive=True)
+    return dialled(agent_id=asked.agent_id, customer=asked.customer, caller_name=asked.display_name)
 
 
 def _attach(asked: t.RequestAttachUserData | t.RequestUpdateUserData, reference: str) -> i.Request:
@@ -102,6 +104,7 @@ WORDS: dict[type, Callable[[Any, str], i.Request]] = {
     t.RequestApplyTreatment: _treatment,
     t.RequestRouteCall: _route,
     t.RequestMakeCall: _make,
+    t.RequestMakePredictiveCall: _make,
     t.RequestReleaseCall: _of_dn(i.RequestReleaseCall),
     t.RequestClearCall: lambda asked, reference: i.RequestClearCall(reference),
     t.RequestHoldCall: _of_dn(i.RequestHoldCall),

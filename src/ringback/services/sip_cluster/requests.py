@@ -1,6 +1,12 @@
 """Telephony requests from frontend: each is carried out once, however often it comes."""
 
-from ringback.contracts.telephony import CallRequest, RequestAnswerCall, RequestMakeCall, RequestReply
+from ringback.contracts.telephony import (
+    CallRequest,
+    RequestAnswerCall,
+    RequestMakeCall,
+    RequestMakePredictiveCall,
+    RequestReply,
+)
 from ringback.domain.calls.inputs import Request
 from ringback.domain.calls.outputs import Event, Output
 from ringback.runtime.context import Context
@@ -54,11 +60,13 @@ class Requests:
             word = asking.request(asked, reference)
         except asking.UnknownTreatmentError as error:
             raise HttpError(400, "unknown_treatment", f"no treatment is called {error}") from None
-        if isinstance(asked, RequestMakeCall):
+        if isinstance(asked, RequestMakeCall | RequestMakePredictiveCall):
             return await self._make_call(asked, word, reference)
         return await self._on_call(asked, asked.conn_id, word, reference)
 
-    async def _make_call(self, asked: RequestMakeCall, word: Request, reference: str) -> RequestReply:
+    async def _make_call(
+        self, asked: RequestMakeCall | RequestMakePredictiveCall, word: Request, reference: str
+    ) -> RequestReply:
         if asked.tenant not in self._ctx.common.tenants:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         if self.draining or len(self._driver.calls) >= self._settings.capacity:

@@ -171,12 +171,13 @@ class ProxyCore:
     def refused(self, tx: ServerTransaction, request: Request) -> bool:
         """True if the request is answered already, as 16.3 asks for.
 
-        Scheme (416), hops (483, or 200 to OPTIONS: 11), loop (482), extensions (420).
+        Scheme (416), hops (483, or 200 to an OPTIONS that is for us: 11), loop (482), extensions (420).
         """
         if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
             return self._refuse(tx, 416)
         if request.max_forwards == 0:
-            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if request.method == "OPTIONS" else (483,)))
+            ours = request.method == "OPTIONS" and any(side.owns(request.uri) for side in self.sides)
+            return self._refuse(tx, *((200, [("Allow", ALLOW)]) if ours else (483,)))
         if loops(request, self.sides):
             return self._refuse(tx, 482)
         wanted = request.get("Proxy-Require")

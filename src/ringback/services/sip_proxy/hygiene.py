@@ -18,6 +18,7 @@ from ringback.sip.uri import split_commas
 
 _IDENTITY = frozenset({"P-Asserted-Identity", "P-Preferred-Identity"})
 """Only trusted peers may say who somebody is (RFC 3325 5, 7)."""
+_INWARD = _IDENTITY | {"Reason"}
 _OUTWARD = frozenset({"Contact", "Record-Route", "User-Agent", "Server", "Reason", "Privacy"}) | _IDENTITY
 
 
@@ -30,29 +31,25 @@ class Hygiene:
 
     def inward(self, message: Message, *, trusted: bool = False) -> None:
         """Clean what came from outside; `trusted` peers may assert identities."""
-        kept: list[tuple[str, str]] = []
-        for pair in message.headers:
-            name, value = pair
-            if name.startswith("X-") or name == "P-Preferred-Identity":
-                continue
-            if name == "P-Asserted-Identity" and not trusted:
-                continue
-            if name == "Reason":
-                value = clean_reason(value)
-                if not value:
-                    continue
-                pair = (name, value)
-            elif not value.isascii():
-                pair = (name, as_text(value))
-            kept.append(pair)
-        if kept != message.headers:
-            message.replace_headers(kept)
+        # Nearly all messages have nothing that would have to go: one look tells.
+        if any(name[:2] == "X-" or name in _INWARD or not value.isascii() for name, value in message.headers):
+            kept = [self._let_in(name, value, trusted) for name, value in message.headers]
+            message.replace_headers([pair for pair in kept if pair is not None])
         if isinstance(message, Request) and not message.raw_uri.isascii():
             message.uri = as_text(message.raw_uri)
         elif isinstance(message, Response) and not message.reason.isascii():
             message.reason = as_text(message.reason)
         if message.body and not isinstance(message, Request) and not self._may_come_in(message):
             message.set_body(b"")
+
+    @staticmethod
+    def _let_in(name: str, value: str, trusted: bool) -> tuple[str, str] | None:
+        if name[:2] == "X-" or (name in _IDENTITY and not (trusted and name == "P-Asserted-Identity")):
+            return None
+        if name == "Reason":
+            value = clean_reason(value)
+            return (name, value) if value else None
+        return name, value if value.isascii() else as_text(value)
 
     def refuses_body(self, request: Request) -> bool:
         """True for a body that is to be answered 415; one that may be left out is taken off (RFC 3204 5)."""
@@ -77,11 +74,12 @@ class Hygiene:
         ours = _has_our_contact(message)
         for pair in message.headers:
             name = pair[0]
-            if name.startswith("X-") or (request and name == "Via"):
-                continue
-            if name in _OUTWARD and (ours or name != "Contact"):
-                kept += self._shown(pair, edge, inside, transport, trusted)
-            else:
+            if name in _OUTWARD:
+                if ours or name != "Contact":
+                    kept += self._shown(pair, edge, inside, transport, trusted)
+                else:
+                    kept.append(pair)
+            elif name[:2] != "X-" and not (request and name == "Via"):
                 kept.append(pair)
         message.replace_headers(kept)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from ringback.sip import NameAddr, Request, SipUri, Via
@@ -47,7 +48,10 @@ class Mark:
     @classmethod
     def decode(cls, user: str | None, key: bytes = b"") -> Mark:
         """Read a user part; what is not of ours is an empty mark, of a forged one only the node is left."""
-        text = user or ""
+        return _known_mark(user or "", key)
+
+    @classmethod
+    def _decode(cls, text: str, key: bytes) -> Mark:
         if key and _SEPARATOR in text:
             text, _, given = text.rpartition(_SEPARATOR)
             if not hmac.compare_digest(given.encode(), _signature(text, key).encode()):
@@ -60,6 +64,9 @@ class Mark:
 
 def _signature(text: str, key: bytes) -> str:
     return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), key=key[:32], digest_size=8).hexdigest()
+
+
+_known_mark = lru_cache(1024)(Mark._decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +93,19 @@ class Side:
 
     def route(self, mark: Mark, transport: str) -> str:
         """A Record-Route value of this face."""
+        return _known_route(self, mark, transport)
+
+    def _write_route(self, mark: Mark, transport: str) -> str:
         params: dict[str, str | None] = {}
         if transport != "udp":
             params["transport"] = "ws" if transport in WEB else transport
         port = self.port_of(transport)
         uri = SipUri("sip", mark.encode(self.key) or None, self.host, port, {**params, "lr": None})
         return f"<{uri}>"
+
+
+# The same few for every call of a trunk; a phone's are seen again with its next call.
+_known_route = lru_cache(4096)(Side._write_route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +201,7 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    hosts = {side.host for side in sides}
-    ours = [value for value in request.get_all("Via") for host in hosts if host in value]
+    ours = [value for value in request.get_all("Via") if any(side.host in value for side in sides)]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."

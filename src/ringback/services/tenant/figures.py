@@ -34,6 +34,8 @@ _PAGE = 500
 _BLOCK_MS = 1000
 _PAUSE_S = 0.3
 _CONFIGURATION_S = 5.0
+_GATHER_S = 0.05
+"""Figures are told once a second at most: entries gather before they are read."""
 
 
 class Figures:
@@ -89,6 +91,7 @@ class Figures:
                 blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-statistics")
                 while True:
                     await self._follow(blocking)
+                    await asyncio.sleep(_GATHER_S)
             except (ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("statistics_wait", tenant=self.tenant, error=str(error))
                 await asyncio.sleep(_PAUSE_S)

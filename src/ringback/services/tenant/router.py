@@ -57,6 +57,7 @@ class TenantRouter:
         self._rq = rq
         self._sessions = sessions
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loading = True
@@ -175,11 +176,13 @@ class TenantRouter:
         if due is None or self._closed or self._loading:
             return
         delay = max(0.0, due - self._ctx.now())
+        at = self._ctx.monotonic() + delay
         if self._timer is not None:
-            if self._timer.when() <= asyncio.get_running_loop().time() + delay:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        # uvloop's timers do not say when they end, and one that is due at once is no timer there.
+        self._timer, self._timer_at = asyncio.get_running_loop().call_later(delay, self._on_timer), at
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -300,6 +303,11 @@ class TenantRouter:
         if self._closed:
             coro.close()
             return
-        task = self._ctx.spawn(coro, f"route-{self.tenant}")
+        task = asyncio.create_task(coro)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._ctx.log.error("task_failed", task=f"route-{self.tenant}", exc_info=error)

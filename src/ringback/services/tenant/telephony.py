@@ -56,6 +56,7 @@ _SLOW = 2 * 1024 * 1024
 _MAX_LINE = 64 * 1024
 _MAX_SESSIONS = 5000
 _SILENT_S, _LOOK_S = 10.0, 2.0
+_GATHER_S = 0.02
 _RIGHTS_S = 60.0
 """Seconds between looks whether a user is still who they were."""
 
@@ -124,9 +125,16 @@ class TelephonyLink:
         calls, agents, dns = (
             [stream(name) for name in tenants] for stream in (calls_stream, agents_stream, dns_stream)
         )
-        StreamTail(self._ctx, calls, self._on_call, connection="voice-14").start()
-        StreamTail(self._ctx, agents, self._on_agent).start()
-        StreamTail(self._ctx, dns, self._on_dn).start()
+        handlers = {
+            **dict.fromkeys(calls, self._on_call),
+            **dict.fromkeys(agents, self._on_agent),
+            **dict.fromkeys(dns, self._on_dn),
+        }
+
+        async def told(entry: StreamEntry) -> None:
+            await handlers[entry.stream](entry)
+
+        StreamTail(self._ctx, list(handlers), told, connection="voice-14", gather_s=_GATHER_S).start()
         await self.server.start()
         self._ctx.spawn(self._look_for_silent(), "telephony-silent")
 

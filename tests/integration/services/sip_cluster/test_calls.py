@@ -255,6 +255,31 @@ class TestMakeCall:
         await customer.bye()
         await nothing_left(world, reply.conn_id)
 
+    async def test_a_person_whom_a_predictive_call_reaches_is_routed_like_a_caller(self, world: Any) -> None:
+        predictive = t.RequestMakePredictiveCall(
+            tenant="demo",
+            reference_id="p1",
+            this_dn="8000",
+            other_dn="+12025550123",
+            user_data={"campaign": "spring"},
+        )
+        reply = await world.ask(predictive)
+        customer = await world.far.leg("trunk=carrier")
+        customer.answer(sdp("customer"))
+        established = await world.event("EventEstablished", reference_id="p1")
+        assert established.dial_result == "PERSON"
+        asked = await world.event("EventRouteRequest", this_dn="8000", conn_id=reply.conn_id)
+        assert (asked.other_dn, asked.user_data) == ("+12025550123", {"campaign": "spring"})
+        await world.far.leg("media")
+        await world.ask(route(reply.conn_id))
+        agent = await world.far.leg("dn=1001")
+        agent.answer(sdp("agent"))
+        used = await world.event("EventRouteUsed", this_dn="8000", third_party_dn="1001")
+        assert used.conn_id == reply.conn_id
+        await world.event("EventEstablished", agent_id="anna")
+        await customer.bye()
+        await nothing_left(world, reply.conn_id)
+
     async def test_the_same_request_twice_dials_once(self, world: Any) -> None:
         first, second = await asyncio.gather(world.ask(self.request()), world.ask(self.request()))
         assert first.conn_id == second.conn_id

@@ -163,13 +163,15 @@ class TestRfc3261Section16_3:  # noqa: N801
         request.set("Max-Forwards", "0")
         assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 483
 
-    async def test_options_without_hops_is_answered_here_and_a_strange_scheme_is_416(
+    async def test_options_to_us_needs_no_hops_and_a_strange_scheme_is_416(
         self, stage: Stage, carrier: Any
     ) -> None:
-        options = carrier.request("OPTIONS", "sip:8000@elsewhere.example", "sip:+1@carrier.example")
+        options = carrier.request("OPTIONS", f"sip:{HOST}", "sip:+1@carrier.example")
         options.set("Max-Forwards", "0")
+        beyond = carrier.request("OPTIONS", "sip:8000@elsewhere.example", "sip:+1@carrier.example")
+        beyond.set("Max-Forwards", "0")
         strange = carrier.request("INVITE", "mailto:a@b.example", "sip:+1@carrier.example")
-        for request, status in ((options, 200), (strange, 416)):
+        for request, status in ((options, 200), (beyond, 483), (strange, 416)):
             assert (await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)).status == status
 
     async def test_an_unknown_proxy_extension_is_420(self, stage: Stage, carrier: Any) -> None:

@@ -391,8 +391,9 @@ class TestRestart:
         took = floor.ctx.monotonic() - began
         for place in (1, 2, 5_000, 10_000):
             assert (await floor.routing.get(f"/interactions/demo/r{place - 1}"))["position"] == place
-        print(f"back after {took:.2f} s, Python's start included")
-        assert took < 5.0
+        # About one second on a machine of its own, Python's start included; the tests share theirs.
+        print(f"back after {took:.2f} s")
+        assert took < 20.0
 
     async def test_kill_9_with_requests_waiting_keeps_every_place(self, floor: Floor) -> None:
         process = await floor.process("tenant")

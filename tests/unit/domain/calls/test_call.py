@@ -802,3 +802,43 @@ class TestAnswerDetection:
         self.answered(bench, describe)
         bench.pass_time(8.1)
         assert bench.event("EventEstablished").dial_result == "PERSON"
+
+
+class TestPredictiveCall:
+    def answered(self, bench, describe: Describe, detect_s: float = 0.0) -> str:
+        """The customer has answered, and has media."""
+        bench.do(i.RequestMakeCall("p1", "5000", "+15550009", detect_s=detect_s, predictive=True))
+        bench.resolve(DestinationKind.ROUTE_POINT, dn="5000", default_dn="1999")
+        bench.resolve(DestinationKind.EXTERNAL, target="trunk=demo-carrier", dn="")
+        bench.do(i.Answered(bench.sent(o.Invite).leg, describe("customer")))
+        names = bench.names()
+        media = bench.sent(o.Invite).leg
+        assert names == ([] if detect_s else ["EventEstablished", "EventRouteRequest"])
+        bench.do(i.Answered(media, describe("media")))
+        return media
+
+    def test_a_person_stands_on_the_route_point_like_a_caller(self, bench, describe: Describe) -> None:
+        media = self.answered(bench, describe, 5.0)
+        bench.do(i.MediaStarted(media, "detection"))
+        bench.do(i.MediaEnded(media, "detection", heard="PERSON"))
+        assert bench.names() == ["EventEstablished", "EventRouteRequest"]
+        asked = bench.event("EventRouteRequest")
+        assert (asked.this_dn, asked.other_dn) == ("5000", "+15550009")
+
+    def test_a_machine_is_let_go(self, bench, describe: Describe) -> None:
+        media = self.answered(bench, describe, 5.0)
+        bench.do(i.MediaStarted(media, "detection"))
+        bench.do(i.MediaEnded(media, "detection", heard="ANSWERING_MACHINE"))
+        assert bench.event("EventEstablished").dial_result == "ANSWERING_MACHINE"
+        assert "EventRouteRequest" not in bench.names()
+        assert bench.names()[-1] == "EventCallDeleted"
+
+    def test_without_an_application_the_default_dn_is_tried(self, bench, describe: Describe) -> None:
+        self.answered(bench, describe)
+        bench.pass_time(15)
+        assert bench.sent(o.AskDialplan).number == "1999"
+
+    def test_from_what_is_no_route_point_nobody_is_dialled(self, bench) -> None:
+        bench.do(i.RequestMakeCall("p1", "1001", "+15550009", predictive=True))
+        bench.resolve(DestinationKind.DN, dn="1001", target="dn=1001")
+        assert bench.names()[-2:] == ["EventError", "EventCallDeleted"]

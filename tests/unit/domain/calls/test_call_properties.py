@@ -147,15 +147,17 @@ class World:
     def from_leg(self, leg: str, end: FarEnd) -> list[i.Input]:
         if end.closed:
             return []
+        replacing = self.replacing(leg)
         if not end.answered:
             if end.incoming:
                 return [i.HungUp(leg)]
             answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
             answers += [i.Failed(leg, 503), i.Lost(leg), i.Interrupted(leg)]
             early = [i.Progress(leg, 180), i.Progress(leg, 183, sdp(leg))]
-            return answers if end.cancelled else [*early, *answers]
+            return answers if end.cancelled else [*early, *answers, *replacing]
         words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
-        words += [i.RefreshDue(leg), i.SessionExpired(leg)]
+        words += [i.RefreshDue(leg), i.SessionExpired(leg), *replacing]
+        words.append(i.Referred(leg, f"f{self.counter}", "78"))
         if end.reinvited:
             words += [i.ReofferAnswered(leg, sdp(leg + "b")), i.ReofferFailed(leg, 491)]
             words += [i.ReofferFailed(leg, 488), i.ReofferFailed(leg, 481)]
@@ -163,6 +165,15 @@ class World:
             words += [i.OfferReceived(leg, sdp(leg, d)) for d in ("sendrecv", "sendonly", "inactive")]
             words.append(i.OfferReceived(leg, None))
         return words
+
+    def replacing(self, leg: str) -> list[i.Input]:
+        """Another telephone asks for the place of one that talks or rings: the shell has looked so far."""
+        known = self.call.data.legs[leg]
+        stands = known.state in (LegState.UP, LegState.RINGING) and self.call.data.phase != "ended"
+        if not stands or known.role == "media" or len(self.ends) > 30:
+            return []
+        by = f"by{len(self.ends)}"
+        return [i.Replaced(leg, by, "79", sdp(by)), i.Replaced(leg, by, "79", None)]
 
     def happens(self, word: i.Input) -> None:
         """Note what the word does to the far end, then tell the call."""
@@ -178,6 +189,8 @@ class World:
                 end.asking = True
             case i.Resolved():
                 self.asks.remove(word.ask)
+            case i.Replaced():
+                self.ends[word.by] = FarEnd(incoming=True)
             case i.TimersDue():
                 self.now = self.call.next_timer() or self.now
                 self.transactions_time_out()
@@ -226,6 +239,8 @@ MADE = st.sampled_from(
     [
         i.RequestMakeCall("m1", "5000", "+15550009"),
         i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0),
+        i.RequestMakeCall("m1", "5000", "+15550009", detect_s=5.0, predictive=True),
+        i.RequestMakeCall("m1", "5000", "+15550009", predictive=True),
         i.RequestMakeCall("m1", "5000", "1001", agent_id="anna", customer="+15550009"),
     ]
 )

@@ -1,8 +1,15 @@
 """What the call does to descriptions, on the text alone."""
 
+from collections.abc import Callable
+
 import pytest
 
+from ringback.domain.calls import inputs as i
+from ringback.domain.calls import outputs as o
 from ringback.domain.calls import sdp_text
+from ringback.domain.calls.types import DestinationKind
+
+Describe = Callable[..., str]
 
 SDP = "\r\n".join(
     [
@@ -77,3 +84,52 @@ def test_a_refused_offer_has_port_zero_everywhere() -> None:
     refused = sdp_text.refuse(SDP + "m=video 4002 RTP/AVP 96\r\n")
     assert "m=audio 0 RTP/AVP 0 8\r\n" in refused
     assert "m=video 0 RTP/AVP 96\r\n" in refused
+
+
+class TestStreams:
+    """RFC 3264 5.1, 6, 8: streams keep their places; what is missing is refused with port 0."""
+
+    HEAD = "v=0\r\no=x 1 1 IN IP4 x\r\ns=-\r\nc=IN IP4 x\r\nt=0 0\r\n"
+    AUDIO = "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    VIDEO = "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    NO_VIDEO = "m=video 0 RTP/AVP 96\r\n"
+
+    def test_an_answer_has_the_streams_of_the_offer(self) -> None:
+        offer, ours = self.HEAD + self.VIDEO + self.AUDIO, self.HEAD + self.AUDIO
+        assert sdp_text.fitted(ours, offer, answers=True) == self.HEAD + self.NO_VIDEO + self.AUDIO
+        assert sdp_text.fitted(offer, ours, answers=True) == ours
+
+    def test_what_the_offer_refuses_is_refused(self) -> None:
+        offer, ours = self.HEAD + self.AUDIO + self.NO_VIDEO, self.HEAD + self.AUDIO + self.VIDEO
+        assert sdp_text.fitted(ours, offer, answers=True) == offer
+
+    def test_an_offer_has_all_streams_of_the_session_and_may_have_more(self) -> None:
+        before, now = self.HEAD + self.AUDIO + self.VIDEO, self.HEAD + self.AUDIO
+        assert sdp_text.fitted(now, before, answers=False) == self.HEAD + self.AUDIO + self.NO_VIDEO
+        assert sdp_text.fitted(before, now, answers=False) == before
+
+    def test_the_hold_of_the_audio_counts(self) -> None:
+        video = self.VIDEO + "a=inactive\r\n"
+        assert sdp_text.direction(self.HEAD + video + self.AUDIO) == "sendrecv"
+        assert sdp_text.is_hold(self.HEAD + video + self.AUDIO + "a=sendonly\r\n")
+        assert sdp_text.is_hold(self.HEAD + "a=sendonly\r\n" + self.AUDIO)
+
+
+def test_a_call_with_video_keeps_its_streams_through_music_and_transfer(bench, describe: Describe) -> None:
+    """RFC 3264 8: the media server knows audio alone; the caller's second stream is refused, not dropped."""
+    video = "m=video 5000 RTP/AVP 96\r\n"
+    bench.arrive(describe("caller") + video).treat()
+    bench.do(i.RequestRouteCall("r1", "1001"))
+    bench.resolve(DestinationKind.DN, dn="1001", target="dn=1001")
+    agent = next(output.leg for output in bench.last if isinstance(output, o.Invite))
+    bench.do(i.Answered(agent, describe("agent") + video))
+    offer = bench.sent(o.SendOffer).sdp
+    assert offer.count("m=") == 2
+    assert "m=video 5000" in offer
+    bench.do(i.ReofferAnswered("in1", describe("caller") + video))
+    bench.do(i.OfferReceived(agent, describe("agent", direction="sendonly") + "m=video 0 RTP/AVP 96\r\n"))
+    answer = bench.sent(o.AnswerOffer).sdp or ""
+    assert [line.split()[1] for line in answer.splitlines() if line.startswith("m=")] == ["4000", "0"]
+    bench.do(i.Answered(bench.sent(o.Invite).leg, describe("media")))
+    held = bench.sent(o.SendOffer).sdp
+    assert [line.split()[1] for line in held.splitlines() if line.startswith("m=")] == ["4000", "0"]

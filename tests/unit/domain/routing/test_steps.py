@@ -296,6 +296,32 @@ class TestOrders:
         step = Step(("English>0",), order="min StatAgentOccupancy")
         assert given(ask(router, "one", 110.0, step)) == [("one", "b")]
 
+    @pytest.mark.parametrize(
+        ("order", "first"),
+        [
+            ("longest-ready", "old"),
+            ("min StatTimeInReadyState", "new"),
+            ("max StatTimeInReadyState", "old"),
+            ("min StatCallsAnswered", "new"),
+            ("max StatCallsAnswered", "old"),
+            ("max StatAgentOccupancy", "old"),
+        ],
+    )
+    def test_by_a_statistic(self, order: str, first: str) -> None:
+        router = Router()
+        router.handle(Worked("old", 0.0, 7, 50.0), 90.0)
+        ready(router, "old", 90.0, English=1)
+        ready(router, "new", 95.0, English=1)
+        assert given(ask(router, "one", 100.0, Step(("English>0",), order=order))) == [("one", first)]
+
+    def test_the_fewest_interactions_at_the_moment(self) -> None:
+        router = Router()
+        for name, chats in (("a", 2), ("b", 1)):
+            event = AgentReady(name, 1, 1.0, {"English": 1}, capacity="voice:1, chat:3", load={"chat": chats})
+            router.handle(event, 1.0)
+        step = Step(("English>0",), order="loading")
+        assert given(ask(router, "one", 5.0, step)) == [("one", "b")]
+
     def test_shares_in_percent_between_targets(self) -> None:
         router = Router()
         for number in range(40):
