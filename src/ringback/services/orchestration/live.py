@@ -13,6 +13,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
+from ringback.services.orchestration.dialog_texts import keep_documents, read_documents
 from ringback.services.orchestration.dialogs import Dialogs
 from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
@@ -222,7 +223,7 @@ class LiveSession:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
         entries = await self._read_inbox()
-        await self._read_dialog()
+        await read_documents(self._dialogs, self._store)
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._inputs.offers or self._local or is_due):
@@ -266,21 +267,6 @@ class LiveSession:
             self.wake()  # there may be more
         return entries
 
-    async def _read_dialog(self) -> None:
-        """The documents of a VoiceXML dialog that was asleep."""
-        for name in self._dialogs.missing:
-            self._dialogs.texts[name] = await self._store.document(name) or ""
-
-    async def _keep_dialog(self) -> None:
-        """Store the documents of a dialog before the dialog that names them."""
-        for name, text in self._dialogs.unkept():
-            while not self._dialogs.is_kept(name):
-                try:
-                    await self._store.keep_document(text)
-                    self._dialogs.keep(name)
-                except (ValkeyUnavailable, ValkeyError):
-                    await asyncio.sleep(_AGAIN_S)
-
     def _feed(self, interpreter: Interpreter, entry: Input, now: float) -> None:
         turn.feed(self.record, interpreter, entry, now, self._dialogs)
         if entry.call is not None and entry.call.id == "EventCallDeleted":
@@ -296,7 +282,7 @@ class LiveSession:
         self._turning = False
         mark = turn.mark(self.record)
         if inbox or mark != self._mark:
-            await self._keep_dialog()
+            await keep_documents(self._dialogs, self._store)
             await self._save(inbox=inbox)
         self._mark = mark
         for log in effects.logs:
