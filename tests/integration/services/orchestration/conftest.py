@@ -296,7 +296,7 @@ async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncItera
     await migrate(postgres_dsn, ["designer"])
     host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
     env = {
-        "RINGBACK_ORCHESTRATION_LEASE_S": "0.6",
+        "RINGBACK_ORCHESTRATION_LEASE_S": os.environ.get("RINGBACK_TEST_LEASE_S", "0.6"),
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
         "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{host}:{Stage.OUTSIDE_PORT}",
