@@ -5,8 +5,10 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from ringback.runtime.counters import read_totals
+from ringback.runtime.http import HttpClient
 from ringback.testing import check, check_callback, check_inbound
 from ringback.testing.check_inbound import AGENT_HZ, CALLER_HZ, QUEUE
 from ringback.testing.check_report import Steps
@@ -14,7 +16,10 @@ from ringback.testing.check_world import World, until
 from ringback.testing.connections import rows, silent
 from ringback.testing.demo_tenant import CHECK_CUSTOMERS, CHECK_MAILBOX, CHECK_NUMBER
 from ringback.testing.phone import Behaviour, Call, CallFailedError, CallState, Phone
+from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
+
+from .published_names import COMMON, EXPOSED, MOVED
 
 pytestmark = pytest.mark.timeout(60)
 SERVICE = "CB_Check"
@@ -294,6 +299,7 @@ async def is_cancelled(world: World, callback: str) -> None:
 
 
 class TestWhole:
+    @pytest.mark.timeout(180)
     async def test_the_check_is_green_and_every_built_connection_has_carried_data(self, scene: Scene) -> None:
         await scene.first.close()
         await scene.carrier.close()
@@ -305,3 +311,33 @@ class TestWhole:
             return silent(rows(await read_totals(scene.world.ctx.valkey)))
 
         assert await until(quiet, lambda seen: not seen, 5.0) == []
+
+
+class TestMetrics:
+    """Dashboards of the original find what they ask for, and what happened shows in it."""
+
+    async def test_services_tell_the_published_names(self, platform: ServiceHarness) -> None:
+        told = {service: await sums(platform, service) for service in EXPOSED}
+        missing = {
+            service: [name for name in (*EXPOSED[service], *COMMON) if name not in told[service]]
+            for service in EXPOSED
+        }
+        assert missing == {service: [] for service in EXPOSED}
+
+    async def test_they_have_moved_with_the_calls(self, platform: ServiceHarness) -> None:
+        told = {service: await sums(platform, service) for service in MOVED}
+        still = {
+            service: [name for name in MOVED[service] if not told[service].get(name)] for service in MOVED
+        }
+        assert still == {service: [] for service in MOVED}
+
+
+async def sums(platform: ServiceHarness, service: str) -> dict[str, float]:
+    """Every sample of a service, summed over its labels."""
+    found: dict[str, float] = {}
+    reply = await HttpClient(platform.context("prometheus"), service).request("GET", "/metrics")
+    for family in text_string_to_metric_families(reply.body.decode()):
+        found.setdefault(family.name, 0.0)
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+    return found

@@ -16,19 +16,27 @@ from ringback.commands.showing import present
 from ringback.commands.talking import talk
 from ringback.contracts.applications import SessionRow, SessionTrace
 from ringback.runtime.context import Context
-from ringback.runtime.http import HttpClient
+from ringback.runtime.http import HttpClient, HttpFailure
 
 
 def listing(data: Path | None, tenant: str, limit: int, *, as_json: bool) -> None:
     """Print the live sessions, the oldest first."""
     rows: list[SessionRow] = _get(data, "/scxml/sessions", tenant, list[SessionRow], limit=limit)
-    present(rows, table(rows), as_json=as_json)
+    present(rows, table(rows, datetime.now(UTC).timestamp()), as_json=as_json)
 
 
 def look(data: Path | None, tenant: str, session: str, *, trace: bool, as_json: bool) -> None:
     """Print one session: where it is, and with `trace` how it got there and what its data look like."""
     path = f"/scxml/session/{quote(session, safe='')}/trace"
-    found: SessionTrace = _get(data, path, tenant, SessionTrace)
+    try:
+        found: SessionTrace = _get(data, path, tenant, SessionTrace)
+    except HttpFailure as failure:
+        if failure.slug != "no_session":
+            raise
+        hint = (
+            f"no live session {session!r}; ended ones are not kept: `ringback sessions list` shows the live"
+        )
+        raise HttpFailure(failure.status, failure.slug, hint) from None
     wanted: object = found if trace else found.row
     parts = [picture(found.row), *([steps(found), variables(found)] if trace else [])]
     present(wanted, Group(*parts), as_json=as_json)
@@ -42,16 +50,30 @@ def _get(data: Path | None, path: str, tenant: str, kind: Any, **query: object) 
     return talk(data, "orchestration", ask, "control")
 
 
-def table(rows: list[SessionRow]) -> Table:
+def table(rows: list[SessionRow], now: float) -> Table:
     """The sessions for people."""
     title = f"{len(rows)} live session{'' if len(rows) == 1 else 's'}"
     found = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("session", "kind", "started", "node", "states", "pending"):
-        found.add_column(name, overflow="fold")
+    for name in ("session", "kind", "application", "age", "node", "in state", "waits for"):
+        found.add_column(name, overflow="fold", justify="right" if name == "age" else "left")
     for row in rows:
-        cells = (row.session, row.kind, clock(row.started), row.node, " ".join(row.states))
-        found.add_row(*cells, " ".join(row.pending))
+        state = " ".join(row.states) or "(beginning)"
+        cells = (row.session, row.kind, named(row.application), age(now - row.started), row.node, state)
+        found.add_row(*cells, Text(" ".join(row.pending), style="yellow"))
     return found
+
+
+def named(application: str) -> str:
+    """The name of an application, of its address."""
+    return application.rpartition("/")[2].removesuffix(".scxml") or "(none yet)"
+
+
+def age(seconds: float) -> str:
+    """A length of time as people say it."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def picture(row: SessionRow) -> Table:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from prometheus_client import CollectorRegistry
@@ -16,9 +16,13 @@ from ringback.runtime.addresses import Addresses, bracketed
 from ringback.runtime.counters import ConnectionCounters
 from ringback.runtime.kafka import Kafka, KafkaConsumer, KafkaMessage
 from ringback.runtime.logs import Log, get_log
+from ringback.runtime.outgoing import Outgoing
 from ringback.runtime.settings import CommonSettings
 from ringback.runtime.sql import Postgres
 from ringback.runtime.valkey import Valkey
+
+if TYPE_CHECKING:
+    from ringback.runtime.link import LinkClient
 
 
 class Process:
@@ -113,6 +117,9 @@ class Context:
         self.service = service
         self.ready = False
         self.metrics = CollectorRegistry()
+        self.outgoing = Outgoing()
+        self.links: list[LinkClient] = []
+        """The links that this service keeps to others."""
         self.log: Log = get_log(service, process.node)
         self.listeners: dict[str, tuple[str, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

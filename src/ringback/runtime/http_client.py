@@ -65,6 +65,7 @@ class HttpClient:
             self._headers[CLUSTER_HEADER] = ctx.common.cluster_secret
             if connection:
                 self._headers[CONNECTION_HEADER] = connection
+        self._times = ctx.outgoing.neighbour(service)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     @overload
@@ -108,10 +109,15 @@ class HttpClient:
         if self._connection:
             for row in self._connection.split(","):
                 self._ctx.connections.count(row, sent=1)
-        async with session.request(
-            method, self._base + path, data=_payload(data), headers=headers, timeout=self._timeout
-        ) as response:
-            reply = HttpReply(response.status, response.headers, await response.read())
+        began, status = self._ctx.monotonic(), 0
+        try:
+            async with session.request(
+                method, self._base + path, data=_payload(data), headers=headers, timeout=self._timeout
+            ) as response:
+                reply = HttpReply(response.status, response.headers, await response.read())
+            status = reply.status
+        finally:
+            self._times.answered(status, self._ctx.monotonic() - began)
         if reply.status >= 400:
             raise _failure(reply)
         return reply

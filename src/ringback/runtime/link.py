@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.link_errors import (
+    INTERNAL,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNAVAILABLE,
+    LinkError,
+    LinkUnavailable,
+    failure,
+)
 from ringback.runtime.link_session import MAX_LINE, Frame, LinkSession, Params, decode_frame, lines_of
 from ringback.runtime.valkey import ValkeyUnavailable
 
@@ -39,35 +50,12 @@ __all__ = [
     "Params",
 ]
 
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = (
-    -32700,
-    -32600,
-    -32601,
-    -32602,
-    -32603,
-)
-UNAVAILABLE = 503
-"""The service lives, a store that it needs does not: nothing was done, the client may ask again."""
-
 _RECONNECT_S = 0.2
 _PORTION = 50
 """Notifications handled in one turn of the loop."""
 _READ_AHEAD = 256 * 1024
 _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
-
-
-class LinkError(Exception):
-    """An error answer: a JSON-RPC code (negative) or one of the service's own, and a message."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class LinkUnavailable(ConnectionError):
-    """The other side is away, or did not answer in time."""
 
 
 NotificationHandler = Callable[[Params], Awaitable[None]]
@@ -237,12 +225,6 @@ def _error(frame_id: int | str | None, code: int, message: str) -> dict[str, Any
     return {"jsonrpc": "2.0", "id": frame_id, "error": {"code": code, "message": message}}
 
 
-def _failure(error: dict[str, Any]) -> LinkError | LinkUnavailable:
-    if error["code"] == UNAVAILABLE:
-        return LinkUnavailable(str(error["message"]))
-    return LinkError(int(error["code"]), str(error["message"]))
-
-
 class LinkClient:
     """A connection to one link listener that is opened again when it breaks."""
 
@@ -257,11 +239,14 @@ class LinkClient:
     ) -> None:
         self._ctx = ctx
         self._address = address or ctx.address(service, listener)
+        self.service = service
+        self._times = ctx.outgoing.linked(service)
+        ctx.links.append(self)
         self._connection = connection
         self._rows = tuple(row for row in connection.split(",") if row)
         self._out: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
-        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self.waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
         self._handlers: dict[str, NotificationHandler] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
@@ -304,7 +289,8 @@ class LinkClient:
         self._next_id += 1
         number = self._next_id
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._calls[number] = future
+        self.waiting[number] = future
+        began = self._ctx.monotonic()
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
             async with asyncio.timeout(timeout):
@@ -312,7 +298,9 @@ class LinkClient:
         except TimeoutError:
             raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
         finally:
-            self._calls.pop(number, None)
+            self.waiting.pop(number, None)
+            answered = future.done() and not future.cancelled()
+            self._times.answered(200 * answered, self._ctx.monotonic() - began)
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification; LinkUnavailable when not connected."""
@@ -369,9 +357,9 @@ class LinkClient:
     def _take(self, frame: Frame) -> None:
         if frame.method is not None:
             self._inbox.put_nowait(frame)
-        elif isinstance(frame.id, int) and (future := self._calls.get(frame.id)) and not future.done():
+        elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
             if frame.error is not None:
-                future.set_exception(_failure(frame.error))
+                future.set_exception(failure(frame.error))
             else:
                 future.set_result(frame.result)
 
@@ -392,6 +380,6 @@ class LinkClient:
         self._writer = None
         self._out.clear()
         self._ready.clear()
-        for future in self._calls.values():
+        for future in self.waiting.values():
             if not future.done():
                 future.set_exception(LinkUnavailable("the link broke"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
@@ -18,6 +19,8 @@ _FORBIDDEN = frozenset(
     {"user_data", "userdata", "phone_number", "number", "password", "api_key", "token", "sdp"}
 )
 
+WRITTEN: Counter[tuple[str, str]] = Counter()
+"""Bytes of this process's logs so far, by service and level."""
 Log = structlog.stdlib.BoundLogger
 
 
@@ -55,4 +58,6 @@ def _without_user_data(
 
 
 def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    return msgspec.json.encode(dict(event), enc_hook=str).decode()
+    line = msgspec.json.encode(dict(event), enc_hook=str)
+    WRITTEN[str(event.get("service", "")), str(event.get("level", ""))] += len(line) + 1
+    return line.decode()

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
+from prometheus_client import ProcessCollector
 
 from ringback.runtime.context import Context, Process
 from ringback.runtime.logs import configure_logs
+from ringback.runtime.published import Published
 from ringback.runtime.settings import CommonSettings, ServiceSettings, load_settings
 from ringback.runtime.valkey import Argument
 
@@ -94,6 +96,8 @@ class ServiceHost:
     async def _start_one(self, kind: type[Service]) -> None:
         ctx = Context(self.process, kind.name)
         service = kind(ctx, load_settings(kind.settings_type, kind.name, self._env))
+        ctx.metrics.register(Published(ctx))
+        ProcessCollector(registry=ctx.metrics)
         ctx._checks = lambda: self._checks(service)
         self.services[kind.name] = service
         await service.start()

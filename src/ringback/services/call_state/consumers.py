@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ringback.contracts.events import TOPIC_CALLS, CallEvent, calls_stream, for_reports
 from ringback.runtime.context import Context
+from ringback.runtime.published import exact
 from ringback.runtime.streams import StreamConsumer, StreamEntry, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.call_state.records import CallRecord
@@ -23,8 +24,8 @@ class ThreadMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.threads = Gauge("callthread_call_threads", "Live calls", ("tenant",), registry=registry)
-        self.received = Counter("callthread_received_messages", "Events read", registry=registry)
-        self.sent = Counter("callthread_sent_events", "Events reported", registry=registry)
+        self.received = exact("callthread_received_messages", "Events read", (), registry)
+        self.sent = exact("callthread_sent_events", "Events reported", (), registry)
         self.stale = Counter("callthread_stale_calls", "Lost calls that were ended", registry=registry)
 
 

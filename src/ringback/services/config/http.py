@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts.configuration import VIEWS
 from ringback.domain.configuration import KINDS
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.services.config.metrics import ConfigMetrics
 from ringback.services.config.store import ConfigStore, TenantCache
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ class ConfigHttp:
     def __init__(self, ctx: "Context", store: ConfigStore) -> None:
         self._store = store
         self.server = HttpServer(ctx)
-        self.server.route("GET", "/tenants", self._tenants)
-        self.server.route("GET", "/tenants/{tenant}", self._tenant)
-        self.server.route("GET", "/tenants/{tenant}/{kind}", self._list)
-        self.server.route("GET", "/tenants/{tenant}/{kind}/{id}", self._object)
+        counted = ConfigMetrics(ctx.metrics).counted
+        self.server.route("GET", "/tenants", counted(self._tenants))
+        self.server.route("GET", "/tenants/{tenant}", counted(self._tenant))
+        self.server.route("GET", "/tenants/{tenant}/{kind}", counted(self._list))
+        self.server.route("GET", "/tenants/{tenant}/{kind}/{id}", counted(self._object))
 
     async def _tenants(self, request: HttpRequest) -> HttpResponse:
         bodies = [body for cache in self._store.tenants.values() for body in cache.objects["tenant"].values()]

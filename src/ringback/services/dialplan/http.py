@@ -9,6 +9,7 @@ from prometheus_client import Counter, Histogram
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest, dn_states_key
 from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, resolve
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.runtime.published import exact
 from ringback.services.dialplan.plans import Plans
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _KINDS: dict[DestinationKind, Literal["dn", "route_point", "trunk", "mailbox", "
     "none": "unknown",
 }
 _RINGS_S = 15.0
+_MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, float("inf"))
 
 
 class DialplanHttp:
@@ -30,7 +32,13 @@ class DialplanHttp:
     def __init__(self, ctx: "Context", plans: Plans) -> None:
         self._valkey = ctx.valkey.using("voice-12")
         self._plans = plans
-        self._requests = Counter("dialplan_total_request", "requests", ("tenant",), registry=ctx.metrics)
+        by = ("operation_type", "tenant")
+        self._requests = exact("dialplan_total_request", "requests", by, ctx.metrics)
+        self._successes = exact("dialplan_success_response", "numbers that lead somewhere", by, ctx.metrics)
+        self._failures = exact("dialplan_failure_response", "numbers that lead nowhere", by, ctx.metrics)
+        self._milliseconds = Histogram(
+            "dialplan_response_time", "milliseconds to resolve", buckets=_MILLISECONDS, registry=ctx.metrics
+        )
         self._results = Counter("dialplan_result", "results", ("tenant", "kind"), registry=ctx.metrics)
         self._seconds = Histogram("dialplan_response_time_seconds", "time to resolve", registry=ctx.metrics)
         self.server = HttpServer(ctx)
@@ -43,9 +51,12 @@ class DialplanHttp:
         if plan is None:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         found = await self._follow(plan, wanted.to_number, wanted.origin)
-        self._requests.labels(wanted.tenant).inc()
+        self._requests.labels("resolve", wanted.tenant).inc()
+        (self._failures if found.kind == "none" else self._successes).labels("resolve", wanted.tenant).inc()
         self._results.labels(wanted.tenant, found.kind).inc()
-        self._seconds.observe(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        self._seconds.observe(took)
+        self._milliseconds.observe(took * 1000)
         return reply(found)
 
     async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> Destination:

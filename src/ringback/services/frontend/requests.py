@@ -128,6 +128,7 @@ class Requests:
             )
             self._clients[node.http] = client
         headers = {CLUSTER_HEADER: self._ctx.common.cluster_secret, CONNECTION_HEADER: "voice-39"}
+        self._metrics.node_requests.labels(node.node).inc()
         started, status = self._ctx.monotonic(), "away"
         try:
             reply = await client.request("POST", "/requests", asked, headers=headers)

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from prometheus_client import Summary
+
 from ringback.contracts.applications import HEADER_SHARE, application_path, shared
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.scxml import Document, DocumentError, Limits, compile_document, external_sources
@@ -28,7 +30,9 @@ class ApplicationError(Exception):
 class Applications:
     """Fetches from the designer only: an address elsewhere is refused."""
 
-    def __init__(self, ctx: Context, limits: Limits) -> None:
+    def __init__(self, ctx: Context, limits: Limits, processing: Summary) -> None:
+        """`processing` is told how long documents take to compile."""
+        self._processing = processing
         self._client = HttpClient(ctx, "designer", connection="voice-43")
         self._base = ctx.url("designer")
         self._limits = limits
@@ -105,7 +109,8 @@ class Applications:
         try:
             sources = external_sources(text, self._limits)
             resources = {source: await self.text(urljoin(url, source)) for source in sources}
-            document = compile_document(text, resources, self._limits)
+            with self._processing.time():
+                document = compile_document(text, resources, self._limits)
         except DocumentError as error:
             raise ApplicationError("broken_application", str(error)) from None
         self._compiled[name] = document

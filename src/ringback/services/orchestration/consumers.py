@@ -53,6 +53,7 @@ class Consumers:
             self._ctx, calls, GROUP, self._call, connection="voice-46", together=self._calls_together
         ).start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
+        self._node.reading = True
         answers = [private_stream(tenant) for tenant in self._ctx.common.tenants]
         StreamConsumer(self._ctx, answers, GROUP, self._answer, connection="voice-46").start()
 

@@ -7,14 +7,14 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ringback.contracts.applications import FetchReply, FetchRequest
 from ringback.runtime.http import HttpFailure
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
-from ringback.services.orchestration.inputs import Inputs, settle
+from ringback.services.orchestration.inputs import Inputs, Offer, settle
 from ringback.services.orchestration.modules import ACTIONS
+from ringback.services.orchestration.outside import document, sent
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
 from ringback.services.orchestration.translation import done_event, error_event
@@ -70,7 +70,7 @@ class LiveSession:
 
         None: the session takes no offers now, its inbox is the way. An input that it has had is stored.
         """
-        stored = self._inputs.offer(entry, key)
+        stored = self._inputs.offer(entry, key, self._node.ctx.now())
         if stored is not None:
             self._wake.set()
         return stored
@@ -228,23 +228,30 @@ class LiveSession:
         self._node.functions.tell(self.record, interpreter, now)
         offers = self._inputs.take()
         try:
-            for delivered in entries:
-                if self._inputs.is_new_in_inbox(delivered.key):
-                    self._feed(interpreter, delivered.entry, now)
-                self.record.inbox_id = delivered.id
-            for offer in offers:
-                if self._inputs.is_new(offer.key):
-                    self._feed(interpreter, offer.entry, now)
-            while self._local:
-                fetch, text = self._local.popleft()
-                interpreter.fetched(fetch.session, fetch.invokeid, text, now)
-            if is_due:
-                turn.handle_timer(self.record, interpreter, now)
-            await self._commit(turn.collect(self.record, interpreter, now), inbox=bool(entries))
+            with self._node.metrics.turns.time():
+                self._feed_all(interpreter, entries, offers, now)
+                if is_due:
+                    turn.handle_timer(self.record, interpreter, now)
+                effects = turn.collect(self.record, interpreter, now)
+            await self._commit(effects, inbox=bool(entries))
         except BaseException:
             settle(offers, False)
             raise
         settle(offers, True)
+
+    def _feed_all(
+        self, interpreter: Interpreter, entries: list[Delivered], offers: list[Offer], now: float
+    ) -> None:
+        for delivered in entries:
+            if self._inputs.is_new_in_inbox(delivered.key):
+                self._feed(interpreter, delivered.entry, int(delivered.id.partition("-")[0]) / 1000, now)
+            self.record.inbox_id = delivered.id
+        for offer in offers:
+            if self._inputs.is_new(offer.key):
+                self._feed(interpreter, offer.entry, offer.since, now)
+        while self._local:
+            fetch, text = self._local.popleft()
+            interpreter.fetched(fetch.session, fetch.invokeid, text, now)
 
     async def _read_inbox(self) -> list[Delivered]:
         if not self._inbox_waits:
@@ -259,8 +266,13 @@ class LiveSession:
             self.wake()  # there may be more
         return entries
 
-    def _feed(self, interpreter: Interpreter, entry: Input, now: float) -> None:
-        turn.feed(self.record, interpreter, entry, now)
+    def _feed(self, interpreter: Interpreter, entry: Input, since: float, now: float) -> None:
+        metrics, record = self._node.metrics, self.record
+        metrics.queuing.observe(max(0.0, now - since))
+        number, asked = turn.answers(record, entry)
+        turn.feed(record, interpreter, entry, now)
+        if asked is not None and asked.since and number not in turn.open_answers(record):
+            metrics.answers.labels(asked.module, asked.element).observe(max(0.0, now - asked.since))
         if entry.call is not None and entry.call.id == "EventCallDeleted":
             self._node.forget_call(self.record, entry.call.conn_id)
 
@@ -323,7 +335,7 @@ class LiveSession:
         asked = turn.asked_by(action)
         request_id = record.reference(action.number)
         try:
-            with self._node.metrics.actions.labels(asked.module).time():
+            with self._node.metrics.actions.labels(asked.module, asked.element).time():
                 reply = await self._node.performer.perform(record, action, self._store)
         except Exception as error:
             failure = self._failure(error)
@@ -361,25 +373,11 @@ class LiveSession:
             await asyncio.sleep(_AGAIN_S)
 
     async def _fetch(self, fetch: Fetch) -> None:
-        """The document of an `<invoke>`: from the designer only."""
-        try:
-            text: str | None = await self._node.applications.text(fetch.url)
-        except (ApplicationError, ConnectionError, HttpFailure) as error:
-            self._node.log.warning("invoke_failed", session=self.record.id, error=str(error))
-            text = None
-        self._local.append((fetch, text))
+        self._local.append((fetch, await document(self._node, self.record.id, fetch)))
         self._wake.set()
 
     async def _post(self, post: HttpPost) -> None:
-        """SCXML's own HTTP events go out through the designer, like every request to the outside."""
-        headers = {"Content-Type": post.content_type}
-        request = FetchRequest(url=post.url, method="POST", headers=headers, body=post.body)
-        try:
-            reply = await self._node.clients.designer.post("/fetch", request, FetchReply)
-            failed = reply.status >= 400
-        except (HttpFailure, ConnectionError):
-            failed = True
-        if failed:
+        if not await sent(self._node, post):
             event = Event("error.communication", "platform", sendid=post.sendid)
             await self._tell(Input(event=event.to_json(), session=post.session), f"post:{post.sendid}")
 

@@ -20,7 +20,7 @@ from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.functions import Functions
 from ringback.services.orchestration.judging import Judging
 from ringback.services.orchestration.live import LiveSession
-from ringback.services.orchestration.metrics import Metrics
+from ringback.services.orchestration.metrics import Metrics, NeighbourMetrics
 from ringback.services.orchestration.performer import Performer
 from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ringback.services.orchestration.settings import OrchestrationSettings
 
 KIND = "orchestration"
+_WATCH_S = 0.5
 
 
 def wake_stream(node: str) -> str:
@@ -53,7 +54,7 @@ class Node:
         self.metrics.redis_state.set_function(lambda: 2.0 if ctx.valkey.connected else 0.0)
         self.clients = Clients(ctx)
         self.metrics.rq_state.set_function(lambda: float(self.clients.rq.connected))
-        self.applications = Applications(ctx, self.limits)
+        self.applications = Applications(ctx, self.limits, self.metrics.processing)
         self._tables = Tables(ctx)
         self.performer = Performer(ctx, settings, self.clients)
         self.stores = {
@@ -69,6 +70,11 @@ class Node:
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         Judging(self._tables, self._statistics, self.performer)
+        self.reading = False
+        """Whether new interactions are taken."""
+        NeighbourMetrics(ctx.metrics, ctx.outgoing).watch(
+            lambda: self.reading and ctx.valkey.connected, lambda: self._statistics.connected, self.stores
+        )
         self.functions = Functions(ctx, self._tables, self._statistics)
         self._live: dict[str, LiveSession] = {}
         self._calls: dict[tuple[str, str], str] = {}
@@ -211,6 +217,7 @@ class Node:
         record, had = await self.stores[tenant].adopt(sid)
         if record is not None:
             self.log.info("session_resumed", session=sid)
+            self.metrics.resumed.inc()
             self._statistics.resume(record)
             self._run(record, had)
 
@@ -227,7 +234,7 @@ class Node:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, self.settings.lease_s / 4))
+            await asyncio.sleep(min(_WATCH_S, self.settings.lease_s / 4))
             try:
                 await self._announce()
                 living = await directory.list_nodes(self.ctx.valkey, KIND, OrchestrationNode)

@@ -50,6 +50,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The digits that a collection is to bring."""
     due: float = 0.0
     """When it is given up, seconds since the epoch; 0: it has a limit of its own elsewhere."""
+    since: float = 0.0
+    """When it was asked for, until something has come of it; seconds since the epoch."""
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from ringback.runtime.settings import Doc, ServiceSettings
 class OrchestrationSettings(ServiceSettings, frozen=True, kw_only=True):
     """How sessions run."""
 
-    lease_s: Annotated[float, Doc("seconds after which the sessions of a silent node are taken over")] = 6.0
+    lease_s: Annotated[float, Doc("seconds after which the sessions of a silent node are taken over")] = 4.0
     retry_s: Annotated[float, Doc("seconds for which a request to a service that is away is tried again")] = (
         15.0
     )

@@ -49,6 +49,11 @@ class Statistics:
         performer.add("statistic.unsubscribe", self._unsubscribe)
         performer.add("statistic.sdata", self._peek)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the node of the tenant's router and statistics is there."""
+        return self._link.connected
+
     async def start(self) -> None:
         """Begin to connect."""
         await self._link.start()

@@ -73,7 +73,9 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     _forget_failed(record, found)
     if asked is not None and asked.element in ONCE and found.name.endswith(".done"):
         record.asked.pop(event.reference_id.rpartition(":")[2], None)
-    if asked is not None and found.name.startswith(("error.", "interaction.", "voice.createcall.done")):
+    if asked is not None and found.name.startswith(
+        ("error.", "interaction.", "dialog.", "voice.createcall.done")
+    ):
         _answered(record, event.reference_id)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
     _tell(interpreter, found, now, asked.session if answers and asked is not None else None)
@@ -116,12 +118,29 @@ def _is_end(event: CallEvent, asked: Asked | None) -> bool:
     return event.id == "EventCallDeleted" or (event.id == "EventAbandoned" and not event.agent_id)
 
 
+def answers(record: Record, entry: Input) -> tuple[str, Asked | None]:
+    """The number of the action that an input may answer, and who asked."""
+    reference = ""
+    if entry.call is not None:
+        reference = entry.call.reference_id
+    elif entry.result is not None:
+        reference = entry.result.request_id
+    number = reference.rpartition(":")[2]
+    asked = record.asked.get(number)
+    return number, asked if asked is not None and asked.since else None
+
+
+def open_answers(record: Record) -> set[str]:
+    """The numbers of the actions of which nothing has come yet."""
+    return {number for number, asked in record.asked.items() if asked.since}
+
+
 def _answered(record: Record, reference: str) -> None:
     """Something has come of an action: it is not overdue any more, though more may come of it."""
     number = reference.rpartition(":")[2]
     asked = record.asked.get(number)
-    if asked is not None and asked.due:
-        record.asked[number] = msgspec.structs.replace(asked, due=0.0)
+    if asked is not None and asked.since:
+        record.asked[number] = msgspec.structs.replace(asked, due=0.0, since=0.0)
 
 
 def _forget_failed(record: Record, event: Event) -> None:
@@ -219,7 +238,7 @@ def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
     """Who asked for an action, for the event that answers it, and until when it is waited for."""
     module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))
     limit = patience(module, action.name, action.payload) if now else 0.0
-    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0)
+    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0, now)
 
 
 def _pending(record: Record, action: Action, now: float) -> Pending:

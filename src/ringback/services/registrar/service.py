@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from prometheus_client import Counter
+from prometheus_client import Summary
 
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
@@ -13,6 +13,7 @@ from ringback.domain.configuration import Extension
 from ringback.runtime.context import Context
 from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import HttpFailure, HttpServer, HttpUnavailable
+from ringback.runtime.published import exact
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
@@ -47,12 +48,10 @@ class RegistrarService(Service):
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
         self._http = HttpServer(ctx)
-        self._answers = Counter(
-            "registrar_register_count", "REGISTER requests by answer", ("status",), registry=ctx.metrics
-        )
-        self._ignored = Counter(
-            "registrar_ignored_request", "Requests of other methods", registry=ctx.metrics
-        )
+        registry = ctx.metrics
+        self._answers = exact("registrar_register_count", "REGISTER by answer", ("status",), registry)
+        self._ignored = exact("registrar_ignored_request", "Requests of other methods", (), registry)
+        self._seconds = Summary("registrar_request_latency", "Seconds to an answer", registry=registry)
 
     async def start(self) -> None:
         """Listen, look for bindings that end, tell the directory."""
@@ -76,7 +75,8 @@ class RegistrarService(Service):
         if not tx.can_respond:
             return
         if request.method == "REGISTER":
-            status, reason, headers = await self._handler.answer(request)
+            with self._seconds.time():
+                status, reason, headers = await self._handler.answer(request)
             self._answers.labels(str(status)).inc()
             tx.reply(status, reason, headers=headers)
             return

@@ -114,6 +114,8 @@ class TenantService(Service):
         registry = self.ctx.metrics
         state = Gauge("tenant_rq_client_state", "2 connected, 0 not", registry=registry)
         state.set_function(lambda: 2.0 if self.rq.connected else 0.0)
+        clients = Gauge("tenant_cs_clients", "Clients of the configuration's link", registry=registry)
+        clients.set_function(lambda: float(len(self._config_server.sessions)))
         leading = Gauge("tenant_routing_leader", "1 while this node routes", ["tenant"], registry=registry)
         waiting = Gauge("tenant_interactions", "Interactions in queues", ["tenant"], registry=registry)
         vanished = Counter(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from prometheus_client import Gauge
+
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpServer
 from ringback.runtime.service import Service
@@ -28,6 +30,8 @@ class VoicemailService(Service):
         self._storage = open_storage(ctx, settings)
         self._probe_s = settings.storage_probe_s
         self._server = HttpServer(ctx)
+        alive = Gauge("voicemail_storage_alive", "1 while the storage answers", registry=ctx.metrics)
+        alive.set_function(lambda: float(self._storage.available))
         mailboxes = Mailboxes(ctx, settings, self._storage)
         VoicemailHttp(mailboxes, Access(ctx, mailboxes)).add_routes(self._server, settings.max_bytes)
 

@@ -295,7 +295,7 @@ async def configure(valkey: Any, **parameters: str) -> None:
 async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncIterator[Stage]:
     await migrate(postgres_dsn, ["designer"])
     env = {
-        "RINGBACK_ORCHESTRATION_LEASE_S": "0.6",
+        "RINGBACK_ORCHESTRATION_LEASE_S": os.environ.get("RINGBACK_TEST_LEASE_S", "0.6"),
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
     }

@@ -133,6 +133,9 @@ async def test_metrics_have_the_names_that_dashboards_know(stage: Stage) -> None
         "orsnode_strategies 1.0",
         "orsnode_pending_sessions 0.0",
         "orsnode_create_session_time_seconds_count 1.0",
-        'orsnode_action_time_seconds_count{module="session"} 1.0',
+        'orsnode_action_time_seconds_count{element="response",module="session"} 1.0',
+        "orsnode_document_processing_time_seconds_count",
+        "orsnode_scxml_event_queuing_time_seconds_count",
+        "orsnode_state_time_seconds_count",
     ):
         assert name in text

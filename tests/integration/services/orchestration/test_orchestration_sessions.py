@@ -82,4 +82,4 @@ async def test_the_command_lists_shows_and_traces(stage: Stage) -> None:
     assert "queue.submit" in out and "4155550100" not in out
     code, out, err = await ringback(stage, "sessions", "show", "no-such")
     assert (code, out) == (1, "")
-    assert "there is no such session" in err
+    assert "no live session 'no-such'" in err and "sessions list" in err

@@ -62,7 +62,7 @@ def test_an_action_is_in_the_record_with_what_the_element_says() -> None:
     }
     assert interpreter.evaluate("request") == record.reference(submit.number) == "s:1"
     assert play.payload["prompts"] == ["one", "two", "number:7"]
-    assert record.asked["2"] == Asked("s", "dialog", "play")
+    assert record.asked["2"] == Asked("s", "dialog", "play", since=1.0)
 
 
 def test_an_element_with_missing_or_wrong_attributes_is_an_error_event() -> None:
