@@ -118,7 +118,7 @@ class Context:
         self.ready = False
         self.metrics = CollectorRegistry()
         self.outgoing = Outgoing()
-        self.links: list[LinkClient] = []
+        self.links: list[tuple[str, LinkClient]] = []
         """The links that this service keeps to others."""
         self.log: Log = get_log(service, process.node)
         self.listeners: dict[str, tuple[str, int]] = {}

@@ -239,9 +239,8 @@ class LinkClient:
     ) -> None:
         self._ctx = ctx
         self._address = address or ctx.address(service, listener)
-        self.service = service
         self._times = ctx.outgoing.linked(service)
-        ctx.links.append(self)
+        ctx.links.append((service, self))
         self._connection = connection
         self._rows = tuple(row for row in connection.split(",") if row)
         self._out: list[bytes] = []
@@ -286,11 +285,9 @@ class LinkClient:
         return await self._call(method, params, timeout)
 
     async def _call(self, method: str, params: object, timeout: float) -> Any:
-        self._next_id += 1
-        number = self._next_id
+        number = self._next_id = self._next_id + 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.waiting[number] = future
-        began = self._ctx.monotonic()
+        self.waiting[number], began = future, self._ctx.monotonic()
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
             async with asyncio.timeout(timeout):
@@ -299,8 +296,8 @@ class LinkClient:
             raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
         finally:
             self.waiting.pop(number, None)
-            answered = future.done() and not future.cancelled()
-            self._times.answered(200 * answered, self._ctx.monotonic() - began)
+            status = 200 if future.done() and not future.cancelled() else 0
+            self._times.answered(status, self._ctx.monotonic() - began)
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification; LinkUnavailable when not connected."""

@@ -79,8 +79,8 @@ class Published(Collector):
 
     def _rq_client(self) -> Iterator[Metric]:
         """Of services that are clients of rq."""
-        for client in self._ctx.links:
-            if client.service != "rq":
+        for service, client in self._ctx.links:
+            if service != "rq":
                 continue
             state = 2.0 if client.connected else 0.0
             yield GaugeMetricFamily("rq_client_state", "2 connected, 0 not", value=state)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ringback.runtime.addresses import Addresses
 from ringback.runtime.context import Context, Process
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer, HttpUnavailable
 from ringback.runtime.link import LinkClient, LinkServer, LinkSession, LinkUnavailable
@@ -31,7 +32,7 @@ async def test_the_levels_follow_what_a_service_needs(process: Process) -> None:
 
 
 async def test_requests_to_a_neighbour_are_counted_by_answer_and_time(process: Process) -> None:
-    process.env = {"RINGBACK_CONFIG_PORT": "0"}
+    process.addresses = Addresses(process.common, {"RINGBACK_CONFIG_PORT": "0"})
     ctx = Context(process, "dialplan")
     status = 204
 
@@ -65,7 +66,7 @@ ANSWERS = ("2XX", "4XX", "5XX", "none")
 
 
 async def test_a_client_of_rq_tells_what_waits_and_what_nobody_answered(process: Process) -> None:
-    process.env = {"RINGBACK_RQ_LINK_PORT": "0"}
+    process.addresses = Addresses(process.common, {"RINGBACK_RQ_LINK_PORT": "0"})
     ctx, asked = Context(process, "orchestration"), asyncio.Event()
 
     async def silent(_session: LinkSession, _params: dict[str, Any]) -> Any:

@@ -12,7 +12,9 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
-from ringback.services.orchestration.inputs import Inputs, Offer, settle
+from ringback.services.orchestration.dialog_texts import StoredDialogs
+from ringback.services.orchestration.feeding import Feeding
+from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.outside import document, sent
 from ringback.services.orchestration.performer import ActionFailed
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
     from ringback.services.orchestration.node import Node
     from ringback.services.orchestration.store import Delivered, Had, SessionStore
 
-_AGAIN_S = 0.3
-_LONGEST_S = 3.0
-_FAULTS = 5
+_AGAIN_S, _LONGEST_S, _FAULTS = 0.3, 3.0, 5
 UNKNOWN_CALL = "unknown_call"
 CALL_MODULES = ("dialog", "interaction")
 
@@ -59,6 +59,8 @@ class LiveSession:
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
+        self._dialogs = StoredDialogs(record, node.dialog_limits)
+        self._feeding = Feeding(node, record, self._inputs, self._dialogs)
 
     def wake(self) -> None:
         """Something is in the inbox."""
@@ -80,6 +82,7 @@ class LiveSession:
         if not self._turning and self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None
+            self._dialogs.sleep()
 
     async def run(self) -> None:
         """Live until the end, or until another node has the session."""
@@ -150,7 +153,8 @@ class LiveSession:
         if self.record.snapshot is None or self.record.snapshot["awaited"]:
             interpreter = await self._woken_up()
             if interpreter is not None:
-                await self._commit(turn.collect(self.record, interpreter, self._node.ctx.now()))
+                now = self._node.ctx.now()
+                await self._commit(turn.collect(self.record, interpreter, now, self._dialogs))
 
     async def _woken_up(self) -> Interpreter | None:
         """The interpreter; None when the application cannot be run, which is the end of the session."""
@@ -218,6 +222,7 @@ class LiveSession:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
         entries = await self._read_inbox()
+        await self._dialogs.read(self._store)
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._inputs.offers or self._local or is_due):
@@ -229,29 +234,18 @@ class LiveSession:
         offers = self._inputs.take()
         try:
             with self._node.metrics.turns.time():
-                self._feed_all(interpreter, entries, offers, now)
+                self._feeding.feed(interpreter, entries, offers, now)
+                while self._local:
+                    fetch, text = self._local.popleft()
+                    interpreter.fetched(fetch.session, fetch.invokeid, text, now)
                 if is_due:
                     turn.handle_timer(self.record, interpreter, now)
-                effects = turn.collect(self.record, interpreter, now)
+                effects = turn.collect(self.record, interpreter, now, self._dialogs)
             await self._commit(effects, inbox=bool(entries))
         except BaseException:
             settle(offers, False)
             raise
         settle(offers, True)
-
-    def _feed_all(
-        self, interpreter: Interpreter, entries: list[Delivered], offers: list[Offer], now: float
-    ) -> None:
-        for delivered in entries:
-            if self._inputs.is_new_in_inbox(delivered.key):
-                self._feed(interpreter, delivered.entry, int(delivered.id.partition("-")[0]) / 1000, now)
-            self.record.inbox_id = delivered.id
-        for offer in offers:
-            if self._inputs.is_new(offer.key):
-                self._feed(interpreter, offer.entry, offer.since, now)
-        while self._local:
-            fetch, text = self._local.popleft()
-            interpreter.fetched(fetch.session, fetch.invokeid, text, now)
 
     async def _read_inbox(self) -> list[Delivered]:
         if not self._inbox_waits:
@@ -266,16 +260,6 @@ class LiveSession:
             self.wake()  # there may be more
         return entries
 
-    def _feed(self, interpreter: Interpreter, entry: Input, since: float, now: float) -> None:
-        metrics, record = self._node.metrics, self.record
-        metrics.queuing.observe(max(0.0, now - since))
-        number, asked = turn.answers(record, entry)
-        turn.feed(record, interpreter, entry, now)
-        if asked is not None and asked.since and number not in turn.open_answers(record):
-            metrics.answers.labels(asked.module, asked.element).observe(max(0.0, now - asked.since))
-        if entry.call is not None and entry.call.id == "EventCallDeleted":
-            self._node.forget_call(self.record, entry.call.conn_id)
-
     async def _commit(self, effects: turn.Effects, *, inbox: bool = True) -> None:
         """The record is stored before anything is done: a crash in between repeats, it loses nothing.
 
@@ -286,6 +270,7 @@ class LiveSession:
         self._turning = False
         mark = turn.mark(self.record)
         if inbox or mark != self._mark:
+            await self._dialogs.store(self._store)
             await self._save(inbox=inbox)
         self._mark = mark
         for log in effects.logs:

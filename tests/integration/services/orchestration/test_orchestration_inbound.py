@@ -120,6 +120,9 @@ async def test_a_call_whose_application_is_broken_or_missing_goes_to_the_default
     else:
         assert isinstance(request, RequestClearCall)
     await stage.until(lambda: stage.over(SID))
+    metrics = (await stage.data.request("GET", "/metrics")).body.decode()
+    assert f"orsnode_default_routes {float(point == '8001')}" in metrics
+    assert "orsnode_load_errors 1.0" in metrics
 
 
 async def test_a_runaway_application_ends_and_its_call_goes_to_the_default(stage: Stage) -> None:
