@@ -155,28 +155,33 @@ async def bind(stand: Stand) -> None:
     await stand.context().valkey.call("HSET", key, "bench", msgspec.json.encode(binding))
 
 
+def played_proxy(stand: Stand) -> Plan:
+    """Calls to sip_cluster as sip_proxy would send and receive them."""
+    context = stand.context()
+    node, proxy = context.address("sip_cluster", "sip"), context.address("sip_proxy", "inside")
+    inside = f"{proxy[0]}:{proxy[1]}"
+    return Plan(
+        target=f"tcp:{node[0]}:{node[1]}",
+        answer=f"tcp:{inside}",
+        user=CUSTOMER,
+        domain=DOMAIN,
+        headers=[
+            f"Record-Route: <sip:bench-0@{inside};transport=tcp;lr>",
+            f"Record-Route: <sip:bench-0@{proxy[0]}:5060;lr>",
+            f"X-Ringback-Tenant: {TENANT}",
+            "X-Ringback-Origin: trunk=demo-carrier",
+        ],
+        record=[f"<sip:bench-0@{proxy[0]}:5060;lr>", f"<sip:bench-0@{inside};transport=tcp;lr>"],
+        local=proxy[0],
+    )
+
+
 async def the_cluster() -> list[Row]:
     """sip_cluster between two faces of sip_proxy that are played; sippy between two user agents."""
     rows: list[Row] = []
     async with Stand([["sip_cluster"]], without=["sip_proxy"]) as stand:
         await bind(stand)
-        context = stand.context()
-        node, proxy = context.address("sip_cluster", "sip"), context.address("sip_proxy", "inside")
-        inside = f"{proxy[0]}:{proxy[1]}"
-        plan = Plan(
-            target=f"tcp:{node[0]}:{node[1]}",
-            answer=f"tcp:{inside}",
-            user=CUSTOMER,
-            domain=DOMAIN,
-            headers=[
-                f"Record-Route: <sip:bench-0@{inside};transport=tcp;lr>",
-                f"Record-Route: <sip:bench-0@{proxy[0]}:5060;lr>",
-                f"X-Ringback-Tenant: {TENANT}",
-                "X-Ringback-Origin: trunk=demo-carrier",
-            ],
-            record=[f"<sip:bench-0@{proxy[0]}:5060;lr>", f"<sip:bench-0@{inside};transport=tcp;lr>"],
-            local=proxy[0],
-        )
+        plan = played_proxy(stand)
         names = {"sip_cluster": stand.pid("sip_cluster"), "all other services": stand.pid("the rest")}
         names["Valkey"] = stand.valkey.pid
         rows += await at_each_rate(plan, {name: meter(pid) for name, pid in names.items()})

@@ -3,7 +3,8 @@ out of the way of what it measures.
 
 `python tests/bench/sipload.py '{"target": …}'` takes the fields of `Plan` as JSON, makes whole calls (INVITE,
 180, 200, ACK, BYE, 200) and prints one line of JSON, `Result`. `{"answer": "udp:127.0.0.1:9", "calls": 0}`
-only answers, until it is killed. UDP or TCP on loopback; over UDP requests are repeated (RFC 3261 17.1).
+only answers, until it is killed. Without an argument the plan comes by standard input. UDP or TCP on
+loopback; over UDP requests are repeated (RFC 3261 17.1).
 """
 
 from __future__ import annotations
@@ -202,6 +203,7 @@ class Load:
         self.ended = self.failed = self.repeated = self.made = self.up = self.settling = 0
         self.first_failure = ""
         self._users = [User(name, password) for name, password in plan.passwords.items()]
+        self._by_name = {user.name: user for user in self._users}
         self._uas = b""
         if plan.answer:
             self._listen(plan.answer)
@@ -458,7 +460,7 @@ class Load:
 
     def _registered(self, data: bytes, status: int, call_id: str, call: Call) -> None:
         if status == 401:
-            user = self._users[[item.name for item in self._users].index(call.user)]
+            user = self._by_name[call.user]
             offered = [_pairs(line) for line in values(data, b"www-authenticate:")]
             user.challenge = next(item for item in offered if item.get("algorithm", "MD5") == "MD5")
             user.uses = 0
@@ -574,4 +576,5 @@ def _address(text: str) -> tuple[str, str, int]:
 
 
 if __name__ == "__main__":
-    print(msgspec.json.encode(Load(msgspec.json.decode(sys.argv[1], type=Plan)).run()).decode())
+    given = sys.argv[1].encode() if len(sys.argv) > 1 else sys.stdin.buffer.read()
+    print(msgspec.json.encode(Load(msgspec.json.decode(given, type=Plan)).run()).decode())

@@ -224,10 +224,13 @@ def rss_mib(pid: int) -> float:
 
 async def load(plan: Plan, when_up: Callable[[], None] | None = None) -> Result:
     """Run the SIP load generator in a process of its own; `when_up` is called once all calls are up."""
-    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"), msgspec.json.encode(plan).decode())
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
+    command = (sys.executable, str(ROOT / "tests/bench/sipload.py"))
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None and process.stdin is not None
     try:
+        process.stdin.write(msgspec.json.encode(plan))
+        process.stdin.close()
         last = b""
         async for line in process.stdout:
             last = line

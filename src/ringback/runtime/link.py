@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.link_errors import (
+    INTERNAL,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNAVAILABLE,
+    LinkError,
+    LinkUnavailable,
+    failure,
+)
 from ringback.runtime.link_session import MAX_LINE, Frame, LinkSession, Params, decode_frame, lines_of
 from ringback.runtime.valkey import ValkeyUnavailable
 
@@ -39,35 +50,12 @@ __all__ = [
     "Params",
 ]
 
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = (
-    -32700,
-    -32600,
-    -32601,
-    -32602,
-    -32603,
-)
-UNAVAILABLE = 503
-"""The service lives, a store that it needs does not: nothing was done, the client may ask again."""
-
 _RECONNECT_S = 0.2
 _PORTION = 50
 """Notifications handled in one turn of the loop."""
 _READ_AHEAD = 256 * 1024
 _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
-
-
-class LinkError(Exception):
-    """An error answer: a JSON-RPC code (negative) or one of the service's own, and a message."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class LinkUnavailable(ConnectionError):
-    """The other side is away, or did not answer in time."""
 
 
 NotificationHandler = Callable[[Params], Awaitable[None]]
@@ -237,12 +225,6 @@ def _error(frame_id: int | str | None, code: int, message: str) -> dict[str, Any
     return {"jsonrpc": "2.0", "id": frame_id, "error": {"code": code, "message": message}}
 
 
-def _failure(error: dict[str, Any]) -> LinkError | LinkUnavailable:
-    if error["code"] == UNAVAILABLE:
-        return LinkUnavailable(str(error["message"]))
-    return LinkError(int(error["code"]), str(error["message"]))
-
-
 class LinkClient:
     """A connection to one link listener that is opened again when it breaks."""
 
@@ -374,7 +356,7 @@ class LinkClient:
             self._inbox.put_nowait(frame)
         elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
             if frame.error is not None:
-                future.set_exception(_failure(frame.error))
+                future.set_exception(failure(frame.error))
             else:
                 future.set_result(frame.result)
 

@@ -74,6 +74,12 @@ class StreamConnection(asyncio.Protocol):
         """True if something can be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def certificate(self) -> identity.Peer:
+        """What the other side has shown and an authority vouches for; empty if that is nothing."""
+        secured = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        return (secured.getpeercert() or {}) if secured is not None else {}
+
     def send(self, data: bytes) -> bool:
         """Queue a message; False if the connection is closed or its peer does not read."""
         return self._queue(self._framer.wrap(data))

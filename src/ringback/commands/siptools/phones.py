@@ -12,6 +12,7 @@ from ringback.sip import NameAddr, SipParseError
 from ringback.sip.dialog import destination_of
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.identity import client_context
+from ringback.sip.resolver import DnsUnavailable, Resolver
 from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
 from ringback.sip.uri import SipUri
@@ -31,7 +32,15 @@ def ping(uri: str, *, times: int) -> int:
 
 async def _ping(uri: SipUri, times: int) -> int:
     console = Console(highlight=False)
-    destination = destination_of(uri)
+    try:
+        found = await Resolver().locate(uri)
+    except DnsUnavailable as error:
+        console.print(f"{error}: no name server speaks")
+        return 1
+    if not found:
+        console.print(f"no way to {uri}: DNS knows none that we can go (RFC 3263)")
+        return 1
+    destination = found[0]
     endpoint = SipEndpoint(lambda tx, request: None, tls=Tls(None, client_context()))
     answered = 0
     try:

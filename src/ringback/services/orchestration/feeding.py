@@ -29,15 +29,14 @@ class Feeding:
         """Entries of the inbox first, then what this node offers."""
         for delivered in entries:
             if self._inputs.is_new_in_inbox(delivered.key):
-                came = int(delivered.id.partition("-")[0]) / 1000
-                self._node.metrics.queuing.observe(max(0.0, now - came))
-                self._feed(interpreter, delivered.entry, now)
+                self._feed(interpreter, delivered.entry, int(delivered.id.partition("-")[0]) / 1000, now)
             self._record.inbox_id = delivered.id
         for offer in offers:
             if self._inputs.is_new(offer.key):
-                self._feed(interpreter, offer.entry, now)
+                self._feed(interpreter, offer.entry, offer.since, now)
 
-    def _feed(self, interpreter: Interpreter, entry: Input, now: float) -> None:
+    def _feed(self, interpreter: Interpreter, entry: Input, since: float, now: float) -> None:
+        self._node.metrics.queuing.observe(max(0.0, now - since))
         number, asked = turn.answers(self._record, entry)
         turn.feed(self._record, interpreter, entry, now)
         if asked is not None and not turn.is_open(self._record, number):

@@ -14,10 +14,11 @@ from ringback.services.orchestration.store import Had
 
 
 class Offer(NamedTuple):
-    """An input from this node; `stored` is told what became of it."""
+    """An input from this node, come at `since` (epoch seconds); `stored` is told what became of it."""
 
     entry: Input
     key: str
+    since: float
     stored: asyncio.Future[bool]
 
 
@@ -32,12 +33,12 @@ class Inputs:
         """Keys of offers that the application has had and the store does not know yet."""
         self._had = had or Had(set(), set())
 
-    def offer(self, entry: Input, key: str) -> asyncio.Future[bool] | None:
+    def offer(self, entry: Input, key: str, now: float) -> asyncio.Future[bool] | None:
         """See `LiveSession.offer`."""
         if not self.open:
             return None
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.offers.append(Offer(entry, key, stored))
+        self.offers.append(Offer(entry, key, now, stored))
         return stored
 
     def take(self) -> list[Offer]:

@@ -7,7 +7,6 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ringback.contracts.applications import FetchReply, FetchRequest
 from ringback.runtime.http import HttpFailure
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
@@ -16,6 +15,7 @@ from ringback.services.orchestration.applications import ApplicationError
 from ringback.services.orchestration.feeding import Feeding
 from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
+from ringback.services.orchestration.outside import document, sent
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
 from ringback.services.orchestration.translation import done_event, error_event
@@ -72,7 +72,7 @@ class LiveSession:
 
         None: the session takes no offers now, its inbox is the way. An input that it has had is stored.
         """
-        stored = self._inputs.offer(entry, key)
+        stored = self._inputs.offer(entry, key, self._node.ctx.now())
         if stored is not None:
             self._wake.set()
         return stored
@@ -354,25 +354,11 @@ class LiveSession:
             await asyncio.sleep(_AGAIN_S)
 
     async def _fetch(self, fetch: Fetch) -> None:
-        """The document of an `<invoke>`: from the designer only."""
-        try:
-            text: str | None = await self._node.applications.text(fetch.url)
-        except (ApplicationError, ConnectionError, HttpFailure) as error:
-            self._node.log.warning("invoke_failed", session=self.record.id, error=str(error))
-            text = None
-        self._local.append((fetch, text))
+        self._local.append((fetch, await document(self._node, self.record.id, fetch)))
         self._wake.set()
 
     async def _post(self, post: HttpPost) -> None:
-        """SCXML's own HTTP events go out through the designer, like every request to the outside."""
-        headers = {"Content-Type": post.content_type}
-        request = FetchRequest(url=post.url, method="POST", headers=headers, body=post.body)
-        try:
-            reply = await self._node.clients.designer.post("/fetch", request, FetchReply)
-            failed = reply.status >= 400
-        except (HttpFailure, ConnectionError):
-            failed = True
-        if failed:
+        if not await sent(self._node, post):
             event = Event("error.communication", "platform", sendid=post.sendid)
             await self._tell(Input(event=event.to_json(), session=post.session), f"post:{post.sendid}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.configuration import DN, Extension, Tenant, Trunk
-from ringback.sip import Request
+from ringback.sip import Request, identity
 from ringback.sip.digest import ALGORITHMS, DigestServer, Verdict
 from ringback.sip.transport import Source
 
@@ -66,6 +66,19 @@ class Numbers:
             if any(gateway.host == host and gateway.port == port for gateway in trunk.gateways):
                 return trunk
         return found[0] if found else None
+
+    def trunk_named(self, source: Source) -> Trunk | None:
+        """The trunk one of whose TLS gateways is named by the certificate of a connection (RFC 5922 7)."""
+        if source.transport != "tls" or source.connection is None:
+            return None
+        certificate = source.connection.certificate
+        gateways = [
+            (gateway.host, trunk)
+            for trunk in self.trunks.values()
+            for gateway in trunk.gateways
+            if gateway.transport == "tls"
+        ]
+        return next((trunk for host, trunk in gateways if identity.names(certificate, host)), None)
 
 
 def _networks(trunk: Trunk) -> list[Network]:
@@ -165,7 +178,8 @@ class Callers:
             if extension is not None:
                 return self._challenge(request, tenant, extension)
         for name in self._ctx.common.tenants:
-            trunk = (yield name).trunk_at(source.host, source.port)
+            numbers = yield name
+            trunk = numbers.trunk_at(source.host, source.port) or numbers.trunk_named(source)
             if trunk is not None:
                 return Caller(name, f"trunk={trunk.id}", trunk)
         if (line := self.line_of(request)) is not None:

@@ -40,6 +40,8 @@ class ServerCertificate:
         if newest == self.changed_at:
             return False
         self.tls.server.load_cert_chain(self.chain, self.key)
+        if self.tls.client is not None:  # a trunk may ask who we are (RFC 5246 7.4.4)
+            self.tls.client.load_cert_chain(self.chain, self.key)
         self.changed_at = newest
         return True
 
@@ -53,6 +55,10 @@ def read_certificate(settings: SipProxySettings) -> ServerCertificate:
     if not settings.tls_certificate:
         return ServerCertificate(None, None, Tls(None, client))
     server = server_context()
+    if settings.tls_ask:
+        server.verify_mode = ssl.CERT_OPTIONAL
+        if settings.tls_authorities:
+            server.load_verify_locations(settings.tls_authorities)
     key = Path(settings.tls_key) if settings.tls_key else None
     found = ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client))
     try:

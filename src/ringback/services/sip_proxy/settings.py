@@ -56,6 +56,10 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     fork_ring_s: Annotated[
         float, Doc("seconds that phones of a higher q ring before those of a lower get their turn")
     ] = 20.0
+    tls_ask: Annotated[
+        bool,
+        Doc("ask who connects by TLS for a certificate: it may name the gateway of a trunk (RFC 5922)"),
+    ] = False
     nameservers: Annotated[
         tuple[str, ...],
         Doc("name servers for trunks and contacts, address or address:port; empty: the system's"),

@@ -16,7 +16,9 @@ from ringback.contracts.sip import Binding, bindings_key
 from ringback.domain.configuration import Gateway, Trunk
 from ringback.sip import Dialog, Request, Response, parse_message
 from ringback.sip.digest import DigestClient
+from ringback.sip.identity import client_context
 from ringback.sip.sdp import build_offer
+from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
 from ringback.testing.certificates import Certificate, make_certificate
 from ringback.testing.servers import run_host
@@ -40,6 +42,7 @@ def proxy_settings(certificate: Certificate) -> dict[str, str]:
         "RINGBACK_SIP_PROXY_TLS_KEY": str(certificate.key),
         "RINGBACK_SIP_PROXY_TLS_AUTHORITIES": str(certificate.authority),
         "RINGBACK_SIP_PROXY_WEBSOCKET": "true",
+        "RINGBACK_SIP_PROXY_TLS_ASK": "true",
     }
 
 
@@ -212,6 +215,33 @@ async def test_a_trunk_over_tls_is_used_only_if_its_certificate_names_it(
         assert (await carrier.next("INVITE"))[1].uri.number == "+15550100"
     else:
         assert carrier.got.empty()
+
+
+async def test_rfc5922_7_a_trunk_is_known_by_the_certificate_that_it_shows(
+    stage: Stage, certificate: Certificate
+) -> None:
+    """Mutual TLS: its address is nobody's, and without the certificate it is asked for a password."""
+    trunk = Trunk(id="mutual", gateways=(Gateway(DOMAIN, 5061, "tls"),), numbers=("+!",))
+    whole = configuration()
+    await publish(stage.harness.process.valkey, msgspec.structs.replace(whole, dns=(*whole.dns, trunk)))
+    node = await stage.node("n1")
+    shows, hides = client_context(str(certificate.authority)), client_context(str(certificate.authority))
+    shows.load_cert_chain(certificate.chain, certificate.key)
+
+    async def call(context: ssl.SSLContext) -> int:
+        carrier = Part("carrier")
+        carrier.endpoint = type(carrier.endpoint)(carrier._handle, tls=Tls(None, context))
+        stage.parts.append(carrier)
+        carrier.address = await carrier.endpoint.listen_tcp(HOST)
+        invite = carrier.request("INVITE", f"sip:8000@{DOMAIN}", "sip:+15550100@carrier.test")
+        answer = await carrier.endpoint.send_request(invite, Destination("tls", HOST, 5061)).final(LIMIT)
+        return answer.status
+
+    async with asyncio.timeout(LIMIT):
+        while await call(shows) != 200:  # until the proxy has read the configuration
+            await asyncio.sleep(0.02)
+    assert (await node.next("INVITE"))[1].get("X-Ringback-Origin") == "trunk=mutual"
+    assert await call(hides) in (403, 407)
 
 
 async def test_baresip_registers_and_calls_over_tls_and_checks_the_certificate(

@@ -9,9 +9,9 @@ ENTRY = Input(terminate=True)
 
 async def test_offers_are_taken_only_while_the_session_takes_them() -> None:
     inputs = Inputs(None)
-    assert inputs.offer(ENTRY, "a") is None
+    assert inputs.offer(ENTRY, "a", 0.0) is None
     inputs.open = True
-    first, second = inputs.offer(ENTRY, "a"), inputs.offer(ENTRY, "b")
+    first, second = inputs.offer(ENTRY, "a", 0.0), inputs.offer(ENTRY, "b", 0.0)
     assert first is not None and second is not None
     settle(inputs.take()[:1], True)
     assert (first.result(), second.done()) == (True, False)
@@ -20,10 +20,10 @@ async def test_offers_are_taken_only_while_the_session_takes_them() -> None:
 async def test_offers_that_the_session_could_not_store_are_given_back() -> None:
     inputs = Inputs(None)
     inputs.open = True
-    offered = inputs.offer(ENTRY, "a")
+    offered = inputs.offer(ENTRY, "a", 0.0)
     inputs.refuse()
     assert offered is not None and offered.result() is False
-    assert inputs.offer(ENTRY, "b") is None
+    assert inputs.offer(ENTRY, "b", 0.0) is None
 
 
 def test_an_offer_that_comes_again_is_not_new() -> None:
