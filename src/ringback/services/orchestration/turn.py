@@ -17,6 +17,8 @@ from ringback.services.orchestration.translation import ONCE, alias, error_event
 
 FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subscribe.done"})
 MOST_FIGURES = 50
+DIALOG_ROUNDS = 50
+"""Dialogs that an application may begin or stop at one input: one that does it at each answer never rests."""
 USER_DATA = frozenset({("interaction", name) for name in ("attach", "udata", "detach")})
 
 
@@ -239,10 +241,14 @@ def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialo
     effects = Effects()
     if dialogs is not None:
         tell(interpreter, dialogs, now)
+    rounds = 0
     while outputs := interpreter.outputs():
+        rounds += 1
         for output in outputs:
             _take(record, interpreter, effects, output, now, dialogs)
-        if dialogs is not None:
+        if rounds > DIALOG_ROUNDS:
+            record.failed, record.ended = record.failed or "microsteps", True
+        elif dialogs is not None:
             tell(interpreter, dialogs, now)
     if dialogs is not None:
         dialogs.rest()

@@ -25,6 +25,7 @@ CHART = compile_document("""<scxml xmlns="http://www.w3.org/2005/07/scxml" versi
     </onentry>
     <transition event="stop"><dialog:stop/></transition>
     <transition event="again"><dialog:start src="http://other/x.vxml"/></transition>
+    <transition event="for.ever" target="b"/>
     <transition event="dialog.start.done">
       <script>got.push(_event.data.reason, _event.data.result, _event.data.requestid === request)</script>
     </transition>
@@ -32,6 +33,10 @@ CHART = compile_document("""<scxml xmlns="http://www.w3.org/2005/07/scxml" versi
     <transition event="interaction.deleted interaction.abandoned">
       <script>got.push('gone')</script>
     </transition>
+  </state>
+  <state id="b">
+    <onentry><dialog:start src="survey"/></onentry>
+    <transition event="error.dialog.start" target="b"/>
   </state>
 </scxml>""")
 PAGE = """<vxml xmlns="http://www.w3.org/2001/vxml" version="2.1">{}</vxml>"""
@@ -163,6 +168,13 @@ def test_there_is_one_dialog_at_a_time() -> None:
     session.event("again")
     assert session.got == ["invalidstate.treating"]
     assert session.record.dialog is not None and session.record.dialog.number == 1
+
+
+def test_a_chart_that_begins_dialogs_for_ever_is_ended() -> None:
+    session = Session()
+    session.served()
+    session.event("for.ever")
+    assert (session.record.ended, session.record.failed) == (True, "microsteps")
 
 
 def test_a_document_that_does_not_come_or_is_none_is_an_error() -> None:
