@@ -107,6 +107,24 @@ def connections(*, as_json: Json = False, data: Data = None) -> None:
     raise typer.Exit(show_connections(data, as_json=as_json))
 
 
+@app.command()
+def vxml(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="VoiceXML.")],
+    *,
+    digits: Annotated[
+        str | None,
+        typer.Option("--digits", help='Pressed one after the other: "1 - 12# hangup"; - is nothing.'),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", help="NAME=VALUE in session.parameters.")
+    ] = None,
+) -> None:
+    """Try a VoiceXML dialog here: prompts are printed, keys are typed; no server needed."""
+    from ringback.commands.dialog import run
+
+    raise typer.Exit(run(file, digits, param or []))
+
+
 @ewt.command()
 def evaluate(
     log: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A call log, one call a line.")],

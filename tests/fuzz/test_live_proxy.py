@@ -7,10 +7,8 @@ sends more; a fifth of it goes here.
 import asyncio
 import contextlib
 import os
-import resource
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ from ringback.services.sip_proxy.service import SipProxyService
 from ringback.sip import Request
 from ringback.sip.exchange import ServerTransaction
 from ringback.testing.edge_stage import edge_stage
-from ringback.testing.hostile import SEEDS
+from ringback.testing.hostile import SEEDS, resident_mib
 from ringback.testing.mutate import Mutator
 from ringback.testing.servers import run_host
 
@@ -29,11 +27,6 @@ HANDFUL = 40
 WARM_UP = 4000
 GROWTH_MIB = 48
 LIMIT = 10.0
-
-
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def options(number: int, transport: str) -> bytes:

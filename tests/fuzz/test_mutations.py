@@ -5,7 +5,6 @@
 """
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from types import FrameType
 
 import pytest
 
-from ringback.testing.hostile import DOORS, SEEDS
+from ringback.testing.hostile import DOORS, SEEDS, resident_mib
 from ringback.testing.mutate import Mutator
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,11 +34,6 @@ def seeds() -> tuple[bytes, ...]:
     """Our own messages, and the torture messages where they are."""
     found = [path.read_bytes() for folder in ("rfc4475", "rfc5118") for path in (SUITES / folder).glob("*")]
     return (*SEEDS, *(data for data in found if b"SIP/2.0" in data))
-
-
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.sip import Binding, bindings_key
 from ringback.domain.configuration import Configuration, Extension, Gateway, Tenant, Trunk
 from ringback.runtime.valkey import Commands
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import ValkeyForTests, run_host
+
+from .conftest import no_calls, signalling
 
 SIPP = shutil.which("sipp")
 pytestmark = [
@@ -71,16 +72,7 @@ CASES = {
 @pytest.fixture(scope="module")
 async def platform(valkey: ValkeyForTests) -> AsyncIterator[ServiceHarness]:
     """The services between the two ends."""
-    await valkey.flush()
-    services = ("config", "dialplan", "sip_proxy", "sip_cluster")
-    async with ServiceHarness(*services, valkey_url=valkey.url, host=HOST) as harness:
-        store = harness.process.valkey
-        for kind, item in CONFIGURATION.objects():
-            await store.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))
-        await store.call("INCR", version_key("demo"))
-        async with asyncio.timeout(10):
-            while not all(harness[name].checks().get("configuration", True) for name in services):
-                await asyncio.sleep(0.02)
+    async with signalling(valkey, HOST, CONFIGURATION) as harness:
         yield harness
 
 
@@ -158,6 +150,4 @@ async def test_sipp_scenario(name: str, platform: ServiceHarness, tmp_path: Path
         await ended(caller, tmp_path, case.caller)
         for child, (_, scenario) in zip(phones, case.phones, strict=True):
             await ended(child, tmp_path, scenario)
-    async with asyncio.timeout(10):
-        while platform["sip_cluster"].ctx.metrics.get_sample_value("sips_calls"):
-            await asyncio.sleep(0.02)
+    await no_calls(platform)

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ringback.contracts import telephony as t
 from ringback.contracts.applications import SessionRow
@@ -12,19 +13,20 @@ from ringback.runtime.http import HttpClient
 from ringback.runtime.link import LinkClient
 from ringback.testing.check_inbound import QUEUE, leave_message
 from ringback.testing.check_world import until
-from ringback.testing.demo_tenant import CHECK, CHECK_MAILBOX, CHECK_PHONES
+from ringback.testing.demo_tenant import CHECK, CHECK_MAILBOX, CHECK_PHONES, CHECK_WEB_PORT
 from ringback.testing.phone import Call
 from ringback.testing.scene import Scene
 
 from .test_journeys import hear_each_other, ready, rings
 
 pytestmark = pytest.mark.timeout(120)
-MENU, SHUT, DIRECT, CLOSED = "8950", "8951", "8952", "8953"
+MENU, SHUT, DIRECT, CLOSED, ASKED = "8950", "8951", "8952", "8953", "8954"
 POINTS = {
     MENU: ("menu", {"menu": "scenario", "hours": "always", "say": "press-one-to-connect"}),
     SHUT: ("menu", {"menu": "scenario", "hours": "never", "mailbox": CHECK_MAILBOX}),
     DIRECT: ("direct", {"dn": CHECK_PHONES[0], "no_answer": "5"}),
     CLOSED: ("closed", {"mailbox": CHECK_MAILBOX}),
+    ASKED: ("after-hours", {"mailbox": CHECK_MAILBOX}),
 }
 TABLES: dict[str, Any] = {
     "MENUS": {"one": {"menu": "scenario", "key": "1", "do": "route", "to": CHECK, "say": ""}},
@@ -33,6 +35,16 @@ TABLES: dict[str, Any] = {
         "never": {"zone": "UTC", "hours": ""},
     },
 }
+
+
+CODE = """<vxml xmlns="http://www.w3.org/2001/vxml" version="2.1"><form>
+  <field name="code" type="digits?length=2">
+    <prompt><audio src="prompt:enter-code"/></prompt>
+    <noinput><reprompt/></noinput>
+  </field>
+  <block><submit next="check" namelist="code" method="post"/></block></form></vxml>"""
+CHECKED = """<vxml xmlns="http://www.w3.org/2001/vxml" version="2.1"><var name="choice" expr="'message'"/>
+  <form><block><exit namelist="choice"/></block></form></vxml>"""
 
 
 @pytest.fixture
@@ -45,7 +57,10 @@ async def points(scene: Scene) -> Scene:
     config = LinkClient(scene.world.ctx, "tenant", "config")
     await config.start()
     await config.wait_connected()
-    for dn, (script, parameters) in POINTS.items():
+    for dn, (script, given) in POINTS.items():
+        parameters = (
+            {**given, "dialog": f"http://{scene.world.host}:{CHECK_WEB_PORT}/code"} if dn == ASKED else given
+        )
         point = {"type": "route_point", "id": dn, "script": script, "parameters": parameters}
         await config.call("write", {"tenant": "demo", "kind": "dns", "object": point})
     return scene
@@ -138,3 +153,39 @@ async def test_an_agent_is_dialled_directly(points: Scene) -> None:
     await agent.hangup()
     await call.wait_ended()
     await points.world.waiting(QUEUE, 0)
+
+
+async def test_keys_of_a_dialog_in_voicexml_reach_its_server_and_the_answer_the_application(
+    points: Scene,
+) -> None:
+    """RFC 4733 to media, the digits to the dialog, a submit to the outside, the result to the chart."""
+    submitted: list[str] = []
+
+    async def code(_request: web.Request) -> web.Response:
+        return web.Response(text=CODE, content_type="application/voicexml+xml")
+
+    async def check(request: web.Request) -> web.Response:
+        submitted.append(await request.text())
+        return web.Response(text=CHECKED, content_type="application/voicexml+xml")
+
+    app = web.Application()
+    app.add_routes([web.get("/code", code), web.post("/check", check)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, points.world.host, CHECK_WEB_PORT).start()
+        before = len(await points.world.messages(CHECK_MAILBOX))
+        call = await dial(points, ASKED)
+        await call.hear_speech_or_music()
+        call.send_dtmf("47")
+        await until(lambda: found(submitted), bool, 20.0)
+        await leave_message(call)
+        await until(lambda: points.world.messages(CHECK_MAILBOX), lambda now: len(now) > before, 20.0)
+    finally:
+        await runner.cleanup()
+    assert submitted == ["code=47"]
+
+
+async def found(submitted: list[str]) -> list[str]:
+    """What has come to the server."""
+    return submitted

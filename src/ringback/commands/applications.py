@@ -25,10 +25,10 @@ from ringback.testing.scenario_file import Scenario, read_scenario
 
 def test(file: Path, scenarios: Sequence[Path], *, verbose: bool) -> int:
     """Run every scenario; 1 when one fails."""
-    document = read_application(file)
+    document, dialogs = read_application(file), read_dialogs(file.parent)
     failed = 0
     for path in scenarios:
-        failed += not rehearse(document, read_scenario(path), verbose=verbose)
+        failed += not rehearse(document, read_scenario(path), dialogs, verbose=verbose)
     return 1 if failed else 0
 
 
@@ -42,9 +42,14 @@ def read_application(file: Path) -> Document:
     return compile_document(text, resources)
 
 
-def rehearse(document: Document, scenario: Scenario, *, verbose: bool) -> bool:
+def read_dialogs(folder: Path) -> dict[str, str]:
+    """The VoiceXML documents in a folder, by their names."""
+    return {path.name: path.read_text("utf-8-sig") for path in sorted(folder.glob("*.vxml"))}
+
+
+def rehearse(document: Document, scenario: Scenario, dialogs: dict[str, str], *, verbose: bool) -> bool:
     """Run one scenario and say how it went; when it fails, everything that happened is told."""
-    rehearsal = Rehearsal(document, scenario)
+    rehearsal = Rehearsal(document, scenario, dialogs)
     try:
         rehearsal.run()
     except (Mismatch, ScxmlError) as error:

@@ -29,6 +29,11 @@ HELP = """A scenario is a TOML file:
   states = ["waiting"]     # must be active now
   [[step]]
   ended = true             # the session must be over
+  [[step]]                 # a VoiceXML dialog is run, and the caller presses
+  expect = "dialog.start"  # this; "" is nothing, "12#" ends with the hash
+  keys = ["1", "", "5#"]   # key, "hangup" hangs up. Documents lie beside the
+                           # application; [pages] has those of other servers:
+                           # "http://host/path" = "text"
 
 Actions must come in this order; one that no step expects fails the
 scenario, also at its end. With optional = true beside expect an action

@@ -24,6 +24,9 @@ class FetchReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     content_type: str = ""
     body: str = ""
+    etag: str = ""
+    fresh_s: int = 0
+    """Seconds for which the answer may be kept (`Cache-Control: max-age`)."""
 
 
 class CallData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

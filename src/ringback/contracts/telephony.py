@@ -57,6 +57,7 @@ class RequestApplyTreatment(
     """Longest recording, seconds."""
     then_music: bool = True
     """Whether music follows when the announcement has ended."""
+    interdigit_timeout: float = 0.0  # seconds without a digit after the first one; 0: `timeout`
 
 
 class _Making(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):

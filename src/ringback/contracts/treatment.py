@@ -30,7 +30,10 @@ class Music(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="musi
 
 
 class Collect(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="collect", omit_defaults=True):
-    """Say prompts, which the first digit interrupts, and collect digits; `timeout_s` is for each digit."""
+    """Say prompts, which the first digit interrupts, and collect digits.
+
+    `timeout_s` is for each digit, `interdigit_s` for those after the first when it is not 0.
+    """
 
     reference: str = ""
     prompts: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class Collect(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="co
     timeout_s: float = 5.0
     terminators: str = "#"
     then: Literal["", "music"] = ""
+    interdigit_s: float = 0.0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="record", omit_defaults=True):

@@ -31,7 +31,7 @@ _CLAIM_IDLE_MS = 10_000
 _GATHER_S = 0.5
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
 _LEASE_S = 6.0
-_STAND_BY_S = 2.0
+_STAND_BY_S = 5.0
 _BLOCK_MS = 2000
 
 

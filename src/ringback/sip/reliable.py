@@ -123,6 +123,7 @@ class ReliableSender:
         self._queue: deque[Response] = deque()
         self._under_way: Response | None = None
         self._rseq = 0
+        self._awaited = False
         self._wait_s = t1_s
         self._again_at = self._late_at = 0.0
 
@@ -132,9 +133,15 @@ class ReliableSender:
         return self._step(Input.RESPONSE, now)
 
     def prack(self, rack: RAck, invite: CSeq, now: float) -> tuple[bool, list[Response]]:
-        """Take a PRACK: whether it fits (else it is to be answered 481), and what is to go out now."""
-        fits = self.state is State.UNACKNOWLEDGED and rack == RAck(self._rseq, invite)
-        return fits, self._step(Input.PRACK, now) if fits else []
+        """Take a PRACK: whether it fits (else it is to be answered 481), and what is to go out now.
+
+        One that was on its way when the final response left fits as well.
+        """
+        fits = self._awaited and rack == RAck(self._rseq, invite)
+        if not fits:
+            return False, []
+        self._awaited = False
+        return True, self._step(Input.PRACK, now)
 
     def timer(self, now: float) -> list[Response]:
         """What is to go out when `next_timer` is reached; `gave_up` says that nothing will help."""
@@ -173,13 +180,14 @@ class ReliableSender:
             return self._begin(now)
         if action in (Do.GIVE_UP, Do.STOP):
             self.gave_up = action is Do.GIVE_UP
+            self._awaited = self._awaited and not self.gave_up
             self._queue.clear()
             self._under_way = None
         return []
 
     def _begin(self, now: float) -> list[Response]:
         response = self._under_way = self._queue.popleft()
-        self._rseq, self._next = self._next, self._next + 1
+        self._rseq, self._next, self._awaited = self._next, self._next + 1, True
         response.add("Require", OPTION)
         response.set("RSeq", self._rseq)
         self._wait_s = self._t1_s

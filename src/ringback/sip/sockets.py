@@ -81,7 +81,9 @@ class Sockets:
         version = ":" in toward
         found = known.get((transport, version)) or known.get((transport, not version))
         host, port = found or next(iter(known.values()), ("127.0.0.1", 5060))
-        if self._advertised:
+        if self._advertised and (
+            (":" in self._advertised) == (":" in host) or not is_address(self._advertised)
+        ):
             return self._advertised, port
         return (self._host_toward(toward) if host in _ANY else host), port
 

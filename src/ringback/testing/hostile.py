@@ -5,7 +5,9 @@ Each takes bytes and returns; anything that it raises is a fault. The fuzzers of
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
+from pathlib import Path
 
 from ringback.services.registrar.bindings import read_wish
 from ringback.services.registrar.extensions import answer_headers, read_extensions
@@ -91,6 +93,12 @@ _READ = (
     "via",
     "cseq",
 )
+
+
+def resident_mib() -> float:
+    """What this process has in memory (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def _parsed(data: bytes) -> Request | Response | None:

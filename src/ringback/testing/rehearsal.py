@@ -17,6 +17,7 @@ from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked
 from ringback.services.orchestration.translation import alias, done_event, error_event
+from ringback.testing.rehearsal_dialog import DialogMismatch, rehearse_dialog
 from ringback.testing.scenario_file import Scenario, Step
 
 ATTRIBUTES = {
@@ -57,8 +58,12 @@ class Mismatch(Exception):
 class Rehearsal:
     """One run of one scenario; `log` is what happened, a line for each thing."""
 
-    def __init__(self, document: Document, scenario: Scenario) -> None:
+    def __init__(
+        self, document: Document, scenario: Scenario, dialogs: Mapping[str, str] | None = None
+    ) -> None:
+        """`dialogs` are the VoiceXML documents that lie beside the application, by their file names."""
         self._scenario = scenario
+        self._pages = {**(dialogs or {}), **scenario.pages}
         self._scripted = document.datamodel == "ecmascript"
         self._now = scenario.start
         self._asked: deque[Action] = deque()
@@ -110,7 +115,9 @@ class Rehearsal:
             self._compare(found, name, value)
         asked = Asked(found.session, module_of(found.namespace), found.name)
         request_id = f"s1:{found.number}"
-        if step.error is not None:
+        if step.keys is not None:
+            self._talk(found, step.keys)
+        elif step.error is not None:
             event = error_event(asked, step.error, request_id)
             self._feed(Event(event.name, data={**event.data, **step.data}))
         elif step.done is not None:
@@ -118,6 +125,17 @@ class Rehearsal:
             name = "voice.createcall.done" if step.expect == "interaction.createcall" else ""
             event = done_event(asked, step.done, request_id)
             self._feed(Event(name or event.name, data=event.data))
+
+    def _talk(self, action: Action, keys: list[str]) -> None:
+        """Run a VoiceXML dialog whose caller presses these keys."""
+        try:
+            event = rehearse_dialog(action, keys, self._pages, self._now, self._say)
+        except DialogMismatch as error:
+            raise Mismatch(str(error)) from None
+        self._feed(event)
+
+    def _say(self, line: str) -> None:
+        self.log.append(f"{self._at()}       {line}")
 
     def _compare(self, action: Action, name: str, wanted: object) -> None:
         # `timeout` is `timeout` in some and `timeout_s` in others.

@@ -29,6 +29,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     wait: float | None = None
     states: list[str] | None = None
     ended: bool = False
+    keys: list[str] | None = None
+    """With `dialog.start`: the dialog is run, and this is what the caller presses."""
 
     def __post_init__(self) -> None:
         kinds = [bool(self.expect), bool(self.event), self.wait is not None]
@@ -37,6 +39,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("a step has one of expect, event, wait, states, ended")
         if self.done is not None and self.error is not None:
             raise ValueError("an action is done or has an error, not both")
+        if self.keys is not None and (self.expect != "dialog.start" or self.done or self.error):
+            raise ValueError("'keys' stands with expect = \"dialog.start\" alone")
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +58,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What `sData(object, statistic)` answers, by `OBJECT STATISTIC`."""
     platform: dict[str, Any] = {}
     """What else stands in `_genesys`: `menu`, `hours`."""
+    pages: dict[str, str] = {}
+    """What dialogs get from outside, by its address."""
 
 
 def read_scenario(path: Path) -> Scenario:

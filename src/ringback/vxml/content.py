@@ -34,7 +34,7 @@ def step(machine: Machine, context: Context) -> None:
         if child.strip() and not frame.init:
             saying.say(machine, context, document, child)
     elif not frame.init or child.name in _ON_ENTRY:
-        _EXECUTED[child.name](machine, context, child)
+        _EXECUTED.get(child.name, _prompt)(machine, context, child)
     elif child.name in _ITEMS:
         _declare_item(machine, context, child)
 

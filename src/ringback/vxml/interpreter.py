@@ -60,6 +60,11 @@ class Interpreter:
         return self._machine.ended
 
     @property
+    def left(self) -> bool:
+        """Whether the caller has gone."""
+        return self._machine.gone
+
+    @property
     def waiting(self) -> Wait | None:
         """What the dialog waits for."""
         return self._machine.wait
@@ -132,7 +137,7 @@ class Interpreter:
                 moving.received(machine, wait, came)
             else:
                 if not isinstance(came, events.Played):
-                    machine.fetches = 0
+                    machine.fetches = machine.plays = 0
                 fia.answered(machine, machine.context, wait, came)
 
     def _hung_up(self, wait: Wait | None) -> None:

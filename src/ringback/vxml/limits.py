@@ -13,6 +13,8 @@ class Limits(sandbox.Limits):
     """Elements that one input may cause to be executed."""
     fetches: int = 50
     """Documents and data that are fetched without a key from the caller in between."""
+    plays: int = 100
+    """Times that prompts are played to their end without the caller being listened to in between."""
     subdialogs: int = 10
     """Subdialogs inside one another."""
     prompts: int = 500

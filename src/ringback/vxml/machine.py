@@ -39,6 +39,7 @@ class Machine:
         self.outputs: list[events.Output] = []
         self.numbers = 0
         self.fetches = 0
+        self.plays = 0
         self.steps = 0
         self.gone = False
         self.told = False
@@ -146,11 +147,14 @@ class Machine:
         return self.numbers
 
     def flush(self) -> bool:
-        """Play what waits to be played; False when nothing does."""
+        """Play what waits to be played; False when nothing does. Raises LimitExceededError."""
         parts = tuple(each.part for each in self.queue)
         self.queue.clear()
         if not parts or self.gone:
             return False
+        self.plays += 1
+        if self.plays > self.limits.plays:
+            raise LimitExceededError("plays", f"more than {self.limits.plays} prompts without the caller")
         self.outputs.append(events.Play(self.number("play"), parts))
         return True
 
@@ -166,6 +170,7 @@ class Machine:
 
     def handle(self, thrown: Thrown) -> None:
         """Give an event to the element that catches it, else do what is always done (5.2.5)."""
+        self.wait = None  # an output that could not be made whole is not waited for
         if not self.contexts:
             self.end(error=thrown.name, message=thrown.message)
             return

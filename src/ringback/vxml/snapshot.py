@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _PARTS: Mapping[str, type[Any]] = {"audio": Audio, "text": Text, "mark": Mark, "pause": Pause}
-_PLAIN = ("session", "prompt_timeout", "numbers", "fetches", "gone", "told", "ended", "now")
+_PLAIN = ("session", "prompt_timeout", "numbers", "fetches", "plays", "gone", "told", "ended", "now")
 
 
 def save(machine: Machine) -> Json:

@@ -70,6 +70,13 @@ class TestSender:
         sender.prack(RAck(2, INVITE), INVITE, 0.1)
         assert not sender.holds_final
 
+    def test_a_prack_that_crosses_the_final_response_fits_once(self) -> None:
+        sender = ReliableSender(1)
+        sender.send(ringing(180), 0.0)
+        sender.over(0.1)
+        assert sender.prack(RAck(1, INVITE), INVITE, 0.2) == (True, [])
+        assert sender.prack(RAck(1, INVITE), INVITE, 0.3) == (False, [])
+
     def test_after_the_final_response_nothing_is_repeated(self) -> None:
         sender = ReliableSender(1)
         sender.send(ringing(), 0.0)

@@ -178,6 +178,11 @@ def test_words_that_cannot_be_spoken_are_an_event_that_the_application_may_answe
         ),
         ('<form id="s"><subdialog src="#s"/></form>', "subdialogs"),
         (
+            "<error>x<reprompt/></error><form>"
+            '<transfer destexpr="nobody"><prompt>x</prompt></transfer></form>',
+            "plays",
+        ),
+        (
             '<form><block><foreach item="i" array="new Array(9999).fill(1)"><log/></foreach></block></form>',
             "steps",
         ),

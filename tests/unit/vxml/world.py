@@ -62,6 +62,7 @@ class World:
         self.fetches: list[Fetch] = []
         self.collects: list[Collect] = []
         self.waits: Record | Transfer | None = None
+        self.asked: list[Record | Transfer] = []
         self.disconnected = False
         self.exited: Exited | None = None
         self.dialog = Interpreter(session=session, voice=voice, limits=limits)
@@ -117,6 +118,7 @@ class World:
                 self.logs.append(f"{label}:{text}" if label else text)
             case Record() | Transfer():
                 self.waits = output
+                self.asked.append(output)
             case Disconnect():
                 self.disconnected = True
             case Exited():

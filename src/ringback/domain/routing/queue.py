@@ -104,7 +104,7 @@ class Interaction:
     def grow(self, growth: Growth, now: float) -> None:
         """Take the place that is its own now. Whoever stands in line is taken out of it before."""
         request = self.request
-        self.growth, self.rate = growth, growth.rate
+        self.growth, self.rate = growth, growth.rate if growth.points else 0.0
         priority = (
             growth.priority(request.priority, now - self.since) if growth.interval else request.priority
         )

@@ -88,4 +88,19 @@ class Fetcher:
             if len(body) > limit:
                 raise HttpError(502, "too_large", f"the answer has more than {limit} bytes")
             text = body.decode(response.charset or "utf-8", "replace")
-            return FetchReply(status=response.status, content_type=response.content_type, body=text)
+            return FetchReply(
+                status=response.status,
+                content_type=response.content_type,
+                body=text,
+                etag=response.headers.get("ETag", ""),
+                fresh_s=_fresh_s(response.headers.get("Cache-Control", "")),
+            )
+
+
+def _fresh_s(cache_control: str) -> int:
+    """`max-age` of a Cache-Control, in seconds; 0 when the answer is not to be kept."""
+    directives = [part.strip().lower() for part in cache_control.split(",")]
+    if "no-store" in directives or "no-cache" in directives:
+        return 0
+    ages = [part[8:] for part in directives if part.startswith("max-age=") and part[8:].isdecimal()]
+    return int(ages[0]) if ages else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ringback import vxml
 from ringback.contracts.applications import (
     HEADER_SHARE,
     ApplicationVersions,
@@ -16,11 +17,12 @@ from ringback.scxml import DocumentError, Limits, compile_document, external_sou
 from ringback.services.designer.fetcher import Fetcher
 from ringback.services.designer.publisher import Publisher
 from ringback.services.designer.settings import DesignerSettings
-from ringback.services.designer.store import Store, etag
+from ringback.services.designer.store import VXML, Store, etag
 from ringback.services.designer.tables import TablesHttp, named
 from ringback.services.designer.versions import Versions
 
 SCXML_TYPE = "application/scxml+xml"
+VXML_TYPE = "application/voicexml+xml"
 _DIGITS = 9
 
 
@@ -41,6 +43,9 @@ class DesignerHttp:
         biggest_table = self._settings.max_table_bytes
         server.route("GET", "/apps/{tenant}", self._list)
         server.route("GET", "/apps/{tenant}/{name}.scxml", self._read, connection="voice-43")
+        server.route("GET", "/apps/{tenant}/{name}.vxml", self._read_dialog, connection="voice-43")
+        server.route("PUT", "/apps/{tenant}/{name}.vxml", self._write_dialog, max_bytes=biggest_app)
+        server.route("DELETE", "/apps/{tenant}/{name}.vxml", self._remove_dialog)
         server.route("PUT", "/apps/{tenant}/{name}.scxml", self._write, max_bytes=biggest_app)
         server.route("DELETE", "/apps/{tenant}/{name}.scxml", self._remove)
         app = "/apps/{tenant}/{name}"
@@ -60,39 +65,56 @@ class DesignerHttp:
         return await self._store.applications(self._tenant(request))
 
     async def _read(self, request: HttpRequest) -> HttpResponse:
-        name = named(request, "name")
+        return await self._served(request, named(request, "name"))
+
+    async def _read_dialog(self, request: HttpRequest) -> HttpResponse:
+        return await self._served(request, named(request, "name") + VXML)
+
+    async def _served(self, request: HttpRequest, name: str) -> HttpResponse:
         document = await self._store.application(self._tenant(request), name)
         if document is None:
             raise HttpError(404, "no_application", f"there is no application {name}")
         headers = {"ETag": etag(document), "Cache-Control": "no-cache"}
         share = await self._versions.share(request.path_param("tenant"), name)
+        content_type = VXML_TYPE if name.endswith(VXML) else SCXML_TYPE
         if share is not None:
             headers[HEADER_SHARE] = f"{share.version or 0} {share.percent}"
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return HttpResponse(status=304, headers=headers)
-        return HttpResponse(document, content_type=SCXML_TYPE, headers=headers)
+        return HttpResponse(document, content_type=content_type, headers=headers)
 
     async def _write(self, request: HttpRequest) -> HttpResponse:
         """Keep an application as a new version and serve it, if it compiles."""
-        tenant, name, document = self._tenant(request), named(request, "name"), self._document(request)
+        return await self._publish(request, named(request, "name"))
+
+    async def _write_dialog(self, request: HttpRequest) -> HttpResponse:
+        return await self._publish(request, named(request, "name") + VXML)
+
+    async def _publish(self, request: HttpRequest, name: str) -> HttpResponse:
+        tenant, document = self._tenant(request), self._document(request, name)
         version = await self._versions.publish(tenant, name, document)
         return HttpResponse({"name": name, "version": version}, headers={"ETag": etag(document)})
 
-    def _document(self, request: HttpRequest) -> str:
-        """The body, which must compile. Raises HttpError."""
-        limits = Limits(document_bytes=self._settings.max_application_bytes)
+    def _document(self, request: HttpRequest, name: str) -> str:
+        """The body, which must compile as its name says. Raises HttpError."""
+        is_dialog, most = name.endswith(VXML), self._settings.max_application_bytes
+        limits = Limits(document_bytes=most)
         try:
             document = request.body.decode("utf-8-sig")
+            if is_dialog:
+                vxml.Document(document, name, vxml.Limits(document_bytes=most))
+                return document
             # Scripts and data from elsewhere are not there yet; the shape of the document is checked.
             compile_document(document, dict.fromkeys(external_sources(document, limits), ""), limits)
         except UnicodeDecodeError:
             raise HttpError(400, "not_utf8", "an application is UTF-8 text") from None
         except DocumentError as error:
-            raise HttpError(400, "not_scxml", str(error)) from None
+            raise HttpError(400, "not_vxml" if is_dialog else "not_scxml", str(error)) from None
         return document
 
     async def _write_draft(self, request: HttpRequest) -> HttpResponse:
-        tenant, name, document = self._tenant(request), named(request, "name"), self._document(request)
+        tenant, name = self._tenant(request), named(request, "name")
+        document = self._document(request, name)
         await self._versions.write_draft(tenant, name, document)
         return HttpResponse({"name": name}, headers={"ETag": etag(document)})
 
@@ -150,7 +172,13 @@ class DesignerHttp:
         return HttpResponse(status=204)
 
     async def _remove(self, request: HttpRequest) -> HttpResponse:
-        if not await self._store.remove_application(self._tenant(request), named(request, "name")):
+        return await self._forget(request, named(request, "name"))
+
+    async def _remove_dialog(self, request: HttpRequest) -> HttpResponse:
+        return await self._forget(request, named(request, "name") + VXML)
+
+    async def _forget(self, request: HttpRequest, name: str) -> HttpResponse:
+        if not await self._store.remove_application(self._tenant(request), name):
             raise HttpError(404, "no_application", "the tenant has no application of its own by this name")
         return HttpResponse(status=204)
 

@@ -13,11 +13,17 @@ from ringback.runtime.context import Context
 from ringback.runtime.sql import load_queries
 
 SQL = load_queries("ringback.services.designer")
-SHIPPED = {
-    entry.name.removesuffix(".scxml"): entry.read_text("utf-8")
-    for entry in files("ringback.services.designer").joinpath("shipped").iterdir()
-    if entry.name.endswith(".scxml")
-}
+
+
+def _shipped(ending: str) -> dict[str, str]:
+    folder = files("ringback.services.designer").joinpath("shipped")
+    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(ending)}
+
+
+SHIPPED = {name.removesuffix(".scxml"): text for name, text in _shipped(".scxml").items()}
+VXML = ".vxml"
+DIALOGS = _shipped(VXML)
+"""Documents of VoiceXML dialogs: these names bear their ending."""
 
 Rows = dict[str, dict[str, Any]]
 """A data table: rows by their key, each a set of columns."""
@@ -51,12 +57,12 @@ class Store:
     async def application(self, tenant: str, name: str) -> str | None:
         """The tenant's own application of this name, else the shipped one, else None."""
         own = await self._ctx.postgres.pool.fetchval(SQL["read_application"], tenant, name)
-        return own if own is not None else SHIPPED.get(name)
+        return own if own is not None else SHIPPED.get(name, DIALOGS.get(name))
 
     async def applications(self, tenant: str) -> dict[str, str]:
         """Names of all applications, with `shipped` or `own`."""
         rows = await self._ctx.postgres.pool.fetch(SQL["list_applications"], tenant)
-        return dict.fromkeys(SHIPPED, "shipped") | {row["name"]: "own" for row in rows}
+        return dict.fromkeys((*SHIPPED, *DIALOGS), "shipped") | {row["name"]: "own" for row in rows}
 
     async def remove_application(self, tenant: str, name: str) -> bool:
         """Forget a tenant's application; the shipped one of that name stands again."""

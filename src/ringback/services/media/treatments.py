@@ -191,8 +191,8 @@ class CollectTreatment(Treatment):
         self.then_music = command.then == "music"
         self._names = expand(command.prompts)
         self._talking = bool(self._names)
-        seconds = command.timeout_s
-        rules = CollectRules(command.max_digits, command.terminators, seconds, seconds)
+        first, between = command.timeout_s, command.interdigit_s or command.timeout_s
+        rules = CollectRules(command.max_digits, command.terminators, first, between)
         self._collector = Collector(rules, now)
 
     def begin(self, now: float) -> list[Action]:

@@ -63,12 +63,16 @@ class Consumers:
         await self._calls_in_order([(entry.id, entry.json(CallEvent))])
 
     async def _calls_together(self, entries: list[StreamEntry]) -> None:
-        """The events of one session in their order, those of several side by side."""
+        """The events of one call, and of one session, in their order; those of several side by side."""
         groups: dict[str, list[tuple[str, CallEvent]]] = {}
+        names: dict[str, str] = {}
         for entry in entries:
             event = entry.json(CallEvent)
-            sid = session_of(event.reference_id) or self._node.session_here(event.tenant, event.conn_id)
-            groups.setdefault(sid or event.conn_id, []).append((entry.id, event))
+            conn, asker = event.conn_id, session_of(event.reference_id)
+            sid = asker or self._node.session_here(event.tenant, conn)
+            group = names.get(conn) or names.get(sid) or sid or conn
+            names |= {name: group for name in (conn, sid) if name}
+            groups.setdefault(group, []).append((entry.id, event))
         await asyncio.gather(*map(self._calls_in_order, groups.values()))
 
     async def _calls_in_order(self, entries: list[tuple[str, CallEvent]]) -> None:

@@ -12,6 +12,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
+from ringback.services.orchestration.dialog_texts import StoredDialogs
 from ringback.services.orchestration.feeding import Feeding
 from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from ringback.services.orchestration.node import Node
     from ringback.services.orchestration.store import Delivered, Had, SessionStore
 
-_AGAIN_S = 0.3
-_LONGEST_S = 3.0
-_FAULTS = 5
+_AGAIN_S, _LONGEST_S, _FAULTS = 0.3, 3.0, 5
 UNKNOWN_CALL = "unknown_call"
 CALL_MODULES = ("dialog", "interaction")
 
@@ -55,12 +54,13 @@ class LiveSession:
         self._wake = asyncio.Event()
         self._inbox_waits = True
         self._inputs = Inputs(had)
-        self._feeding = Feeding(node, record, self._inputs)
         self._mark: tuple[object, ...] = ()
         """What was stored last."""
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
+        self._dialogs = StoredDialogs(record, node.dialog_limits)
+        self._feeding = Feeding(node, record, self._inputs, self._dialogs)
 
     def wake(self) -> None:
         """Something is in the inbox."""
@@ -82,6 +82,7 @@ class LiveSession:
         if not self._turning and self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None
+            self._dialogs.sleep()
 
     async def run(self) -> None:
         """Live until the end, or until another node has the session."""
@@ -152,7 +153,8 @@ class LiveSession:
         if self.record.snapshot is None or self.record.snapshot["awaited"]:
             interpreter = await self._woken_up()
             if interpreter is not None:
-                await self._commit(turn.collect(self.record, interpreter, self._node.ctx.now()))
+                now = self._node.ctx.now()
+                await self._commit(turn.collect(self.record, interpreter, now, self._dialogs))
 
     async def _woken_up(self) -> Interpreter | None:
         """The interpreter; None when the application cannot be run, which is the end of the session."""
@@ -220,6 +222,7 @@ class LiveSession:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
         entries = await self._read_inbox()
+        await self._dialogs.read(self._store)
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._inputs.offers or self._local or is_due):
@@ -237,7 +240,7 @@ class LiveSession:
                     interpreter.fetched(fetch.session, fetch.invokeid, text, now)
                 if is_due:
                     turn.handle_timer(self.record, interpreter, now)
-                effects = turn.collect(self.record, interpreter, now)
+                effects = turn.collect(self.record, interpreter, now, self._dialogs)
             await self._commit(effects, inbox=bool(entries))
         except BaseException:
             settle(offers, False)
@@ -267,6 +270,7 @@ class LiveSession:
         self._turning = False
         mark = turn.mark(self.record)
         if inbox or mark != self._mark:
+            await self._dialogs.store(self._store)
             await self._save(inbox=inbox)
         self._mark = mark
         for log in effects.logs:

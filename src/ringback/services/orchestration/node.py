@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from ringback import vxml
 from ringback.domain.configuration import RoutePoint
 from ringback.runtime import directory
 from ringback.runtime.streams import StreamEntry, StreamTail, append
@@ -16,6 +17,7 @@ from ringback.services.orchestration.applications import ApplicationError, Appli
 from ringback.services.orchestration.booking import Booking
 from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
+from ringback.services.orchestration.documents import Documents
 from ringback.services.orchestration.ending import Ending
 from ringback.services.orchestration.functions import Functions
 from ringback.services.orchestration.judging import Judging
@@ -50,6 +52,7 @@ class Node:
         self.log = ctx.log
         self.settings = settings
         self.limits = Limits(script_seconds=settings.script_s, memory_bytes=settings.memory_bytes)
+        self.dialog_limits = vxml.Limits(script_seconds=settings.script_s, memory_bytes=settings.memory_bytes)
         self.metrics = Metrics(ctx.metrics)
         self.metrics.redis_state.set_function(lambda: 2.0 if ctx.valkey.connected else 0.0)
         self.clients = Clients(ctx)
@@ -67,6 +70,7 @@ class Node:
         self.performer.add("callback.book", Booking(ctx, self.clients).book)
         self.performer.add("callback.preview", Previewing(self.clients).ask)
         self.performer.add("session.terminate", starting.terminate)
+        self.performer.add("vxml.fetch", Documents(ctx, self.clients, self.applications).fetch)
         Callers(self.clients, settings.query_s).add_to(self.performer)
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         Judging(self._tables, self._statistics, self.performer)

@@ -275,6 +275,7 @@ class Performer:
                 max_digits=found.get("max_digits", 0),
                 terminators=found.get("terminators", "#"),
                 timeout=found.get("timeout", 5.0),
+                interdigit_timeout=found.get("interdigit_timeout", 0.0),
                 then_music=found.get("then_music", True),
                 mailbox=found.get("mailbox", ""),
                 max_duration=found.get("max_duration", 120.0),

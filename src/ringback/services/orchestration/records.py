@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -54,6 +55,25 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it was asked for, until something has come of it; seconds since the epoch."""
 
 
+def text_name(text: str) -> str:
+    """The name under which the text of a document is kept."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class RunningDialog(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A VoiceXML dialog that a session has started and that is not over."""
+
+    number: int
+    """The number of the action that started it."""
+    session: str
+    """The session of the tree that started it."""
+    mailbox: str = ""
+    snapshot: Json = None
+    """As the interpreter gave it, but for the texts of the documents."""
+    documents: dict[str, str] = {}
+    """Name in the store of each document's text, by its key in the snapshot."""
+
+
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A session as it is stored at every stable configuration."""
 
@@ -96,6 +116,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Statistics that the session is told of, by the number of the action."""
     generation: int = 0
     """How many sessions began one another down to this one."""
+    dialog: RunningDialog | None = None
     figures: dict[str, Json] = {}
     """Statistics that scripts have asked for, as last known."""
     recent: list[SessionStep] = []

@@ -11,7 +11,6 @@ Every write of the owner is refused when another node has taken the session over
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from ringback.runtime.valkey import Argument, Script
-from ringback.services.orchestration.records import Input, Record
+from ringback.services.orchestration.records import Input, Record, text_name
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -253,7 +252,7 @@ class SessionStore:
 
     async def keep_document(self, text: str) -> str:
         """Keep the text of an application for the sessions that run it; its hash."""
-        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        name = text_name(text)
         if time.monotonic() - self._documents.get(name, -_DOCUMENT_AGAIN_S) >= _DOCUMENT_AGAIN_S:
             await self._state.call("SET", self._key("doc", name), text, "EX", _DOCUMENT_S)
             self._documents[name] = time.monotonic()

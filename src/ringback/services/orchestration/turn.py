@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ringback.contracts.events import CallEvent
-from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log
+from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log, Output
+from ringback.services.orchestration.dialogs import Dialogs
 from ringback.services.orchestration.knowledge import figure
 from ringback.services.orchestration.patience import patience
 from ringback.services.orchestration.performer import module_of
@@ -16,6 +17,8 @@ from ringback.services.orchestration.translation import ONCE, alias, error_event
 
 FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subscribe.done"})
 MOST_FIGURES = 50
+DIALOG_ROUNDS = 50
+"""Dialogs that an application may begin or stop at one input: one that does it at each answer never rests."""
 USER_DATA = frozenset({("interaction", name) for name in ("attach", "udata", "detach")})
 
 
@@ -37,8 +40,18 @@ def next_timer(record: Record) -> float | None:
     return min(dues, default=None)
 
 
-def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> None:
-    """Give one input to the application, and note in the record what it says of the call."""
+def feed(
+    record: Record, interpreter: Interpreter, entry: Input, now: float, dialogs: Dialogs | None = None
+) -> None:
+    """Give one input to the application, and note in the record what it says of the call.
+
+    What answers its VoiceXML dialog goes there; the application gets the event with which that ends.
+    """
+    if dialogs is not None:
+        is_of_dialog = _is_of_dialog(record, dialogs, entry, now)
+        tell(interpreter, dialogs, now)
+        if is_of_dialog:
+            return
     if entry.call is not None:
         _feed_call(record, interpreter, entry.call, now)
     elif entry.result is not None:
@@ -58,6 +71,36 @@ def feed(record: Record, interpreter: Interpreter, entry: Input, now: float) -> 
     elif entry.terminate:
         record.note("event", "terminate", now)
         interpreter.terminate(now)
+
+
+def _is_of_dialog(record: Record, dialogs: Dialogs, entry: Input, now: float) -> bool:
+    """Tell the dialog what is for it; whether it is for nobody else."""
+    if entry.call is not None:
+        ends = entry.call.conn_id == record.conn_id and _is_end(entry.call, None)
+        if dialogs.of_dialogs(entry.call.reference_id):
+            record.note("event", f"dialog {entry.call.id}", now)
+            record.routed = record.routed or entry.call.id == "EventRouteUsed"
+            dialogs.call_event(entry.call, now)
+        if ends:
+            dialogs.hung_up(now)
+        return dialogs.of_dialogs(entry.call.reference_id) and not ends
+    if entry.event is None:
+        return False
+    event = Event.from_json(entry.event)
+    if event.name == "interaction.deleted":
+        dialogs.hung_up(now)
+    request_id = str(event.data.get("requestid", "")) if isinstance(event.data, dict) else ""
+    if not dialogs.of_dialogs(request_id):
+        return False
+    record.note("event", f"dialog {event.name}", now)
+    dialogs.action_event(event, now)
+    return True
+
+
+def tell(interpreter: Interpreter, dialogs: Dialogs, now: float) -> None:
+    """Give the application the events of its dialog."""
+    for session, event in dialogs.told():
+        _tell(interpreter, event, now, session)
 
 
 def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: float) -> None:
@@ -193,27 +236,57 @@ def _tell(interpreter: Interpreter, event: Event, now: float, session: str | Non
         interpreter.feed(other, now, session)
 
 
-def collect(record: Record, interpreter: Interpreter, now: float) -> Effects:
-    """Move the interpreter's outputs into the record and the effects; take the snapshot."""
+def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialogs | None = None) -> Effects:
+    """Move the interpreter's outputs into the record and the effects; take the snapshots."""
     effects = Effects()
-    for output in interpreter.outputs():
-        if isinstance(output, Action):
-            record.pending.append(_pending(record, output, now))
-            if (module_of(output.namespace), output.name) in USER_DATA:
-                _change_user_data(record, interpreter, output)
-            record.note("action", f"{module_of(output.namespace)}.{output.name}", now)
-        elif isinstance(output, Fetch):
-            effects.fetches.append(output)
-        elif isinstance(output, Log):
-            effects.logs.append(output)
-        elif isinstance(output, HttpPost):
-            effects.posts.append(output)
-        elif isinstance(output, Ended):
-            record.ended = True
-            record.failed = record.failed or output.error or ""
+    if dialogs is not None:
+        tell(interpreter, dialogs, now)
+    rounds = 0
+    while outputs := interpreter.outputs():
+        rounds += 1
+        for output in outputs:
+            _take(record, interpreter, effects, output, now, dialogs)
+        if rounds > DIALOG_ROUNDS:
+            record.failed, record.ended = record.failed or "microsteps", True
+        elif dialogs is not None:
+            tell(interpreter, dialogs, now)
+    if dialogs is not None:
+        dialogs.rest()
+        found, dialogs.logs = dialogs.logs, []
+        effects.logs += [Log(record.id, each.label, each.text) for each in found]
     record.snapshot = None if record.ended else interpreter.snapshot()
     record.note("states", " ".join(interpreter.configuration) or "(ended)", now)
     return effects
+
+
+def _take(
+    record: Record,
+    interpreter: Interpreter,
+    effects: Effects,
+    output: Output,
+    now: float,
+    dialogs: Dialogs | None,
+) -> None:
+    if isinstance(output, Action):
+        name = f"{module_of(output.namespace)}.{output.name}"
+        record.note("action", name, now)
+        if name == "dialog.start" and dialogs is not None:
+            dialogs.begin(output, now)
+            return
+        if name == "dialog.stop" and dialogs is not None:
+            dialogs.cancel()
+        record.pending.append(_pending(record, output, now))
+        if (module_of(output.namespace), output.name) in USER_DATA:
+            _change_user_data(record, interpreter, output)
+    elif isinstance(output, Fetch):
+        effects.fetches.append(output)
+    elif isinstance(output, Log):
+        effects.logs.append(output)
+    elif isinstance(output, HttpPost):
+        effects.posts.append(output)
+    elif isinstance(output, Ended):
+        record.ended = True
+        record.failed = record.failed or output.error or ""
 
 
 def mark(record: Record) -> tuple[object, ...]:
@@ -233,6 +306,7 @@ def mark(record: Record) -> tuple[object, ...]:
         [(number, asked.due) for number, asked in record.asked.items() if asked.due],
         dict(record.data),
         record.snapshot,
+        record.dialog and record.dialog.snapshot,
     )
 
 

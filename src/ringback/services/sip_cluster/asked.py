@@ -51,6 +51,7 @@ def _treatment(asked: t.RequestApplyTreatment, reference: str) -> i.Request:
         "max_digits": asked.max_digits,
         "terminators": asked.terminators,
         "timeout_s": asked.timeout,
+        "interdigit_s": asked.interdigit_timeout,
         "mailbox": asked.mailbox,
         "max_s": asked.max_duration,
         THEN_MUSIC: asked.then_music,

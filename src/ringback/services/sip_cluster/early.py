@@ -20,7 +20,7 @@ from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.message import Request, Response
+from ringback.sip.message import CSeq, Request, Response
 from ringback.sip.reliable import OPTION, Heard, RAck, ReliableReceiver, ReliableSender, rseq_of
 from ringback.sip.session_timer import supports
 from ringback.sip.uri import NameAddr
@@ -50,6 +50,7 @@ def called_party(leg: SipLeg, response: Response) -> CalledParty:
 class Waiting:
     """Our provisional responses to one caller."""
 
+    invite: CSeq
     sender: ReliableSender | None = None
     sdp: str = ""
     """The description that the caller has."""
@@ -87,7 +88,7 @@ class EarlyDialogs:
         required = request.has("Require") and OPTION in {name.lower() for name in request.values("Require")}
         if required and not request.body:
             return  # reliably it would have to bring the offer, and there is none yet (RFC 3262 5)
-        waiting = leg.waiting_caller = leg.waiting_caller or Waiting()
+        waiting = leg.waiting_caller = leg.waiting_caller or Waiting(request.cseq)
         waiting.sdp = sdp or waiting.sdp
         response = response_to(request, status, to_tag=server.to_tag, headers=self.own_headers(), body=body)
         if required or (body and supports(request, OPTION)):
@@ -104,16 +105,17 @@ class EarlyDialogs:
         except SipParseError:
             tx.reply(400)
             return False
-        if waiting is None or waiting.sender is None or leg.server is None:
+        if waiting is None or waiting.sender is None:
             tx.reply(481)
             return False
-        fits, out = waiting.sender.prack(rack, leg.server.request.cseq, self._now())
+        fits, out = waiting.sender.prack(rack, waiting.invite, self._now())
         if not fits:
             tx.reply(481)
             return False
         waiting.stop()
         for response in out:
-            leg.server.respond(response)
+            if leg.server is not None:
+                leg.server.respond(response)
         return True
 
     def acknowledged(self, live: LiveCall, leg: SipLeg) -> None:

@@ -16,7 +16,7 @@ from ringback.domain.calls.outputs import Event, Output
 from ringback.domain.calls.pairs import agent_of, dn_of
 from ringback.domain.calls.referral import far_party
 from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import LegRole
+from ringback.domain.calls.types import LegRole, Phase
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
@@ -72,20 +72,26 @@ class Referrals:
         if state.role is not LegRole.AGENT or not dn:
             tx.reply(403)
             return
+        if live.call.data.phase is not Phase.CONNECTED or live.call.data.consult is not None:
+            tx.reply(603)
+            return
         reference = f"refer-{leg.id}-{request.cseq.number}"
         by = f"<sip:{dn}@{self._index.domain(live.tenant)}>"
         wanted = referral.wants_notify
         live.referrals[reference] = Subscription(leg, str(request.cseq.number), by, wanted)
-        if referral.replaces is not None:
-            self._accept(tx, live, reference)
-            self._attended(live, leg, reference, referral, TRIES)
-        elif _refused(
-            self._driver.feed(live, i.Referred(leg.id, reference, referral.target.number)), reference
-        ):
-            del live.referrals[reference]
-            tx.reply(603)
+        self._accept(tx, live, reference)
+        carry_out = self._blind if referral.replaces is None else self._attended
+        carry_out(live, leg, reference, referral, TRIES)
+
+    def _blind(self, live: LiveCall, leg: SipLeg, reference: str, referral: Referral, tries: int) -> None:
+        """The call goes to a number, as soon as nothing is under way in it: a hold may not be over yet."""
+        if live.lost:
+            return
+        if tries and far_party(live.call.data, leg.id) is None and not leg.over:
+            again = (live, leg, reference, referral, tries - 1)
+            asyncio.get_running_loop().call_later(PAUSE_S, self._blind, *again)
         else:
-            self._accept(tx, live, reference)
+            self._driver.feed(live, i.Referred(leg.id, reference, referral.target.number))
 
     def _accept(self, tx: ServerTransaction, live: LiveCall, reference: str) -> None:
         subscription = live.referrals[reference]

@@ -119,6 +119,7 @@ def command(play: Play) -> media.Command:
                 max_digits=parameters.get("max_digits") or 1,
                 timeout_s=parameters.get("timeout_s", 5.0),
                 terminators=parameters.get("terminators", "#"),
+                interdigit_s=parameters.get("interdigit_s", 0.0),
                 then=then,
             )
         case TreatmentType.ANSWER_DETECTION | TreatmentType.BEEP_DETECTION:

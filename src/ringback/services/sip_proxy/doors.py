@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ringback.runtime.addresses import is_every
 from ringback.runtime.settings import SettingsError
 from ringback.services.sip_proxy.routes import Side
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.identity import client_context, server_context
 from ringback.sip.stream import Tls
+from ringback.sip.transport import is_address
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -93,10 +95,21 @@ class Doors:
         host, port = await self._endpoint.listen_udp(*self._ctx.address("sip_proxy", "edge"))
         await self._endpoint.listen_tcp(host, port)
         self._ctx.bound("edge", (host, port))
+        if second := self._second(host):
+            await self._endpoint.listen_udp(second, port)
+            await self._endpoint.listen_tcp(second, port)
         others = [(name, await self._open(name)) for name in self._wanted()]
         if self._certificate.chain is not None:
             self._ctx.spawn(self._follow_certificate(), "certificate")
-        return Side("edge", self.host, port, tuple(others))
+        return Side("edge", self.host, port, tuple(others), second=second)
+
+    def _second(self, first: str) -> str:
+        """The address of the other version of IP. Raises SettingsError for one of the same."""
+        second = self._settings.second_host
+        if second and (not is_address(second) or is_every(second) or (":" in second) == (":" in first)):
+            name = "RINGBACK_SIP_PROXY_SECOND_HOST"
+            raise SettingsError(f"{name}: {second} is no address of the other version of IP than {first}")
+        return second
 
     @property
     def host(self) -> str:
@@ -110,6 +123,8 @@ class Doors:
     async def _open(self, name: str) -> int:
         address = await self._endpoint.listen(name, *self._ctx.address("sip_proxy", name))
         self._ctx.bound(name, address)
+        if self._settings.second_host:
+            await self._endpoint.listen(name, self._settings.second_host, address[1])
         return address[1]
 
     async def _follow_certificate(self) -> None:

@@ -229,13 +229,15 @@ class Edge:
     def _node_target(self, name: str, host: str, port: int, tx: ServerTransaction, caller: Caller) -> Target:
         core, source = self._core, tx.source
         flow = None if caller.is_trunk else Destination(source.transport, source.host, source.port)
+        known = caller.trunk is not None and core.trunks.digest(caller.tenant, caller.trunk) is not None
+        trunk = f"{caller.tenant}/{caller.trunk.id}" if caller.trunk is not None and known else ""
         return Target(
             "node",
             name,
             "inside",
             Destination("tcp", host, port),
             record_routes=(
-                core.edge.route(Mark(name, flow), source.transport),
+                core.edge.route(Mark(name, flow, 0, trunk), source.transport, source.host),
                 core.inside.route(Mark(name), "tcp"),
             ),
             headers=((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin)),

@@ -53,6 +53,8 @@ class Target:
     """What stands for `record_routes` once a challenge was answered."""
     shift: int = 0
     """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
+    proven: bool = False
+    """A challenge was answered already."""
     instance: str = ""
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
 
@@ -185,9 +187,13 @@ class Forwarding:
         branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
 
     def _prove(self, branch: _Branch, response: Response) -> bool:
-        """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3)."""
+        """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3).
+
+        Each try that begins a dialog has a CSeq of its own. Within one it has not: what is not lower is in
+        order (12.2.2), and nobody remembers here what would have to be added to all that follows.
+        """
         target, client = branch.target, branch.client
-        if target.digest is None or client is None or target.shift or self._tx.cancelled:
+        if target.digest is None or client is None or target.proven or self._tx.cancelled:
             return False
         proxy = response.status == 407
         values = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
@@ -196,9 +202,10 @@ class Forwarding:
         if proof is None:
             return False
         header = ("Proxy-Authorization" if proxy else "Authorization", proof)
-        again = _Branch(
-            replace(target, shift=1, record_routes=target.proven_routes, headers=(*target.headers, header))
-        )
+        target = replace(target, proven=True, headers=(*target.headers, header))
+        if self._request.to_tag is None:
+            target = replace(target, shift=1, record_routes=target.proven_routes)
+        again = _Branch(target)
         self._branches[self._branches.index(branch)] = again
         self._send(again)
         return True

@@ -68,9 +68,11 @@ class Gateways:
             "edge",
             place,
             uri=uri,
-            record_routes=(core.edge.route(Mark(sender), place.transport),),
+            record_routes=(core.edge.route(Mark(sender), place.transport, place.host),),
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             trusted=core.trusts(name),
             digest=core.trunks.digest(tenant, trunk),
-            proven_routes=(core.edge.route(Mark(sender, shift=1), place.transport),),
+            proven_routes=(
+                core.edge.route(Mark(sender, None, 1, f"{tenant}/{name}"), place.transport, place.host),
+            ),
         )

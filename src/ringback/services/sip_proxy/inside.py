@@ -149,7 +149,8 @@ class Inside:
         """Whoever has no flow of ours is reached by the Contact."""
         role = "phone" if mark.flow else "trunk"
         places = places[: self._core.settings.attempts]
-        return [Target(role, "", "edge", place, shift=mark.shift) for place in places]
+        digest = self._core.trunks.digest_of(mark.trunk)
+        return [Target(role, "", "edge", place, shift=mark.shift, digest=digest) for place in places]
 
     # Outside a dialog
 
@@ -221,7 +222,7 @@ class Inside:
             "edge",
             place,
             uri=binding.contact,
-            record_routes=(core.edge.route(Mark(sender, flow), place.transport),),
+            record_routes=(core.edge.route(Mark(sender, flow), place.transport, place.host),),
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,

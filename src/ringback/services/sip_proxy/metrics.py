@@ -1,10 +1,29 @@
 """What sip_proxy tells Prometheus."""
 
+import contextlib
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 _MAX_BOUND = 1024
+_METHODS = frozenset(
+    [
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "INVITE",
+        "MESSAGE",
+        "NOTIFY",
+        "OPTIONS",
+        "PRACK",
+        "PUBLISH",
+        "REFER",
+        "REGISTER",
+        "SUBSCRIBE",
+        "UPDATE",
+    ]
+)
 
 
 class ProxyMetrics:
@@ -18,8 +37,12 @@ class ProxyMetrics:
             return Gauge(f"sipproxy_{name}", text, registry=registry)
 
         # A child is looked up once: `labels` costs more than the message that it counts.
-        self.request = lru_cache(_MAX_BOUND)(lambda *labels: self.requests.labels(*labels))
-        self.sent_on = lru_cache(_MAX_BOUND)(lambda *labels: self.forwarded.labels(*labels))
+        self.request = lru_cache(_MAX_BOUND)(
+            lambda method, *labels: self.requests.labels(_named(method), *labels)
+        )
+        self.sent_on = lru_cache(_MAX_BOUND)(
+            lambda method, *labels: self.forwarded.labels(_named(method), *labels)
+        )
         self.response = lru_cache(_MAX_BOUND)(lambda *labels: self.responses.labels(*labels))
         self.requests = counter("requests", "Requests received", "method", "side")
         self.forwarded = counter(
@@ -54,3 +77,14 @@ class ProxyMetrics:
         self.trunk_rejected = Counter(
             "sipproxy_trunk_rejected", "Calls for which a trunk had no room", labels, registry=registry
         )
+
+    def forget_trunk(self, tenant: str, trunk: str) -> None:
+        """A trunk is no longer in the configuration."""
+        for gauge in (self.trunk_in_service, self.trunk_registered, self.trunk_calls):
+            with contextlib.suppress(KeyError):  # never measured
+                gauge.remove(tenant, trunk)
+
+
+def _named(method: str) -> str:
+    """A label for a method: invented ones share one, else a stranger could fill the memory with them."""
+    return method if method in _METHODS else "other"

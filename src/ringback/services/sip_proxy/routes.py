@@ -31,6 +31,8 @@ class Mark:
     flow: Destination | None = None
     shift: int = 0
     """How much higher the CSeq numbers are outside, where the proxy has answered challenges itself."""
+    trunk: str = ""
+    """`tenant/trunk` whose challenges the proxy answers."""
 
     def encode(self, key: bytes = b"") -> str:
         """The user part. With a `key` what comes back from outside is signed (RFC 5626 5.2).
@@ -40,8 +42,8 @@ class Mark:
         parts = [self.node]
         if self.flow is not None:
             parts += [self.flow.transport, self.flow.host, str(self.flow.port)]
-        elif self.shift:
-            parts.append(str(self.shift))
+        elif self.trunk:
+            parts += [str(self.shift), self.trunk]
         text = _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
         return f"{text}{_SEPARATOR}{_signature(text, key)}" if key and len(parts) > 1 else text
 
@@ -59,7 +61,9 @@ class Mark:
         parts = [unquote(part) for part in text.split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
-        return cls(parts[0], shift=int(parts[1]) if len(parts) == 2 and parts[1].isdigit() else 0)
+        if len(parts) == 3 and parts[1].isdigit():
+            return cls(parts[0], None, int(parts[1]), parts[2])
+        return cls(parts[0])
 
 
 def _signature(text: str, key: bytes) -> str:
@@ -73,7 +77,8 @@ _known_mark = lru_cache(1024)(Mark._decode)
 class Side:
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
-    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes.
+    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes;
+    `second` is its address in the other version of IP.
     """
 
     name: str
@@ -81,26 +86,40 @@ class Side:
     port: int
     others: tuple[tuple[str, int], ...] = ()
     key: bytes = b""
+    second: str = ""
 
     def owns(self, uri: SipUri) -> bool:
         """True if a URI leads to this face."""
         port = uri.port or 5060
-        return uri.host == self.host and (port == self.port or any(port == other for _, other in self.others))
+        ours = uri.host == self.host or (self.second != "" and uri.host == self.second)
+        return ours and (port == self.port or any(port == other for _, other in self.others))
 
     def port_of(self, transport: str) -> int:
         """The port of a transport."""
         return next((port for name, port in self.others if name == transport), self.port)
 
-    def route(self, mark: Mark, transport: str) -> str:
-        """A Record-Route value of this face."""
-        return _known_route(self, mark, transport)
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Its addresses."""
+        return (self.host, self.second) if self.second else (self.host,)
 
-    def _write_route(self, mark: Mark, transport: str) -> str:
+    def host_toward(self, other: str) -> str:
+        """What the face is called by somebody at this address: the one of the same version of IP."""
+        return self.second if self.second and (":" in self.second) == (":" in other) else self.host
+
+    def route(self, mark: Mark, transport: str, toward: str = "") -> str:
+        """A Record-Route value of this face, for whoever is at `toward`, or behind the flow of the mark."""
+        host = self.host
+        if self.second and (other := toward or (mark.flow.host if mark.flow is not None else "")):
+            host = self.host_toward(other)
+        return _known_route(host, self.port_of(transport), self.key, mark, transport)
+
+    @staticmethod
+    def _write_route(host: str, port: int, key: bytes, mark: Mark, transport: str) -> str:
         params: dict[str, str | None] = {}
         if transport != "udp":
             params["transport"] = "ws" if transport in WEB else transport
-        port = self.port_of(transport)
-        uri = SipUri("sip", mark.encode(self.key) or None, self.host, port, {**params, "lr": None})
+        uri = SipUri("sip", mark.encode(key) or None, host, port, {**params, "lr": None})
         return f"<{uri}>"
 
 
@@ -201,12 +220,16 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    ours = [value for value in request.get_all("Via") if any(side.host in value for side in sides)]
+    ours = [
+        value
+        for value in request.get_all("Via")
+        if any(host in value for side in sides for host in side.hosts)
+    ]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
     found = [Via.parse(value) for line in ours if mark in line for value in split_commas(line)]
-    return any(mark in via.branch and via.host == side.host for via in found for side in sides)
+    return any(mark in via.branch and via.host in side.hosts for via in found for side in sides)
 
 
 def onward(request: Request) -> Request:

@@ -61,7 +61,7 @@ class SipProxyService(Service):
         core.inside = Side("inside", *self.ctx.announced(port))
         self.ctx.bound("inside", (host, port))
         core.edge = replace(await self._doors.open(), key=core.flow_key)
-        core.hops.able = Able(families=(6,) if ":" in core.edge.host else (4,))
+        core.hops.able = Able(families=tuple(6 if ":" in host else 4 for host in core.edge.hosts))
         core.trunks.start()
         self._watch_gauges()
 

@@ -60,6 +60,9 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
         bool,
         Doc("ask who connects by TLS for a certificate: it may name the gateway of a trunk (RFC 5922)"),
     ] = False
+    second_host: Annotated[
+        str, Doc("address of the other version of IP on which phones and trunks come in too; empty: none")
+    ] = ""
     nameservers: Annotated[
         tuple[str, ...],
         Doc("name servers for trunks and contacts, address or address:port; empty: the system's"),

@@ -58,6 +58,8 @@ class Kept:
     line: Registration | None = None
     token: str = ""
     """Marks the calls that come to the line."""
+    looked: bool = False
+    """DNS was asked where the gateways are."""
     busy: set[object] = field(default_factory=set)
     """What is being asked at the moment."""
     told: str = ""
@@ -66,13 +68,17 @@ class Kept:
         """`in`, `out`, `unknown`, `not watched`; out: no gateway is there, or the line is not registered."""
         if not self.trunk.options_s and self.line is None:
             return "not watched"
-        healths = [watch.health for watch in self.watches.values()]
-        watched = bool(self.trunk.options_s)
-        if watched and healths and all(health is Health.OUT for health in healths):
-            return "out"
         if self.line is not None and not self.line.is_registered(now):
             return "out" if self.line.reason else "unknown"
-        return "unknown" if watched and Health.UNKNOWN in healths and Health.IN not in healths else "in"
+        return self._of_gateways() if self.trunk.options_s else "in"
+
+    def _of_gateways(self) -> str:
+        healths = [watch.health for watch in self.watches.values()]
+        if not self.looked:
+            return "unknown"
+        if all(health is Health.OUT for health in healths):
+            return "out"
+        return "unknown" if Health.UNKNOWN in healths and Health.IN not in healths else "in"
 
 
 class Trunks:
@@ -126,6 +132,10 @@ class Trunks:
             return None
         return self._digests.setdefault((tenant, trunk.id, user), DigestClient(user, password))
 
+    def digest_of(self, name: str) -> DigestClient | None:
+        """The same for a `tenant/trunk` that a Record-Route names."""
+        return next((found for key, found in self._digests.items() if f"{key[0]}/{key[1]}" == name), None)
+
     def line_of(self, request: Request) -> tuple[str, Trunk] | None:
         """The tenant and trunk whose line a request was sent to: only its carrier knows the mark."""
         given = request.uri.params.get("line") or ""
@@ -139,12 +149,17 @@ class Trunks:
     # Keeping
 
     async def _keep(self) -> None:
+        away = False
         while True:
             try:
                 await self._look()
+                away = False
             except _AWAY as error:
-                self._ctx.log.info("trunks_not_kept", error=repr(error))
-            await asyncio.sleep(_LOOK_S)
+                if not away:
+                    self._ctx.log.info("trunks_not_kept", error=repr(error))
+                away = True
+            every = [kept.trunk.options_s / 2 for kept in self._kept.values() if kept.trunk.options_s]
+            await asyncio.sleep(min([_LOOK_S, *every]))
 
     async def _look(self) -> None:
         await self._reconcile()
@@ -152,7 +167,7 @@ class Trunks:
             return
         now = self._ctx.now()
         for key, kept in self._kept.items():
-            await self._find_gateways(kept)
+            self._once(kept, "gateways", self._find_gateways(kept))
             for place, watch in kept.watches.items():
                 if watch.due_at <= now:
                     self._once(kept, place, self._ask(kept, place, watch))
@@ -161,17 +176,31 @@ class Trunks:
             await self._tell(key, kept, now)
 
     async def _reconcile(self) -> None:
-        """Follow the configuration: a trunk that has changed begins anew."""
+        """Follow the configuration; what has changed begins anew, but for a line that is the same."""
         found: dict[Key, Trunk] = {}
         for tenant in self._ctx.common.tenants:
             for trunk in (await self._core.callers.numbers(tenant)).trunks.values():
+                self.digest(tenant, trunk)  # a dialog may be older than this process
                 if trunk.options_s or trunk.line is not None:
                     found[tenant, trunk.id] = trunk
         for key in [key for key, kept in self._kept.items() if found.get(key) != kept.trunk]:
-            del self._kept[key]
+            self._changed(key, self._kept.pop(key), found.get(key))
         for (tenant, name), trunk in found.items():
             if (tenant, name) not in self._kept:
                 self._kept[tenant, name] = self._made(tenant, trunk)
+
+    def _changed(self, key: Key, old: Kept, trunk: Trunk | None) -> None:
+        """A line that is no more is taken back."""
+        if trunk is not None:
+            new = self._kept[key] = self._made(key[0], trunk)
+            new.told = old.told
+            if (trunk.line, trunk.auth_user) == (old.trunk.line, old.trunk.auth_user):
+                new.line = old.line
+                return
+        else:
+            self._core.metrics.forget_trunk(*key)
+        if old.line is not None and old.line.until:
+            self._once(old, "leave", self._register(old, remove=True))
 
     def _made(self, tenant: str, trunk: Trunk) -> Kept:
         kept = Kept(trunk)
@@ -213,6 +242,7 @@ class Trunks:
             del kept.watches[place]
         for place in places:
             kept.watches.setdefault(place, Watch(kept.trunk.options_s))
+        kept.looked = True
 
     async def _ask(self, kept: Kept, place: Destination, watch: Watch) -> None:
         """Send OPTIONS (RFC 3261 11.1); silence is noticed sooner than the transaction gives up."""
@@ -263,7 +293,9 @@ class Trunks:
         params: dict[str, str | None] = {} if place.transport == "udp" else {"transport": place.transport}
         assert kept.line is not None
         user, port = kept.line.account.aor.user, edge.port_of(place.transport)
-        return NameAddr(SipUri("sip", user, edge.host, port, {**params, "line": kept.token}))
+        return NameAddr(
+            SipUri("sip", user, edge.host_toward(place.host), port, {**params, "line": kept.token})
+        )
 
     # Telling
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer
 from ringback.runtime.migrate import migrate
-from ringback.services.designer.store import SHIPPED
+from ringback.services.designer.store import DIALOGS, SHIPPED
 from ringback.testing.digital_server import DigitalForTests, Message
 from ringback.testing.platform import ServiceHarness
 
@@ -98,7 +98,7 @@ async def status_of(awaitable: object) -> int:
 
 async def test_the_shipped_applications_are_served_with_an_entity_tag(platform: Platform) -> None:
     assert {"inbound", "callback", "closed", "direct", "menu"} <= SHIPPED.keys()
-    assert await platform.designer.get("/apps/demo") == dict.fromkeys(SHIPPED, "shipped")
+    assert await platform.designer.get("/apps/demo") == dict.fromkeys((*SHIPPED, *DIALOGS), "shipped")
     first = await platform.designer.request("GET", "/apps/demo/inbound.scxml")
     assert b"<scxml" in first.body
     again = await platform.designer.request(
@@ -113,6 +113,21 @@ async def test_a_tenants_own_application_stands_before_the_shipped_one(platform:
     assert (await platform.designer.request("GET", "/apps/demo/inbound.scxml")).body == APP
     await platform.designer.request("DELETE", "/apps/demo/inbound.scxml")
     assert (await platform.designer.request("GET", "/apps/demo/inbound.scxml")).body == shipped
+
+
+async def test_a_dialog_in_voicexml_is_kept_and_served_by_its_ending(platform: Platform) -> None:
+    path = "/apps/demo/after-hours.vxml"
+    shipped = await platform.designer.request("GET", path)
+    assert shipped.body.decode() == DIALOGS["after-hours.vxml"]
+    assert shipped.headers["Content-Type"].startswith("application/voicexml+xml")
+    own = b'<vxml xmlns="http://www.w3.org/2001/vxml" version="2.1"><form/></vxml>'
+    await platform.designer.request("PUT", path, own)
+    assert (await platform.designer.request("GET", path)).body == own
+    assert await status_of(platform.designer.request("PUT", path, APP)) == 400
+    await platform.designer.request("PUT", "/apps/demo/after-hours.vxml/draft", own)
+    assert await status_of(platform.designer.request("PUT", "/apps/demo/after-hours.vxml/draft", APP)) == 400
+    await platform.designer.request("DELETE", path)
+    assert (await platform.designer.request("GET", path)).body == shipped.body
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xfe", b"<html/>", b"<!DOCTYPE a []><a/>"])

@@ -294,13 +294,13 @@ async def configure(valkey: Any, **parameters: str) -> None:
 @pytest.fixture
 async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncIterator[Stage]:
     await migrate(postgres_dsn, ["designer"])
+    host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
     env = {
         "RINGBACK_ORCHESTRATION_LEASE_S": os.environ.get("RINGBACK_TEST_LEASE_S", "0.6"),
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",
         "RINGBACK_ORCHESTRATION_AWAKE": "3",
+        "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{host}:{Stage.OUTSIDE_PORT}",
     }
-    host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
-    env["RINGBACK_DESIGNER_FETCH_ALLOW"] = f"http://{host}:{Stage.OUTSIDE_PORT}"
     running = Stage(
         {
             "valkey_url": valkey_url,

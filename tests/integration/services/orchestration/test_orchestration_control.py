@@ -34,7 +34,7 @@ MISSING = b"""<scxml xmlns="http://www.w3.org/2005/07/scxml"
   <datamodel><data id="heard" expr="[]"/><data id="request"/></datamodel>
   <state id="a">
     <onentry>
-      <dialog:start/><dialog:remote destination="8000"/><dialog:deleteann/><dialog:pause/>
+      <dialog:remote destination="8000"/><dialog:deleteann/><dialog:pause/>
       <resource:setstate requestid="request"/>
     </onentry>
     <transition event="error"><script>heard.push(_event.name + ' ' + _event.data.reason);
@@ -89,7 +89,7 @@ async def test_what_may_not_be_reached_is_an_error_event(stage: Stage) -> None:
 
 async def test_what_the_original_has_and_we_have_not_is_an_error_event(stage: Stage) -> None:
     sid = await start(stage, MISSING)
-    dialog = [f"dialog.{name}" for name in ("start", "remote", "deleteann", "pause")]
+    dialog = [f"dialog.{name}" for name in ("remote", "deleteann", "pause")]
     wanted = [f"error.{name} unsupported" for name in [*dialog, "resource.setstate"]]
     async with asyncio.timeout(5):
         while (found := (await heard(stage, sid))["heard"]) != [*wanted, "mine"]:

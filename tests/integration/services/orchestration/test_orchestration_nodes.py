@@ -1,11 +1,13 @@
 """Sessions outlive the process that runs them."""
 
+from ringback.contracts.events import CallEvent, calls_stream
 from ringback.contracts.telephony import RequestMakeCall
 from ringback.runtime.http import HttpError
-from ringback.services.orchestration.records import Record
+from ringback.runtime.streams import append_command
+from ringback.services.orchestration.records import Input, Record
 from ringback.services.orchestration.service import OrchestrationService
 
-from .conftest import Stage
+from .conftest import CONN, Stage
 from .test_orchestration_callback import SID, answer, dial, to_the_reservation
 
 
@@ -36,6 +38,29 @@ async def test_another_node_goes_on_with_the_sessions_of_a_dead_one(stage: Stage
         assert sum(isinstance(found, RequestMakeCall) for found in stage.calls.requests) == 1
     finally:
         await second.__aexit__(None, None, None)
+
+
+async def test_events_of_one_moment_reach_the_session_together_and_a_second_time_not_at_all(
+    stage: Stage,
+) -> None:
+    await to_the_reservation(stage)
+    call = await dial(stage)
+    common = {"time": 1.0, "tenant": "demo", "conn_id": CONN, "this_dn": "8000"}
+    asked = {**common, "reference_id": call.reference_id}
+    events = [
+        CallEvent(id="EventDialing", **asked),
+        CallEvent(id="EventEstablished", dial_result="PERSON", **asked),
+    ]
+    await stage.ctx.valkey.post([append_command(calls_stream("demo"), event) for event in events])
+    offer = await stage.calls.next()
+    assert offer.agent_id == "ann"
+    node = orchestration(stage.harness)._node
+    keys = (await node.stores["demo"].adopt(SID))[1]
+    ours = sorted(key for key in keys.fed if key.startswith("call:"))
+    assert (len(ours), keys.delivered) == (2, set())
+    assert await node.deliver("demo", SID, Input(call=events[1]), ours[1])
+    await stage.calls.tell("EventRouteUsed", reference_id=offer.reference_id, third_party_dn="1ann")
+    assert [(await stage.engagement.next()).state for _ in range(2)] == ["CUSTOMER", "PROCESSING"]
 
 
 async def test_a_node_that_starts_again_goes_on_with_its_sessions(stage: Stage) -> None:

@@ -28,12 +28,12 @@ def has_ipv6() -> bool:
 pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
-@pytest.fixture
-def proxy_settings() -> dict[str, str]:
-    """All test runs share ::1, so that each takes ports of its own."""
-    listeners = ("", "EDGE_", "INSIDE_")
-    ports = {f"RINGBACK_SIP_PROXY_{name}PORT": "0" for name in listeners}
-    return {"RINGBACK_SIP_PROXY_HOST": "::1", **ports}
+@pytest.fixture(params=["alone", "second"])
+def proxy_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """::1 is the only address, or the one beside another; all test runs share it, so that ports differ."""
+    ports = {f"RINGBACK_SIP_PROXY_{name}PORT": "0" for name in ("", "EDGE_", "INSIDE_")}
+    field = "HOST" if request.param == "alone" else "SECOND_HOST"
+    return {f"RINGBACK_SIP_PROXY_{field}": "::1", **ports}
 
 
 async def test_baresip_registers_calls_is_called_and_leaves_over_ipv6(stage: Stage) -> None:
@@ -53,7 +53,7 @@ async def test_baresip_registers_calls_is_called_and_leaves_over_ipv6(stage: Sta
         call = await agent.dial("sip:8000@demo.example")
         await call.wait_established(LIMIT)
         _, invite = await node.next("INVITE")
-        assert {NameAddr.parse(value).uri.host for value in invite.values("Record-Route")} == {"::1"}
+        assert "::1" in {NameAddr.parse(value).uri.host for value in invite.values("Record-Route")}
         await call.hangup()
         await node.next("BYE")
         await agent.unregister(timeout=LIMIT)
@@ -76,7 +76,8 @@ async def test_rfc3261_18_2_a_phone_over_ipv6_is_called_on_its_flow(stage: Stage
         ("X-Ringback-Tenant", "demo"),
         ("X-Ringback-Target", "dn=1001"),
     )
-    inside = Destination("tcp", "::1", stage.proxy._core.inside.port)
+    inside = Destination("tcp", stage.proxy._core.inside.host, stage.proxy._core.inside.port)
     assert (await node.endpoint.send_request(invite, inside).final(LIMIT)).status == 200
     _, got = await phone.next("INVITE")
     assert (got.uri.host, got.via.host) == ("::1", "::1")
+    assert NameAddr.parse(got.values("Record-Route")[0]).uri.host == "::1"

@@ -33,7 +33,7 @@ TRUNK = Trunk(
 
 
 class Carrier:
-    """Challenges REGISTER with 401 and INVITE with 407, and remembers what it let in."""
+    """Challenges REGISTER with 401, INVITE and BYE with 407, and remembers what it let in."""
 
     def __init__(self) -> None:
         self.digest = DigestServer("carrier.test", b"key")
@@ -46,7 +46,7 @@ class Carrier:
         if request.method == "OPTIONS":
             tx.reply(self.options)
             return
-        proxy = request.method == "INVITE" and request.to_tag is None
+        proxy = request.method in ("INVITE", "BYE")
         if (proxy or request.method == "REGISTER") and not self._proven(request, proxy):
             name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
             tx.reply(
@@ -174,10 +174,23 @@ async def test_a_line_is_registered_calls_go_both_ways_and_a_silent_carrier_is_o
     carrier.options = 405
     await until(events, lambda found: found[-1] == "EventDNBackInService")
 
-    # who stops takes the line back (10.2.2)
+    # a trunk that changes keeps its line; one that is gone, or a proxy that stops, takes it back (10.2.2)
+    kept = stage.proxy._core.trunks._kept
+    line = kept["demo", "line"].line
+    more = msgspec.structs.replace(TRUNK, capacity=2)
+    await publish(valkey, msgspec.structs.replace(whole, dns=(*whole.dns, more)))
+    state = await until(trunks, lambda item: item.capacity == 2 and item.state == "in")
+    assert kept["demo", "line"].line is line
+    bare = msgspec.structs.replace(TRUNK, line=None)
+    await publish(valkey, msgspec.structs.replace(whole, dns=(*whole.dns, bare)))
+    assert (await carrier.next("REGISTER")).expires == 0
+    state = await until(trunks, lambda item: item.line == "" and item.state == "in")
+    assert len(await events()) == 3  # nothing of this put it out of service
+    await publish(valkey, msgspec.structs.replace(whole, dns=(*whole.dns, TRUNK)))
+    assert (await carrier.next("REGISTER")).expires == 600
+    await until(trunks, lambda item: item.line == "registered")
     await stage.proxy._core.trunks.stop()
-    last = await carrier.next("REGISTER")
-    assert last.expires == 0
+    assert (await carrier.next("REGISTER")).expires == 0
 
 
 def test_passwords_are_lines_and_may_hold_blanks() -> None:

@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 import pytest
 
 from ringback.scxml import compile_document
-from ringback.services.designer.store import SHIPPED
+from ringback.services.designer.store import DIALOGS, SHIPPED
 from ringback.testing.rehearsal import Rehearsal
 from ringback.testing.scenario_file import read_scenario
 
@@ -24,7 +24,7 @@ def application_of(scenario: str) -> str:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_scenario_holds(name: str) -> None:
     with as_file(files("ringback.services.designer").joinpath("shipped", "scenarios", name)) as path:
-        Rehearsal(compile_document(SHIPPED[application_of(name)]), read_scenario(path)).run()
+        Rehearsal(compile_document(SHIPPED[application_of(name)]), read_scenario(path), DIALOGS).run()
 
 
 @pytest.mark.parametrize("application", sorted(SHIPPED))

@@ -1,7 +1,12 @@
 """Which trunk an address belongs to."""
 
-from ringback.domain.configuration import Extension, Gateway, RoutePoint, Trunk
-from ringback.services.sip_proxy.callers import Numbers
+from types import SimpleNamespace
+from typing import Any, cast
+
+from ringback.domain.configuration import Extension, Gateway, RoutePoint, Tenant, Trunk
+from ringback.services.sip_proxy.callers import Callers, Numbers, Turned
+from ringback.sip import Request
+from ringback.sip.transport import Source
 
 NUMBERS = Numbers(
     [
@@ -31,3 +36,48 @@ def test_a_network_takes_every_address_in_it() -> None:
 
 def test_a_gateway_that_is_exactly_there_comes_first() -> None:
     assert trunk_at("127.0.0.1", 5091) == "second"
+
+
+def callers(**dns: list[Any]) -> Callers:
+    """Two tenants, each with a domain of its own; the configuration is at hand."""
+    config = SimpleNamespace(
+        tenants_at_hand=lambda: [Tenant(id=name, domain=f"{name}.example") for name in dns],
+        dns_at_hand=lambda name: dns[name],
+    )
+    made = Callers.__new__(Callers)
+    ctx = SimpleNamespace(common=SimpleNamespace(tenants=tuple(dns)), now=lambda: 1000.0)
+    vars(made).update(_ctx=ctx, _key=b"k", _nonce_s=300.0, _algorithms=("MD5",), _config=config)
+    vars(made).update(_numbers={}, _realms={}, line_of=lambda request: None)
+    return made
+
+
+def asked(who: Callers, sender: str) -> Turned:
+    headers = [("From", f"<{sender}>;tag=1"), ("To", "<sip:8000@192.0.2.1>")]
+    answer = who.identify_now(
+        Request("INVITE", "sip:8000@192.0.2.1", headers), Source("udp", "192.0.2.9", 5060)
+    )
+    return cast(Turned, answer)
+
+
+def test_a_number_belongs_to_the_tenant_of_its_domain() -> None:
+    who = callers(first=[Extension(id="1001")], second=[Extension(id="2001")])
+    for sender, realm, stranger in (
+        ("sip:1001@first.example", "first.example", False),
+        ("sip:2001@SECOND.example", "second.example", False),
+        ("sip:1001@second.example", "second.example", True),
+        ("sip:1001@192.0.2.1", "first.example", False),
+    ):
+        turned = asked(who, sender)
+        assert (turned.status, turned.stranger) == (407, stranger)
+        assert f'realm="{realm}"' in turned.headers[0][1]
+
+
+def test_nobody_there_is_asked_for_a_password_like_everybody() -> None:
+    """Status, header names and realm are the same; the nonce alone differs."""
+    who = callers(first=[Extension(id="1001")])
+    known, unknown = (asked(who, f"sip:{number}@first.example") for number in ("1001", "9999"))
+    shapes = [
+        (turned.status, [(name, value.partition("nonce=")[0]) for name, value in turned.headers])
+        for turned in (known, unknown)
+    ]
+    assert shapes[0] == shapes[1]

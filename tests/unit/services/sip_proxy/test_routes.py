@@ -109,7 +109,8 @@ class TestFlowTokens:
 
     def test_a_signed_flow_is_read_again(self) -> None:
         assert Mark.decode(self.FLOW.encode(b"key"), b"key") == self.FLOW
-        assert Mark.decode(Mark("n1", shift=2).encode(b"key"), b"key") == Mark("n1", shift=2)
+        proven = Mark("n1", shift=1, trunk="demo/line~1")
+        assert Mark.decode(proven.encode(b"key"), b"key") == proven
 
     def test_a_flow_that_was_changed_signed_by_another_or_not_at_all_is_none(self) -> None:
         changed = self.FLOW.encode(b"key").replace("40000", "40001")
@@ -119,3 +120,14 @@ class TestFlowTokens:
     def test_a_mark_without_a_flow_needs_no_signature(self) -> None:
         assert Mark("n1").encode(b"key") == "n1"
         assert Mark.decode("n1", b"key") == Mark("n1")
+
+
+def test_a_face_with_two_versions_of_ip_is_called_by_the_one_of_the_other_side() -> None:
+    both = Side("edge", "192.0.2.1", 5060, second="2001:db8::1")
+    assert both.route(Mark("n"), "udp", "2001:db8::9") == "<sip:n@[2001:db8::1]:5060;lr>"
+    assert both.route(Mark("n"), "udp", "192.0.2.9") == "<sip:n@192.0.2.1:5060;lr>"
+    flow = Mark("n", Destination("udp", "2001:db8::9", 5060))
+    assert "@[2001:db8::1]:" in both.route(flow, "udp")
+    for host in ("192.0.2.1", "[2001:db8::1]"):
+        assert both.owns(SipUri.parse(f"sip:n@{host}:5060;lr"))
+    assert not both.owns(SipUri.parse("sip:n@[2001:db8::2]:5060"))

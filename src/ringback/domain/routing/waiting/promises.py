@@ -125,18 +125,18 @@ class Promises:
         """Seconds that an interaction in line has still to wait, -1 unknown; see `in_one_number`."""
         waiting = self._core.interactions[interaction]
         opened, queue = self._open.get(interaction), waiting.queue.name
+        position = self._core.position(interaction)
         if opened is not None and now - opened.promise.made < _FRESH and not self.falls_back(queue):
-            answer = opened.promise.told
-            if isinstance(answer, Prediction):
-                return answer.expected
-        position, priority = self._core.position(interaction), waiting.priority
-        return self.in_one_number(queue, priority, position, now)
+            return self._or_stand_in(opened.promise.told, queue, position)
+        return self.in_one_number(queue, waiting.priority, position, now)
 
     def in_one_number(self, queue: str, priority: int, position: int, now: float) -> float:
         """The wait where there is no room for more than seconds, -1 unknown: as told, and where ours does
         not know yet, by the handling time and the agents.
         """
-        answer = self.told(queue, priority, position, now).answer
+        return self._or_stand_in(self.told(queue, priority, position, now).answer, queue, position)
+
+    def _or_stand_in(self, answer: Prediction | Unknown, queue: str, position: int) -> float:
         if isinstance(answer, Prediction):
             return answer.expected
         found = self._core.queues[queue]

@@ -1,16 +1,27 @@
-"""Treatments of the caller on the route point: prompts, sounds, digits, a beep, a recorded message.
+"""What the caller on the route point hears and presses: prompts, sounds, digits, a beep, a recorded message,
+a dialog in VoiceXML.
 
 Events: `dialog.<element>.done` (`digits` of a collection; `verified` of `playandverify`),
 `error.dialog.<element>`. A treatment that another one replaces, or that the routing of the call ends, has no
-event.
+event. Of `start`: `dialog.start.done` with `reason` (finished, hangup, transferred), `result` (the variables
+with which the dialog exited) and `value`; `error.dialog.start` (`reason`, `description`).
 """
 
 from __future__ import annotations
 
 from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
-from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, prompts, text
+from ringback.services.orchestration.modules.reading import (
+    VENDOR,
+    emit,
+    needed,
+    number,
+    params,
+    prompts,
+    text,
+)
 
 NAMESPACE = f"{VENDOR}/dialog"
+VXML_TYPE = "application/voicexml+xml"
 SOUNDS = {
     "music": "Music",
     "silence": "Silence",
@@ -82,8 +93,26 @@ def beep(element: Element, context: ActionContext) -> None:
     emit(context, element, payload)
 
 
+def start(element: Element, context: ActionContext) -> None:
+    """`<start src type namelist mailbox>` with children `<param name expr>`: a VoiceXML dialog.
+
+    The variables of the list and the parameters are the dialog's `session.parameters`; the mailbox takes what
+    it records.
+    """
+    kind = text(context, element, "type", VXML_TYPE)
+    if kind not in (VXML_TYPE, "text/xml", "application/xml"):
+        raise EvaluationError(f"<start> 'type' is {VXML_TYPE}")
+    parameters = {name: context.evaluate(name) for name in text(context, element, "namelist").split()}
+    payload = {
+        "src": needed(context, element, "src"),
+        "parameters": parameters | params(context, element),
+        "mailbox": text(context, element, "mailbox"),
+    }
+    emit(context, element, payload)
+
+
 def stop(element: Element, context: ActionContext) -> None:
-    """`<stop>`: silence."""
+    """`<stop>`: silence; a VoiceXML dialog is over."""
     emit(context, element, {"treatment": "Silence"})
 
 
@@ -108,6 +137,7 @@ ELEMENTS: dict[tuple[str, str], ActionHandler] = {
     (NAMESPACE, "playandverify"): playandverify,
     (NAMESPACE, "createann"): createann,
     (NAMESPACE, "beep"): beep,
+    (NAMESPACE, "start"): start,
     (NAMESPACE, "stop"): stop,
     (NAMESPACE, "runtreatments"): runtreatments,
 }

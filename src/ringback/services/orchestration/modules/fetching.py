@@ -38,7 +38,7 @@ def request_of(element: Element, context: ActionContext, method: str) -> dict[st
             raise EvaluationError(f"<{element.name}> has both content and parameters")
         body, kind = _whole(content, kind)
     elif params and method in BODILESS:
-        url, kind = _with_query(url, params), ""
+        url, kind = with_query(url, params), ""
     elif params:
         body, kind = _encoded(params, kind or FORM)
     return {
@@ -115,7 +115,7 @@ def _whole(content: Json, kind: str) -> tuple[str, str]:
     return plain(content), kind or default
 
 
-def _with_query(url: str, params: dict[str, Json]) -> str:
+def with_query(url: str, params: dict[str, Json]) -> str:
     base, hash_, fragment = url.partition("#")
     return f"{base}{'&' if '?' in base else '?'}{_form(params)[0]}{hash_}{fragment}"
 

@@ -10,7 +10,7 @@ from ringback.scxml import ActionContext, ActionHandler, Element
 from ringback.services.orchestration.modules.reading import VENDOR, emit
 
 NAMES = {
-    "dialog": ("start", "remote", "deleteann", "pause"),
+    "dialog": ("remote", "deleteann", "pause"),
     "interaction": ("accept", "associate"),
     "resource": ("setstate",),
 }

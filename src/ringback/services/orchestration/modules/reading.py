@@ -42,6 +42,15 @@ def prompts(context: ActionContext, element: Element) -> list[str]:
     return [str(name) for name in names if name]
 
 
+def params(context: ActionContext, element: Element) -> dict[str, Json]:
+    """The children `<param name expr>` with their values."""
+    return {
+        needed(context, child, "name"): context.evaluate(child.get("expr") or "undefined")
+        for child in element.elements()
+        if child.name == "param"
+    }
+
+
 def emit(context: ActionContext, element: Element, payload: dict[str, Json]) -> str:
     """Queue the action and put its id where `requestid` says; the id."""
     request_id = f"{context.root_id}:{context.emit(element.namespace, element.name, payload)}"

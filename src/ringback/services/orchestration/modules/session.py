@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationError
 from ringback.services.orchestration.modules.fetching import request_of
-from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, text
+from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, params, text
 
 NAMESPACE = f"{VENDOR}/session"
 
@@ -45,12 +45,11 @@ def start(element: Element, context: ActionContext) -> None:
     data = context.attribute(element, "data", {})
     if not isinstance(data, dict):
         raise EvaluationError("<start> 'data' is not an object")
-    given = {
-        needed(context, child, "name"): context.evaluate(child.get("expr") or "undefined")
-        for child in element.elements()
-        if child.name == "param"
-    }
-    emit(context, element, {"src": needed(context, element, "src"), "data": {**data, **given}})
+    emit(
+        context,
+        element,
+        {"src": needed(context, element, "src"), "data": {**data, **params(context, element)}},
+    )
 
 
 def terminate(element: Element, context: ActionContext) -> None:
