@@ -12,10 +12,10 @@ from typing import Any
 
 from ringback.domain.tables import BUSINESS_HOURS, SPECIAL_DAYS
 from ringback.scxml import Action, Document, Ended, Event, Interpreter
-from ringback.services.orchestration import knowledge
+from ringback.services.orchestration import knowledge, routing
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.performer import module_of
-from ringback.services.orchestration.records import Asked
+from ringback.services.orchestration.records import Asked, Record
 from ringback.services.orchestration.translation import alias, done_event, error_event
 from ringback.testing.rehearsal_dialog import DialogMismatch, rehearse_dialog
 from ringback.testing.scenario_file import Scenario, Step
@@ -37,6 +37,8 @@ ATTRIBUTES = {
     "type": "route_type",
 }
 """An attribute of an element, where the action that it becomes calls it otherwise."""
+
+_GONE = ("interaction.deleted", "interaction.abandoned")
 
 # A script sees the clock of the scenario; `instanceof Date` and every method stay what they are.
 _CLOCK = """(function () {
@@ -71,6 +73,15 @@ class Rehearsal:
         self._ended: Ended | None = None
         self.log: list[str] = []
         bindings = {"_genesys": platform_data(scenario)}
+        call = bindings["_genesys"].get("interaction", {})
+        self._record = Record(
+            id="s1",
+            tenant="demo",
+            kind=scenario.kind,
+            conn_id=call.get("connid", ""),
+            call_uuid=call.get("id", ""),
+        )
+        """What the platform itself does of the routing."""
         self._uses = knowledge.uses_of([document.source, *document.resources.values()])
         library = knowledge.LIBRARY if self._uses.any else ""
         self._session = Interpreter(document, "s1", actions=ACTIONS, bindings=bindings, library=library)
@@ -124,6 +135,7 @@ class Rehearsal:
             # The one element whose answer bears another module's name (see `translation`).
             name = "voice.createcall.done" if step.expect == "interaction.createcall" else ""
             event = done_event(asked, step.done, request_id)
+            self._record.conn_id = self._record.conn_id or ("dialled" if name else "")
             self._feed(Event(name or event.name, data=event.data))
 
     def _talk(self, action: Action, keys: list[str]) -> None:
@@ -155,14 +167,20 @@ class Rehearsal:
 
     def _wait(self, seconds: float) -> None:
         until = self._now + seconds
-        while (due := self._session.next_timer()) is not None and due <= until:
+        while (due := self._next_timer()) is not None and due <= until:
             self._now = max(self._now, due)
             self._set_clock()
             self.log.append(f"{self._at()}  (timer)")
             self._session.handle_timer(self._now)
+            for _, event in routing.handle_timer(self._record, self._now):
+                self._feed_chart(event)
             self._take_outputs()
         self._now = until
         self._set_clock()
+
+    def _next_timer(self) -> float | None:
+        due = self._session.next_timer()
+        return min([*routing.dues(self._record), *([] if due is None else [due])], default=None)
 
     def _check(self, step: Step) -> None:
         active = self._session.configuration if self._session.running else ()
@@ -174,18 +192,35 @@ class Rehearsal:
 
     def _feed(self, event: Event) -> None:
         self.log.append(f"{self._at()}  {event.name} {event.data or ''}")
+        self._record.gone = self._record.gone or event.name in _GONE
+        told = routing.take(self._record, event, self._now)
+        if told is None:
+            self._feed_chart(event)
+        else:
+            for _, each in told:
+                self.log.append(f"{self._at()}  {each.name} {each.data}")
+                self._feed_chart(each)
+        self._take_outputs()
+
+    def _feed_chart(self, event: Event) -> None:
         self._session.feed(event, self._now)
         other = alias(event)
         if other is not None:
             self._session.feed(other, self._now)
-        self._take_outputs()
+
+    def _ask(self, action: Action) -> None:
+        self._asked.append(action)
+        self._last[_name(action)] = action.number
+        self.log.append(f"{self._at()}    -> {self._shown(action)}")
 
     def _take_outputs(self) -> None:
+        while self._record.pending:
+            own = self._record.pending.pop(0)
+            self._ask(Action(own.session, own.number, own.namespace, own.name, own.payload))
         for output in self._session.outputs():
             if isinstance(output, Action):
-                self._asked.append(output)
-                self._last[_name(output)] = output.number
-                self.log.append(f"{self._at()}    -> {self._shown(output)}")
+                self._ask(output)
+                routing.begin(self._record, output)
             elif isinstance(output, Ended):
                 self._ended = output
                 if output.error:

@@ -26,10 +26,10 @@ APP = """<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:queue="www.genesys
 SUBMIT = '[[step]]\nexpect = "queue.submit"\n'
 
 
-def rehearse(tmp_path: Path, steps: str) -> Rehearsal:
+def rehearse(tmp_path: Path, steps: str, app: str = APP) -> Rehearsal:
     path = tmp_path / "a.toml"
     path.write_text(("" if steps else "step = []\n") + '[parameters]\nqueue = "sales"\n' + steps)
-    rehearsal = Rehearsal(compile_document(APP), read_scenario(path))
+    rehearsal = Rehearsal(compile_document(app), read_scenario(path))
     rehearsal.run()
     return rehearsal
 
@@ -38,6 +38,28 @@ def test_an_answer_finds_its_request(tmp_path: Path) -> None:
     answer = '[[step]]\nevent = "queue.submit.done"\nanswers = "queue.submit"\n[[step]]\nstates = ["there"]\n'
     log = rehearse(tmp_path, SUBMIT + 'with = {queue = "sales", timeout = 5.0}\n' + answer).log
     assert any("queue.submit.done" in line for line in log)
+
+
+def test_the_platform_itself_routes_what_is_to_be_routed(tmp_path: Path) -> None:
+    app = APP.replace('timeout="5"', 'route="true"')
+    reserved = """[[step]]
+event = "queue.submit.done"
+answers = "queue.submit"
+data = {agent = "AGENT", dn = "1AGENT", reservation = "r"}
+[[step]]
+states = ["asking"]
+[[step]]
+expect = "interaction.redirect"
+with = {to = "1AGENT", agent = "AGENT"}
+"""
+    ann, bob = reserved.replace("AGENT", "ann"), reserved.replace("AGENT", "bob")
+    back = '[[step]]\nexpect = "queue.return"\nwith = {agent = "ann", reason = "no_answer"}\n'
+    there = '[[step]]\nstates = ["there"]\n'
+    confirm = '[[step]]\nexpect = "queue.confirm"\nwith = {agent = "bob"}\n'
+    end = bob + "done = {}\n" + there + confirm
+    rehearse(tmp_path, SUBMIT + ann + 'error = "no_answer"\n' + back + end, app)
+    with pytest.raises(Mismatch, match=r"nobody expected queue\.confirm"):
+        rehearse(tmp_path, SUBMIT + bob + "done = {}\n" + there, app)
 
 
 def test_the_clock_is_the_scenarios_in_scripts_too(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ringback.contracts.events import CallEvent
 from ringback.sandbox import SandboxError
 from ringback.scxml import Action, Event
 from ringback.services.orchestration.modules import dialog, interaction
-from ringback.services.orchestration.records import Json, Pending, Record, RunningDialog, text_name
+from ringback.services.orchestration.records import SHARE, Json, Pending, Record, RunningDialog, text_name
 from ringback.services.orchestration.translation import SILENT_ENDS
 from ringback.services.orchestration.voice import PromptVoice, names_of
 from ringback.vxml import (
@@ -36,7 +36,6 @@ from ringback.vxml import (
 from ringback.vxml import Record as RecordCaller
 
 NAMESPACE = "urn:ringback:vxml"
-_SHARE = 1_000_000
 _MOST_KEYS = 100
 _ENDS = {"connection.disconnect.hangup": "hangup", "connection.disconnect.transfer": "transferred"}
 _RESULTS = {"busy": "busy", "no_answer": "noanswer", "timeout": "noanswer"}
@@ -166,14 +165,15 @@ class Dialogs:
         """The dialog's own number of an action, by its request id; 0 when it is not the dialog's."""
         running = self._record.dialog
         number = request_id.rpartition(":")[2]
-        if running is None or not number.isdecimal() or int(number) // _SHARE != running.number:
+        if running is None or not number.isdecimal() or int(number) // SHARE != running.number:
             return 0
-        return int(number) % _SHARE
+        return int(number) % SHARE
 
     def of_dialogs(self, request_id: str) -> bool:
         """Whether an action was one of a dialog, also of one that is over."""
         number = request_id.rpartition(":")[2]
-        return number.isdecimal() and int(number) >= _SHARE
+        began = str(int(number) // SHARE) if number.isdecimal() else "0"
+        return began != "0" and began not in self._record.routes
 
     def call_event(self, event: CallEvent, now: float) -> None:
         """What the call says of an action of the dialog."""
@@ -259,9 +259,9 @@ class Dialogs:
 
     def _ask(self, running: RunningDialog, output: Output, now: float) -> None:
         namespace, name, payload = action_of(output, running)
-        number = getattr(output, "number", _SHARE - 1)
+        number = getattr(output, "number", SHARE - 1)
         asked = Pending(
-            number=running.number * _SHARE + number,
+            number=running.number * SHARE + number,
             session=running.session,
             namespace=namespace,
             name=name,

@@ -17,6 +17,7 @@ from ringback.services.orchestration.feeding import Feeding
 from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
 from ringback.services.orchestration.outside import document, sent
+from ringback.services.orchestration.patience import asked_by
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
 from ringback.services.orchestration.translation import done_event, error_event
@@ -317,7 +318,7 @@ class LiveSession:
 
     async def _perform(self, action: Pending) -> None:
         record = self.record
-        asked = turn.asked_by(action)
+        asked = asked_by(action)
         request_id = record.reference(action.number)
         try:
             with self._node.metrics.actions.labels(asked.module, asked.element).time():

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ringback.services.orchestration.records import Json
+from ringback.scxml import Action
+from ringback.services.orchestration.performer import module_of
+from ringback.services.orchestration.records import Asked, Json, Pending
 
 GRACE_S = 45.0
 """More than a transaction of SIP and a take-over of a node last together."""
@@ -46,3 +48,10 @@ def patience(module: str, element: str, payload: Mapping[str, Json]) -> float:
     if element in _RINGING:
         return float(payload.get("timeout") or _RING_S) + float(payload.get("detect") or 0) + GRACE_S
     return GRACE_S if element in _SHORT else 0.0
+
+
+def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
+    """Who asked for an action, for the event that answers it, and until when it is waited for."""
+    module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))
+    limit = patience(module, action.name, action.payload) if now else 0.0
+    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0, now)

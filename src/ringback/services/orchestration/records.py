@@ -13,7 +13,10 @@ from ringback.contracts.routing import RouteResult
 
 Json = Any
 Kind = Literal["inbound", "callback", "started"]
+RouteState = Literal["waiting", "ringing", "pausing", "done"]
 RECENT = 30
+SHARE = 1_000_000
+"""An action that the platform adds to one of the application's has its number times this, plus its own."""
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,10 +57,35 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float = 0.0
     """When it was asked for, until something has come of it; seconds since the epoch."""
 
+    def until(self, due: float) -> Asked:
+        """The same, given up at another time."""
+        return msgspec.structs.replace(self, due=due)
+
 
 def text_name(text: str) -> str:
     """The name under which the text of a document is kept."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class Route(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A `<queue:submit route="true">` that is not over, or has been routed."""
+
+    session: str
+    """The session of the tree that asked."""
+    interaction_id: str
+    state: RouteState = "waiting"
+    offer: dict[str, Json] = {}
+    """Who is reserved: data of `queue.submit.done`."""
+    kept: Json = None
+    """An event of the router that came while a telephone rang."""
+    actions: int = 0
+    """How many have been asked for."""
+    ringing: int = 0
+    """The number of the last redirect."""
+    failures: int = 0
+    failure: str = ""
+    due: float = 0.0
+    """When the agent is given back, seconds since the epoch."""
 
 
 class RunningDialog(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -117,6 +145,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     generation: int = 0
     """How many sessions began one another down to this one."""
     dialog: RunningDialog | None = None
+    routes: dict[str, Route] = {}
+    """Requests whose interaction the platform itself routes, by the number of the action."""
     figures: dict[str, Json] = {}
     """Statistics that scripts have asked for, as last known."""
     recent: list[SessionStep] = []
@@ -126,6 +156,13 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Remember what came in or went out, for whoever looks into the session."""
         self.recent.append(SessionStep(time=now, kind=kind, name=name))
         del self.recent[:-RECENT]
+
+    def answered(self, reference: str) -> None:
+        """Something has come of an action: it is not overdue any more, though more may come of it."""
+        number = reference.rpartition(":")[2]
+        asked = self.asked.get(number)
+        if asked is not None and asked.since:
+            self.asked[number] = msgspec.structs.replace(asked, due=0.0, since=0.0)
 
     @property
     def interaction(self) -> str:

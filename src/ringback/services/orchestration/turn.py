@@ -8,9 +8,10 @@ import msgspec
 
 from ringback.contracts.events import CallEvent
 from ringback.scxml import Action, Ended, Event, Fetch, HttpPost, Interpreter, Log, Output
+from ringback.services.orchestration import routing
 from ringback.services.orchestration.dialogs import Dialogs
 from ringback.services.orchestration.knowledge import figure
-from ringback.services.orchestration.patience import patience
+from ringback.services.orchestration.patience import asked_by
 from ringback.services.orchestration.performer import module_of
 from ringback.services.orchestration.records import Asked, Input, Json, Pending, Record
 from ringback.services.orchestration.translation import ONCE, alias, error_event, from_call, from_result
@@ -36,7 +37,7 @@ def next_timer(record: Record) -> float | None:
     """When the next delayed event is due, or an answer overdue, seconds since the epoch; as stored."""
     delayed = record.snapshot["delayed"] if record.snapshot else ()
     dues = [float(delayed[0]["due"])] if delayed else []
-    dues += [asked.due for asked in record.asked.values() if asked.due]
+    dues += [asked.due for asked in record.asked.values() if asked.due] + routing.dues(record)
     return min(dues, default=None)
 
 
@@ -55,19 +56,20 @@ def feed(
     if entry.call is not None:
         _feed_call(record, interpreter, entry.call, now)
     elif entry.result is not None:
-        asked = record.asked.get(entry.result.request_id.rpartition(":")[2])
+        number = entry.result.request_id.rpartition(":")[2]
+        asked = record.asked.get(number)
         event = from_result(entry.result)
-        if entry.result.outcome != "position":
-            _answered(record, entry.result.request_id)
+        if entry.result.outcome != "position" and number not in record.routes:
+            record.answered(entry.result.request_id)
         record.note("event", event.name, now)
         _forget_failed(record, event)
-        interpreter.feed(event, now, asked.session if asked is not None else None)
+        _tell_routed(record, interpreter, event, now, asked.session if asked is not None else None)
     elif entry.event is not None:
         event = Event.from_json(entry.event)
         record.note("event", event.name, now)
         _forget_failed(record, event)
         _keep_figure(record, interpreter, event)
-        _tell(interpreter, event, now, entry.session or None)
+        _tell_routed(record, interpreter, event, now, entry.session or None)
     elif entry.terminate:
         record.note("event", "terminate", now)
         interpreter.terminate(now)
@@ -119,9 +121,10 @@ def _feed_call(record: Record, interpreter: Interpreter, event: CallEvent, now: 
     if asked is not None and found.name.startswith(
         ("error.", "interaction.", "dialog.", "voice.createcall.done")
     ):
-        _answered(record, event.reference_id)
+        record.answered(event.reference_id)
     answers = asked is not None and not found.name.startswith(("voice.", "interaction.deleted"))
-    _tell(interpreter, found, now, asked.session if answers and asked is not None else None)
+    session = asked.session if answers and asked is not None else None
+    _tell_routed(record, interpreter, found, now, session)
 
 
 def _user_data(record: Record) -> tuple[str, dict[str, Json]]:
@@ -179,14 +182,6 @@ def is_open(record: Record, number: str) -> bool:
     return asked is not None and bool(asked.since)
 
 
-def _answered(record: Record, reference: str) -> None:
-    """Something has come of an action: it is not overdue any more, though more may come of it."""
-    number = reference.rpartition(":")[2]
-    asked = record.asked.get(number)
-    if asked is not None and asked.since:
-        record.asked[number] = msgspec.structs.replace(asked, due=0.0, since=0.0)
-
-
 def _forget_failed(record: Record, event: Event) -> None:
     """An action that failed is asked for no longer."""
     if event.name.startswith("error.") and isinstance(event.data, dict):
@@ -218,6 +213,8 @@ def handle_timer(record: Record, interpreter: Interpreter, now: float) -> None:
         if delayed["due"] <= now:
             record.note("timer", delayed["event"]["name"] if delayed["event"] else "post", now)
     interpreter.handle_timer(now)
+    for session, event in routing.handle_timer(record, now):
+        _tell(interpreter, event, now, session)
     for number, asked in list(record.asked.items()):
         if 0 < asked.due <= now:
             del record.asked[number]
@@ -234,6 +231,15 @@ def _tell(interpreter: Interpreter, event: Event, now: float, session: str | Non
     other = alias(event)
     if other is not None:
         interpreter.feed(other, now, session)
+
+
+def _tell_routed(
+    record: Record, interpreter: Interpreter, event: Event, now: float, session: str | None
+) -> None:
+    """An event, or what comes of it where the platform itself routes."""
+    told = routing.take(record, event, now) if record.routes else None
+    for to, each in [(session, event)] if told is None else told:
+        _tell(interpreter, each, now, to)
 
 
 def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialogs | None = None) -> Effects:
@@ -307,18 +313,13 @@ def mark(record: Record) -> tuple[object, ...]:
         dict(record.data),
         record.snapshot,
         record.dialog and record.dialog.snapshot,
+        record.routes and msgspec.json.encode(record.routes),
     )
-
-
-def asked_by(action: Action | Pending, now: float = 0.0) -> Asked:
-    """Who asked for an action, for the event that answers it, and until when it is waited for."""
-    module, verify = module_of(action.namespace), str(action.payload.get("verify", ""))
-    limit = patience(module, action.name, action.payload) if now else 0.0
-    return Asked(action.session, module, action.name, verify, now + limit if limit else 0.0, now)
 
 
 def _pending(record: Record, action: Action, now: float) -> Pending:
     record.asked[str(action.number)] = asked_by(action, now)
+    routing.begin(record, action)
     if (module_of(action.namespace), action.name) == ("statistic", "subscribe"):
         record.subscriptions[str(action.number)] = {**action.payload, "session": action.session}
     step = 0

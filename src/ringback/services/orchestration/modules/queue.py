@@ -17,10 +17,11 @@ NAMESPACE = f"{VENDOR}/queue"
 
 def submit(element: Element, context: ActionContext) -> None:
     """`<submit requestid queue target priority growth timeout arrivaltime interactionid ordertype orderstat
-    preferredagent preferredtimeout lease>`; times in seconds.
+    preferredagent preferredtimeout lease route>`; times in seconds.
 
     `growth` points are gained per second; or `priorityincrement` points every `priorityinterval` seconds from
-    the arrival on, up to `prioritylimit`. `lease`: how long a reserved agent is held.
+    the arrival on, up to `prioritylimit`. `lease`: how long a reserved agent is held. With
+    `route` the platform itself gives the call to whom it has reserved; `queue.submit.done` says who answered.
 
     Each child `<targets timeout clear queue priority ordertype orderstat>` is a step: its `<target name type
     statserver weight threshold>` are added to those of the steps before, once these have waited so long.
@@ -43,6 +44,8 @@ def submit(element: Element, context: ActionContext) -> None:
         payload["priority_increment"] = increment
         payload["priority_interval_s"] = number(context, element, "priorityinterval", 60.0)
         payload["priority_limit"] = int(number(context, element, "prioritylimit"))
+    if text(context, element, "route").lower() == "true":
+        payload["route"] = True
     if steps:
         payload["steps"] = [*steps]
     if preferred := text(context, element, "preferredagent"):
