@@ -1,5 +1,6 @@
 """What a cluster node counts."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -9,9 +10,9 @@ from ringback.domain.calls.routing import DEFAULT_ROUTE
 
 
 class ClusterMetrics:
-    """Names as the original's dashboards have them."""
+    """Names as the original's dashboards have them; what counts by tenant begins at 0 for those given."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, tenants: Iterable[str] = ()) -> None:
         self.calls = Gauge("sips_calls", "Calls of this node", registry=registry)
         self.requests = Counter(
             "sipnode_requests", "Telephony requests", ("request", "tenant"), registry=registry
@@ -24,6 +25,9 @@ class ClusterMetrics:
         self.default_routing = Counter(
             "sipnode_default_routing", "Calls that nobody routed in time", ("tenant",), registry=registry
         )
+        # There may be none for weeks: a rate over a series that is not there yet misses the first.
+        for tenant in tenants:
+            self.default_routing.labels(tenant)
         self.restored = Counter(
             "sipnode_redis_restored_calls", "Calls taken over from another node", registry=registry
         )

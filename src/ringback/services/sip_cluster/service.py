@@ -42,7 +42,7 @@ class SipClusterService(Service):
         super().__init__(ctx, settings)
         self._settings = settings
         self._config = ConfigClient(ctx, "voice-28")
-        self._metrics = ClusterMetrics(ctx.metrics)
+        self._metrics = ClusterMetrics(ctx.metrics, ctx.common.tenants)
         self._index = Index()
         self._index.on_new = self._index_dialog
         self._store = CallStore(

@@ -67,15 +67,27 @@ class Bans:
 
     def offend(self, source: str, offence: Offence, now: float) -> Ban | None:
         """Note an offence; the ban that it leads to, if it does."""
-        if source in self.active:
-            return None
-        if offence is not Offence.PASSWORD and now - self._proven.get(source, -_PROVEN_S) < _PROVEN_S:
+        if not self.counts(source, offence, now):
             return None
         record = self._record(source, now)
         record.points += offence.points
         if record.points < self._rules.points:
             return None
         del self._records[source]
+        return self._ban(source, offence, now)
+
+    def counts(self, source: str, offence: Offence, now: float) -> bool:
+        """False for an offence of a source that is banned, or has proved that others abuse its name."""
+        if source in self.active:
+            return False
+        proven = now - self._proven.get(source, -_PROVEN_S) < _PROVEN_S
+        return offence is Offence.PASSWORD or not proven
+
+    def sum_reached(self, source: str, offence: Offence, now: float) -> Ban | None:
+        """All proxies together have seen enough of a source; the ban, if it is not banned already."""
+        if source in self.active:
+            return None
+        self._records.pop(source, None)
         return self._ban(source, offence, now)
 
     def prove(self, source: str, now: float) -> None:

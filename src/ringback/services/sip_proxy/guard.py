@@ -11,6 +11,7 @@ from ringback.contracts.sip import Ban
 from ringback.runtime.http import HttpError, HttpFailure, HttpRequest, HttpServer, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.bans import BanRules, Bans, Offence, in_force
+from ringback.services.sip_proxy.points import SharedPoints
 from ringback.services.sip_proxy.trust import networks_of, within
 from ringback.sip.transport import Source
 
@@ -39,6 +40,7 @@ class Guard:
             settings.ban_points, settings.ban_window_s, settings.ban_first_s, settings.ban_longest_s
         )
         self._bans = Bans(rules)
+        self._points = SharedPoints(ctx.valkey, rules)
         metrics.banned.set_function(lambda: len(self._bans.active))
 
     def start(self) -> None:
@@ -62,13 +64,20 @@ class Guard:
         """Note an offence of a source."""
         if not self._enabled or within(source.host, self._never):
             return
-        ban = self._bans.offend(source.host, offence, self._ctx.now())
+        now = self._ctx.now()
+        if not self._bans.counts(source.host, offence, now):
+            return
+        self._points.add(source, offence)
+        ban = self._bans.offend(source.host, offence, now)
         if ban is not None:
+            self._points.forget(source.host)
             self._ctx.spawn(self._impose(ban, source), "ban")
 
     def prove(self, source: Source) -> None:
         """A source has shown the right password."""
         self._bans.prove(source.host, self._ctx.now())
+        if self._enabled:
+            self._points.forget(source.host)
 
     async def _impose(self, ban: Ban, source: Source) -> None:
         """Tell the other proxies, unless it is a trunk: that is looked up only now, for a ban is rare."""
@@ -92,6 +101,7 @@ class Guard:
         while True:
             try:
                 await self._look(self._ctx.now())
+                await self._add_up()
             except (ValkeyUnavailable, ValkeyError, msgspec.MsgspecError) as error:
                 self._ctx.log.warning("bans_not_read", error=repr(error))
                 self._bans.refresh(self._ctx.now())
@@ -103,6 +113,13 @@ class Guard:
         old = self._bans.forgotten(known, now)
         if old:
             await self._ctx.valkey.call("HDEL", KEY, *old)
+
+    async def _add_up(self) -> None:
+        """Ban by what all proxies have seen: this one's own share alone may be small."""
+        for source, offence in await self._points.flush():
+            ban = self._bans.sum_reached(source.host, offence, self._ctx.now())
+            if ban is not None:
+                self._ctx.spawn(self._impose(ban, source), "ban")
 
     async def _known(self) -> list[Ban]:
         rows: list[bytes] = await self._ctx.valkey.call("HVALS", KEY)

@@ -10,7 +10,10 @@ from tests.integration.services.sip_proxy.conftest import Part
 
 from ringback.contracts.sip import Ban
 from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.services.sip_proxy.bans import BanRules, Offence
+from ringback.services.sip_proxy.points import SharedPoints
 from ringback.sip import Response, parse_message
+from ringback.sip.transport import Source
 from ringback.testing.servers import run_host
 
 Stage = Any
@@ -62,6 +65,19 @@ async def test_who_guesses_passwords_is_not_answered_until_the_ban_is_lifted(
     assert not await quiet(GUESSER)
     with pytest.raises(HttpFailure, match="is not banned"):
         await control.request("DELETE", f"/bans/{GUESSER}")
+
+
+async def test_what_another_proxy_has_seen_counts_here(stage: Stage, control: HttpClient) -> None:
+    valkey = stage.harness.process.valkey
+    other = SharedPoints(valkey, BanRules(points=5.0, window_s=60.0, first_s=60.0, longest_s=86_400.0))
+    for _ in range(2):
+        other.add(Source("udp", GUESSER, 5060), Offence.PASSWORD)
+    assert await other.flush() == []
+    part = await stage.part("guesser", GUESSER)
+    assert (await guess(stage, part)).status == 401
+    (ban,) = await banned(control, GUESSER)
+    assert (ban.reason, ban.count) == ("password", 1)
+    assert await quiet(GUESSER)
 
 
 async def test_torn_messages_over_tcp_cost_the_connection_and_then_the_place(
