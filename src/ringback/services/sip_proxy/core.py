@@ -19,6 +19,7 @@ from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
@@ -68,6 +69,7 @@ class ProxyCore:
             )
         )
         self.trunk_calls = TrunkCalls(settings.max_call_s)
+        self.room = Room(ctx, self._calls_of)
         self.trunks = Trunks(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
@@ -142,6 +144,7 @@ class ProxyCore:
         """A call from outside is over, or never came about."""
         self.admission.ended(call_id)
         self.trunk_calls.ended(call_id)
+        self.room.changed()
         if not self.admission.calls:
             self.idle.set()
 
@@ -151,6 +154,11 @@ class ProxyCore:
             self.trunk_calls.ended(call_id)
         else:
             self.trunk_calls.moved(tenant, outcome.target.name, call_id)
+        self.room.changed()
+
+    def _calls_of(self, tenant: str, trunk: str) -> int:
+        """Calls of a trunk at this proxy, or without one of the tenant from outside."""
+        return self.trunk_calls.of(tenant, trunk) if trunk else self.admission.calls_of(tenant)
 
     # Counting
 

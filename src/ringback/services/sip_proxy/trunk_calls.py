@@ -50,6 +50,11 @@ class TrunkCalls:
         self._count[key] += 1
         return 0
 
+    def turned(self, tenant: str, trunk: str, call_id: str) -> None:
+        """There is room here, but not over all proxies."""
+        self.rejected[tenant, trunk] += 1
+        self.ended(call_id)
+
     def moved(self, tenant: str, trunk: str, call_id: str) -> None:
         """The call has gone to another trunk than the one for which it was let in."""
         known = self._calls.get(call_id)
