@@ -12,6 +12,7 @@ from ringback.contracts.events import TOPIC_SIP_PROXY
 from ringback.contracts.sip import ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
@@ -181,7 +182,7 @@ class ProxyCore:
 
         Scheme (416), hops (483, or 200 to an OPTIONS that is for us: 11), loop (482), extensions (420).
         """
-        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES and not asks_for_help(request):
             return self._refuse(tx, 416)
         if request.max_forwards == 0:
             ours = request.method == "OPTIONS" and any(side.owns(request.uri) for side in self.sides)

@@ -14,6 +14,7 @@ from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
@@ -224,6 +225,10 @@ class Edge:
         self._core.reply(tx, 503, [("Retry-After", str(wait))])
 
     def _let_in(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
+        if asks_for_help(request) and not self._core.callers.help_dialled(request, caller.tenant):
+            self._core.call_ended(request.call_id)
+            self._core.reply(tx, 404)
+            return
         if caller.trunk is not None:
             dialled_at_line(request, caller.trunk)
         self._to_cluster(tx, request, caller)
