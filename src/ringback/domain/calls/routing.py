@@ -7,6 +7,7 @@ from ringback.domain.calls.ending import error, finish, origin_side, treatment_e
 from ringback.domain.calls.inputs import Destination, Incoming, RequestRedirectCall, RequestRouteCall
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.results import (
+    BUSY,
     CLEARED,
     NETWORK,
     NO_ANSWER,
@@ -119,9 +120,12 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     parties, agent = m.data.parties, destination.kind is DestinationKind.DN
     attempt.state = AttemptState.INVITING
     attempt.fallback, attempt.busy_fallback = destination.on_no_answer, destination.on_busy
+    parties.target_dn = destination.dn or attempt.destination
+    if agent and parties.target_dn == parties.origin_dn and not m.data.make_agent:
+        attempt_failed(m, BUSY)  # a telephone that calls itself, or is left alone and sent on to itself
+        return
     leg = m.add_leg(Slot.TARGET, LegRole.AGENT if agent else LegRole.EXTERNAL, destination.dn)
     leg.auto_answer = destination.auto_answer
-    parties.target_dn = destination.dn or attempt.destination
     parties.target_agent = attempt.agent_id or destination.agent_id
     m.set_timer("ring", attempt.timeout_s or destination.ring_timeout_s or RING_S)
     if parties.origin_dn and not m.origin.engaged:

@@ -38,13 +38,20 @@ def _detach(common: Common, found: dict[str, Json]) -> t.CallRequest:
     return t.RequestDeleteUserData(**common)
 
 
+def _answer(common: Common, found: dict[str, Json]) -> t.CallRequest:
+    """The caller on the route point hears silence; a telephone that rings is made to answer."""
+    if found["from"]:
+        return t.RequestAnswerCall(**common, this_dn=found["from"])
+    return t.RequestApplyTreatment(**common, treatment_type="Silence")
+
+
 REQUESTS: dict[str, Build] = {
     "terminate": lambda common, found: t.RequestClearCall(**common, reason=found["reason"]),
     "clearcall": lambda common, found: t.RequestClearCall(**common, reason=found["reason"]),
     "attach": lambda common, found: t.RequestAttachUserData(**common, user_data=found["user_data"]),
     "udata": lambda common, found: t.RequestUpdateUserData(**common, user_data=found["user_data"]),
     "detach": _detach,
-    "answer": lambda common, found: t.RequestApplyTreatment(**common, treatment_type="Silence"),
+    "answer": _answer,
     "senddtmf": lambda common, found: t.RequestSendDtmf(
         **common, this_dn=found["from"], dtmf_digits=found["digits"]
     ),
@@ -86,9 +93,11 @@ class Calling:
             performer.add(f"interaction.{name}", self._perform)
 
     async def _perform(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        for request in requests_of(record, action):
+        requests = requests_of(record, action)
+        for request in requests:
             await self._performer.request(request)
-        return {} if action.name in AT_ONCE else None
+        at_once = action.name in AT_ONCE or isinstance(requests[0], t.RequestAnswerCall)
+        return {} if at_once else None
 
 
 def requests_of(record: Record, action: Pending) -> list[t.CallRequest]:

@@ -142,10 +142,10 @@ class Statistics:
         return {name: value for name, value in found.items() if value is not None}
 
     def _keep(self, figures: dict[str, Figure]) -> None:
-        for place, (wish, _) in list(self._watched.items()):
-            found = figures.get(_watch(*place))
-            if found is not None and not found.error and found.value is not msgspec.UNSET:
-                self._watched[place] = (wish, found.value)
+        for name, found in figures.items():
+            place = _place(name)
+            if place in self._watched and not found.error and found.value is not msgspec.UNSET:
+                self._watched[place] = (self._watched[place][0], found.value)
 
     # The link
 
@@ -199,6 +199,12 @@ class Statistics:
 def _watch(tenant: str, name: str) -> str:
     """The id of a watched figure at the link; sessions' are of another form."""
     return f"watch {tenant} {name}"
+
+
+def _place(watch: str) -> tuple[str, str]:
+    """Tenant and figure of an id; what is none of ours names nothing that is watched."""
+    tenant, _, name = watch.removeprefix("watch ").partition(" ")
+    return tenant, name
 
 
 def _wish(name: str, wanted: dict[str, Json]) -> Wish:

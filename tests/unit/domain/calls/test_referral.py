@@ -27,6 +27,18 @@ class TestBlind:
         assert bench.sent(o.Bye).leg == agent
         assert "c=IN IP4 third" in next(each.sdp for each in bench.last if isinstance(each, o.SendOffer))
 
+    def test_who_is_left_alone_and_sent_on_to_itself_is_busy_and_does_not_ring(
+        self, bench, describe: Describe
+    ) -> None:
+        call = second_call(describe)
+        call.handle(i.Referred("in1", "f1", "1009"), 0.0)
+        out = call.handle(i.HungUp("in1"), 0.0)
+        ask = next(each.ask for each in out if isinstance(each, o.AskDialplan))
+        out = call.handle(i.Resolved(ask, i.Destination(DestinationKind.DN, "1002", "dn=1002")), 0.0)
+        names = [each.name for each in out if isinstance(each, o.Event)]
+        assert "EventDestinationBusy" in names and "EventRinging" not in names
+        assert not any(isinstance(each, o.Invite) for each in out)
+
     def test_who_is_refused_hears_why(self, bench) -> None:
         _, agent = bench.talk()
         bench.do(i.Referred(agent, "f1", "1002"))

@@ -35,6 +35,7 @@ def asked(element: str) -> list[t.CallRequest]:
         ('<ixn:detach keys="a"/>', t.RequestDeletePair(**COMMON, key="a")),
         ("<ixn:detach/>", t.RequestDeleteUserData(**COMMON)),
         ("<ixn:answer/>", t.RequestApplyTreatment(**COMMON, treatment_type="Silence")),
+        ('<ixn:answer from="1001"/>', t.RequestAnswerCall(**COMMON, this_dn="1001")),
         ('<ixn:senddtmf digits="1#"/>', t.RequestSendDtmf(**COMMON, dtmf_digits="1#")),
         ('<ixn:hold from="1001"/>', t.RequestHoldCall(**COMMON, this_dn="1001")),
         ("<ixn:releasecall/>", t.RequestReleaseCall(**COMMON, this_dn="")),

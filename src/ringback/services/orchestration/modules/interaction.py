@@ -105,15 +105,11 @@ def senddtmf(element: Element, context: ActionContext) -> None:
 
 
 def answer(element: Element, context: ActionContext) -> None:
-    """`<answer>`: the caller on the route point is answered, and hears nothing yet.
+    """`<answer from>`: the telephone `from`, which rings for this call, answers, if it can be told to.
 
-    `from`, a phone that rings, cannot be answered for its owner: `error.interaction.answer` (unsupported).
+    Without `from` the caller on the route point is answered, and hears nothing yet.
     """
-    if text(context, element, "from"):
-        unsupported = {"reason": "unsupported", "error": "unsupported", "description": "unsupported"}
-        context.raise_event("error.interaction.answer", unsupported)
-        return
-    emit(context, element, {})
+    emit(context, element, {"from": text(context, element, "from")})
 
 
 def _data(context: ActionContext, element: Element) -> dict[str, object]:
