@@ -153,8 +153,8 @@ class ProxyCore:
         """A call to a trunk was answered, perhaps by another one than the first, or failed."""
         if outcome.status >= 300 or outcome.target is None:
             self.trunk_calls.ended(call_id)
-        else:
-            self.trunk_calls.moved(tenant, outcome.target.name, call_id)
+        elif self.trunk_calls.moved(tenant, outcome.target.name, call_id):
+            self.room.follow(tenant, outcome.target.name)
         self.room.changed()
 
     def _calls_of(self, tenant: str, trunk: str) -> int:

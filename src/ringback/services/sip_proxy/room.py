@@ -100,6 +100,11 @@ class Room:
             return 0
         return _FULL_S if wait < 0 else math.ceil(wait)
 
+    def follow(self, tenant: str, trunk: str) -> None:
+        """A trunk has a call for which no room was claimed: the others are told of it all the same."""
+        limit = Limit(tenant, trunk, 0, 0.0)
+        self._told.setdefault(limit.key, limit)
+
     def changed(self) -> None:
         """A call has ended; the others are told soon, if there is anybody who wants to know."""
         if self._told:

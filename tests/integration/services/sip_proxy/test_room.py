@@ -73,6 +73,16 @@ async def test_a_proxy_that_lives_keeps_its_calls_and_forgets_what_has_none(valk
     assert await valkey.call("EXISTS", LIMIT.key) == 0
 
 
+async def test_a_call_that_went_over_to_another_trunk_counts_there(valkey: Valkey) -> None:
+    one, other = Proxy(valkey, "p1"), Proxy(valkey, "p2")
+    one.calls["demo", "carrier"] = 3
+    await one.room.tell()
+    assert await valkey.call("EXISTS", LIMIT.key) == 0  # nobody would know
+    one.room.follow("demo", "carrier")
+    await one.room.tell()
+    assert await other.begin() == 5
+
+
 async def test_new_calls_of_all_proxies_begin_no_faster_than_the_rate(valkey: Valkey) -> None:
     limit = Limit("demo", "", 0, 0.02)  # one in 50 s
     one, other = Proxy(valkey, "p1"), Proxy(valkey, "p2")
