@@ -2,41 +2,45 @@
 
 Every change of an agent (a reservation by the router, a login, a call that rings) is a step of the agent
 state machine, stored by one script: the session if nobody was faster, its lease, its place in the index by
-DN, and the events of the step on the agents stream. Whoever was slower reads again; a second router that
-wanted the same agent finds the agent reserved.
+DN, and the events of the step on the agents stream. Whoever was slower is told what is stored now, and steps
+again from there; a second router that wanted the same agent finds the agent reserved.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from typing import NamedTuple
+
 import msgspec
 
 from ringback.contracts.events import AgentEvent, agents_stream
-from ringback.domain.agents import AgentSession, Leases, Step, status, step
+from ringback.domain.agents import AgentSession, Leases, NotAllowed, Step, status, step
 from ringback.domain.agents.session import Emitted, Happening
 from ringback.runtime.valkey import Commands, Script
 
 _MAXLEN = 100_000
 _TRIES = 20
 _PAGE = 500
+_REMEMBERED = 10_000
 
-# KEYS: session, agents, leases, dns, stream. ARGV: expected version, agent, session, lease end (0: none), DN
-# (empty: none), DN before, MAXLEN, events.
+# KEYS: session, agents, leases, dns, stream. ARGV: what is expected to be stored (empty: nothing), agent,
+# session, lease end (0: none), DN (empty: none), DN before, MAXLEN, events. The answer is 1, -1 when the DN
+# is taken, or what is stored when that is not what was expected. The set of agents and the index of DNs were
+# written with the step that made the session or brought the DN: nothing is written there again.
 _COMMIT = Script(
     """
-local held = redis.call('GET', KEYS[1])
-local version = 0
-if held then version = cjson.decode(held).version or 0 end
-if version ~= tonumber(ARGV[1]) then return 0 end
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return held end
 local agent, dn, before = ARGV[2], ARGV[5], ARGV[6]
 if dn ~= '' and dn ~= before then
   local owner = redis.call('HGET', KEYS[4], dn)
   if owner and owner ~= agent then return -1 end
 end
 redis.call('SET', KEYS[1], ARGV[3])
-redis.call('SADD', KEYS[2], agent)
+if held == '' then redis.call('SADD', KEYS[2], agent) end
 if ARGV[4] == '0' then redis.call('ZREM', KEYS[3], agent) else redis.call('ZADD', KEYS[3], ARGV[4], agent) end
 if before ~= '' and before ~= dn then redis.call('HDEL', KEYS[4], before) end
-if dn ~= '' then redis.call('HSET', KEYS[4], dn, agent) end
+if dn ~= '' and before ~= dn then redis.call('HSET', KEYS[4], dn, agent) end
 for i = 8, #ARGV do
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', 'e', ARGV[i])
 end
@@ -73,18 +77,37 @@ def agent_dns_key(tenant: str) -> str:
     return f"{{{tenant}}}:agent-dns"
 
 
-class AgentSessions:
-    """The sessions of one tenant's agents."""
+class _Held(NamedTuple):
+    """A session, and the text of it that is stored, or was (empty: none)."""
 
-    def __init__(self, valkey: Commands, tenant: str, leases: Leases | None = None) -> None:
+    session: AgentSession
+    raw: bytes
+
+
+class AgentSessions:
+    """The sessions of one tenant's agents.
+
+    `remember`: for who makes most of the steps of an agent. A step then begins with the session as it was
+    last written here, which saves a read. Only a step that is stored may rest on memory, for the
+    compare-and-set tells whether it was right: what changes nothing, or is not allowed, is looked at again.
+    """
+
+    def __init__(
+        self, valkey: Commands, tenant: str, leases: Leases | None = None, *, remember: bool = False
+    ) -> None:
         self._valkey = valkey
         self._leases = leases or Leases()
+        self._remember = remember
+        self._last: OrderedDict[str, _Held] = OrderedDict()
         self.tenant = tenant
 
     async def load(self, agent_id: str) -> AgentSession:
         """The session as it is; one that was never stored is logged out."""
-        raw = await self._valkey.call("GET", agent_key(self.tenant, agent_id))
-        return msgspec.json.decode(raw, type=AgentSession) if raw else AgentSession(agent_id)
+        return (await self._read(agent_id)).session
+
+    async def _read(self, agent_id: str) -> _Held:
+        raw: bytes | None = await self._valkey.call("GET", agent_key(self.tenant, agent_id))
+        return _held(agent_id, raw or b"")
 
     async def all(self) -> list[AgentSession]:
         """Every session, in no order."""
@@ -122,14 +145,31 @@ class AgentSessions:
 
         Raises NotAllowed (the state forbids the request), DnTaken, Contended, ValkeyUnavailable.
         """
+        held = self._last.pop(agent_id, None)
+        sure = held is None
         for _ in range(_TRIES):
-            session = await self.load(agent_id)
-            outcome = step(session, happening, now, self._leases)
-            if not outcome.events or await self._commit(session, outcome, now):
+            held = held or await self._read(agent_id)
+            try:
+                outcome = step(held.session, happening, now, self._leases)
+            except NotAllowed:
+                if sure:
+                    raise
+                held, sure = None, True
+                continue
+            if outcome.events:
+                held = await self._commit(held, outcome, now)
+                if held is None:
+                    return outcome
+            elif sure:
                 return outcome
+            else:
+                held = None
+            sure = True
         raise Contended(agent_id)
 
-    async def _commit(self, before: AgentSession, outcome: Step, now: float) -> bool:
+    async def _commit(self, held: _Held, outcome: Step, now: float) -> _Held | None:
+        """None when it is stored, else what another has stored."""
+        before = held.session
         after, tenant = outcome.session, self.tenant
         keys = [
             agent_key(tenant, after.agent_id),
@@ -143,7 +183,7 @@ class AgentSessions:
         body = msgspec.json.encode(after)
         lease = repr(after.due) if after.due else "0"
         args: tuple[str | bytes | int, ...] = (
-            before.version,
+            held.raw,
             after.agent_id,
             body,
             lease,
@@ -152,10 +192,20 @@ class AgentSessions:
             _MAXLEN,
             *events,
         )
-        result: int = await self._valkey.script(_COMMIT, keys, args)
+        result: int | bytes = await self._valkey.script(_COMMIT, keys, args)
+        if isinstance(result, bytes):
+            return _held(after.agent_id, result)
         if result < 0:
             raise DnTaken(after.dn)
-        return result == 1
+        if self._remember:
+            self._last[after.agent_id] = _Held(after, body)
+            if len(self._last) > _REMEMBERED:
+                self._last.popitem(last=False)
+        return None
+
+
+def _held(agent_id: str, raw: bytes) -> _Held:
+    return _Held(msgspec.json.decode(raw, type=AgentSession) if raw else AgentSession(agent_id), raw)
 
 
 def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float, dn: str) -> AgentEvent:

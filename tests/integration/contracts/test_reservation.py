@@ -1,7 +1,8 @@
 """The compare-and-set of agent sessions on a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from ringback.contracts.reservation import AgentSessions, DnTaken
 from ringback.domain.agents import NotAllowed, State
 from ringback.domain.agents.session import Login, Logout, Reserve, Unreserve
 from ringback.runtime.streams import parse_entries
-from ringback.runtime.valkey import Valkey
+from ringback.runtime.valkey import Argument, Script, Valkey
 
 
 @pytest.fixture
@@ -90,3 +91,46 @@ async def test_a_phone_has_one_agent_at_a_time(sessions: AgentSessions) -> None:
     await sessions.apply("lee", Login("1001"), 4.0)
     assert await sessions.at_dn("1001") == "lee"
     assert [one.agent_id for one in await sessions.all() if one.dn] == ["lee"]
+
+
+async def test_who_remembers_a_session_steps_from_what_others_have_stored(
+    valkey_client: Valkey, sessions: AgentSessions
+) -> None:
+    remembering = AgentSessions(valkey_client, "demo", remember=True)
+    await remembering.apply("kim", Login("1001", ready=True), 1.0)
+    assert await reserve(sessions, "kim", 1)  # behind its back
+    assert not await reserve(remembering, "kim", 2), "allowed by memory, not by what is stored"
+    await remembering.apply("kim", Unreserve("r1"), 6.0)
+    assert (await sessions.load("kim")).state is State.READY
+    assert await reserve(sessions, "kim", 3)
+    # In memory the agent is ready, and nothing would come of it.
+    outcome = await remembering.apply("kim", Unreserve("r3"), 7.0)
+    assert outcome.events
+    assert await reserve(sessions, "kim", 4)
+    await sessions.apply("kim", Unreserve("r4"), 8.0)
+    # In memory the same state at an older version.
+    assert await reserve(remembering, "kim", 5)
+    with pytest.raises(NotAllowed):
+        await remembering.apply("kim", Reserve("r6", "i6", "Q", 10.0), 9.0)
+    assert [event.sequence for event in await events(valkey_client)] == sorted(
+        event.sequence for event in await events(valkey_client)
+    )
+
+
+async def test_a_step_from_memory_is_one_command(valkey_client: Valkey) -> None:
+    sent: list[str] = []
+
+    class Counting:
+        async def call(self, *command: Argument) -> Any:
+            sent.append(str(command[0]))
+            return await valkey_client.call(*command)
+
+        async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+            sent.append("script")
+            return await valkey_client.script(script, keys, args)
+
+    remembering = AgentSessions(Counting(), "demo", remember=True)
+    await remembering.apply("kim", Login("1001", ready=True), 1.0)
+    assert sent == ["GET", "script"]
+    assert await reserve(remembering, "kim", 1)
+    assert sent == ["GET", "script", "script"]

@@ -357,7 +357,7 @@ def _restore_interaction(router: Router, kept: KeptInteraction, plan: Plan) -> N
     one.place, one.since, one.targets = kept.place, kept.since, kept.targets
     one.agent, one.attempt, one.lease_until = kept.agent, kept.attempt, kept.lease_until
     one.unclaimed, one.step, one.deadline = kept.unclaimed, kept.step, kept.deadline
-    one.step_due, one.grows_at, one.excluded = kept.step_due, kept.grows_at, dict(kept.excluded)
+    one.step_due, one.grows_at, one.excluded = kept.step_due, kept.grows_at, kept.excluded
     one.state = kept.state
     router.interactions[kept.request.interaction] = one
     if one.state == WAITING:

@@ -58,7 +58,8 @@ class QueueHistory:
 
     def quit(self, now: float, *, routed: bool) -> None:
         """An interaction has left the queue, to an agent or for good."""
-        self.intervals.append(max(0.0, now - self.running_since))
+        since = self.running_since
+        self.intervals.append(now - since if now > since else 0.0)
         self.running_since = now
         self.waiting -= 1
         self.left += 1

@@ -42,10 +42,17 @@ def explain(
         staff=max((want.index.staff for want in wants), default=0),
         ready=max((len(want.index.ready) for want in wants), default=0),
         excluded=tuple(interaction.excluded),
-        history=tuple(Moment(note[0], _words(note)) for note in interaction.history),
+        history=tuple(Moment(note[0], _words(note)) for note in _story(interaction)),
         reasons=tuple(_reason(want, interaction, failing) for want in wants) if waits else (),
         media=request.media,
     )
+
+
+def _story(interaction: Interaction) -> tuple[Note, ...]:
+    """How it came, and what has happened to it lately."""
+    if interaction.queued is None:
+        return interaction.history
+    return (interaction.queued, "queued", interaction.request.queue), *interaction.history
 
 
 def _words(note: Note) -> str:
@@ -76,5 +83,5 @@ def _reason(want: Want, interaction: Interaction, failing: Callable[[Threshold, 
 
 def _ahead(interaction: Interaction, index: Index) -> int:
     """Who waits for the same agents and comes earlier, in the interaction's own line."""
-    lines = (line for at, line in interaction.lines if at is index)
+    lines = (line for line in interaction.lines if line.index is index)
     return sum(line.places.rank(interaction.place) for line in lines)

@@ -7,9 +7,13 @@ agents' work) stands in one line, whose order never changes; so looking at the h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .ordered import OrderedSet
 from .thresholds import Threshold
+
+if TYPE_CHECKING:
+    from .standing import Index
 
 Place = tuple[float, float, int, str]
 """Smaller is served earlier; see `place_of`."""
@@ -18,11 +22,14 @@ LineKey = tuple[str, str, float]
 
 
 class Line:
-    """One line. `share`: the virtual queue whose weight counts, empty for none."""
+    """One line of those who wait for the agents of `index`. `share`: the virtual queue whose weight counts,
+    empty for none.
+    """
 
-    __slots__ = ("growth", "key", "places", "plain", "share", "threshold")
+    __slots__ = ("growth", "index", "key", "places", "plain", "share", "threshold")
 
-    def __init__(self, key: LineKey, threshold: Threshold | None) -> None:
+    def __init__(self, index: Index, key: LineKey, threshold: Threshold | None) -> None:
+        self.index = index
         self.key = key
         self.threshold = threshold
         self.share = key[1]

@@ -41,7 +41,7 @@ class Matcher:
         self._queues = queues
         self._holds = holds
         self._growth = growth
-        self._special = 0
+        self.special = 0
         self.served = 0.0
         self.shares: OrderedDict[tuple[str, ...], dict[str, float]] = OrderedDict()
         self.watched: dict[int, Line] = {}
@@ -50,38 +50,35 @@ class Matcher:
         """Stand in the line of each target."""
         queue, rate, place = interaction.queue, interaction.rate, interaction.place
         share = queue.name if queue.weight else ""
-        lines = interaction.lines
+        lines: list[Line] = []
         for want in interaction.plan.wants:
             index, key = want.index, (want.line_key, share, rate)
             line = index.lines.get(key)
             if line is None:
-                line = index.lines[key] = Line(key, want.threshold)
+                line = index.lines[key] = Line(index, key, want.threshold)
                 self._begin(line)
             line.places.add(place)
-            lines.append((index, line))
+            lines.append(line)
+        interaction.lines = tuple(lines)
         if share and len(queue.waiting) == 0:
             queue.served = max(queue.served, self.served)
 
     def leave(self, interaction: Interaction) -> None:
         """Stand in no line any more."""
         place = interaction.place
-        for index, line in interaction.lines:
-            line.places.discard(place)
-            if not line.places and index.lines.get(line.key) is line:
-                del index.lines[line.key]
+        for line in interaction.lines:
+            places = line.places
+            places.discard(place)
+            if not places.buckets and (lines := line.index.lines).get(line.key) is line:
+                del lines[line.key]
                 self._end(line)
-        interaction.lines = []
-
-    @property
-    def special(self) -> bool:
-        """Whether more than the place decides."""
-        return self._special > 0
+        interaction.lines = ()
 
     def interaction_for(
         self, agent: Agent, media: frozenset[str], now: float
     ) -> tuple[Interaction, Index] | None:
         """The interaction that comes first in all the lines that the agent can serve in these media."""
-        if self._special:
+        if self.special:
             return self._among_special(agent, media, now)
         best: Place | None = None
         best_index: Index | None = None
@@ -212,10 +209,10 @@ class Matcher:
         )
 
     def _begin(self, line: Line) -> None:
-        self._special += not line.plain or line.growth != self._growth
+        self.special += not line.plain or line.growth != self._growth
         if line.threshold is not None:
             self.watched[id(line)] = line
 
     def _end(self, line: Line) -> None:
-        self._special -= not line.plain or line.growth != self._growth
+        self.special -= not line.plain or line.growth != self._growth
         self.watched.pop(id(line), None)

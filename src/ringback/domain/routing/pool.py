@@ -47,10 +47,16 @@ class AgentPool:
         """What an agent who is about to be known again had done before a restart."""
         self.recalled[done.agent] = done
 
-    def put(self, event: AgentReady | AgentBusy | AgentAway, status: str, since: float, now: float) -> Agent:
-        """The agent is logged in with this status; `settle` makes it count for who is looked for."""
+    def put(
+        self, event: AgentReady | AgentBusy | AgentAway, status: str, since: float, now: float
+    ) -> Agent | None:
+        """The agent is logged in with this status; `settle` makes it count for who is looked for. None: it is
+        no news (`is_news`).
+        """
         name = event.agent
         agent = self.agents.get(name)
+        if event.version <= (agent.version if agent else self.gone.get(name, -1)):
+            return None
         if agent is None or not _same(agent, event):
             agent = self._admit(Profile(name, event.skills, event.groups, event.place), event, now)
         agent.version = event.version
@@ -65,7 +71,7 @@ class AgentPool:
             self.unsettle(agent)
         before = agent.status
         if before != status:
-            if (before == AWAY) != (status == AWAY):
+            if before == AWAY or status == AWAY:
                 more = 1 if before == AWAY else -1
                 for index in agent.indexes:
                     index.working += more

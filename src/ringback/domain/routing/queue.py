@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .ewt import QueueHistory
@@ -12,10 +14,12 @@ from .plans import Plan
 from .standing import Index
 
 NEW, WAITING, RESERVED = "new", "waiting", "reserved"
-HISTORY_LIMIT = 16
+HISTORY_LIMIT = 15
 
 Note = tuple[Any, ...]
 """When, what (`explain` has the words), and its figures."""
+
+NOBODY: Mapping[str, float] = MappingProxyType({})
 
 
 class VirtualQueue:
@@ -44,7 +48,9 @@ class VirtualQueue:
 
 class Interaction:
     """One request for an agent, from Submit until it leaves. `place` orders it among all others. It grows
-    `since` its arrival, by the router's clock.
+    `since` its arrival, by the router's clock. `queued`: when it came, None where that was before a restart.
+
+    A million may wait: what most of them do not have costs no object of its own.
     """
 
     __slots__ = (
@@ -62,6 +68,7 @@ class Interaction:
         "place",
         "plan",
         "queue",
+        "queued",
         "rate",
         "request",
         "since",
@@ -79,6 +86,7 @@ class Interaction:
         self.since = request.arrived
         self.grows_at: float | None = None
         self.grow(growth, now)
+        self.queued: float | None = None
         self.queue = queue
         self.plan = plan
         self.order = order
@@ -91,9 +99,9 @@ class Interaction:
         self.unclaimed = 0
         self.step = 0
         self.step_due: float | None = None
-        self.excluded: dict[str, float] = {}
-        self.history: list[Note] = []
-        self.lines: list[tuple[Index, Line]] = []
+        self.excluded = NOBODY
+        self.history: tuple[Note, ...] = ()
+        self.lines: tuple[Line, ...] = ()
         self.outcome = ""
 
     @property
@@ -117,6 +125,4 @@ class Interaction:
 
     def note(self, *note: Any) -> None:
         """Remember a moment: when, what, figures."""
-        self.history.append(note)
-        if len(self.history) > HISTORY_LIMIT:
-            del self.history[1]
+        self.history = (*self.history[1 - HISTORY_LIMIT :], note)

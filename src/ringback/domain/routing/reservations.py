@@ -14,7 +14,7 @@ from .messages import Diverted, Grown, Left, Output, Release, Requeued, Reserve,
 from .ordered import OrderedSet
 from .plans import Plans, Want
 from .pool import AgentPool
-from .queue import RESERVED, WAITING, Interaction
+from .queue import NOBODY, RESERVED, WAITING, Interaction
 from .standing import AWAY, READY, VOICE_MEDIA, Agent, Index
 from .timers import DEADLINE, GROW, LEASE, LOOK, LOOK_S, RETRY, STEP
 
@@ -66,10 +66,10 @@ class Reservations:
         pool, matcher = self._pool, self._matcher
         if agent.status == AWAY:
             return
-        if agent.rule is VOICE_ONLY and not matcher.special:
-            self._serve_with_a_call(agent, now)
-            return
         if not matcher.special:
+            if agent.rule is VOICE_ONLY:
+                self._serve_with_a_call(agent, now)
+                return
             pool.unsettle(agent)
             while (media := agent.may_have()) and (found := matcher.interaction_for(agent, media, now)):
                 self._reserve(found[0], agent, found[1], now)
@@ -128,7 +128,7 @@ class Reservations:
         request, name = interaction.request, agent.profile.agent
         attempt, self.attempt = self.attempt, self.attempt + 1
         if name in interaction.excluded:
-            interaction.excluded.clear()
+            interaction.excluded = NOBODY
         ready = len(index.ready)
         others = self._matcher.others(index, interaction.order, name) if ready > 1 else ()
         seconds = now - agent.since
@@ -229,7 +229,7 @@ class Reservations:
         if exclude:
             if not interaction.excluded:
                 self.timers.add((now + self.retry_pause, RETRY, name))
-            interaction.excluded[agent] = now + self.retry_pause
+            interaction.excluded = {**interaction.excluded, agent: now + self.retry_pause}
         self.stand_in_line(interaction, now)
         self._out.append(Requeued(name, interaction.queue.name, reason))
         if interaction.deadline is not None and interaction.deadline <= now:
@@ -343,5 +343,5 @@ class Reservations:
             if interaction.grows_at is not None:
                 interaction.grows_at += seconds
             interaction.since += seconds
-            for agent in interaction.excluded:
-                interaction.excluded[agent] += seconds
+            if interaction.excluded:
+                interaction.excluded = {name: at + seconds for name, at in interaction.excluded.items()}

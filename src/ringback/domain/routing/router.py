@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .ewt import Staff
@@ -102,9 +101,9 @@ class Router:
         self._steps = Steps(self.held, self.plans, self.queue)
         self._now = 0.0
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
-            AgentReady: partial(self._on_agent, READY),
-            AgentBusy: partial(self._on_agent, BUSY),
-            AgentAway: partial(self._on_agent, AWAY),
+            AgentReady: self._on_ready,
+            AgentBusy: self._on_busy,
+            AgentAway: self._on_away,
             AgentGone: self._on_gone,
             NotTaken: self._on_not_taken,
             Worked: self._on_worked,
@@ -189,12 +188,18 @@ class Router:
 
     # Agents
 
-    def _on_agent(self, status: str, event: AgentReady | AgentBusy | AgentAway, now: float) -> None:
-        pool = self.pool
-        if not pool.is_news(event.agent, event.version):
-            return
-        since = event.since if status == READY else now  # type: ignore[union-attr]
-        self.held.serve(pool.put(event, status, since, now), now)
+    def _on_ready(self, event: AgentReady, now: float) -> None:
+        agent = self.pool.put(event, READY, event.since, now)
+        if agent is not None:
+            self.held.serve(agent, now)
+
+    def _on_busy(self, event: AgentBusy, now: float) -> None:
+        agent = self.pool.put(event, BUSY, now, now)
+        if agent is not None:
+            self.held.serve(agent, now)
+
+    def _on_away(self, event: AgentAway, now: float) -> None:
+        self.pool.put(event, AWAY, now, now)
 
     def _on_gone(self, event: AgentGone, now: float) -> None:
         if self.pool.is_news(event.agent, event.version):
@@ -268,7 +273,7 @@ class Router:
         if queue.staffed_by is None and plan.wants and plan.wants[0].index.expression is not None:
             self._staff_queue(queue, plan.wants[0].index)
         queue.history.enter(now)
-        interaction.history.append((now, "queued", queue.name))
+        interaction.queued = now
         if growth.interval:
             self.held.watch_growth(interaction, now)
         if event.timeout is not None or event.steps:

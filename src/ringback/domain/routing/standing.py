@@ -71,7 +71,8 @@ class Agent:
 
     def worked_until(self, now: float) -> None:
         """A busy time has ended."""
-        self.worked += max(0.0, now - self.busy_since)
+        if now > self.busy_since:
+            self.worked += now - self.busy_since
 
     def may_have(self) -> frozenset[str]:
         """The media of which one more is allowed."""

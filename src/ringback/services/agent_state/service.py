@@ -23,7 +23,8 @@ class AgentStateService(Service):
         super().__init__(ctx, settings)
         leases = Leases(settings.ringing_lease_s, settings.talking_lease_s, settings.acw_lease_s)
         valkey = ctx.valkey.using("voice-37")
-        self.sessions = {name: AgentSessions(valkey, name, leases) for name in ctx.common.tenants}
+        tenants = ctx.common.tenants
+        self.sessions = {name: AgentSessions(valkey, name, leases, remember=True) for name in tenants}
         people = People(ctx, settings)
         requests = AgentRequests(ctx, self.sessions, people)
         self._followers = Followers(ctx, self.sessions, people, requests)

@@ -128,6 +128,10 @@ class Admission:
             self._tenants.add(call_id, tenant)
         return math.ceil(wait)
 
+    def calls_of(self, tenant: str) -> int:
+        """Calls of a tenant."""
+        return self._tenants.count(tenant)
+
     def answered_by(self, call_id: str, node: str) -> None:
         """A node has taken the call."""
         if call_id in self._calls:

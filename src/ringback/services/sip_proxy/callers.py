@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.configuration import DN, Extension, Tenant, Trunk
+from ringback.services.sip_proxy.emergency import asks_for_help, dial_for_help
 from ringback.sip import Request, identity
 from ringback.sip.digest import ALGORITHMS, DigestServer, Verdict
 from ringback.sip.transport import Source
@@ -131,10 +132,16 @@ class Callers:
 
     def is_emergency(self, request: Request) -> bool:
         """True for a call to a number that passes every rule, as far as the configuration is at hand."""
+        if asks_for_help(request):
+            return True
         if request.method != "INVITE" or request.uri.user is None:
             return False
         tenants = self._config.tenants_at_hand() or []
         return any(request.uri.number in tenant.emergency for tenant in tenants)
+
+    def help_dialled(self, request: Request, tenant: str) -> bool:
+        """Put the number of the emergency call in place of its service; False if the tenant has none."""
+        return dial_for_help(request, tenant, self._config.tenants_at_hand() or [])
 
     async def is_trunk(self, source: Source) -> bool:
         """True for the address of a trunk. Raises HttpUnavailable, HttpFailure."""

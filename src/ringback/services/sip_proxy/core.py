@@ -12,6 +12,7 @@ from ringback.contracts.events import TOPIC_SIP_PROXY
 from ringback.contracts.sip import ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
@@ -19,6 +20,7 @@ from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
@@ -68,6 +70,7 @@ class ProxyCore:
             )
         )
         self.trunk_calls = TrunkCalls(settings.max_call_s)
+        self.room = Room(ctx, self._calls_of)
         self.trunks = Trunks(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
@@ -142,6 +145,7 @@ class ProxyCore:
         """A call from outside is over, or never came about."""
         self.admission.ended(call_id)
         self.trunk_calls.ended(call_id)
+        self.room.changed()
         if not self.admission.calls:
             self.idle.set()
 
@@ -149,8 +153,13 @@ class ProxyCore:
         """A call to a trunk was answered, perhaps by another one than the first, or failed."""
         if outcome.status >= 300 or outcome.target is None:
             self.trunk_calls.ended(call_id)
-        else:
-            self.trunk_calls.moved(tenant, outcome.target.name, call_id)
+        elif self.trunk_calls.moved(tenant, outcome.target.name, call_id):
+            self.room.follow(tenant, outcome.target.name)
+        self.room.changed()
+
+    def _calls_of(self, tenant: str, trunk: str) -> int:
+        """Calls of a trunk at this proxy, or without one of the tenant from outside."""
+        return self.trunk_calls.of(tenant, trunk) if trunk else self.admission.calls_of(tenant)
 
     # Counting
 
@@ -173,7 +182,7 @@ class ProxyCore:
 
         Scheme (416), hops (483, or 200 to an OPTIONS that is for us: 11), loop (482), extensions (420).
         """
-        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES:
+        if request.raw_uri.partition(":")[0].lower() not in _SCHEMES and not asks_for_help(request):
             return self._refuse(tx, 416)
         if request.max_forwards == 0:
             ours = request.method == "OPTIONS" and any(side.owns(request.uri) for side in self.sides)

@@ -14,7 +14,9 @@ from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Outcome, Target
+from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
 from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
@@ -151,8 +153,7 @@ class Edge:
             caller = Turned(error.status)
         if caller is None:
             return self._ask_who(tx, request)
-        self._known(tx, request, caller)
-        return None
+        return self._known(tx, request, caller)
 
     async def _ask_who(self, tx: ServerTransaction, request: Request) -> None:
         caller: Caller | Turned
@@ -163,9 +164,13 @@ class Edge:
             caller = Turned(503, [("Retry-After", str(_NO_NODE_RETRY_S))])
         except SipParseError as error:
             caller = Turned(error.status)
-        self._known(tx, request, caller)
+        more = self._known(tx, request, caller)
+        if more is not None:
+            await more
 
-    def _known(self, tx: ServerTransaction, request: Request, caller: Caller | Turned) -> None:
+    def _known(
+        self, tx: ServerTransaction, request: Request, caller: Caller | Turned
+    ) -> Awaitable[None] | None:
         core = self._core
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
@@ -175,15 +180,54 @@ class Edge:
                 core.guard.offend(tx.source, Offence.STRANGER)
             elif caller.status == 407 and request.has("Proxy-Authorization"):
                 core.guard.offend(tx.source, Offence.PASSWORD)
-            return
+            return None
         if not caller.is_trunk:
             core.guard.prove(tx.source)
         if request.method == "SUBSCRIBE":
             self._to_notifier(tx, request, caller)
-            return
-        if wait := self._full(request, caller):
-            core.call_ended(request.call_id)
-            core.reply(tx, 503, [("Retry-After", str(wait))])
+        elif wait := self._full(request, caller):
+            self._no_room(tx, request, wait)
+        elif limits := self._limits(request, caller):
+            return self._ask_room(tx, request, caller, limits)
+        else:
+            self._let_in(tx, request, caller)
+        return None
+
+    async def _ask_room(
+        self, tx: ServerTransaction, request: Request, caller: Caller, limits: list[Limit]
+    ) -> None:
+        """There is room as far as this proxy knows; the others have calls too."""
+        core = self._core
+        for limit in limits:
+            wait = await core.room.claim(limit)
+            if wait:
+                if limit.trunk:
+                    core.trunk_calls.turned(limit.tenant, limit.trunk, request.call_id)
+                    core.metrics.trunk_rejected.labels(limit.tenant, limit.trunk).inc()
+                else:
+                    core.metrics.rejected.inc()
+                self._no_room(tx, request, wait)
+                return
+        self._let_in(tx, request, caller)
+
+    def _limits(self, request: Request, caller: Caller) -> list[Limit]:
+        """What is limited over all proxies; mostly nothing."""
+        settings, limits = self._core.settings, []
+        calls, rate = settings.max_tenant_calls, settings.tenant_calls_per_second
+        if (calls or rate) and not self._core.callers.is_emergency(request):
+            limits.append(Limit(caller.tenant, "", calls, rate))
+        if caller.trunk is not None and (limit := Limit.of(caller.tenant, caller.trunk)) is not None:
+            limits.append(limit)
+        return limits
+
+    def _no_room(self, tx: ServerTransaction, request: Request, wait: int) -> None:
+        self._core.call_ended(request.call_id)
+        self._core.reply(tx, 503, [("Retry-After", str(wait))])
+
+    def _let_in(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
+        if asks_for_help(request) and not self._core.callers.help_dialled(request, caller.tenant):
+            self._core.call_ended(request.call_id)
+            self._core.reply(tx, 404)
             return
         if caller.trunk is not None:
             dialled_at_line(request, caller.trunk)

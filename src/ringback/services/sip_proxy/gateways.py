@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ringback.services.sip_proxy.forwarding import Target
 from ringback.services.sip_proxy.hops import uri_of
+from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import Mark
 from ringback.sip.locate import in_order
 from ringback.sip.transport import Destination
@@ -32,7 +33,7 @@ class Gateways:
         trunks = (await self._core.callers.numbers(tenant)).trunks
         wanted = [trunks[name] for name in names.split(",") if name in trunks]
         if request.method == "INVITE":
-            wanted = self._with_room(tenant, wanted, request.call_id)
+            wanted = await self._with_room(tenant, wanted, request.call_id)
         user = request.uri.user or ""
         targets = [item for trunk in wanted for item in await self._targets(tenant, trunk, sender, user)]
         core, now = self._core, self._core.ctx.monotonic()
@@ -43,11 +44,15 @@ class Gateways:
 
         return [[item] for item in sorted(targets, key=last)[: core.settings.attempts]]
 
-    def _with_room(self, tenant: str, wanted: list[Trunk], call_id: str) -> list[Trunk]:
+    async def _with_room(self, tenant: str, wanted: list[Trunk], call_id: str) -> list[Trunk]:
         core = self._core
         for position, trunk in enumerate(wanted):
             if not core.trunk_calls.begin(tenant, trunk, call_id, core.ctx.monotonic()):
-                return wanted[position:]
+                limit = Limit.of(tenant, trunk)
+                if limit is None or not await core.room.claim(limit):
+                    return wanted[position:]
+                core.trunk_calls.turned(tenant, trunk.id, call_id)
+                core.room.changed()
             core.metrics.trunk_rejected.labels(tenant, trunk.id).inc()
         return []
 

@@ -1,17 +1,17 @@
 """What a proxy does to the headers of routing (RFC 3261 16.3 to 16.6, RFC 5658). Pure.
 
-The user part of our Record-Route names the cluster node that has the dialog and, towards a phone, the address
-behind which it sits (its flow): in-dialog requests need no lookup.
+The user part of our Record-Route, sealed outside, names the cluster node that has the dialog and, towards a
+phone, the address behind which it sits (its flow): in-dialog requests need no lookup.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from ringback.services.sip_proxy.seal import seal, unseal
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.message import CSeq, parse_number
@@ -35,9 +35,9 @@ class Mark:
     """`tenant/trunk` whose challenges the proxy answers."""
 
     def encode(self, key: bytes = b"") -> str:
-        """The user part. With a `key` what comes back from outside is signed (RFC 5626 5.2).
+        """The user part. With a `key`, for outside, it is sealed.
 
-        Nobody else may make this proxy send somewhere.
+        Nobody else may make this proxy send somewhere (RFC 5626 5.2), or learn what our parts are called.
         """
         parts = [self.node]
         if self.flow is not None:
@@ -45,29 +45,25 @@ class Mark:
         elif self.trunk:
             parts += [str(self.shift), self.trunk]
         text = _SEPARATOR.join(quote(part, safe="").replace(_SEPARATOR, "%7E") for part in parts)
-        return f"{text}{_SEPARATOR}{_signature(text, key)}" if key and len(parts) > 1 else text
+        return seal(text, key) if key and text else text
 
     @classmethod
     def decode(cls, user: str | None, key: bytes = b"") -> Mark:
-        """Read a user part; what is not of ours is an empty mark, of a forged one only the node is left."""
+        """Read a user part; of one that is not of ours no more than a node is believed."""
         return _known_mark(user or "", key)
 
     @classmethod
     def _decode(cls, text: str, key: bytes) -> Mark:
-        if key and _SEPARATOR in text:
-            text, _, given = text.rpartition(_SEPARATOR)
-            if not hmac.compare_digest(given.encode(), _signature(text, key).encode()):
-                text = text.partition(_SEPARATOR)[0]
+        if key:
+            plain = unseal(text, key)
+            # A dialog may be older than the seals: its node may be told, for any node may take a call over.
+            text = text.partition(_SEPARATOR)[0] if plain is None else plain
         parts = [unquote(part) for part in text.split(_SEPARATOR)]
         if len(parts) == 4 and parts[3].isdigit() and parts[1] in TRANSPORTS:
             return cls(parts[0], Destination(parts[1], parts[2], int(parts[3])))
         if len(parts) == 3 and parts[1].isdigit():
             return cls(parts[0], None, int(parts[1]), parts[2])
         return cls(parts[0])
-
-
-def _signature(text: str, key: bytes) -> str:
-    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), key=key[:32], digest_size=8).hexdigest()
 
 
 _known_mark = lru_cache(1024)(Mark._decode)
@@ -77,7 +73,7 @@ _known_mark = lru_cache(1024)(Mark._decode)
 class Side:
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
-    `others` are the ports of transports that have their own (tls, ws, wss); `key` signs what the face writes;
+    `others` are the ports of transports that have their own (tls, ws, wss); `key` seals what the face writes;
     `second` is its address in the other version of IP.
     """
 

@@ -63,6 +63,7 @@ class SipProxyService(Service):
         core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=tuple(6 if ":" in host else 4 for host in core.edge.hosts))
         core.trunks.start()
+        self.ctx.spawn(core.room.keep(), "room")
         self._watch_gauges()
 
     async def drain(self) -> None:

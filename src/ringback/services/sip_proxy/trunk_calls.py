@@ -50,13 +50,20 @@ class TrunkCalls:
         self._count[key] += 1
         return 0
 
-    def moved(self, tenant: str, trunk: str, call_id: str) -> None:
-        """The call has gone to another trunk than the one for which it was let in."""
+    def turned(self, tenant: str, trunk: str, call_id: str) -> None:
+        """There is room here, but not over all proxies."""
+        self.rejected[tenant, trunk] += 1
+        self.ended(call_id)
+
+    def moved(self, tenant: str, trunk: str, call_id: str) -> bool:
+        """True if the call has gone to another trunk than the one for which it was let in."""
         known = self._calls.get(call_id)
-        if known is not None and known[0] != (tenant, trunk):
-            self._count[known[0]] -= 1
-            self._count[tenant, trunk] += 1
-            self._calls[call_id] = ((tenant, trunk), known[1])
+        if known is None or known[0] == (tenant, trunk):
+            return False
+        self._count[known[0]] -= 1
+        self._count[tenant, trunk] += 1
+        self._calls[call_id] = ((tenant, trunk), known[1])
+        return True
 
     def ended(self, call_id: str) -> None:
         """The call is over, or never came about."""

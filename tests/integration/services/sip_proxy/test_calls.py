@@ -180,6 +180,16 @@ class TestFromOutside:
         bye.set("To", f"<sip:8000@{HOST}>;tag=1")
         assert (await stranger.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 481
 
+    async def test_rfc5031_a_call_for_help_goes_to_the_tenants_emergency_number(self, stage: Stage) -> None:
+        node = await stage.node("n1")
+        phone = await stage.part("phone", HOST)
+        request = phone.request("INVITE", "urn:service:sos.police", "sip:1001@demo.example")
+        assert (await stage.as_phone(phone, request)).status == 200
+        _, got = await node.next("INVITE")
+        assert (got.raw_uri, got.get("X-Ringback-Origin")) == ("sip:112@demo.example", "dn=1001")
+        counselling = phone.request("INVITE", "urn:service:counseling", "sip:1001@demo.example")
+        assert (await stage.as_phone(phone, counselling)).status == 416
+
     async def test_a_route_of_our_own_cannot_aim_the_proxy_at_others(self, stage: Stage) -> None:
         """The edge sends to cluster nodes only, whatever Route and Request-URI say."""
         node = await stage.node("n1")

@@ -157,6 +157,14 @@ async def test_a_line_is_registered_calls_go_both_ways_and_a_silent_carrier_is_o
     assert (bye.status, str(bye.cseq)) == (200, "2 BYE")
     assert (await carrier.next("BYE")).cseq.number == 3
 
+    # nor while another proxy has one
+    counts = stage.harness.process.valkey
+    await counts.call("HSET", "{demo}:sip:calls:line", "p2", "1 9999999999")
+    assert (await node.endpoint.send_request(invite(), stage.inside).final(LIMIT)).status == 503
+    elsewhere = far.request("INVITE", str(contact), "sip:+15550199@carrier.test")
+    assert (await far.endpoint.send_request(elsewhere, stage.edge).final(LIMIT)).status == 503
+    await counts.call("HDEL", "{demo}:sip:calls:line", "p2")
+
     # a call to the line is this trunk's wherever it comes from, and To says what was dialled
     again = far.request("INVITE", str(contact), "sip:+15550199@carrier.test")
     again.set("To", "<sip:+12025550100@carrier.test>")
@@ -169,7 +177,7 @@ async def test_a_line_is_registered_calls_go_both_ways_and_a_silent_carrier_is_o
     # RFC 3261 11: a gateway that cannot serve is out of service, and tried all the same if there is no other
     carrier.options = 503
     state = await until(trunks, lambda item: item.state == "out")
-    assert (state.calls, state.rejected) == (1, 2)
+    assert (state.calls, state.rejected) == (1, 4)
     await until(events, lambda found: found[-1] == "EventDNOutOfService")
     carrier.options = 405
     await until(events, lambda found: found[-1] == "EventDNBackInService")

@@ -333,7 +333,7 @@ class TestRestart:
             async with asyncio.timeout(10):
                 while (router := service.leaders["demo"].router) is None:
                     await asyncio.sleep(0.02)
-            assert [index.key for index, _ in router.core.interactions["r1"].lines] == ["Cards>=1|Loans>=1"]
+            assert [line.index.key for line in router.core.interactions["r1"].lines] == ["Cards>=1|Loans>=1"]
 
     async def test_kill_9_of_the_request_queue_loses_nothing(self, floor: Floor) -> None:
         await floor.harness["rq"].stop()
