@@ -109,9 +109,10 @@ async def sipp(
         "25s",
         "-timeout_error",
         "-trace_err",
-        *(["-trace_msg", "-message_file", f"/tmp/dialog/{scenario}-{port}.msg"]),
+        "-trace_msg",
     )
     names = ("-error_file", str(folder / f"{scenario}-{port}.log"))
+    names += ("-message_file", str(folder / f"{scenario}-{port}.msg"))
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
         str(SIPP), *options, *ends, *names, *more, stdout=pipe, stderr=pipe, cwd=folder

@@ -14,6 +14,7 @@ from ringback.sip.exchange import ServerTransaction
 from ringback.sip.stun import MAGIC
 from ringback.sip.transport import Destination
 from ringback.testing.certificates import make_certificate
+from ringback.testing.servers import private_host
 
 __all__ = ["alice", "bob"]
 
@@ -31,7 +32,8 @@ class TestSize:
         self, alice: Answerer, bob: Answerer
     ) -> None:
         bob.behaviour = ok
-        place = await listen(bob, "udp")
+        # An address where no other socket has the port that is free for UDP.
+        place = Destination("udp", *await bob.endpoint.listen_udp(private_host()))
         await bob.endpoint.listen_tcp(place.host, place.port)
         for size, transport in ((2000, "TCP"), (100, "UDP")):
             assert (await ask(alice.endpoint, place, size)).status == 200
