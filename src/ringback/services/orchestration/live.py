@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ringback.services.orchestration.node import Node
     from ringback.services.orchestration.store import Delivered, Had, SessionStore
 
-_AGAIN_S, _LONGEST_S, _FAULTS = 0.3, 3.0, 5
+_AGAIN_S = 0.3
+_LONGEST_S = 3.0
+_FAULTS = 5
 UNKNOWN_CALL = "unknown_call"
 CALL_MODULES = ("dialog", "interaction")
 

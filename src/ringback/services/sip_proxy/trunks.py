@@ -89,7 +89,8 @@ class Trunks:
         self._ctx = core.ctx
         self._passwords = read_passwords(core.settings.trunk_passwords)
         self._kept: dict[Key, Kept] = {}
-        self._digests: dict[tuple[str, str, str], DigestClient] = {}
+        self._digests: dict[str, DigestClient] = {}
+        """By `tenant/trunk`."""
         self._ids = IdSource(os.urandom)
         self._lease = Lease(core.ctx.valkey, "ringback:sip:trunks", core.ctx.node, _LEASE_S)
         core.callers.line_of = self.line_of
@@ -126,15 +127,19 @@ class Trunks:
 
     def digest(self, tenant: str, trunk: Trunk) -> DigestClient | None:
         """What answers the challenges of a trunk; None without a password (RFC 3261 22.3)."""
-        password = self._passwords.get(f"{tenant}/{trunk.id}")
+        name = f"{tenant}/{trunk.id}"
+        password = self._passwords.get(name)
         user = trunk.auth_user or (trunk.line.user if trunk.line is not None else "")
         if not password or not user:
             return None
-        return self._digests.setdefault((tenant, trunk.id, user), DigestClient(user, password))
+        known = self._digests.get(name)
+        if known is None or known.username != user:
+            known = self._digests[name] = DigestClient(user, password)
+        return known
 
     def digest_of(self, name: str) -> DigestClient | None:
         """The same for a `tenant/trunk` that a Record-Route names."""
-        return next((found for key, found in self._digests.items() if f"{key[0]}/{key[1]}" == name), None)
+        return self._digests.get(name)
 
     def line_of(self, request: Request) -> tuple[str, Trunk] | None:
         """The tenant and trunk whose line a request was sent to: only its carrier knows the mark."""
