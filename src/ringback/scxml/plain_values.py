@@ -18,6 +18,7 @@ _TEXT = 65_536
 _NODES = 1_000
 _DEPTH = 40
 _PLAIN_FLOAT = (1e-4, 1e15)
+OF_JSON = (dict, list, tuple, str, int, float, bool, type(None))
 OF_OBJECTS = frozenset(
     {
         "__defineGetter__",
@@ -289,6 +290,7 @@ def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[
         if not entry.keys() & {"o", "a", "f"} or "h" in entry:
             raise Unsure
         made.append({} if "o" in entry else [] if "a" in entry else entry)
+    _measure(flat["root"]["r"], flat["table"], {}, 0)
     root = flat["table"][flat["root"]["r"]]
     for entry, target in zip(flat["table"], made, strict=True):
         if entry is root:
@@ -302,6 +304,21 @@ def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[
         for name, item in root["o"]
         if not (name in functions and _is_function(item, flat))
     }
+
+
+def _measure(index: int, table: list[Any], sizes: dict[int, int], depth: int) -> int:
+    """How many values there are from here on, shared ones as often as they are seen. Cycles are Unsure."""
+    known = sizes.get(index)
+    if known is None:
+        sizes[index] = 0
+        entry = table[index]
+        parts = [item for _, item in entry["o"]] if "o" in entry else entry.get("a", ())
+        inner = (item["r"] for item in parts if type(item) is dict and "r" in item)
+        known = len(parts) + 1 + sum(_measure(each, table, sizes, depth + 1) for each in inner)
+        sizes[index] = known
+    if not 0 < known <= _NODES or depth > _DEPTH:
+        raise Unsure
+    return known
 
 
 def _is_function(item: Any, flat: Mapping[str, Any]) -> bool:
