@@ -29,7 +29,6 @@ from ringback.sip.transfer import (
     NO_SUBSCRIPTION,
     SIPFRAG,
     Referral,
-    Replaces,
     notify_headers,
     sipfrag,
 )
@@ -139,7 +138,9 @@ class Referrals:
 
     def _attended(self, live: LiveCall, leg: SipLeg, reference: str, referral: Referral, tries: int) -> None:
         """The two calls of one telephone become one, as soon as nothing is under way in them."""
-        found = self.find(live.tenant, referral.replaces)
+        replaces = referral.replaces
+        assert replaces is not None
+        found = self._index.named(live.tenant, replaces)
         if live.lost or found is None or found[0] is live:
             self._end(live, reference, 481)
             return
@@ -156,19 +157,6 @@ class Referrals:
             asyncio.get_running_loop().call_later(PAUSE_S, self._attended, *again)
         else:
             self._end(live, reference, 491)
-
-    def find(self, tenant: str, replaces: Replaces | None) -> tuple[LiveCall, SipLeg] | None:
-        """The leg of a dialog that stands here."""
-        known = self._index.legs.get(replaces.call_id) if replaces is not None else None
-        if known is None or replaces is None or known[0].tenant != tenant:
-            return None
-        dialog = known[1].dialog
-        if dialog is not None:
-            fits = (dialog.local_tag, dialog.remote_tag) == (replaces.to_tag, replaces.from_tag)
-            return known if fits else None
-        invite = known[1].invite
-        ours = invite is not None and invite.request.from_tag == replaces.to_tag
-        return known if ours and replaces.from_tag in known[1].heard else None
 
     def _blind_instead(
         self,

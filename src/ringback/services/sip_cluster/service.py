@@ -51,9 +51,7 @@ class SipClusterService(Service):
         self._details = CallDetailsLink(ctx)
         self._driver = Driver(ctx, self._store, self._metrics, self._details)
         self._takeover = Takeover(ctx, self._store, self._driver, self._index, self._metrics)
-        self._incoming = Incoming(
-            ctx, settings, self._driver, self._index, self._metrics, self._takeover.find
-        )
+        self._incoming = Incoming(ctx, settings, self._driver, self._index, self._metrics, self._takeover)
         self._endpoint = SipEndpoint(
             self._incoming.request,
             user_agent="Ringback sip_cluster",
@@ -65,7 +63,7 @@ class SipClusterService(Service):
         self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
         referrals = Referrals(self._endpoint, self._driver, self._index, self._outgoing.sessions)
         self._incoming.refer = referrals.refer
-        self._incoming.replacing = Replacing(self._driver, self._index, referrals)
+        self._incoming.replacing = Replacing(self._driver, self._index, self._takeover)
         self._driver.told = referrals.told
         self._takeover.restored = self._outgoing.sessions.resume
         self._driver.forget = self._index.forget

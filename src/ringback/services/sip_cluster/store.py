@@ -300,10 +300,14 @@ class CallStore:
         rows = [row.decode().split(" ", 1) for row in await self._calls.call("SMEMBERS", owned_key(node))]
         return [(tenant, conn_id) for tenant, conn_id in rows]
 
+    async def owner(self, tenant: str, conn_id: str) -> str:
+        """The node that owns a call; empty when nobody does."""
+        owner = await self._calls.call("GET", owner_key(tenant, conn_id))
+        return "" if owner is None else str(owner.decode())
+
     async def is_owner(self, tenant: str, conn_id: str) -> bool:
         """Whether the call is still ours."""
-        owner = await self._calls.call("GET", owner_key(tenant, conn_id))
-        return bool(owner is None or owner.decode() == self._ctx.node)
+        return await self.owner(tenant, conn_id) in ("", self._ctx.node)
 
     async def disown(self, node: str) -> None:
         """A node that is gone and owns nothing is no longer looked at."""
