@@ -25,6 +25,8 @@ from ringback.services.sip_cluster.outgoing import SETTING_UP
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
 
+_AGAIN_S = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
@@ -105,6 +107,22 @@ class Takeover:
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
         self._mourn(live, snapshot.sent_by)
         return live
+
+    async def keep(self, live: LiveCall) -> None:
+        """Go on with a call that could not be handed over, unless it turns out that it was."""
+        live.lost = False
+        self._driver.open(live)
+        for leg in live.legs.values():
+            self._index.add(live, leg)
+        self.restored(live)
+        self._driver.carry_on(live, [])
+        while True:
+            try:
+                if not await self._store.is_owner(live.tenant, live.conn_id):
+                    self._driver.abandon(live)
+                return
+            except (ValkeyUnavailable, ValkeyError):
+                await asyncio.sleep(_AGAIN_S)
 
     async def take_if_orphan(self, tenant: str, conn_id: str) -> LiveCall | None:
         """The call when its node is gone; None when it is gone too, or well cared for."""
