@@ -172,7 +172,7 @@ class Incoming:
 
     def _inside(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         party = leg.called.get(request.from_tag or "") if leg.dialog is None else None
-        dialog = leg.dialog if party is None else party.dialog
+        dialog = self.early.dialog_of(leg, request.to_tag) if party is None else party.dialog
         if dialog is None or leg.over or (party is not None and request.method not in _OF_CALLED_PARTY):
             tx.reply(481)
             return
@@ -238,7 +238,7 @@ class Incoming:
     def _update_of_called(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         """A called party changes its description before it answers: the caller hears of it on the answer."""
         party, ours = leg.called[request.from_tag or ""], live.call.data.legs[leg.id].local_sdp
-        party.sdp = request.body.decode("utf-8", "replace")
+        party.sdp, party.changed = request.body.decode("utf-8", "replace"), True
         tx.reply(200, headers=self.early.own_headers(), body=(ours or "").encode())
 
     def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
