@@ -114,6 +114,7 @@ class Edge:
         if name == NOTIFIER:
             self._to_notifier(tx, request)
             return
+        name = core.moved.node_of(request.call_id, name)
         order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:

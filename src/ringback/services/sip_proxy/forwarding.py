@@ -95,6 +95,9 @@ class Lines(Protocol):
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
 
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        """Who is to be asked instead, when a node says that another one has the dialog."""
+
 
 class _Branch:
     __slots__ = ("client", "done", "heard", "provisional", "target", "timer_c")
@@ -147,6 +150,7 @@ class Forwarding:
         self._done: Callable[[Outcome], None] | None = done
         self._branches: list[_Branch] = []
         self._failures: list[tuple[Response, Target]] = []
+        self._moved = False
         self._answered = False
         self._attempts = 0
         self._reached: set[str] = set()
@@ -205,6 +209,22 @@ class Forwarding:
         target = replace(target, proven=True, headers=(*target.headers, header))
         if self._request.to_tag is None:
             target = replace(target, shift=1, record_routes=target.proven_routes)
+        again = _Branch(target)
+        self._branches[self._branches.index(branch)] = again
+        self._send(again)
+        return True
+
+    def _ask_owner(self, branch: _Branch, response: Response) -> bool:
+        """Ask the node that has the dialog, once; when it is silent, the one that has named it may act."""
+        target = None
+        if not (self._moved or response.local or self._tx.cancelled):
+            target = self._lines.elsewhere(self._request, branch.target, response)
+        if target is None:
+            return False
+        self._moved = True
+        others = [group for group in self._groups if group[0].name != target.name]
+        # A request outside a dialog would be a merged one to who has had it (8.2.2.2).
+        self._groups = [[branch.target], *others] if self._request.to_tag is not None else others
         again = _Branch(target)
         self._branches[self._branches.index(branch)] = again
         self._send(again)
@@ -272,6 +292,8 @@ class Forwarding:
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
+            if self._ask_owner(branch, response):
+                return
             if response.status not in (401, 407) or not self._prove(branch, response):
                 self._failure(branch, response)
 

@@ -130,7 +130,7 @@ class Inside:
             return []
         if sender:
             return [Target("media", "", "inside", destination_of(next_hop_of(request)))]
-        name = taken[0].mark.node
+        name = core.moved.node_of(request.call_id, taken[0].mark.node)
         order = core.directory.cluster_order(name, self._ctx.monotonic())[: core.settings.attempts]
         if order and order[0].node != name:
             core.metrics.reselected.inc()
