@@ -30,7 +30,7 @@ from ringback.sip.transport import Destination
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request may go. `role` is node, media, registrar, trunk or phone; `side` edge or inside."""
+    """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
 
     role: str
     name: str
@@ -57,6 +57,8 @@ class Target:
     """A challenge was answered already."""
     instance: str = ""
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
+    hunts: bool = False
+    """A phone behind a gateway: where it refuses, the next may answer."""
 
     def __str__(self) -> str:
         return f"{self.role}={self.name}"
@@ -88,6 +90,9 @@ class Lines(Protocol):
 
     def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
         """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+
+    def veil(self, message: Request | Response) -> None:
+        """Hide the Contact of a WebRTC gateway from the browser."""
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer."""
@@ -266,7 +271,8 @@ class Forwarding:
     @property
     def _hunts(self) -> bool:
         """True where any refusal, not only silence, leads to the next group (16.7 step 5)."""
-        return self._branches[0].target.role == "phone"
+        target = self._branches[0].target
+        return target.role == "phone" or target.hunts
 
     def _salt(self, target: Target) -> str:
         if not self._seed:
@@ -351,6 +357,8 @@ class Forwarding:
         else:
             response.pop_first("Via")
         if self._to_edge:
+            if target.role == "webrtc":
+                self._lines.veil(response)
             self._lines.clean(response, self._tx.source.transport)
         self._tx.respond(response)
 
