@@ -118,7 +118,7 @@ def export(value: Value) -> Value:
     if value is UNDEFINED:
         return None
     if type(value) is dict:
-        return {name: export(item) for name, item in value.items()}
+        return {name: export(item) for name, item in value.items() if item is not UNDEFINED}
     return [export(item) for item in value] if type(value) is list else value
 
 

@@ -77,7 +77,11 @@ class Variables:
 
     def evaluate(self, expr: str) -> Json:
         """The value of an expression."""
-        return export(self._value(expr))
+        value = self._value(expr)
+        try:
+            return export(value)
+        except RecursionError:
+            raise Unsure from None  # it holds itself
 
     def condition(self, expr: str) -> bool:
         """The truth of an expression."""

@@ -212,6 +212,10 @@ def done(model: Any, step: tuple[Any, ...]) -> Any:
         return type(error).__name__
 
 
+@example(
+    [("assign", "v", "v ? v.a : v"), ("assign", "given.a", "v"), ("restore",)],
+    {"v": [], "w": None, "system": None},
+)
 @settings(max_examples=120, deadline=None)
 @given(st.lists(STEPS, max_size=6), st.fixed_dictionaries({"v": VALUES, "w": VALUES, "system": VALUES}))
 def test_a_session_goes_on_alike_whenever_its_engine_comes(
