@@ -133,7 +133,7 @@ def exact(value: Any) -> Any:
     """Distinguishes what Python holds for equal: True and 1, NaN and NaN is the same."""
     if isinstance(value, dict):
         return {name: exact(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [exact(item) for item in value]
     if isinstance(value, float) and math.isnan(value):
         return "not a number"
