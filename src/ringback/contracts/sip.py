@@ -84,6 +84,18 @@ class TrunkState(msgspec.Struct, frozen=True, kw_only=True):
     """Calls for which there was no room."""
 
 
+class WebrtcState(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebRTC media gateway, as one sip_proxy finds it."""
+
+    address: str
+    health: str
+    """in, doubtful, out; unknown until it has been asked."""
+    status: int
+    """The last answer to OPTIONS."""
+    draining: bool
+    """It is there, and takes no new calls."""
+
+
 class ProxyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What sip_proxy tells Kafka about an INVITE outside a dialog."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -21,54 +21,10 @@ from ringback.services.sip_proxy.routes import (
     shared_breadth,
     shift_numbers,
 )
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
-from ringback.sip.digest import DigestClient
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
-from ringback.sip.transport import Destination
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request may go. `role` is node, media, registrar, trunk or phone; `side` edge or inside."""
-
-    role: str
-    name: str
-    side: str
-    destination: Destination
-    uri: str | None = None
-    """The new Request-URI; None keeps the one that it has."""
-    record_routes: tuple[str, ...] = ()
-    """Put on top one after the other: the last comes to stand first."""
-    near_routes: tuple[str, ...] = ()
-    """Record-Route that only the sender's side sees: added to the response (16.7 step 8), in that order."""
-    trusted: bool = False
-    """A peer that may assert identities and be told them (RFC 3325)."""
-    headers: tuple[tuple[str, str], ...] = ()
-    routes: tuple[str, ...] = ()
-    """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
-    digest: DigestClient | None = None
-    """Answers the challenges of a trunk."""
-    proven_routes: tuple[str, ...] = ()
-    """What stands for `record_routes` once a challenge was answered."""
-    shift: int = 0
-    """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
-    proven: bool = False
-    """A challenge was answered already."""
-    instance: str = ""
-    """Which phone this is, where several flows lead to one (RFC 5626 7)."""
-
-    def __str__(self) -> str:
-        return f"{self.role}={self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a forwarded request ended."""
-
-    status: int
-    target: Target | None
-    attempts: int
 
 
 class Lines(Protocol):
@@ -88,6 +44,9 @@ class Lines(Protocol):
 
     def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
         """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+
+    def veil(self, message: Request | Response) -> None:
+        """Hide the Contact of a WebRTC gateway from the browser."""
 
     def unreachable(self, target: Target) -> None:
         """A target did not answer."""
@@ -266,7 +225,8 @@ class Forwarding:
     @property
     def _hunts(self) -> bool:
         """True where any refusal, not only silence, leads to the next group (16.7 step 5)."""
-        return self._branches[0].target.role == "phone"
+        target = self._branches[0].target
+        return target.role == "phone" or target.hunts
 
     def _salt(self, target: Target) -> str:
         if not self._seed:
@@ -351,6 +311,8 @@ class Forwarding:
         else:
             response.pop_first("Via")
         if self._to_edge:
+            if target.role == "webrtc":
+                self._lines.veil(response)
             self._lines.clean(response, self._tx.source.transport)
         self._tx.respond(response)
 

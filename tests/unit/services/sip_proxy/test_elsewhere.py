@@ -2,8 +2,8 @@
 
 from ringback.contracts.telephony import ClusterNode
 from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
-from ringback.services.sip_proxy.forwarding import Target
 from ringback.services.sip_proxy.routes import Mark, Side
+from ringback.services.sip_proxy.targets import Target
 from ringback.sip import NameAddr, Response
 from ringback.sip.transport import Destination
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.forwarding import Forwarding
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, cancel_for, parse_message, response_to
 from ringback.sip.transport import Destination
 
