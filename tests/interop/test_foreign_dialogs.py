@@ -121,10 +121,13 @@ async def test_pjsip_telephones_hold_update_and_transfer(
     await no_calls(platform)
 
 
-async def test_pjsip_joins_calls_at_two_nodes(
+async def test_pjsip_joins_calls_at_two_nodes_and_outlives_one(
     platform: ServiceHarness, pjsip: Callable[[str], Awaitable[None]], valkey: ValkeyForTests
 ) -> None:
-    """RFC 5589 7, RFC 3891: what is said later in a dialog finds the node that has the call now."""
+    """RFC 5589 7, RFC 3891: what is said later in a dialog finds the node that has the call now.
+
+    A node that dies is not waited for: sip_proxy says that it is silent, and its call is taken over at once.
+    """
     one: Any = platform["sip_cluster"]
     await pjsip("call")
     async with second_node(platform, valkey) as two:
@@ -137,12 +140,35 @@ async def test_pjsip_joins_calls_at_two_nodes(
         assert seen.methods["in BYE"] >= 1
         await no_calls(platform)
 
+        for word in ("call", "consult", "attended"):
+            await pjsip(word)
+        assert (len(one._driver.calls), len(two._driver.calls)) == (0, 1)
+        await drained(platform, False)
+        await killed(two)
+        await pjsip("leave")
+        assert seen.methods["out BYE"] >= 1
+        await no_calls(platform)
+
+
+async def killed(node: Any) -> None:
+    """It is gone, though the directory still has it: its lease has not ended."""
+    await node.ctx.cancel_tasks()
+    node._driver.let_go()
+    await node._endpoint.close()
+
+
+async def drained(platform: ServiceHarness, draining: bool) -> None:
+    """The node of the platform takes new calls, or does not, and sip_proxy knows."""
+    one: Any = platform["sip_cluster"]
+    one._incoming.draining = draining
+    await one._announce()
+    proxy: Any = platform["sip_proxy"]
+    await proxy._core.directory.refresh()
+
 
 @asynccontextmanager
 async def second_node(platform: ServiceHarness, valkey: ValkeyForTests) -> AsyncIterator[Any]:
     """Another node of sip_cluster, to which all new calls go."""
-    one: Any = platform["sip_cluster"]
-    proxy: Any = platform["sip_proxy"]
     ports = {"RINGBACK_SIP_CLUSTER_SIP_PORT": "0", "RINGBACK_SIP_CLUSTER_PORT": "0"}
     async with ServiceHarness(
         "sip_cluster", valkey_url=valkey.url, host=HOST, node="two", env=ports
@@ -151,13 +177,9 @@ async def second_node(platform: ServiceHarness, valkey: ValkeyForTests) -> Async
         async with asyncio.timeout(LIMIT_S):
             while not two.checks()["configuration"]:
                 await asyncio.sleep(0.02)
-        one._incoming.draining = True
-        await one._announce()
-        await proxy._core.directory.refresh()
+        await drained(platform, True)
         yield two
-        one._incoming.draining = False
-        await one._announce()
-    await proxy._core.directory.refresh()
+    await drained(platform, False)
 
 
 async def refreshed(platform: ServiceHarness) -> None:
