@@ -49,7 +49,7 @@ class Inside:
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from a node or from media; what needs no look-up is done at once."""
         core = self._core
-        core.metrics.request(request.method, "inside").inc()
+        core.metrics.request(request.method, "inside")
         if not trusted(tx.source.host, core.directory.hosts, self._networks):
             self._ctx.log.warning("inside_refused", source=tx.source.host)
             if tx.can_respond:
