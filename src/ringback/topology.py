@@ -67,6 +67,8 @@ SERVICES: tuple[str, ...] = tuple(dict.fromkeys(listener.service for listener in
 VALKEY_PORT = 6379
 POSTGRES_PORT = 5432
 KAFKA_PORT = 9092
+WEBRTC_PORT = 5070
+"""Where a WebRTC media gateway listens for SIP over UDP; it is not one of our services."""
 
 
 def listener(service: str, name: str = "http") -> Listener:

@@ -14,6 +14,10 @@ media node that has a part of the call already; with any other name than an addr
 node.
 """
 HEADER_CONN_ID = "X-Ringback-Conn-Id"
+HEADER_OWNER = "X-Ringback-Owner"
+"""In a 481 of a node: the living node that has the call of this dialog; sip_proxy asks that one."""
+HEADER_SILENT = "X-Ringback-Silent"
+"""Towards a node: nodes that do not answer sip_proxy. What they own may be taken over at once."""
 HEADER_RECEIVED = "X-Ringback-Received"
 """The address that a REGISTER came from: `udp:192.0.2.1:5060`; set by sip_proxy."""
 
@@ -78,6 +82,18 @@ class TrunkState(msgspec.Struct, frozen=True, kw_only=True):
     """Calls at a time; 0: no limit."""
     rejected: int
     """Calls for which there was no room."""
+
+
+class WebrtcState(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebRTC media gateway, as one sip_proxy finds it."""
+
+    address: str
+    health: str
+    """in, doubtful, out; unknown until it has been asked."""
+    status: int
+    """The last answer to OPTIONS."""
+    draining: bool
+    """It is there, and takes no new calls."""
 
 
 class ProxyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -390,11 +390,11 @@ class ClusterNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SipNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A media node (`kind` media) or a registrar (`kind` registrar) in the directory."""
+    """A media node, a registrar or a WebRTC gateway in the directory (`kind` media, registrar, webrtc)."""
 
     node: str
     sip_host: str
     sip_port: int
-    """SIP/TCP."""
+    """SIP/TCP; SIP/UDP of a gateway."""
     sessions: int = 0
     draining: bool = False

@@ -22,6 +22,7 @@ from ringback.testing import (
     check_call_in,
     check_callback,
     check_digital,
+    check_gateway,
     check_inbound,
     check_outside,
     check_shipped,
@@ -97,6 +98,7 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_digital.message(world, steps)
         await check_visits.visits(world, steps)
         await check_outside.outside(world, steps)
+        await check_gateway.supervised(world, steps)
         await _logs_out(world, steps, agent)
     await _carried(world, steps)
 

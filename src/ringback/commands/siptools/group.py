@@ -132,6 +132,14 @@ def show_trunks(*, as_json: Json = False, data: Data = None) -> None:
     list_trunks(data, as_json=as_json)
 
 
+@sip.command("webrtc")
+def show_webrtc(*, as_json: Json = False, data: Data = None) -> None:
+    """List the WebRTC media gateways: in or out of service, as sip_proxy finds them."""
+    from ringback.commands.siptools.webrtc import list_gateways
+
+    list_gateways(data, as_json=as_json)
+
+
 @sip.command("bans")
 def show_bans(*, as_json: Json = False, data: Data = None) -> None:
     """List the sources that sip_proxy does not listen to, why, and for how much longer."""

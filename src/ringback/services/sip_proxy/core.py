@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.contracts.events import TOPIC_SIP_PROXY
-from ringback.contracts.sip import ProxyReport
+from ringback.contracts.sip import HEADER_SILENT, ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
 from ringback.services.sip_proxy.emergency import asks_for_help
-from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
@@ -22,18 +23,21 @@ from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
+from ringback.services.sip_proxy.webrtc import WebGateways
 from ringback.sip import Request, Response
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.transport import TRANSPORTS, Destination
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.sip_proxy.settings import SipProxySettings
 
-ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59"}
+ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": "voice-57"}
 """The row of the connections' table that a message to or from such a peer counts for."""
 _CLASS_LABELS = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 _LOOK_S = 0.1
@@ -53,6 +57,7 @@ class ProxyCore:
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
+        self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         self.flow_key = hashlib.sha256(b"flows:" + key).digest()
@@ -72,6 +77,7 @@ class ProxyCore:
         self.trunk_calls = TrunkCalls(settings.max_call_s)
         self.room = Room(ctx, self._calls_of)
         self.trunks = Trunks(self)
+        self.webrtc = WebGateways(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
@@ -99,7 +105,9 @@ class ProxyCore:
     def send(
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
     ) -> ClientTransaction:
-        """Send on the target's side, with its own Via."""
+        """Send on the target's side, with its own Via; a node is told which others do not answer."""
+        if target.role == "node" and (silent := self.directory.silent(self.ctx.monotonic())):
+            request.set(HEADER_SILENT, silent)
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
         return endpoint.send_request(
@@ -109,6 +117,20 @@ class ProxyCore:
             on_response=on_response,
             same_transport=target.role == "phone",
         )
+
+    def living(self, received: str) -> Destination | None:
+        """The flow of a binding (`udp:192.0.2.1:5060`), as long as it is there."""
+        transport, _, rest = received.partition(":")
+        host, _, port = rest.rpartition(":")
+        if transport not in TRANSPORTS or not host or not port.isdigit():
+            return None
+        return self.living_flow(Destination(transport, host, int(port)))
+
+    def living_flow(self, flow: Destination | None) -> Destination | None:
+        """The flow behind which a phone sits, as long as it is there (RFC 5626 5.3)."""
+        if flow is not None and (flow.transport == "udp" or self.endpoints["edge"].is_connected(flow)):
+            return flow
+        return None
 
     def random(self) -> str:
         """Something unique for a branch."""
@@ -133,6 +155,12 @@ class ProxyCore:
             self.directory.distrust(target.name, self.ctx.monotonic())
         elif target.role == "trunk":
             self.hops.failed(target.destination)
+        elif target.role == "webrtc":
+            self.webrtc.unreachable(target.destination)
+
+    def veil(self, message: Request | Response) -> None:
+        """Hide the Contact of a WebRTC gateway from the browser."""
+        self.webrtc.veil(message)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
@@ -140,6 +168,15 @@ class ProxyCore:
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
+
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        """The owner that a node has named; None when it is not there, or is the one that was asked."""
+        node = self.directory.cluster.get(owner_of(target, response))
+        if node is None or node.node == target.name:
+            return None
+        if request.to_tag is not None:
+            self.moved.note(request.call_id, node.node)
+        return at_node(target, node, self.sides)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""

@@ -15,9 +15,11 @@ from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.emergency import asks_for_help
-from ringback.services.sip_proxy.forwarding import Outcome, Target
+from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
+from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
@@ -43,6 +45,7 @@ class Edge:
         self._others = RateLimit(rate, 2 * rate)
         in_dialogs = core.settings.requests_per_second
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
+        self._web = WebCalls(core)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
@@ -114,6 +117,10 @@ class Edge:
         if name == NOTIFIER:
             self._to_notifier(tx, request)
             return
+        if (gateway := place_of(name)) is not None:
+            self._web.go_on(tx, request, gateway)
+            return
+        name = core.moved.node_of(request.call_id, name)
         order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:
@@ -231,7 +238,11 @@ class Edge:
             return
         if caller.trunk is not None:
             dialled_at_line(request, caller.trunk)
-        self._to_cluster(tx, request, caller)
+        request.remove("Proxy-Authorization")
+        if self._core.webrtc.is_wanted(tx.source.transport, request.body):
+            self._web.begin(tx, request, caller)
+        else:
+            self._to_cluster(tx, request, caller)
 
     def _full(self, request: Request, caller: Caller) -> int:
         """0, or the seconds after which the tenant or the trunk may have room for this call."""
@@ -249,7 +260,6 @@ class Edge:
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
         core = self._core
-        request.remove("Proxy-Authorization")
         if not caller.is_trunk or not core.trusts(caller.origin.partition("=")[2]):
             request.remove("P-Asserted-Identity")
         order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]

@@ -100,7 +100,7 @@ def _has_to_be_cleaned(message: Message) -> bool:
     names = message.first_values()
     if not _INWARD.isdisjoint(names) or "\nX-" in "\n" + "\n".join(names):
         return True
-    return not all([value.isascii() for _, value in message.headers])
+    return not "".join([value for _, value in message.headers]).isascii()
 
 
 def _has_our_contact(message: Message) -> bool:

@@ -17,14 +17,17 @@ from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.fork import target_sets
-from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.gateways import Gateways
+from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trust import networks_of, trusted
+from ringback.services.sip_proxy.web_calls import WebCalls
+from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
 from ringback.sip import NameAddr, Request, SipParseError, SipUri
 from ringback.sip.dialog import destination_of, next_hop_of
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.transport import TRANSPORTS, Destination
+from ringback.sip.transport import Destination
 
 _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
 
@@ -32,9 +35,10 @@ _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
 class Refusal(Exception):
     """A request of a node that cannot be sent on; `status` is the answer."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, headers: list[tuple[str, str]] | None = None) -> None:
         super().__init__(status)
         self.status = status
+        self.headers = headers or []
 
 
 class Inside:
@@ -43,15 +47,18 @@ class Inside:
     def __init__(self, core: ProxyCore) -> None:
         self._core = core
         self._ctx = core.ctx
-        self._networks = networks_of(core.settings.inside_networks)
+        self._networks = networks_of((*core.settings.inside_networks, *core.webrtc.hosts))
         self._gateways = Gateways(core)
+        self._web = WebCalls(core)
 
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from a node or from media; what needs no look-up is done at once."""
         core = self._core
         core.metrics.request(request.method, "inside")
-        if not trusted(tx.source.host, core.directory.hosts, self._networks):
-            self._ctx.log.warning("inside_refused", source=tx.source.host)
+        source = tx.source
+        # A datagram's source can be made up: the gateways' answers come so, requests never do.
+        if source.transport == "udp" or not trusted(source.host, core.directory.hosts, self._networks):
+            self._ctx.log.warning("inside_refused", source=source.host)
             if tx.can_respond:
                 core.reply(tx, 403)
             return None
@@ -65,6 +72,9 @@ class Inside:
             return None
         if request.has(HEADER_TARGET):
             return self._outside_dialog(tx, work)
+        if PARAM in work.raw_uri:
+            self._web.come_back(tx, work)
+            return None
         core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
         return None
 
@@ -81,11 +91,13 @@ class Inside:
         """Nearly always the way is at hand; a host name in a Contact may have to be asked for."""
         sender = self._sender(request)
         outer = next((item.mark for item in taken if item.side is self._core.edge), None)
+        if outer is not None and place_of(outer.node) is not None:
+            self._core.veil(request)
         try:
             if outer is None:
                 self._send_in_dialog(tx, request, self._inner_targets(request, taken, sender), sender)
                 return None
-            if (flow := self._living(outer.flow)) is not None:
+            if (flow := self._core.living_flow(outer.flow)) is not None:
                 self._send_in_dialog(tx, request, [Target("phone", "", "edge", flow)], sender)
                 return None
             uri = next_hop_of(request)
@@ -120,7 +132,7 @@ class Inside:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        role = "node" if sender else "registrar" if request.method == "NOTIFY" else "media"
+        role = "node" if sender else self._role(request, targets[0])
         core.forward(tx, request, [[target] for target in targets], role=role, to_edge=False, done=done)
 
     def _inner_targets(self, request: Request, taken: list[Taken], sender: str) -> list[Target]:
@@ -129,8 +141,9 @@ class Inside:
         if not taken:
             return []
         if sender:
-            return [Target("media", "", "inside", destination_of(next_hop_of(request)))]
-        name = taken[0].mark.node
+            place = destination_of(next_hop_of(request))
+            return [Target("webrtc" if core.webrtc.speaks_to(place) else "media", "", "inside", place)]
+        name = core.moved.node_of(request.call_id, taken[0].mark.node)
         order = core.directory.cluster_order(name, self._ctx.monotonic())[: core.settings.attempts]
         if order and order[0].node != name:
             core.metrics.reselected.inc()
@@ -139,11 +152,11 @@ class Inside:
             for node in order
         ]
 
-    def _living(self, flow: Destination | None) -> Destination | None:
-        """The flow behind which a phone sits, as long as it is there (RFC 5626 5.3)."""
-        if flow is not None and (flow.transport == "udp" or self._core.endpoints["edge"].is_connected(flow)):
-            return flow
-        return None
+    def _role(self, request: Request, target: Target) -> str:
+        """Who sent a request that is from no node."""
+        if request.method == "NOTIFY" and target.side == "edge":
+            return "registrar"
+        return "webrtc" if target.side == "edge" else "media"
 
     def _outer_targets(self, places: list[Destination], mark: Mark) -> list[Target]:
         """Whoever has no flow of ours is reached by the Contact."""
@@ -165,7 +178,7 @@ class Inside:
         try:
             groups = await self._groups(kind, value, tenant, sender, request)
         except (Refusal, SipParseError) as refusal:
-            core.reply(tx, refusal.status)
+            core.reply(tx, refusal.status, getattr(refusal, "headers", None))
             return
         except (ValkeyUnavailable, ValkeyError, HttpUnavailable, HttpFailure) as error:
             self._ctx.log.warning("target_not_found_out", target=wanted, error=repr(error))
@@ -186,7 +199,7 @@ class Inside:
         self, kind: str, value: str, tenant: str, sender: str, request: Request
     ) -> list[list[Target]]:
         if kind == "dn":
-            phones = await self._phones(tenant, value, sender)
+            phones = await self._phones(tenant, value, sender, request)
             # A lamp is lit on each phone, whichever is called first.
             return [[phone for group in phones for phone in group]] if request.method == "NOTIFY" else phones
         if kind == "trunk":
@@ -203,18 +216,26 @@ class Inside:
         trunks = (await self._core.callers.numbers(tenant)).trunks
         return 503 if any(name in trunks and trunks[name].gateways for name in names.split(",")) else 404
 
-    async def _phones(self, tenant: str, dn: str, sender: str) -> list[list[Target]]:
-        """The bindings of a DN in their order; Refusal(480) if it has none."""
+    async def _phones(self, tenant: str, dn: str, sender: str, request: Request) -> list[list[Target]]:
+        """The bindings of a DN in their order; Refusal(480) if it has none, 503 if no gateway leads there."""
         rows = await self._ctx.valkey.call("HVALS", bindings_key(tenant, dn))
         bindings = [msgspec.json.decode(row, type=Binding) for row in rows]
         now = self._ctx.now()
         living = [item for item in bindings if item.expires_at > now]
         if not living:
             raise Refusal(480)
-        return [[self._phone(item, sender) for item in group] for group in target_sets(living)]
+        sets = [
+            [self._phone(item, sender, tenant, request) for item in group] for group in target_sets(living)
+        ]
+        groups = [[phone for phone in group if phone is not None] for group in sets]
+        if not any(groups):
+            raise Refusal(503, OUT_OF_SERVICE)
+        return groups
 
-    def _phone(self, binding: Binding, sender: str) -> Target:
+    def _phone(self, binding: Binding, sender: str, tenant: str, request: Request) -> Target | None:
         core = self._core
+        if core.webrtc.leads_to(binding, request):
+            return core.webrtc.to_browser(request, tenant, binding, sender)
         place, flow = self._way_to(binding)
         return Target(
             "phone",
@@ -235,7 +256,7 @@ class Inside:
         """
         if binding.path:
             return destination_of(NameAddr.parse(binding.path[0]).uri), None
-        flow = self._living(parse_received(binding.received))
+        flow = self._core.living(binding.received)
         if flow is not None:
             return flow, flow
         place = destination_of(SipUri.parse(binding.contact))
@@ -261,12 +282,3 @@ class Inside:
             ]
             for node in nodes
         ]
-
-
-def parse_received(text: str) -> Destination | None:
-    """Read `udp:192.0.2.1:5060` (any transport); None for anything else."""
-    transport, _, rest = text.partition(":")
-    host, _, port = rest.rpartition(":")
-    if transport not in TRANSPORTS or not host or not port.isdigit():
-        return None
-    return Destination(transport, host, int(port))

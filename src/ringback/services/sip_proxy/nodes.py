@@ -22,7 +22,7 @@ _GRACE_S = 10.0
 
 
 class NodeDirectory:
-    """Living nodes of the cluster, of media and of the registrar."""
+    """Living nodes of the cluster, of media, of the registrar, and WebRTC gateways."""
 
     def __init__(self, ctx: Context, refresh_s: float) -> None:
         self._ctx = ctx
@@ -30,9 +30,10 @@ class NodeDirectory:
         self.cluster: dict[str, ClusterNode] = {}
         self.media: dict[str, SipNode] = {}
         self.registrars: dict[str, SipNode] = {}
+        self.webrtc: dict[str, SipNode] = {}
         self._addresses: dict[tuple[str, int], str] = {}
         self.hosts: set[str] = set()
-        """Where nodes, media and registrars are."""
+        """Where nodes, media, registrars and WebRTC gateways are."""
         self._recent: dict[str, int] = {}
         self._distrusted: dict[str, float] = {}
         self._seen_at = 0.0
@@ -48,12 +49,14 @@ class NodeDirectory:
             self._take(await list_nodes(self._ctx.valkey, "sip_cluster", ClusterNode))
             self.media = await list_nodes(self._ctx.valkey, "media", SipNode)
             self.registrars = await list_nodes(self._ctx.valkey, "registrar", SipNode)
+            self.webrtc = await list_nodes(self._ctx.valkey, "webrtc", SipNode)
         except (ValkeyUnavailable, ValkeyError, msgspec.MsgspecError) as error:
             self._ctx.log.warning("directory_not_read", error=str(error))
             return
         self._recent.clear()
         self.hosts = {node.sip_host for node in self.cluster.values()}
-        self.hosts |= {node.sip_host for node in (*self.media.values(), *self.registrars.values())}
+        others = (*self.media.values(), *self.registrars.values(), *self.webrtc.values())
+        self.hosts |= {node.sip_host for node in others}
         self._addresses = {(node.sip_host, node.sip_port): name for name, node in self.cluster.items()}
 
     def _take(self, found: dict[str, ClusterNode]) -> None:
@@ -67,6 +70,13 @@ class NodeDirectory:
     def distrust(self, name: str, now: float) -> None:
         """A node did not answer: others come first for a few seconds."""
         self._distrusted[name] = now + _DISTRUST_S
+
+    def silent(self, now: float) -> str:
+        """The cluster nodes that did not answer lately, with commas; nearly always none."""
+        if not self._distrusted:
+            return ""
+        self._distrusted = {name: until for name, until in self._distrusted.items() if until > now}
+        return ", ".join(name for name in self._distrusted if name in self.cluster)
 
     def node_at(self, host: str, port: int) -> str:
         """The cluster node with this SIP address, or an empty string."""

@@ -48,6 +48,7 @@ class SipProxyService(Service):
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)
         self._core.trunks.add_routes(self._http)
+        self._core.webrtc.add_routes(self._http)
 
     async def start(self) -> None:
         """Read the directory, listen inside, then outside."""
@@ -59,11 +60,13 @@ class SipProxyService(Service):
         for endpoint in (self._edge, self._inside):
             SipTracer(self.ctx, endpoint).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
+        await self._inside.listen_udp(host, port)  # only what goes to WebRTC gateways, and their answers
         core.inside = Side("inside", *self.ctx.announced(port))
         self.ctx.bound("inside", (host, port))
         core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=tuple(6 if ":" in host else 4 for host in core.edge.hosts))
         core.trunks.start()
+        core.webrtc.start()
         self.ctx.spawn(core.room.keep(), "room")
         self._watch_gauges()
 
@@ -89,6 +92,7 @@ class SipProxyService(Service):
         core, metrics = self._core, self._core.metrics
         metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
+        metrics.webrtc.set_function(core.webrtc.in_service)
         metrics.nodes.set_function(lambda: len(core.directory.cluster))
         metrics.active_nodes.set_function(
             lambda: sum(not node.draining for node in core.directory.cluster.values())

@@ -103,3 +103,8 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     overload_transactions: Annotated[
         int, Doc("transactions under way beyond which new requests are refused; 0: never")
     ] = 500_000
+    webrtc_gateways: Annotated[
+        tuple[str, ...],
+        Doc("WebRTC media gateways, host or host:port (5070), beside those that announce themselves"),
+    ] = ()
+    webrtc_options_s: Annotated[float, Doc("seconds between questions whether a gateway is there")] = 2.0
