@@ -85,6 +85,7 @@ class SipEndpoint:
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
+        self._on_stray: Callable[[Response, Source], None] | None = None
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
         """Told of a connection that is gone: an INVITE that has been taken on it may be sent again."""
 
@@ -119,6 +120,14 @@ class SipEndpoint:
     def transactions(self) -> int:
         """Transactions alive."""
         return len(self._layer)
+
+    def tell_strays(self, told: Callable[[Response, Source], None]) -> None:
+        """From now on `told` gets the responses that belong to no request of this endpoint."""
+        self._on_stray, self._layer.tells_strays = told, True
+
+    def hand_on_cancels(self) -> None:
+        """From now on a CANCEL without its INVITE is a request like others, as proxies need it (16.10)."""
+        self._layer.hands_on_cancel = True
 
     @property
     def connections(self) -> int:
@@ -233,9 +242,9 @@ class SipEndpoint:
         self._run()
         return done
 
-    def send_ack(self, ack: Request, destination: Destination) -> None:
-        """Send the ACK of a 2xx with a Via of its own (13.2.2.4); it has no transaction."""
-        self._push_via(ack, destination, None)
+    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> None:
+        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction."""
+        self._push_via(ack, destination, branch)
         self.send(ack, destination)
 
     def repeat_ack(self, ack: Request, destination: Destination) -> None:
@@ -386,6 +395,9 @@ class SipEndpoint:
             case core.Unacknowledged(transaction):
                 if transaction.user is not None:
                     transaction.user.ack_received(None)
+            case core.Stray(response, peer):
+                if self._on_stray is not None:
+                    self._on_stray(response, peer)
             case core.Ended(transaction):
                 user, transaction.user = transaction.user, None
                 if user is not None:

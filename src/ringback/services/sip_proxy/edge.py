@@ -6,6 +6,7 @@ import hashlib
 import math
 import random
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
 from ringback.domain.configuration import Trunk
@@ -14,6 +15,7 @@ from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.passage import place_of
@@ -98,7 +100,9 @@ class Edge:
             core.reply(tx, 415, [("Accept", ", ".join(core.hygiene.bodies))])
             return None
         taken = take_routes(work, core.sides)
-        if request.to_tag is not None:
+        if request.method == "CANCEL":
+            self._lost_cancel(tx, work, taken)
+        elif request.to_tag is not None:
             self._in_dialog(tx, work, taken)
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
@@ -124,6 +128,8 @@ class Edge:
         if not order:
             if tx.can_respond:
                 core.reply(tx, 503 if taken or name else 481)
+            elif not taken:
+                core.earlier.ack(request)
             return
         if order[0].node != name:
             core.metrics.reselected.inc()
@@ -149,7 +155,21 @@ class Edge:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        core.forward(tx, request, [[target] for target in targets], role=role, to_edge=True, done=done)
+        seed = seed_of(request) if request.method == "INVITE" else ""
+        groups = [[target] for target in targets]
+        core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
+
+    def _lost_cancel(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
+        """A CANCEL without its INVITE: an earlier proxy may have had that (RFC 3261 16.10)."""
+        core = self._core
+        line = core.trunks.line_of(request)
+        if line is not None:
+            dialled_at_line(request, line[1])
+        name = next((item.mark.node for item in taken if item.mark.node), "")
+        targets = core.earlier.nodes(name)
+        if request.to_tag is not None and core.edge.owns(request.uri):
+            targets = [replace(item, uri=_behind(request, item.destination)) for item in targets]
+        core.earlier.cancel(tx, request, targets)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A call or a subscription begins; nearly always all that is needed is at hand."""
@@ -277,7 +297,8 @@ class Edge:
             core.report(caller.tenant, request, caller.origin, outcome)
 
         role = "trunk" if caller.is_trunk else "phone"
-        core.forward(tx, request, groups, role=role, to_edge=True, done=done)
+        seed = seed_of(request)
+        core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
 
     def _node_target(self, name: str, host: str, port: int, tx: ServerTransaction, caller: Caller) -> Target:
         core, source = self._core, tx.source

@@ -125,6 +125,14 @@ class _Branch:
             self.client.cancel([("Reason", str(reason))] if reason is not None else [])
 
 
+def salt_of(seed: str, target: Target) -> str:
+    """The part of a branch that differs from target to target."""
+    # One name may stand for several addresses; a phone may come back behind another one.
+    place = target.destination if target.role == "trunk" else ""
+    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
 class Forwarding:
     """The response context of one request.
 
@@ -255,12 +263,7 @@ class Forwarding:
         return target.role == "phone" or target.hunts
 
     def _salt(self, target: Target) -> str:
-        if not self._seed:
-            return self._lines.random()
-        # One name may stand for several addresses; a phone may come back behind another one.
-        place = target.destination if target.role == "trunk" else ""
-        text = f"{self._seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
-        return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
+        return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:
