@@ -260,7 +260,7 @@ async def prepared(stand: Stand, database: asyncpg.Connection) -> Bench:
 async def main() -> None:
     """Run all and print one table."""
     install_peer()
-    async with Stand([["engagement"], ["auth"]], host="127.62.1.1", alone=True) as stand:
+    async with Stand([["engagement"], ["auth"]], alone=True) as stand:
         database = await asyncpg.connect(stand.postgres.dsn)
         bench = await prepared(stand, database)
         async with HttpLoad(bench.address, CONNECTIONS) as load, HttpLoad(bench.address, 1) as single:

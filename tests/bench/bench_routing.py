@@ -21,6 +21,7 @@ from stand import report
 
 from ringback.domain.routing import Router
 from ringback.domain.routing.messages import AgentBusy, AgentReady, Confirm, QueueDefined, Reserve, Submit
+from ringback.runtime.service import settle_memory
 
 SKILLS = 50
 OFFSETS = (0, 7, 19, 28, 41)
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("core", "wired", "all"), default="all")
     parser.add_argument("--json", action="store_true", help="the figures as JSON instead of tables")
     options = parser.parse_args()
+    settle_memory()  # as every service does at its start
     cores = [core(*each, options.decisions) for each in CORE] if options.part != "wired" else []
     wired = asyncio.run(measure_wired(options.seconds)) if options.part != "core" else []
     figures = figures_of(cores, wired)

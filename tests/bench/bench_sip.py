@@ -25,9 +25,10 @@ from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.directory import announce
 from ringback.testing.demo_tenant import DOMAIN, TENANT
 from ringback.testing.phone import Phone
+from ringback.testing.servers import private_host
 
 CUSTOMER = "2001"
-PEER_HOST, UAS_PORT, PEER_PORT = "127.61.2.1", 15081, 15082
+PEER_HOST, UAS_PORT, PEER_PORT = private_host(), 15081, 15082
 UAS = f"127.0.0.1:{UAS_PORT}"
 CALLS, WARM = 1500, 300
 RATES = (50.0, 100.0)

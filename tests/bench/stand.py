@@ -30,6 +30,7 @@ from ringback.runtime.settings import CommonSettings
 from ringback.services import REGISTRY
 from ringback.testing.demo_load import load_demo
 from ringback.testing.demo_tenant import DemoSecrets
+from ringback.testing.servers import private_host
 
 SECRET = "a-secret-for-benchmarks"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,13 +41,13 @@ class Stand:
     """The running platform; `groups` says which services share a process.
 
     `alone`: the groups are all there is, and no demo tenant is loaded. `without`: services that the benchmark
-    plays itself.
+    plays itself. `host`: nothing for a loopback address that nobody else has.
     """
 
     def __init__(
         self,
         groups: Sequence[Sequence[str]] = (),
-        host: str = "127.61.1.1",
+        host: str = "",
         *,
         alone: bool = False,
         without: Sequence[str] = (),
@@ -55,7 +56,7 @@ class Stand:
         rest = [] if alone else [name for name in REGISTRY if name not in grouped]
         self._alone = alone
         self._groups = [list(group) for group in groups] + ([rest] if rest else [])
-        self.host = host
+        self.host = host or private_host()
         self._folder = tempfile.TemporaryDirectory(prefix="ringback-bench-")
         self.folder = Path(self._folder.name)
         self.valkey = EmbeddedValkey(self.folder / "valkey")

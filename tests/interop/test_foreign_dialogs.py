@@ -9,6 +9,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,45 @@ async def test_pjsip_telephones_hold_update_and_transfer(
         await pjsip(word)
     assert seen.methods["in REFER"] == 2
     await no_calls(platform)
+
+
+async def test_pjsip_joins_calls_at_two_nodes(
+    platform: ServiceHarness, pjsip: Callable[[str], Awaitable[None]], valkey: ValkeyForTests
+) -> None:
+    """RFC 5589 7, RFC 3891: what is said later in a dialog finds the node that has the call now."""
+    one: Any = platform["sip_cluster"]
+    await pjsip("call")
+    async with second_node(platform, valkey) as two:
+        await pjsip("consult")
+        assert (len(one._driver.calls), len(two._driver.calls)) == (1, 1)
+        seen = Seen(platform)
+        await pjsip("attended")
+        assert (len(one._driver.calls), len(two._driver.calls)) == (1, 0)
+        await pjsip("leave")
+        assert seen.methods["in BYE"] >= 1
+        await no_calls(platform)
+
+
+@asynccontextmanager
+async def second_node(platform: ServiceHarness, valkey: ValkeyForTests) -> AsyncIterator[Any]:
+    """Another node of sip_cluster, to which all new calls go."""
+    one: Any = platform["sip_cluster"]
+    proxy: Any = platform["sip_proxy"]
+    ports = {"RINGBACK_SIP_CLUSTER_SIP_PORT": "0", "RINGBACK_SIP_CLUSTER_PORT": "0"}
+    async with ServiceHarness(
+        "sip_cluster", valkey_url=valkey.url, host=HOST, node="two", env=ports
+    ) as harness:
+        two = harness["sip_cluster"]
+        async with asyncio.timeout(LIMIT_S):
+            while not two.checks()["configuration"]:
+                await asyncio.sleep(0.02)
+        one._incoming.draining = True
+        await one._announce()
+        await proxy._core.directory.refresh()
+        yield two
+        one._incoming.draining = False
+        await one._announce()
+    await proxy._core.directory.refresh()
 
 
 async def refreshed(platform: ServiceHarness) -> None:

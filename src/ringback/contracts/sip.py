@@ -14,6 +14,10 @@ media node that has a part of the call already; with any other name than an addr
 node.
 """
 HEADER_CONN_ID = "X-Ringback-Conn-Id"
+HEADER_OWNER = "X-Ringback-Owner"
+"""In a 481 of a node: the living node that has the call of this dialog; sip_proxy asks that one."""
+HEADER_SILENT = "X-Ringback-Silent"
+"""Towards a node: nodes that do not answer sip_proxy. What they own may be taken over at once."""
 HEADER_RECEIVED = "X-Ringback-Received"
 """The address that a REGISTER came from: `udp:192.0.2.1:5060`; set by sip_proxy."""
 

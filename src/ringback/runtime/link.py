@@ -26,7 +26,16 @@ from ringback.runtime.link_errors import (
     LinkUnavailable,
     failure,
 )
-from ringback.runtime.link_session import MAX_LINE, Frame, LinkSession, Params, decode_frame, lines_of
+from ringback.runtime.link_session import (
+    MAX_LINE,
+    Frame,
+    LineTooLong,
+    LinkSession,
+    Params,
+    decode_frame,
+    leave_unread,
+    lines_of,
+)
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -59,8 +68,6 @@ _SIDE_BY_SIDE = 256
 
 
 NotificationHandler = Callable[[Params], Awaitable[None]]
-
-
 MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
 
 
@@ -68,7 +75,8 @@ class LinkServer:
     """Serves methods to many clients.
 
     `trust_loopback`: who comes from this machine need not say hello with the cluster's secret. `max_line`:
-    bytes of the longest line; `max_sessions`: how many clients there may be, 0 for no limit.
+    bytes of the longest line of who is trusted, of others at most MAX_LINE; `max_sessions`: how many clients
+    there may be, 0 for no limit.
     """
 
     def __init__(
@@ -148,8 +156,12 @@ class LinkServer:
         self.sessions.add(session)
         try:
             await self._read(session, reader)
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
-            pass  # a line over the limit, or a client that went away
+        except LineTooLong:
+            most = self._longest(session)
+            session.send(_error(None, INVALID_REQUEST, f"a line has at most {most} bytes: send portions"))
+            await leave_unread(reader)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # a client that went away
         except asyncio.CancelledError:
             pass  # stopped: asyncio's streams of 3.11 take a cancelled session for a crash
         finally:
@@ -160,10 +172,13 @@ class LinkServer:
                 session.close()
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
-        async for lines in lines_of(reader, self._max_line):
+        async for lines in lines_of(reader, lambda: self._longest(session)):
             for line in lines:
                 if line.strip():
                     await self._take(session, line)
+
+    def _longest(self, session: LinkSession) -> int:
+        return self._max_line if session.trusted else min(self._max_line, MAX_LINE)
 
     async def _take(self, session: LinkSession, line: bytes) -> None:
         for row in session.connections:
@@ -326,7 +341,7 @@ class LinkClient:
                     await self._session()
             except Exception:
                 self._ctx.log.exception("link_subscriber_failed", port=self._address[1])
-            self._lost()
+            self._lost(LinkUnavailable("the link broke"))
             await asyncio.sleep(_RECONNECT_S)
 
     async def _session(self) -> None:
@@ -345,7 +360,7 @@ class LinkClient:
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        async for lines in lines_of(reader, MAX_LINE):
+        async for lines in lines_of(reader):
             for row in self._rows:
                 self._ctx.connections.count(row, received=len(lines))
             for line in lines:
@@ -359,6 +374,9 @@ class LinkClient:
                 future.set_exception(failure(frame.error))
             else:
                 future.set_result(frame.result)
+        elif frame.id is None and frame.error is not None:
+            self._lost(failure(frame.error))
+            raise ConnectionError("the other side could not read what was sent")
 
     async def _dispatch(self) -> None:
         for count in itertools.count(1):
@@ -373,10 +391,10 @@ class LinkClient:
             except Exception:
                 self._ctx.log.exception("link_notification_failed", method=frame.method)
 
-    def _lost(self) -> None:
+    def _lost(self, error: Exception) -> None:
         self._writer = None
         self._out.clear()
         self._ready.clear()
         for future in self.waiting.values():
             if not future.done():
-                future.set_exception(LinkUnavailable("the link broke"))
+                future.set_exception(error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 MAX_LINE = 1024 * 1024
+MAX_LONG_LINE = 64 * MAX_LINE
+"""Bytes of a line that holds a whole configuration, or the answer to a wide search."""
 _CHUNK = 256 * 1024
+_LINGER_S = 1.0
 
 Params = dict[str, Any]
 _encode = msgspec.json.encode
@@ -32,17 +36,33 @@ class Frame(msgspec.Struct, omit_defaults=True):
 decode_frame = msgspec.json.Decoder(Frame).decode
 
 
-async def lines_of(reader: asyncio.StreamReader, longest: int) -> AsyncIterator[list[bytes]]:
-    """The lines of a stream as they come, many at a time. Raises ValueError for one over `longest` bytes."""
-    rest = b""
+class LineTooLong(ValueError):
+    """A peer sent a line that is longer than this side reads."""
+
+
+async def lines_of(
+    reader: asyncio.StreamReader, longest: Callable[[], int] = lambda: MAX_LONG_LINE
+) -> AsyncIterator[list[bytes]]:
+    """The lines of a stream as they come, many at a time. LineTooLong for one over `longest()` bytes."""
+    rest = bytearray()
     while data := await reader.read(_CHUNK):
-        *lines, rest = (rest + data).split(b"\n")
-        if len(rest) > longest or any(len(line) > longest for line in lines):
-            raise ValueError("a line is too long")
-        if lines:
+        rest += data
+        if len(rest) > longest() and max(map(len, rest.split(b"\n"))) > longest():
+            raise LineTooLong
+        if b"\n" in data:
+            *lines, last = bytes(rest).split(b"\n")
+            rest = bytearray(last)
             yield lines
     if rest:
-        yield [rest]
+        yield [bytes(rest)]
+
+
+async def leave_unread(reader: asyncio.StreamReader) -> None:
+    """Throw away what still comes: closed with bytes unread, a session loses its last answer."""
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(_LINGER_S):
+            while await reader.read(_CHUNK):
+                pass
 
 
 class LinkSession:

@@ -189,7 +189,7 @@ async def run_services(
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
         await host.start()
-        _settle_memory()
+        settle_memory()
         if on_ready is not None:
             on_ready()
         await signals.get()
@@ -198,7 +198,7 @@ async def run_services(
         await host.stop()
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What has been loaded by now stays for ever: the collector need not look at it."""
     gc.collect()
     gc.freeze()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -25,10 +24,10 @@ MAXLEN = 100_000
 _BLOCK_MS = 5000
 _BATCH = 100
 _RETRY_S = 0.2
+_WAKE_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEntry:
+class StreamEntry(msgspec.Struct, frozen=True):
     """One entry: its stream, its id and its fields."""
 
     stream: str
@@ -67,11 +66,14 @@ def parse_entries(stream: str, rows: Sequence[Any]) -> list[StreamEntry]:
     """Turn the rows of XREAD, XRANGE or XAUTOCLAIM into entries; deleted rows are left out."""
     entries = []
     for row in rows:
-        if row is None or row[1] is None:
+        if row is None or (flat := row[1]) is None:
             continue
-        values = iter(row[1])
-        fields = {name.decode(): value for name, value in zip(values, values, strict=True)}
-        entries.append(StreamEntry(stream, row[0].decode(), fields))
+        if len(flat) == 2:
+            fields = {str(flat[0], "utf-8"): flat[1]}
+        else:
+            values = iter(flat)
+            fields = {str(name, "utf-8"): value for name, value in zip(values, values, strict=True)}
+        entries.append(StreamEntry(stream, str(row[0], "ascii"), fields))
     return entries
 
 
@@ -212,7 +214,8 @@ class StreamConsumer:
 class StreamTail:
     """Follows streams from an id on, without a group: every process sees every entry.
 
-    `gather_s`: seconds for which entries gather before they are read.
+    `gather_s`: seconds for which entries gather before they are read. `wanted`: while it says no, nothing is
+    read; who is the first to listen calls `wake`, and hears what comes from then on.
     """
 
     def __init__(
@@ -224,9 +227,13 @@ class StreamTail:
         from_id: str = "$",
         connection: str | None = None,
         gather_s: float = 0.0,
+        wanted: Callable[[], bool] | None = None,
     ) -> None:
         self._ctx = ctx
         self._gather_s = gather_s
+        self._wanted = wanted
+        self._woken = asyncio.Event()
+        self._awake = asyncio.Event()
         self._positions = dict.fromkeys(streams, from_id)
         self._handler = handler
         self._connection = connection
@@ -235,12 +242,33 @@ class StreamTail:
         """Begin to read; runs until the service stops."""
         self._ctx.spawn(self._run(), "tail-" + "-".join(self._positions))
 
+    async def wake(self) -> None:
+        """Return when entries that are appended from now on will be heard. ValkeyUnavailable when that
+        cannot be said.
+        """
+        self._woken.set()
+        try:
+            async with asyncio.timeout(_WAKE_S):
+                await self._awake.wait()
+        except TimeoutError:
+            raise ValkeyUnavailable("the streams cannot be followed") from None
+
+    async def _sleep(self) -> None:
+        """Until somebody listens; what has come meanwhile is nobody's."""
+        self._awake.clear()
+        self._woken.clear()
+        await self._woken.wait()
+        self._positions = dict.fromkeys(self._positions, "$")
+
     async def _run(self) -> None:
         blocking: Valkey | None = None
         while True:
             try:
+                if self._wanted is not None and not self._wanted():
+                    await self._sleep()
                 blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-tail")
                 await self._resolve_ends(blocking)
+                self._awake.set()
                 await self._read(blocking)
             except (ValkeyUnavailable, ValkeyError):
                 await asyncio.sleep(_RETRY_S)
@@ -253,7 +281,7 @@ class StreamTail:
                 self._positions[stream] = rows[0][0].decode() if rows else "0"
 
     async def _read(self, valkey: Valkey) -> None:
-        while True:
+        while self._wanted is None or self._wanted():
             reply = await valkey.call(
                 "XREAD",
                 "COUNT",
@@ -265,10 +293,10 @@ class StreamTail:
                 *self._positions.values(),
             )
             for name, rows in reply or ():
+                if self._connection:
+                    self._ctx.connections.count(self._connection, received=len(rows))
                 for entry in parse_entries(name.decode(), rows):
                     await self._handler(entry)
                     self._positions[entry.stream] = entry.id
-                    if self._connection:
-                        self._ctx.connections.count(self._connection, received=1)
             if reply and self._gather_s:
                 await asyncio.sleep(self._gather_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from .errors import EvaluationError
@@ -73,8 +73,8 @@ class DataModel(Protocol):
     def save(self) -> Json:
         """All variables of the application."""
 
-    def load(self, saved: Json) -> None:
-        """The inverse of `save`."""
+    def load(self, saved: Json, scripts: Sequence[str] = ()) -> None:
+        """The inverse of `save`; `scripts` are run again, for their functions."""
 
     def close(self) -> None:
         """Give the memory back; nothing is evaluated any more."""
@@ -154,7 +154,7 @@ class NullDataModel:
         """Nothing."""
         return None
 
-    def load(self, saved: Json) -> None:
+    def load(self, saved: Json, scripts: Sequence[str] = ()) -> None:
         """Nothing."""
 
     def close(self) -> None:

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ringback.sandbox import Engine, Json, prelude, source
+from ringback.sandbox import Engine, Json
 from ringback.sandbox.engine import decode, trees_in
 
+from .declarations import PART_OF, PARTS, PRELUDE
+from .errors import EvaluationError
 from .events import Event
 from .limits import Limits
-
-_PRELUDE = prelude(source(__package__, "prelude.js"))
-_PARTS = {part: source(__package__, f"prelude_{part}.js") for part in ("library", "lists", "store")}
-_PART_OF = {
-    "library": ("library",),
-    "know": ("library",),
-    "asked": ("library",),
-    "openList": ("lists",),
-    "bindItem": ("lists",),
-    "closeList": ("lists",),
-    "save": ("graph", "store"),
-    "load": ("graph", "store"),
-}
 
 
 class EcmaScript:
     """Implements DataModel."""
 
     def __init__(self, limits: Limits) -> None:
-        self._engine = Engine(limits, _PRELUDE, _PARTS, _PART_OF)
+        self._engine = Engine(limits, PRELUDE, PARTS, PART_OF)
         self._active: tuple[str, ...] = ()
         self._active_known = True
         self._event: str | None = None
@@ -119,12 +108,26 @@ class EcmaScript:
             self._touched = False
         return self._saved
 
-    def load(self, saved: Json) -> None:
-        """See DataModel."""
-        trees = trees_in(saved)
+    def load(self, saved: Json, scripts: Sequence[str] = ()) -> None:
+        """See DataModel. Values first, so that scripts find them; then the scripts, for their functions; then
+        the values again.
+        """
+        text, trees = json.dumps(saved), trees_in(saved)
         if trees != "{}":
             self._engine.need("xml")
-        self._call("load", json.dumps(saved), trees)
+        self._call("load", text, trees)
+        for script in scripts:
+            try:
+                self.run(script)
+            except EvaluationError:
+                continue
+        self._call("load", text, trees)
+
+    def adopt(self, values: str, scripts: Iterable[str]) -> None:
+        """Take over from `Variables`: what `everything` says."""
+        self._engine.call("adopt", values)
+        for script in scripts:
+            self._engine.run(script)
 
     def close(self) -> None:
         """See DataModel."""

@@ -29,8 +29,16 @@
     defineProperty(G, name, { value, writable: false, enumerable: false, configurable: true });
   }
 
-  let active = create(null);
   const eventFields = ['name', 'type', 'sendid', 'origin', 'origintype', 'invokeid', 'data', 'raw'];
+  function bind(name, value) {
+    if (name === '_event') {
+      for (const field of eventFields) if (!(field in value)) value[field] = undefined;
+      freeze(value);
+    }
+    bindReadOnly(name, value);
+  }
+
+  let active = create(null);
   defineProperty(G, 'In', { value: (id) => active[id] === true, enumerable: false });
   const builtin = new Set(keys(G));
 
@@ -45,12 +53,8 @@
         bindReadOnly(name, kit.dress ? kit.dress(name, values[name]) : values[name]);
       }
     },
-    event: (text) => {
-      const event = decode(text);
-      for (const field of eventFields) if (!(field in event)) event[field] = undefined;
-      bindReadOnly('_event', freeze(event));
-    },
+    event: (text) => { bind('_event', decode(text)); },
     active: (text) => { active = create(null); for (const id of parse(text)) active[id] = true; },
-    declare, getter, put, builtin,
+    declare, getter, put, bind, builtin,
   };
 })

@@ -1,8 +1,16 @@
 // All variables of the application as one JSON text, and back.
 (function (kit) {
   'use strict';
-  const { G, globalEval, parse, stringify, keys, builtin, declare, flatten, unflatten } = kit;
+  const { G, globalEval, parse, stringify, keys, builtin, declare, bind, flatten, unflatten } = kit;
+  const { getOwnPropertyNames } = Object;
   const remake = (text) => globalEval('(' + text + ')');
+  function put(values) {
+    for (const name of keys(values)) {
+      if (typeof values[name] === 'function' && typeof G[name] === 'function') continue;
+      declare(name);
+      G[name] = values[name];
+    }
+  }
 
   return {
     save: () => {
@@ -10,13 +18,13 @@
       for (const name of keys(G)) if (!builtin.has(name)) values[name] = G[name];
       return stringify(flatten(values));
     },
-    load: (text, trees) => {
-      const values = unflatten(parse(text), parse(trees), remake);
-      for (const name of keys(values)) {
-        if (typeof values[name] === 'function' && typeof G[name] === 'function') continue;
-        declare(name);
-        G[name] = values[name];
-      }
+    load: (text, trees) => { put(unflatten(parse(text), parse(trees), remake)); },
+    // All that a session had before it needed an engine.
+    adopt: (text) => {
+      const { system, values } = unflatten(parse(text), {}, remake);
+      for (const name of keys(system)) bind(name, system[name]);
+      put(values);
     },
+    names: () => stringify(getOwnPropertyNames(G)),
   };
 })

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .datamodel import DataModel, NullDataModel
-from .ecmascript import EcmaScript
 from .errors import EvaluationError, LimitExceededError
 from .events import HTTP_PROCESSOR, SCXML_PROCESSOR, Event, Json, Output
 from .executor import Executor
+from .lazy import LazyEcmaScript
 from .model import Block, Data, Document, Invoke, State, Transition
 from .selection import EntrySet, exit_set, select_transitions
 
@@ -34,7 +34,7 @@ class Invocation:
 def make_datamodel(document: Document, tree: Tree) -> DataModel:
     """The data model the document asks for. Raises EvaluationError when there is none of that name."""
     if document.datamodel == "ecmascript":
-        return EcmaScript(tree.limits)
+        return LazyEcmaScript(tree.limits)
     if document.datamodel == "null":
         return NullDataModel()
     raise EvaluationError(f"unknown data model {document.datamodel!r}")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from .compiler import compile_document
-from .errors import EvaluationError, ScxmlError
+from .errors import ScxmlError
 from .events import Event, HttpPost, Json
 from .session import Invocation, Session
 from .tree import Delayed
@@ -111,21 +111,9 @@ def _load_session(session: Session, saved: Json) -> None:
     session.started = saved["started"]
     session.running = session.started
     if session.started:
-        _load_data(session, saved["data"])
-
-
-def _load_data(session: Session, saved: Json) -> None:
-    """Values first, so that scripts find them; then the scripts, for their functions; then the values."""
-    session.configuration_changed()
-    if saved is None:
-        return
-    session.datamodel.load(saved)
-    for script in session.document.scripts:
-        try:
-            session.datamodel.run(script.source)
-        except EvaluationError:
-            continue
-    session.datamodel.load(saved)
+        session.configuration_changed()
+        if saved["data"] is not None:
+            session.datamodel.load(saved["data"], [script.source for script in session.document.scripts])
 
 
 def _load_delayed(saved: Json) -> Delayed:

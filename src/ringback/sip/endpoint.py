@@ -328,7 +328,7 @@ class SipEndpoint:
             return False
         answer = stun.answer(data, source.host, source.port)
         if answer is not None:
-            source.socket.send(answer, source.host, source.port)
+            source.socket.send(answer, source.host, source.port, _nothing)
         return True
 
     def _refused(self, request: Request, source: Source) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.names import KNOWN, canonical
 from ringback.sip.reasons import reason_phrase
 from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
-
-T = TypeVar("T")
 
 
 class CSeq(NamedTuple):
@@ -41,6 +39,9 @@ class CSeq(NamedTuple):
 
 
 _known_cseq = lru_cache(maxsize=1024)(CSeq._parse)
+
+
+_HOPS = {str(number): number for number in range(256)}
 
 
 def parse_number(text: str, limit: int = 2**32) -> int | None:
@@ -82,8 +83,18 @@ class Message:
         return self._first.get(KNOWN.get(name) or canonical(name)) if found is None else found
 
     def index(self, first: dict[str, str]) -> None:
-        """Take note of the first value of each header; it holds until a line is added, removed or changed."""
+        """Take note of the first value of each header; it holds until the list of lines is changed by others.
+
+        What the methods of this class change they change in the index too.
+        """
         self._first, self._indexed, self._length = first, self.headers, len(self.headers)
+
+    def first_values(self) -> dict[str, str]:
+        """The first value line of each header that there is, by its canonical name; to be read only."""
+        headers = self.headers
+        if self._indexed is not headers or self._length != len(headers):
+            self.index(dict(headers[::-1]))
+        return self._first
 
     def get_all(self, name: str) -> list[str]:
         """All value lines of a header, one entry a line."""
@@ -101,34 +112,44 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header line."""
-        name = canonical(name)
-        self.headers.append((name, _safe(str(value))))
-        self._forget(name)
+        name, text = canonical(name), _safe(str(value))
+        headers = self.headers
+        if self._indexed is headers and self._length == len(headers):
+            self._first.setdefault(name, text)
+            self._length += 1
+        headers.append((name, text))
+        self._cache.pop(name, None)
 
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
-        name = canonical(name)
-        pair = (name, _safe(str(value)))
+        name, text = canonical(name), _safe(str(value))
         place = self._place(name)
+        headers = self.headers
         if place < 0:
-            self.headers.append(pair)
+            headers.append((name, text))
+        elif len(self._first) == len(headers):
+            headers[place] = (name, text)
         else:
-            rest = [other for other in self.headers[place + 1 :] if other[0] != name]
-            self.headers[place:] = [pair, *rest]
-        self._forget(name)
+            headers[place:] = [(name, text), *[pair for pair in headers[place + 1 :] if pair[0] != name]]
+        self._first[name], self._length = text, len(headers)
+        self._cache.pop(name, None)
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
-        name = canonical(name)
-        self.headers.insert(max(0, self._place(name)), (name, _safe(str(value))))
-        self._forget(name)
+        name, text = canonical(name), _safe(str(value))
+        self.headers.insert(max(0, self._place(name)), (name, text))
+        self._first[name] = text
+        self._length += 1
+        self._cache.pop(name, None)
 
     def remove(self, name: str) -> None:
         """Remove all lines of a header."""
         name = canonical(name)
         if self._place(name) >= 0:
             self.headers = [pair for pair in self.headers if pair[0] != name]
-            self._forget(name)
+            del self._first[name]
+            self._indexed, self._length = self.headers, len(self.headers)
+            self._cache.pop(name, None)
 
     def pop_first(self, name: str) -> str | None:
         """Remove and return the first value of a list header (top Via, top Route); None if there is none."""
@@ -137,28 +158,34 @@ class Message:
         if place < 0:
             return None
         line = self.headers[place][1]
-        if "," in line:
-            first, *rest = split_commas(line)
-            self.headers[place : place + 1] = [(name, ", ".join(rest))] if rest else []
-        else:
-            first = line.strip()
-            del self.headers[place]
-        self._forget(name)
+        first, *rest = split_commas(line) if "," in line else [line.strip()]
+        self._put(place, name, [(name, ", ".join(rest))] if rest else [])
         return first
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        name = canonical(name)
+        name, text = canonical(name), _safe(str(value))
         place = self._place(name)
         if place < 0:
             return
-        line = (name, _safe(str(value)))
-        if "," in self.headers[place][1]:
-            _, *rest = split_commas(self.headers[place][1])
-            self.headers[place : place + 1] = [line, (name, ", ".join(rest))] if rest else [line]
-        else:
-            self.headers[place] = line
-        self._forget(name)
+        line = self.headers[place][1]
+        rest = split_commas(line)[1:] if "," in line else []
+        self._put(place, name, [(name, text), (name, ", ".join(rest))] if rest else [(name, text)])
+
+    def _put(self, place: int, name: str, lines: list[tuple[str, str]]) -> None:
+        """Replace the first line of a header, which is at `place`, by others of its name, or by none."""
+        headers = self.headers
+        headers[place : place + 1] = lines
+        self._length = len(headers)
+        self._cache.pop(name, None)
+        if lines:
+            self._first[name] = lines[0][1]
+            return
+        for other, value in headers[place:]:
+            if other == name:
+                self._first[name] = value
+                return
+        del self._first[name]
 
     def replace_via(self, via: Via) -> None:
         """Replace the top Via; it is not parsed again."""
@@ -169,6 +196,7 @@ class Message:
         """Take other lines for all that there are; their names must be canonical already."""
         self.headers = headers
         self._cache.clear()
+        self._indexed = None
 
     def push_via(self, via: Via) -> None:
         """Put a Via on top; it is not parsed again."""
@@ -177,29 +205,14 @@ class Message:
 
     def _place(self, name: str) -> int:
         """Where the first line of a header is, by its canonical name; -1 if it is not there."""
-        for place, pair in enumerate(self.headers):
-            if pair[0] == name:
-                return place
-        return -1
+        value = self.first_values().get(name)
+        return -1 if value is None else self.headers.index((name, value))
 
-    def _forget(self, name: str) -> None:
-        self._cache.pop(name, None)
-        self._indexed = None
-
-    def _lazy(self, name: str, parse: type[T]) -> T | None:
-        cached = self._cache.get(name)
-        if cached is None:
-            value = self.get(name)
-            if value is None:
-                return None
-            cached = self._cache[name] = parse.parse(value)  # type: ignore[attr-defined]
-        return cached  # type: ignore[return-value]
-
-    def _required(self, name: str, parse: type[T]) -> T:
-        found = self._lazy(name, parse)
-        if found is None:
+    def _required(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
             raise SipParseError(f"missing {name}")
-        return found
+        return value
 
     # Parsed access; each raises SipParseError if the value is not what it must be
 
@@ -208,16 +221,17 @@ class Message:
         """The top Via."""
         cached = self._cache.get("Via")
         if cached is None:
-            line = self.get("Via")
-            if line is None:
-                raise SipParseError("missing Via")
-            cached = self._cache["Via"] = Via.parse(split_commas(line)[0])
+            line = self._required("Via")
+            cached = self._cache["Via"] = Via.parse(split_commas(line)[0] if "," in line else line.strip())
         return cached  # type: ignore[return-value]
 
     @property
     def cseq(self) -> CSeq:
         """Number and method of the CSeq."""
-        return self._required("CSeq", CSeq)
+        cached = self._cache.get("CSeq")
+        if cached is None:
+            cached = self._cache["CSeq"] = CSeq.parse(self._required("CSeq"))
+        return cached  # type: ignore[return-value]
 
     @property
     def call_id(self) -> str:
@@ -227,12 +241,18 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """The From address."""
-        return self._required("From", NameAddr)
+        cached = self._cache.get("From")
+        if cached is None:
+            cached = self._cache["From"] = NameAddr.parse(self._required("From"))
+        return cached  # type: ignore[return-value]
 
     @property
     def to(self) -> NameAddr:
         """The To address."""
-        return self._required("To", NameAddr)
+        cached = self._cache.get("To")
+        if cached is None:
+            cached = self._cache["To"] = NameAddr.parse(self._required("To"))
+        return cached  # type: ignore[return-value]
 
     @property
     def from_tag(self) -> str | None:
@@ -279,7 +299,9 @@ class Message:
         value = self.get("Max-Forwards")
         if value is None:
             return None
-        number = parse_number(value, 256)
+        number = _HOPS.get(value)
+        if number is None:
+            number = parse_number(value, 256)
         if number is None:
             raise SipParseError("bad Max-Forwards")
         return number
@@ -355,7 +377,7 @@ class Request(Message):
         twin = Request.__new__(Request)
         twin.method, twin.raw_uri, twin._uri = self.method, self.raw_uri, self._uri
         twin.headers, twin.body, twin._cache = self.headers.copy(), self.body, self._cache.copy()
-        twin._indexed = None
+        twin.index(self.first_values().copy())
         return twin
 
     @classmethod
@@ -428,8 +450,19 @@ _TAG = re.compile(
 
 def _tag_of(value: str | None) -> str | None:
     """The tag in an address that is written plainly; None says nothing."""
-    found = _TAG(value) if value else None
+    if not value:
+        return None
+    return _known_tag(value) if len(value) < _SHORT else _read_tag(value)
+
+
+def _read_tag(value: str) -> str | None:
+    found = _TAG(value)
     return found[1] if found else None
+
+
+# Each message of a call has the same two; only short ones are kept, as everything that a peer may invent.
+_SHORT = 256
+_known_tag = lru_cache(maxsize=4096)(_read_tag)
 
 
 def _safe(text: str) -> str:

@@ -35,8 +35,6 @@ class Sockets:
         self._local_hosts: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self.failures = 0
-        """Messages that could not be sent."""
 
     async def listen_udp(self, host: str, port: int) -> tuple[str, int]:
         """Bind a UDP socket; returns the address that was bound. Raises OSError."""
@@ -103,7 +101,6 @@ class Sockets:
         try:
             self._transmit(data, destination, host, failed)
         except OSError:
-            self.failures += 1
             asyncio.get_running_loop().call_soon(failed)
 
     def _transmit(self, data: bytes, destination: Destination, host: str, failed: Failed) -> None:
@@ -113,7 +110,7 @@ class Sockets:
                 sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
             if sock is None:
                 raise OSError("no UDP socket for this address")
-            sock.send(data, host, destination.port)
+            sock.send(data, host, destination.port, failed)
             return
         connection = destination.connection if isinstance(destination, Source) else None
         if connection is None or not connection.send(data):
@@ -124,7 +121,6 @@ class Sockets:
         try:
             found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
         except OSError:
-            self.failures += 1
             failed()
             return
         host = str(found[0][4][0])

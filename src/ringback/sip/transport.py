@@ -74,6 +74,7 @@ class UdpSocket:
         self._received = received
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray(MAX_DATAGRAM)
+        self._out: list[tuple[bytes, tuple[str, int], Callable[[], None]]] = []
         self.host, self.port = sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
@@ -97,19 +98,30 @@ class UdpSocket:
             raise
         return cls(sock, received)
 
-    def send(self, data: bytes, host: str, port: int) -> None:
-        """Send one datagram. Raises OSError if it can never go there."""
-        try:
-            self._sock.sendto(data, (host, port))
-        except BlockingIOError:
-            self.dropped += 1
+    def send(self, data: bytes, host: str, port: int, failed: Callable[[], None]) -> None:
+        """Send a datagram at the end of this turn; `failed` is called if it can never go there."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append((data, (host, port), failed))
+
+    def _flush(self) -> None:
+        """Send what has been gathered: who is woken by the first datagram is awake for the others."""
+        out, self._out = self._out, []
+        for data, address, failed in out:
+            try:
+                self._sock.sendto(data, address)
+            except BlockingIOError:
+                self.dropped += 1
+            except OSError:
+                failed()
 
     def behind(self, now: float) -> float:
         """Seconds for which more has been waiting than is read at once; 0 once the socket was read empty."""
         return 0.0 if self._behind_since is None else now - self._behind_since
 
     def close(self) -> None:
-        """Stop reading and close."""
+        """Send what is left, stop reading and close."""
+        self._flush()
         with contextlib.suppress(ValueError, OSError):
             self._loop.remove_reader(self._sock.fileno())
         self._sock.close()

@@ -4,6 +4,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from ringback.runtime.addresses import Addresses
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer, HttpUnavailable
 
@@ -33,7 +34,7 @@ async def server(ctx: Context) -> AsyncIterator[HttpServer]:
     running.route("GET", "/refuse", refuse, public=True)
     running.route("GET", "/fail", fail, public=True)
     await running.start()
-    ctx.process.env = {"RINGBACK_CONFIG_PORT": str(running.address[1])}
+    ctx.process.addresses = Addresses(ctx.common, {"RINGBACK_CONFIG_PORT": str(running.address[1])})
     yield running
     await running.stop()
 
@@ -111,6 +112,6 @@ async def test_ready_says_what_is_missing(server: HttpServer, ctx: Context) -> N
 
 
 async def test_nobody_there_is_unavailable(ctx: Context) -> None:
-    ctx.process.env = {"RINGBACK_CONFIG_PORT": "1"}
+    ctx.process.addresses = Addresses(ctx.common, {"RINGBACK_CONFIG_PORT": "1"})
     with pytest.raises(HttpUnavailable):
         await HttpClient(ctx, "config").get("/health")

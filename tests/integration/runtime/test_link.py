@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from ringback.runtime.context import Context, Process
-from ringback.runtime.link import LinkClient, LinkError, LinkServer, LinkSession, LinkUnavailable
+from ringback.runtime.link import MAX_LINE, LinkClient, LinkError, LinkServer, LinkSession, LinkUnavailable
 
 
 @pytest.fixture
 def ctx(process: Process) -> Context:
-    process.env = {"RINGBACK_RQ_LINK_PORT": "0"}
     return Context(process, "rq")
 
 
@@ -72,6 +71,21 @@ async def test_notifications_arrive_in_order(client: LinkClient) -> None:
     assert seen == [0, 1, 2]
 
 
+async def test_a_line_that_is_too_long_is_refused_with_a_reason(client: LinkClient) -> None:
+    with pytest.raises(LinkError, match="at most 1048576 bytes"):
+        await client.call("echo", {"text": "x" * MAX_LINE})
+    await client.wait_connected()
+    assert await client.call("echo", {"n": 1}) == {"n": 1}
+
+
+async def test_an_answer_may_be_longer_than_a_request(server: LinkServer, client: LinkClient) -> None:
+    async def repeat(_session: LinkSession, params: dict[str, Any]) -> Any:
+        return params["text"] * params["times"]
+
+    server.method("repeat", repeat)
+    assert len(await client.call("repeat", {"text": "x" * 1000, "times": 5000})) == 5_000_000
+
+
 async def test_a_client_connects_again_and_subscribes_again(
     ctx: Context, server: LinkServer, client: LinkClient
 ) -> None:
@@ -112,7 +126,7 @@ async def test_a_line_without_end_closes_its_own_link_only(server: LinkServer, c
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(b"x" * (2 * 1024 * 1024))
     with suppress(ConnectionResetError):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert b"at most 1048576 bytes" in await asyncio.wait_for(reader.read(), 5)
     assert await client.call("echo", {"a": 1}) == {"a": 1}
     writer.close()
 

@@ -119,3 +119,24 @@ async def _pending_is(process: Process, count: int) -> None:
     async with asyncio.timeout(5):
         while (await process.valkey.call("XPENDING", "{t}:s", "g"))[0] != count:
             await asyncio.sleep(0.01)
+
+
+async def test_a_tail_that_nobody_wants_reads_nothing_and_hears_from_its_waking_on(process: Process) -> None:
+    heard: asyncio.Queue[StreamEntry] = asyncio.Queue()
+    listening: list[str] = []
+    tail = StreamTail(Context(process, "rq"), ["{t}:w"], heard.put, wanted=lambda: bool(listening))
+    tail.start()
+    await append(process.valkey, "{t}:w", b'"nobody listens"')
+    listening.append("somebody")
+    await tail.wake()
+    await append(process.valkey, "{t}:w", b'"first"')
+    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"first"'
+    listening.clear()
+    await append(process.valkey, "{t}:w", b'"the last that is read"')
+    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"the last that is read"'
+    await append(process.valkey, "{t}:w", b'"between"')
+    listening.append("somebody else")
+    await tail.wake()
+    await append(process.valkey, "{t}:w", b'"second"')
+    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"second"'
+    assert heard.empty()

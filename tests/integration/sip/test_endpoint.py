@@ -150,6 +150,7 @@ async def test_nobody_there_is_408_over_udp_and_503_over_tcp(alice: Answerer) ->
     for destination, status in (
         (Destination("udp", *silent.getsockname()), 408),
         (Destination("tcp", *silent.getsockname()), 503),
+        (Destination("udp", silent.getsockname()[0], 0), 503),  # the kernel takes no datagram for port 0
     ):
         tx = alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination)
         response = await tx.final(LIMIT)

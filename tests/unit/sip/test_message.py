@@ -1,6 +1,8 @@
 """Messages: access, change, serialisation (RFC 3261 7)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.sip import NameAddr, Request, Response, SipParseError, cancel_for, parse_message, response_to
 
@@ -168,6 +170,11 @@ class TestTags:
         assert request.from_tag == request.to_tag == NameAddr.parse(value).tag
 
 
+CHANGES = ("add", "set", "prepend", "replace_first", "pop_first", "remove", "copy")
+NAMES = ("Via", "Route", "Subject")
+VALUES = ("5", "6, 7", "5, 5")
+
+
 class TestFirstValues:
     """What was looked up is looked up again after any change."""
 
@@ -199,3 +206,18 @@ class TestFirstValues:
         twin = request.copy()
         twin.set("Subject", "two")
         assert (request.get("Subject"), twin.get("Subject")) == ("one", "two")
+
+    @given(st.lists(st.tuples(st.sampled_from(CHANGES), st.sampled_from(NAMES), st.sampled_from(VALUES))))
+    def test_any_changes_leave_what_a_look_at_all_lines_finds(
+        self, changes: list[tuple[str, str, str]]
+    ) -> None:
+        request = Request("BYE", "sip:a@b", [("Via", "1"), ("Route", "2, 3"), ("Route", "4")])
+        for change, name, value in changes:
+            if change == "copy":
+                request = request.copy()
+            elif change in ("pop_first", "remove"):
+                getattr(request, change)(name)
+            else:
+                getattr(request, change)(name, value)
+            for known in NAMES:
+                assert request.get(known) == next(iter(request.get_all(known)), None)

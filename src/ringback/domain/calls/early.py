@@ -2,8 +2,9 @@
 
 A caller who waits for the answer gets the description of the called party as it comes: with it he hears what
 the network or the phone plays. Nothing is anchored for that, so that it works for callers that take no
-re-INVITE. Only the first description of a call is passed on: what a second phone plays is not heard before it
-answers. Who hears the media server already goes on hearing it.
+re-INVITE. Each other description, of a second phone behind the INVITE or of the next destination, is passed
+on as well: the caller gets an early dialog for each (RFC 3261 12.1), as from phones that ring side by side,
+and chooses what he hears. Who hears the media server already goes on hearing it.
 """
 
 from ringback.domain.calls import sdp_text
@@ -14,6 +15,8 @@ from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import LegState, Slot
 
 RINGING, IN_PROGRESS = 180, 183
+MOST = 8
+"""So many descriptions a caller is told before the answer, and no more."""
 
 
 def media(m: Machine, word: Progress) -> None:
@@ -22,10 +25,13 @@ def media(m: Machine, word: Progress) -> None:
     if not word.sdp or m.ended or leg is None or origin is None:
         return
     rings = leg.slot is Slot.TARGET and leg.state is LegState.RINGING
-    waits = origin.state is LegState.OFFERED and origin.remote_sdp is not None and origin.local_sdp is None
-    if rings and waits:
-        status = RINGING if word.status == RINGING else IN_PROGRESS
-        m.out.append(Provisional(origin.id, status, m.describe(origin, word.sdp, answers=True)))
+    waits = origin.state is LegState.OFFERED and origin.remote_sdp is not None
+    if not (rings and waits) or origin.sdp_version >= MOST:
+        return
+    leg.early, before = True, origin.local_sdp
+    status, text = word.status, m.describe(origin, word.sdp, answers=True)
+    if text != before:
+        m.out.append(Provisional(origin.id, RINGING if status == RINGING else IN_PROGRESS, text))
 
 
 def offer(m: Machine, leg: Leg, word: OfferReceived) -> None:

@@ -207,7 +207,7 @@ def target_progress(m: Machine, leg: Leg, _status: int) -> None:
     if m.data.attempt is None:
         return
     m.data.attempt.state = AttemptState.RINGING
-    if m.origin.state is LegState.OFFERED and m.origin.local_sdp is None:
+    if m.origin.state is LegState.OFFERED and not leg.early:
         m.ring(m.origin)
     if leg.role is LegRole.EXTERNAL:
         parties = m.data.parties

@@ -61,6 +61,8 @@ class Leg(Struct):
     """Its part in the events, which it keeps when it takes another place."""
     auto_answer: bool = False
     """The phone is to answer by itself."""
+    early: bool = False
+    """The first party has its description already, and hears what it plays."""
 
 
 class Treatment(Struct):

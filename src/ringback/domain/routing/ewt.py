@@ -56,7 +56,7 @@ class QueueHistory:
         self.entered += 1
         self.waiting += 1
 
-    def quit(self, now: float, *, routed: bool) -> None:
+    def quit(self, now: float, routed: bool) -> None:
         """An interaction has left the queue, to an agent or for good."""
         since = self.running_since
         self.intervals.append(now - since if now > since else 0.0)

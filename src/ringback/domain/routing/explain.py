@@ -49,10 +49,11 @@ def explain(
 
 
 def _story(interaction: Interaction) -> tuple[Note, ...]:
-    """How it came, and what has happened to it lately."""
-    if interaction.queued is None:
-        return interaction.history
-    return (interaction.queued, "queued", interaction.request.queue), *interaction.history
+    """How it came, what has happened to it lately, and how it left."""
+    story = interaction.history
+    if interaction.queued is not None:
+        story = ((interaction.queued, "queued", interaction.request.queue), *story)
+    return (*story, (interaction.left, "left", interaction.outcome)) if interaction.outcome else story
 
 
 def _words(note: Note) -> str:

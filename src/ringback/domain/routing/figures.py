@@ -19,7 +19,7 @@ def of_index(index: Index, figure: str) -> float:
     if figure == "busy":
         return index.working - len(index.ready)
     if figure == "waiting":
-        return sum(len(line.places) for line in index.lines.values())
+        return sum(len(line.places) for line in index.queue)
     return nan
 
 

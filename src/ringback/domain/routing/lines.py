@@ -20,6 +20,9 @@ Place = tuple[float, float, int, str]
 
 LineKey = tuple[str, str, float]
 
+_LEVEL = 0.0
+"""One object for all who have no priority: a million may wait, and what is the same compares at once."""
+
 
 class Line:
     """One line of those who wait for the agents of `index`. `share`: the virtual queue whose weight counts,
@@ -103,5 +106,5 @@ def place_of(priority: float, arrived: float, sequence: int, interaction: str, g
     order never changes while they wait, and nothing is ever sorted again.
     """
     if growth > 0:
-        return (0.0, arrived - priority / growth, sequence, interaction)
-    return (-float(priority), arrived, sequence, interaction)
+        return (_LEVEL, arrived - priority / growth, sequence, interaction)
+    return (-float(priority) if priority else _LEVEL, arrived, sequence, interaction)

@@ -55,7 +55,8 @@ class Matcher:
             index, key = want.index, (want.line_key, share, rate)
             line = index.lines.get(key)
             if line is None:
-                line = index.lines[key] = Line(index, key, want.threshold)
+                line = Line(index, key, want.threshold)
+                index.begin(line)
                 self._begin(line)
             line.places.add(place)
             lines.append(line)
@@ -69,22 +70,23 @@ class Matcher:
         for line in interaction.lines:
             places = line.places
             places.discard(place)
-            if not places.buckets and (lines := line.index.lines).get(line.key) is line:
-                del lines[line.key]
+            if not places.buckets and line.index.end(line):
                 self._end(line)
         interaction.lines = ()
 
     def interaction_for(
-        self, agent: Agent, media: frozenset[str], now: float
+        self, agent: Agent, media: frozenset[str] | None, now: float
     ) -> tuple[Interaction, Index] | None:
-        """The interaction that comes first in all the lines that the agent can serve in these media."""
+        """The interaction that comes first in all the lines that the agent can serve in these media; None: in
+        all that the agent ever gets.
+        """
         if self.special:
             return self._among_special(agent, media, now)
         best: Place | None = None
         best_index: Index | None = None
         for index in agent.indexes:
-            if index.lines and index.media in media:
-                for line in index.lines.values():
+            if index.queue and (media is None or index.media in media):
+                for line in index.queue:
                     place = line.places.buckets[0][0]
                     if best is None or place < best:
                         best, best_index = place, index
@@ -94,13 +96,13 @@ class Matcher:
         return self._past_excluded(agent, media, now) if first.excluded else (first, best_index)
 
     def _past_excluded(
-        self, agent: Agent, media: frozenset[str], now: float
+        self, agent: Agent, media: frozenset[str] | None, now: float
     ) -> tuple[Interaction, Index] | None:
         """As `interaction_for`, passing over those who had this agent already."""
         best: tuple[Interaction, Index] | None = None
         for index in agent.indexes:
-            if index.media in media:
-                for line in index.lines.values():
+            if media is None or index.media in media:
+                for line in index.queue:
                     first = self._first_for(agent, line, now)
                     if first is not None and (best is None or first.place < best[0].place):
                         best = first, index
@@ -117,11 +119,12 @@ class Matcher:
         return None
 
     def count(self, interaction: Interaction) -> None:
-        """The interaction has been given out of its line: its queue has had a part of the agents' work."""
+        """The interaction has been given out of its line: its queue, one with a weight, has had a part of the
+        agents' work.
+        """
         queue = interaction.queue
-        if queue.weight:
-            self.served = max(self.served, queue.served)
-            queue.served += 1.0 / queue.weight
+        self.served = max(self.served, queue.served)
+        queue.served += 1.0 / queue.weight
 
     def others(self, want_index: Index, order: str, agent: str) -> tuple[str, ...]:
         """Who would have come next, for `explain`."""
@@ -165,14 +168,14 @@ class Matcher:
         return chosen
 
     def _among_special(
-        self, agent: Agent, media: frozenset[str], now: float
+        self, agent: Agent, media: frozenset[str] | None, now: float
     ) -> tuple[Interaction, Index] | None:
         best: tuple[Place, Interaction, Index] | None = None
         shared: tuple[float, Place, Interaction, Index] | None = None
         for index in agent.indexes:
-            if not index.lines or index.media not in media:
+            if not index.queue or (media is not None and index.media not in media):
                 continue
-            for line in index.lines.values():
+            for line in index.queue:
                 if line.threshold is not None and not self._holds(line.threshold, index):
                     continue
                 first = self._first_for(agent, line, now)

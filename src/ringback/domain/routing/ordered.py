@@ -50,7 +50,12 @@ class OrderedSet(Generic[Key]):
         """Put `key` in its place; False when it is already there."""
         highs = self._highs
         if not highs or key > highs[-1]:  # most keys carry a time: the newest goes to the end
-            self._append(key)
+            if highs and len(last := self.buckets[-1]) < BUCKET:
+                last.append(key)
+                highs[-1] = key
+            else:
+                self.buckets.append([key])
+                highs.append(key)
             self._count += 1
             return True
         at = bisect_left(highs, key)
@@ -103,14 +108,6 @@ class OrderedSet(Generic[Key]):
     def head(self, count: int) -> list[Key]:
         """The smallest `count` keys or fewer: as many as lie in the first bucket."""
         return self.buckets[0][:count] if self._count else []
-
-    def _append(self, key: Key) -> None:
-        if self.buckets and len(self.buckets[-1]) < BUCKET:
-            self.buckets[-1].append(key)
-            self._highs[-1] = key
-        else:
-            self.buckets.append([key])
-            self._highs.append(key)
 
     def _split(self, at: int) -> None:
         bucket = self.buckets[at]

@@ -69,8 +69,11 @@ class Plans:
     def close(self, plan: Plan) -> None:
         """One user less."""
         plan.users -= 1
-        if plan.users:
-            return
+        if not plan.users:
+            self.unused(plan)
+
+    def unused(self, plan: Plan) -> None:
+        """Its last user has gone."""
         if self.known.get(plan.key) is not plan:  # its groups have changed meanwhile
             self._let_go(plan)
             return

@@ -55,7 +55,7 @@ class AgentPool:
         """
         name = event.agent
         agent = self.agents.get(name)
-        if event.version <= (agent.version if agent else self.gone.get(name, -1)):
+        if event.version <= (self.gone.get(name, -1) if agent is None else agent.version):
             return None
         if agent is None or not _same(agent, event):
             agent = self._admit(Profile(name, event.skills, event.groups, event.place), event, now)

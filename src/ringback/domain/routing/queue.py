@@ -49,6 +49,7 @@ class VirtualQueue:
 class Interaction:
     """One request for an agent, from Submit until it leaves. `place` orders it among all others. It grows
     `since` its arrival, by the router's clock. `queued`: when it came, None where that was before a restart.
+    `left`: when it left, with an `outcome`.
 
     A million may wait: what most of them do not have costs no object of its own.
     """
@@ -62,6 +63,7 @@ class Interaction:
         "growth",
         "history",
         "lease_until",
+        "left",
         "lines",
         "order",
         "outcome",
@@ -103,6 +105,7 @@ class Interaction:
         self.history: tuple[Note, ...] = ()
         self.lines: tuple[Line, ...] = ()
         self.outcome = ""
+        self.left = 0.0
 
     @property
     def priority(self) -> int:
@@ -125,4 +128,4 @@ class Interaction:
 
     def note(self, *note: Any) -> None:
         """Remember a moment: when, what, figures."""
-        self.history = (*self.history[1 - HISTORY_LIMIT :], note)
+        self.history = (*self.history[1 - HISTORY_LIMIT :], note) if self.history else (note,)

@@ -10,12 +10,12 @@ from ringback.domain.capacity import VOICE_ONLY
 
 from .growth import Growth
 from .matching import Matcher
-from .messages import Diverted, Grown, Left, Output, Release, Requeued, Reserve, Resume
+from .messages import VOICE, Diverted, Grown, Left, Output, Release, Requeued, Reserve, Resume
 from .ordered import OrderedSet
 from .plans import Plans, Want
 from .pool import AgentPool
 from .queue import NOBODY, RESERVED, WAITING, Interaction
-from .standing import AWAY, READY, VOICE_MEDIA, Agent, Index
+from .standing import AWAY, BUSY, READY, Agent, Index
 from .timers import DEADLINE, GROW, LEASE, LOOK, LOOK_S, RETRY, STEP
 
 UNCLAIMED_LIMIT = 5
@@ -43,18 +43,18 @@ class Reservations:
         self._past = past
         self.lease = lease
         self.retry_pause = retry_pause
-        self._out: list[Output] = []
+        self.out: list[Output] = []
         self.looking = False
         self.timers: OrderedSet[tuple[float, str, str]] = OrderedSet()
         self.attempt = 1
 
     def say(self, output: Output) -> None:
         """Something to be carried out."""
-        self._out.append(output)
+        self.out.append(output)
 
     def drain(self) -> list[Output]:
         """What is to be carried out since the last time."""
-        out, self._out = self._out, []
+        out, self.out = self.out, []
         return out
 
     # Finding
@@ -87,7 +87,7 @@ class Reservations:
             return
         if agent.open:
             self._pool.unsettle(agent)
-        found = self._matcher.interaction_for(agent, VOICE_MEDIA, now)
+        found = self._matcher.interaction_for(agent, None, now)
         if found is None:
             self._pool.settle(agent)
         else:
@@ -127,27 +127,21 @@ class Reservations:
     def _reserve(self, interaction: Interaction, agent: Agent, index: Index, now: float) -> None:
         request, name = interaction.request, agent.profile.agent
         attempt, self.attempt = self.attempt, self.attempt + 1
-        if name in interaction.excluded:
+        if interaction.excluded and name in interaction.excluded:
             interaction.excluded = NOBODY
-        ready = len(index.ready)
+        ready = len(index.ready) or 1
         others = self._matcher.others(index, interaction.order, name) if ready > 1 else ()
-        seconds = now - agent.since
-        interaction.note(now, "reserved", name, index.key, seconds, max(ready, 1), others)
+        interaction.note(now, "reserved", name, index.key, now - agent.since, ready, others)
         until = now + (self.lease if request.lease is None else request.lease)
         self._bind(interaction, name, attempt, until)
-        self._pool.take(agent, request.media, now)
-        self._out.append(
-            Reserve(
-                request.interaction,
-                name,
-                attempt,
-                agent.version,
-                interaction.queue.name,
-                index.key,
-                until,
-                now - request.arrived,
-                request.media,
-            )
+        media = request.media
+        if media == VOICE and agent.rule is VOICE_ONLY:
+            self._pool.turn(agent, BUSY, now, now)
+        else:
+            self._pool.take(agent, media, now)
+        queue, waited = interaction.queue.name, now - request.arrived
+        self.out.append(
+            Reserve(request.interaction, name, attempt, agent.version, queue, index.key, until, waited, media)
         )
 
     def _divert(self, interaction: Interaction, want: Want, now: float) -> None:
@@ -155,7 +149,7 @@ class Reservations:
         waited = now - interaction.request.arrived
         interaction.note(now, "diverted", want.device, want.text)
         self._leave_line(interaction)
-        self._out.append(Diverted(name, queue, want.text, want.device, waited))
+        self.out.append(Diverted(name, queue, want.text, want.device, waited))
         self._leave(interaction, "diverted", now)
 
     # States
@@ -180,19 +174,23 @@ class Reservations:
         return waiting
 
     def _bind(self, interaction: Interaction, agent: str, attempt: int, lease_until: float) -> None:
+        queue = interaction.queue
         if interaction.state == WAITING:
-            self._leave_line(interaction)
-            self._matcher.count(interaction)
+            queue.waiting.discard(interaction.rate, interaction.place)
+            self._matcher.leave(interaction)
+            if queue.weight:
+                self._matcher.count(interaction)
         interaction.state = RESERVED
         interaction.agent, interaction.attempt, interaction.lease_until = agent, attempt, lease_until
-        interaction.queue.reserved += 1
+        queue.reserved += 1
         self.timers.add((lease_until, LEASE, interaction.request.interaction))
 
     def reserved(self, name: str, attempt: int) -> Interaction | None:
         """The interaction that this attempt holds, if it still does."""
         interaction = self._interactions.get(name)
-        valid = interaction and interaction.state == RESERVED and interaction.attempt == attempt
-        return interaction if valid else None
+        if interaction is None or interaction.attempt != attempt or interaction.state != RESERVED:
+            return None
+        return interaction
 
     def _end_reservation(self, interaction: Interaction) -> None:
         self.timers.discard((interaction.lease_until, LEASE, interaction.request.interaction))
@@ -203,7 +201,8 @@ class Reservations:
         agent = self._pool.agents.get(interaction.agent or "")
         if agent is not None:
             agent.calls += 1
-        self._end_reservation(interaction)
+        self.timers.discard((interaction.lease_until, LEASE, interaction.request.interaction))
+        interaction.queue.reserved -= 1
         self._leave(interaction, "routed", now)
 
     def extend(self, interaction: Interaction, until: float) -> None:
@@ -231,7 +230,7 @@ class Reservations:
                 self.timers.add((now + self.retry_pause, RETRY, name))
             interaction.excluded = {**interaction.excluded, agent: now + self.retry_pause}
         self.stand_in_line(interaction, now)
-        self._out.append(Requeued(name, interaction.queue.name, reason))
+        self.out.append(Requeued(name, interaction.queue.name, reason))
         if interaction.deadline is not None and interaction.deadline <= now:
             self.give_up(interaction, "timeout", now)
         else:
@@ -273,21 +272,21 @@ class Reservations:
         self.rank(interaction, interaction.request.priority, interaction.growth, now)
         if interaction.priority != before:
             interaction.note(now, "priority", interaction.priority)
-            self._out.append(Grown(interaction.request.interaction, interaction.priority))
+            self.out.append(Grown(interaction.request.interaction, interaction.priority))
 
     def give_up(self, interaction: Interaction, reason: str, now: float) -> None:
         """The interaction leaves without an agent; one that is held is let go."""
         if interaction.state == RESERVED:
             assert interaction.agent is not None
             name = interaction.request.interaction
-            self._out.append(Release(name, interaction.agent, interaction.attempt, reason))
+            self.out.append(Release(name, interaction.agent, interaction.attempt, reason))
             self._end_reservation(interaction)
         else:
             self._leave_line(interaction)
         self._leave(interaction, reason, now)
 
     def _leave(self, interaction: Interaction, outcome: str, now: float) -> None:
-        request = interaction.request
+        request, queue, plan, past = interaction.request, interaction.queue, interaction.plan, self._past
         name = request.interaction
         if interaction.deadline is not None:
             self.timers.discard((interaction.deadline, DEADLINE, name))
@@ -295,15 +294,16 @@ class Reservations:
             self.timers.discard((interaction.step_due, STEP, name))
         if interaction.grows_at is not None:
             self.timers.discard((interaction.grows_at, GROW, name))
-        interaction.note(now, "left", outcome)
-        interaction.outcome = outcome
+        interaction.left, interaction.outcome = now, outcome
         del self._interactions[name]
-        interaction.queue.history.quit(now, routed=outcome == "routed")
-        self._plans.close(interaction.plan)
-        self._past[name] = interaction
-        if len(self._past) > REMEMBERED:
-            self._past.popitem(last=False)
-        self._out.append(Left(name, interaction.queue.name, outcome, now - request.arrived))
+        queue.history.quit(now, outcome == "routed")
+        plan.users -= 1
+        if not plan.users:
+            self._plans.unused(plan)
+        past[name] = interaction
+        if len(past) > REMEMBERED:
+            past.popitem(last=False)
+        self.out.append(Left(name, queue.name, outcome, now - request.arrived))
 
     # Time
 
@@ -320,7 +320,7 @@ class Reservations:
             self.give_up(interaction, "unclaimed", now)
             return
         name = interaction.request.interaction
-        self._out.append(Release(name, interaction.agent, interaction.attempt, "lease_expired"))
+        self.out.append(Release(name, interaction.agent, interaction.attempt, "lease_expired"))
         self.requeue(interaction, "lease_expired", now, exclude=True)
 
     def retry(self, interaction: Interaction, now: float) -> None:

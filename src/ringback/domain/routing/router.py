@@ -132,7 +132,12 @@ class Router:
         """Take one input; the outputs are in the order in which they are to be carried out."""
         self._now = now
         self._handlers[event.__class__](event, now)
-        return self.held.drain()
+        held = self.held
+        out = held.out
+        if not out:
+            return []
+        held.out = []
+        return out
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is next needed."""
@@ -294,7 +299,7 @@ class Router:
 
     def _on_confirm(self, event: Confirm, now: float) -> None:
         interaction = self.held.reserved(event.interaction, event.attempt)
-        if interaction:
+        if interaction is not None:
             self.held.confirm(interaction, now)
 
     def _on_extend(self, event: Extend, now: float) -> None:

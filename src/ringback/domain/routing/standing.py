@@ -86,10 +86,21 @@ class Agent:
 
 class Index:
     """The agents who match one expression for one medium: the free ones in order, the others counted; and the
-    lines of interactions that wait for them.
+    lines of interactions that wait for them, none of them empty: `queue` has them in the order of `lines`.
     """
 
-    __slots__ = ("expression", "key", "lines", "media", "orders", "ready", "staff", "users", "working")
+    __slots__ = (
+        "expression",
+        "key",
+        "lines",
+        "media",
+        "orders",
+        "queue",
+        "ready",
+        "staff",
+        "users",
+        "working",
+    )
 
     def __init__(self, key: str, expression: Expression | None, media: str) -> None:
         self.key = key
@@ -98,9 +109,23 @@ class Index:
         self.ready: OrderedSet[Standing] = OrderedSet()
         self.orders: dict[str, tuple[Value, OrderedSet[Standing], dict[str, Standing]]] = {}
         self.lines: dict[tuple[str, str, float], Line] = {}
+        self.queue: list[Line] = []
         self.staff = 0
         self.working = 0
         self.users = 0
+
+    def begin(self, line: Line) -> None:
+        """Somebody is about to stand in a line of which there was none."""
+        self.lines[line.key] = line
+        self.queue.append(line)
+
+    def end(self, line: Line) -> bool:
+        """Nobody stands in the line any more; False when it had ended."""
+        if self.lines.get(line.key) is not line:
+            return False
+        del self.lines[line.key]
+        self.queue.remove(line)
+        return True
 
     def enter(self, agent: Agent) -> None:
         """The agent may have one more."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 Kind = Literal["call", "callback", "interaction"]
 Way = Literal["answered", "abandoned", "cleared"]
@@ -22,8 +23,7 @@ class Subject(NamedTuple):
 EVERYBODY = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True, gc=False):
     """An interaction is in a queue; it has waited since `arrived`, which may be before it came there."""
 
     queue: Subject
@@ -32,8 +32,7 @@ class Entered:
     arrived: float
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True, gc=False):
     """An interaction has left a queue: to somebody who answered, because the caller hung up, or otherwise."""
 
     queue: Subject
@@ -41,8 +40,7 @@ class Left:
     way: Way
 
 
-@dataclass(frozen=True, slots=True)
-class AgentIs:
+class AgentIs(Struct, frozen=True, gc=False):
     """An agent is in a state since now. `sequence` rises with each change of the agent. `second_call_type`:
     of a call beside the first that has been answered, None when there is none.
     """
@@ -58,16 +56,14 @@ class AgentIs:
     second_call_type: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(Struct, frozen=True, gc=False):
     """A call has rung at an agent in vain."""
 
     agent: str
     rejected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class QueueIs:
+class QueueIs(Struct, frozen=True, gc=False):
     """What the configuration says of a queue: an answer within `service_level` seconds is in time."""
 
     queue: Subject

@@ -259,6 +259,8 @@ class RecordTreatment(Treatment):
         return self._finish("max")
 
     def hang_up(self) -> list[Action]:
+        # Nobody is left to record: what was still on its way when the call ended may not begin anew.
+        self._reason, self._deadline = self._reason or "interrupted", None
         return self._deposit()
 
     def deposited(self, *, kept: bool) -> list[Action]:

@@ -1,9 +1,9 @@
 """Early dialogs: reliable provisional responses in both roles (RFC 3262), and what called parties say there.
 
 To a caller a response goes reliably when the caller requires it, or supports it and there is a description
-in it. A 2xx waits for the PRACK of a description. An answer that is another one than the early description
-opens a dialog of its own under another To tag, as if another phone had answered: within one dialog the first
-answer is the only one (RFC 3261 13.2.1).
+in it. A 2xx waits for the PRACK of a description. Within one dialog the first answer is the only one
+(RFC 3261 13.2.1): each other description, early or in the 200, opens a dialog of its own under another To
+tag, as if another phone had sent it. All of them count their reliable responses together.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ class CalledParty:
     order: ReliableReceiver = field(default_factory=ReliableReceiver)
     sdp: str = ""
     """What it answered."""
+    changed: bool = False
+    """It has said another description by UPDATE since."""
 
 
 def called_party(leg: SipLeg, response: Response) -> CalledParty:
@@ -47,13 +49,23 @@ def called_party(leg: SipLeg, response: Response) -> CalledParty:
 
 
 @dataclass(slots=True)
+class Said:
+    """An early dialog with a caller, and the description that he has in it."""
+
+    dialog: Dialog
+    sdp: str
+
+
+@dataclass(slots=True)
 class Waiting:
     """Our provisional responses to one caller."""
 
     invite: CSeq
     sender: ReliableSender | None = None
-    sdp: str = ""
-    """The description that the caller has."""
+    said: dict[str, Said] = field(default_factory=dict)
+    """Our early dialogs by their tag; each description has one of its own."""
+    tag: str = ""
+    """The tag of the last one."""
     final: Callable[[], None] | None = None
     """Sends the 2xx that waits for a PRACK."""
     timer: asyncio.TimerHandle | None = None
@@ -88,14 +100,27 @@ class EarlyDialogs:
         required = request.has("Require") and OPTION in {name.lower() for name in request.values("Require")}
         if required and not request.body:
             return  # reliably it would have to bring the offer, and there is none yet (RFC 3262 5)
-        waiting = leg.waiting_caller = leg.waiting_caller or Waiting(request.cseq)
-        waiting.sdp = sdp or waiting.sdp
-        response = response_to(request, status, to_tag=server.to_tag, headers=self.own_headers(), body=body)
+        waiting = leg.waiting_caller = leg.waiting_caller or Waiting(request.cseq, tag=server.to_tag)
+        if sdp and not self._open(leg, waiting, server, sdp):
+            return
+        response = response_to(request, status, to_tag=waiting.tag, headers=self.own_headers(), body=body)
         if required or (body and supports(request, OPTION)):
             waiting.sender = waiting.sender or ReliableSender(1 + secrets.randbelow(2**31 - 1000))
             self._send(live, leg, waiting.sender.send(response, self._now()))
         else:
             server.respond(response)
+
+    def _open(self, leg: SipLeg, waiting: Waiting, server: ServerTransaction, sdp: str) -> bool:
+        """Whether a description is to be said: in the early dialog that has it, or in one of its own."""
+        known = _tag_of(waiting, sdp)
+        if known:
+            return known == waiting.tag
+        if waiting.said or leg.dialog is None:
+            waiting.tag = self._endpoint.ids.tag()
+            waiting.said[waiting.tag] = Said(Dialog.from_request(server.request, waiting.tag), sdp)
+        else:
+            waiting.said[waiting.tag] = Said(leg.dialog, sdp)
+        return True
 
     def prack(self, tx: ServerTransaction, request: Request, leg: SipLeg) -> bool:
         """Whether a PRACK fits; it is answered here when it does not (RFC 3262 3)."""
@@ -147,14 +172,38 @@ class EarlyDialogs:
         if waiting.sender is not None:
             waiting.sender.over(self._now())
 
-    def tag_for(self, leg: SipLeg, server: ServerTransaction, sdp: str) -> str:
-        """The To tag of the 200: another one where the caller has had another description."""
+    def answer_in(self, leg: SipLeg, server: ServerTransaction, sdp: str) -> tuple[str, str]:
+        """The To tag and the description of the 200: those of the early dialog that has this description, or
+        of a new dialog where the caller has had others only.
+        """
         waiting = leg.waiting_caller
-        if waiting is None or waiting.sdp in ("", sdp) or leg.dialog is None:
-            return server.to_tag
-        tag = self._endpoint.ids.tag()
-        leg.dialog = Dialog.from_request(server.request, tag, confirmed=True)
-        return tag
+        if waiting is None or not waiting.said or leg.dialog is None:
+            return server.to_tag, sdp
+        tag = _tag_of(waiting, sdp)
+        if tag:
+            said = waiting.said[tag]
+            leg.dialog, sdp = said.dialog, said.sdp
+        else:
+            tag = self._endpoint.ids.tag()
+            leg.dialog = Dialog.from_request(server.request, tag, confirmed=True)
+        waiting.said = {}
+        return tag, sdp
+
+    @staticmethod
+    def dialog_of(leg: SipLeg, tag: str | None) -> Dialog | None:
+        """The dialog with a caller that has this tag of ours; before the answer there may be several."""
+        waiting = leg.waiting_caller
+        said = waiting.said.get(tag or "") if waiting is not None else None
+        return leg.dialog if said is None else said.dialog
+
+    def changed(self, live: LiveCall, leg: SipLeg, tag: str | None, sdp: str) -> None:
+        """The offer of a PRACK or UPDATE in an early dialog is answered."""
+        waiting = leg.waiting_caller
+        if waiting is None or leg.server is None:
+            return
+        if (said := waiting.said.get(tag or "")) is not None:
+            said.sdp = sdp
+        self.acknowledged(live, leg)
 
     def _send(self, live: LiveCall, leg: SipLeg, responses: list[Response]) -> None:
         waiting = leg.waiting_caller
@@ -208,8 +257,20 @@ class EarlyDialogs:
         if party is None:
             return Dialog.from_response(leg.invite.request, response), body
         party.dialog.confirm(response)
-        return party.dialog, body or party.sdp
+        # What an UPDATE has changed is not undone by a 200 that repeats the first answer (RFC 3261 13.2.1).
+        return party.dialog, party.sdp if party.changed else body or party.sdp
 
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _tag_of(waiting: Waiting, sdp: str) -> str:
+    """The tag of the early dialog that has a description; empty where none has it."""
+    wanted = _plain(sdp)
+    return next((tag for tag, said in waiting.said.items() if _plain(said.sdp) == wanted), "")
+
+
+def _plain(sdp: str) -> list[str]:
+    """What a description says, without how often it was changed and without what is meant anyway."""
+    return [line for line in sdp.splitlines() if line != "a=sendrecv" and not line.startswith("o=")]

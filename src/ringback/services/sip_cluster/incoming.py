@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from ringback.contracts import treatment
+from ringback.contracts.sip import HEADER_ORIGIN, HEADER_OWNER, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster.driver import Driver, new_call
@@ -17,6 +18,7 @@ from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.takeover import Elsewhere, Takeover
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
 from ringback.sip.exchange import ServerTransaction
@@ -26,7 +28,6 @@ from ringback.sip.reason_header import reason_of
 from ringback.sip.uas import refuse
 
 Handler = Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]
-FindCall = Callable[[Request], Awaitable[tuple[LiveCall, SipLeg] | None]]
 
 
 class Incoming:
@@ -39,14 +40,14 @@ class Incoming:
         driver: Driver,
         index: Index,
         metrics: ClusterMetrics,
-        find: FindCall,
+        takeover: Takeover,
     ) -> None:
         self._ctx = ctx
         self._settings = settings
         self._driver = driver
         self._index = index
         self._metrics = metrics
-        self._find = find
+        self._takeover = takeover
         self.draining = False
         self._in_dialog: dict[str, Handler] = {
             "INVITE": self._reinvite,
@@ -72,8 +73,7 @@ class Incoming:
             tx.respond(refusal)
             return None
         if request.to_tag is None:
-            self._new(tx, request)
-            return None
+            return self._new(tx, request)
         known = self._index.legs.get(request.call_id)
         if known is None:
             return self._look_up(tx, request)
@@ -82,7 +82,7 @@ class Incoming:
 
     # Outside a dialog
 
-    def _new(self, tx: ServerTransaction, request: Request) -> None:
+    def _new(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         if request.method == "OPTIONS":
             self._options(tx, request)
         elif request.method != "INVITE":
@@ -90,38 +90,40 @@ class Incoming:
         elif request.max_forwards == 0:
             tx.reply(483)
         elif self.sessions.refused(tx, request):
-            return
+            return None
+        elif request.has("Replaces"):
+            return self._replace(tx, request)
         elif self.draining or len(self._driver.calls) >= self._settings.capacity:
             self._metrics.rejected.inc()
             tx.reply(503, headers=[("Retry-After", str(self._settings.retry_after_s))])
         else:
             self._invite(tx, request)
+        return None
+
+    def _refused(self, tx: ServerTransaction, request: Request) -> bool:
+        """True if an INVITE is answered already: it is of no tenant, or asks for what is not given."""
+        if _tenant(request) not in self._ctx.common.tenants:
+            tx.reply(404)
+        elif request.body and b"m=" not in request.body:
+            tx.reply(488)
+        elif cannot_be_kept(request):
+            tx.reply(500, "Privacy service cannot be given")
+        else:
+            return False
+        return True
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
-        tenant = request.get("X-Ringback-Tenant") or ""
-        offer = request.body.decode("utf-8", "replace") or None
-        if tenant not in self._ctx.common.tenants:
-            tx.reply(404)
-            return
-        if offer is not None and "m=" not in offer:
-            tx.reply(488)
-            return
-        if cannot_be_kept(request):
-            tx.reply(500, "Privacy service cannot be given")
-            return
-        if request.has("Replaces"):
-            self._replace(tx, request, tenant)
+        if self._refused(tx, request):
             return
         try:
             dialog = Dialog.from_request(request, tx.to_tag)
         except DialogError as error:
             tx.reply(error.status)
             return
-        self._open(tx, request, tenant, offer, dialog)
+        self._open(tx, request, dialog)
 
-    def _open(
-        self, tx: ServerTransaction, request: Request, tenant: str, offer: str | None, dialog: Dialog
-    ) -> None:
+    def _open(self, tx: ServerTransaction, request: Request, dialog: Dialog) -> None:
+        tenant, offer = _tenant(request), request.body.decode("utf-8", "replace") or None
         live = new_call(tenant)
         leg = live.legs["in1"] = SipLeg("in1", request.call_id)
         leg.server, leg.dialog = tx, dialog
@@ -136,10 +138,13 @@ class Incoming:
             live, i.Incoming("in1", caller, number, offer, origin_dn=origin_dn, forwards=forwards)
         )
 
-    def _replace(self, tx: ServerTransaction, request: Request, tenant: str) -> None:
-        placed = self.replacing.invite(tx, request, tenant, _origin_dn(request))
-        if placed is not None:
-            tx.on_cancel = lambda: self._cancelled(*placed)
+    def _replace(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        def placed(live: LiveCall, leg: SipLeg) -> None:
+            tx.on_cancel = lambda: self._cancelled(live, leg)
+
+        if self._refused(tx, request):
+            return None
+        return self.replacing.invite(tx, request, _tenant(request), _origin_dn(request), placed)
 
     def _cancelled(self, live: LiveCall, leg: SipLeg) -> None:
         if leg.server is not None:
@@ -157,15 +162,17 @@ class Incoming:
 
     async def _look_up(self, tx: ServerTransaction, request: Request) -> None:
         """A dialog that this node does not know may be of a node that is gone."""
-        known = await self._find(request)
+        known = await self._takeover.find(request)
         if known is None:
             tx.reply(481)
+        elif isinstance(known, Elsewhere):
+            tx.reply(481, headers=[(HEADER_OWNER, known.node)])
         else:
             self._inside(tx, request, *known)
 
     def _inside(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         party = leg.called.get(request.from_tag or "") if leg.dialog is None else None
-        dialog = leg.dialog if party is None else party.dialog
+        dialog = self.early.dialog_of(leg, request.to_tag) if party is None else party.dialog
         if dialog is None or leg.over or (party is not None and request.method not in _OF_CALLED_PARTY):
             tx.reply(481)
             return
@@ -231,7 +238,7 @@ class Incoming:
     def _update_of_called(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         """A called party changes its description before it answers: the caller hears of it on the answer."""
         party, ours = leg.called[request.from_tag or ""], live.call.data.legs[leg.id].local_sdp
-        party.sdp = request.body.decode("utf-8", "replace")
+        party.sdp, party.changed = request.body.decode("utf-8", "replace"), True
         tx.reply(200, headers=self.early.own_headers(), body=(ours or "").encode())
 
     def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
@@ -267,9 +274,14 @@ def _reason(request: Request | None) -> str:
     return str(reason) if reason is not None else ""
 
 
+def _tenant(request: Request) -> str:
+    """The tenant that sip_proxy has found out."""
+    return request.get(HEADER_TENANT) or ""
+
+
 def _origin_dn(request: Request) -> str:
     """The DN of the caller, where sip_proxy knows it as one of ours."""
-    origin = request.get("X-Ringback-Origin") or ""
+    origin = request.get(HEADER_ORIGIN) or ""
     return origin.removeprefix("dn=") if origin.startswith("dn=") else ""
 
 

@@ -268,7 +268,8 @@ class Outgoing:
         server, leg.server = leg.server, None
         if server is not None:
             self.early.stop(leg)
-            self._accept(live, leg, server, sdp, self.early.tag_for(leg, server, sdp))
+            tag, sdp = self.early.answer_in(leg, server, sdp)
+            self._accept(live, leg, server, sdp, tag)
 
     def _refuse(self, leg: SipLeg, status: int) -> None:
         server, leg.server = leg.server, None
@@ -290,19 +291,13 @@ class Outgoing:
         response = response_to(server.request, 200, to_tag=to_tag, headers=headers, body=sdp.encode())
         if server.request.method != "INVITE":
             server.respond(response)
-            self._answered_early(live, leg, sdp)
+            self.early.changed(live, leg, server.request.to_tag, sdp)
             return
         if leg.dialog is not None:
             leg.dialog.confirmed = True
         acked = server.accept(response)
         leg.unacked = acked  # type: ignore[assignment]
         acked.add_done_callback(lambda done: self._acknowledged(live, leg, done.result()))
-
-    def _answered_early(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
-        """The offer of a PRACK or UPDATE is answered."""
-        if leg.waiting_caller is not None and leg.server is not None:
-            leg.waiting_caller.sdp = sdp
-            self.early.acknowledged(live, leg)
 
     def _acknowledged(self, live: LiveCall, leg: SipLeg, ack: object) -> None:
         if ack is None:

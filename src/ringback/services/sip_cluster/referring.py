@@ -18,7 +18,9 @@ from ringback.domain.calls.referral import far_party
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import LegRole, Phase
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.handover import PAUSE_S, TRIES, Handover
 from ringback.services.sip_cluster.index import Index
+from ringback.services.sip_cluster.joining import give_up, ready, telephone_of
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.sip.endpoint import SipEndpoint
@@ -35,8 +37,6 @@ from ringback.sip.transfer import (
 )
 
 EXPIRES_S = 60
-PAUSE_S, TRIES = 0.1, 30
-"""How often, so many seconds apart, two calls are looked at until nothing is under way in them."""
 _PROGRESS = {"EventRinging": 180, "EventNetworkReached": 180, "EventPartyChanged": 200, "EventReleased": 200}
 
 
@@ -54,11 +54,14 @@ class Subscription:
 class Referrals:
     """All transfers that telephones of this node's calls have asked for."""
 
-    def __init__(self, endpoint: SipEndpoint, driver: Driver, index: Index, sessions: Sessions) -> None:
+    def __init__(
+        self, endpoint: SipEndpoint, driver: Driver, index: Index, sessions: Sessions, handover: Handover
+    ) -> None:
         self._endpoint = endpoint
         self._driver = driver
         self._index = index
         self._sessions = sessions
+        self._handover = handover
 
     def refer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         """REFER in a dialog: 202 and NOTIFY, or a refusal."""
@@ -138,57 +141,58 @@ class Referrals:
     # Attended
 
     def _attended(self, live: LiveCall, leg: SipLeg, reference: str, referral: Referral, tries: int) -> None:
-        """The two calls of one telephone become one, as soon as nothing is under way in them."""
-        found = self.find(live.tenant, referral.replaces)
-        if live.lost or found is None or found[0] is live:
+        """The two calls of one telephone become one; the other may be at another node."""
+        replaces = referral.replaces
+        assert replaces is not None
+        found = self._index.named(live.tenant, replaces)
+        if found is not None:
+            self._join(live, leg, reference, referral, found, tries)
+        elif replaces.call_id in self._index.legs:
             self._end(live, reference, 481)
-            return
+        else:
+            self._handover.spawn(self._fetch(live, leg, reference, referral, replaces))
+
+    async def _fetch(
+        self, live: LiveCall, leg: SipLeg, reference: str, referral: Referral, replaces: Replaces
+    ) -> None:
+        fetched = await self._handover.fetch(live.tenant, replaces, telephone_of(live, leg))
+        found = self._index.named(live.tenant, replaces)
+        if fetched.status or (fetched.number is None and found is None):
+            self._end(live, reference, fetched.status or 481)
+        elif found is not None:
+            self._join(live, leg, reference, referral, found, TRIES)
+        else:
+            number = fetched.number or referral.target.number
+            self._driver.feed(live, i.Referred(leg.id, reference, number))
+
+    def _join(
+        self,
+        live: LiveCall,
+        leg: SipLeg,
+        reference: str,
+        referral: Referral,
+        found: tuple[LiveCall, SipLeg],
+        tries: int,
+    ) -> None:
+        """As soon as nothing is under way in the two calls."""
         other, theirs = found
-        if not _same_telephone(live, leg, other, theirs):
-            self._end(live, reference, 403)
+        if live.lost or other is live:
+            self._end(live, reference, 481)
+        elif telephone_of(live, leg) != telephone_of(other, theirs):
+            self._end(live, reference, 403)  # nobody may transfer what is not his own
         elif theirs.server is not None:
             # It rings there: what the telephone has begun is done again for the party that it gives away.
-            self._blind_instead(live, leg, reference, referral, other, theirs)
-        elif (far := _ready(live, leg, other, theirs)) is not None:
-            self._merge(live, leg, reference, other, theirs, far)
+            number = give_up(self._driver, other, theirs) or referral.target.number
+            self._driver.feed(live, i.Referred(leg.id, reference, number))
+        elif far_party(live.call.data, leg.id) is not None and (far := ready(other, theirs)) is not None:
+            self._merge(live, leg, reference, other, far)
         elif tries:
             again = (live, leg, reference, referral, tries - 1)
             asyncio.get_running_loop().call_later(PAUSE_S, self._attended, *again)
         else:
             self._end(live, reference, 491)
 
-    def find(self, tenant: str, replaces: Replaces | None) -> tuple[LiveCall, SipLeg] | None:
-        """The leg of a dialog that stands here."""
-        known = self._index.legs.get(replaces.call_id) if replaces is not None else None
-        if known is None or replaces is None or known[0].tenant != tenant:
-            return None
-        dialog = known[1].dialog
-        if dialog is not None:
-            fits = (dialog.local_tag, dialog.remote_tag) == (replaces.to_tag, replaces.from_tag)
-            return known if fits else None
-        invite = known[1].invite
-        ours = invite is not None and invite.request.from_tag == replaces.to_tag
-        return known if ours and replaces.from_tag in known[1].heard else None
-
-    def _blind_instead(
-        self,
-        live: LiveCall,
-        leg: SipLeg,
-        reference: str,
-        referral: Referral,
-        other: LiveCall,
-        theirs: SipLeg,
-    ) -> None:
-        number = other.call.data.parties.dnis or referral.target.number
-        server, theirs.server, theirs.over = theirs.server, None, True
-        if server is not None:
-            server.reply(487)
-        self._driver.feed(other, i.HungUp(theirs.id))
-        self._driver.feed(live, i.Referred(leg.id, reference, number))
-
-    def _merge(
-        self, live: LiveCall, leg: SipLeg, reference: str, other: LiveCall, theirs: SipLeg, far: Leg
-    ) -> None:
+    def _merge(self, live: LiveCall, leg: SipLeg, reference: str, other: LiveCall, far: Leg) -> None:
         data, moved = other.call.data, other.legs[far.id]
         dn = dn_of(data, far.slot) or _number(far, data.parties.ani, data.parties.dnis)
         by, party = f"{far.id}-{data.conn_id}", structs.replace(far)
@@ -208,22 +212,6 @@ class Referrals:
         self._driver.feed(other, i.GivenAway(far.id))
         self._index.add(live, moved)
         self._sessions.moved(live, moved)
-
-
-def _ready(live: LiveCall, leg: SipLeg, other: LiveCall, theirs: SipLeg) -> Leg | None:
-    """The far party of the other call, if nothing is under way in either."""
-    near = far_party(live.call.data, leg.id)
-    far = far_party(other.call.data, theirs.id)
-    if near is None or far is None or far.id not in other.legs:
-        return None
-    unacked = other.legs[far.id].unacked
-    return far if unacked is None or unacked.done() else None
-
-
-def _same_telephone(live: LiveCall, leg: SipLeg, other: LiveCall, theirs: SipLeg) -> bool:
-    """Nobody may transfer what is not his own."""
-    mine = dn_of(live.call.data, live.call.data.legs[leg.id].slot)
-    return bool(mine) and mine == dn_of(other.call.data, other.call.data.legs[theirs.id].slot)
 
 
 def _number(far: Leg, ani: str, dnis: str) -> str:

@@ -1,58 +1,98 @@
 """INVITE with Replaces (RFC 3891): a telephone of ours takes the place of one that talks or rings."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 
+from ringback.contracts.sip import HEADER_OWNER
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.types import LegState
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
-from ringback.services.sip_cluster.referring import Referrals
+from ringback.services.sip_cluster.takeover import Elsewhere, Takeover, silent_of
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request
 from ringback.sip.transfer import Replaces, replaces_of
 
+Placed = Callable[[LiveCall, SipLeg], None]
 UNDER_WAY = frozenset({LegState.INVITING, LegState.RINGING})
 
 
 class Replacing:
-    """Judges such an INVITE and puts its sender into the call."""
+    """Judges such an INVITE and puts its sender into the call, or says at which node that is."""
 
-    def __init__(self, driver: Driver, index: Index, referrals: Referrals) -> None:
+    def __init__(self, driver: Driver, index: Index, takeover: Takeover) -> None:
         self._driver = driver
         self._index = index
-        self._referrals = referrals
+        self._takeover = takeover
 
     def invite(
-        self, tx: ServerTransaction, request: Request, tenant: str, dn: str
-    ) -> tuple[LiveCall, SipLeg] | None:
-        """The call and the leg of the sender, or None when the INVITE is refused. `dn` is the sender's."""
+        self, tx: ServerTransaction, request: Request, tenant: str, dn: str, placed: Placed
+    ) -> Awaitable[None] | None:
+        """Put the sender, whose DN is `dn`, into the call; `placed` is told of his leg."""
         try:
             replaces = replaces_of(request)
-            dialog = Dialog.from_request(request, tx.to_tag)
-        except (SipParseError, DialogError):
+        except SipParseError:
             tx.reply(400)
             return None
-        found = self._referrals.find(tenant, replaces)
+        assert replaces is not None
+        # Who may not take calls over does not learn which there are, nor makes us look for them.
+        if dn and replaces.call_id not in self._index.legs:
+            return self._look_up(tx, request, tenant, dn, placed, replaces)
+        self._judge(tx, request, tenant, dn, placed, replaces)
+        return None
+
+    async def _look_up(
+        self,
+        tx: ServerTransaction,
+        request: Request,
+        tenant: str,
+        dn: str,
+        placed: Placed,
+        replaces: Replaces,
+    ) -> None:
+        """The call may be at another node, or may have been at one that is gone."""
+        found = await self._takeover.call_of((tenant,), replaces.call_id, silent_of(request))
+        if tx.cancelled:
+            tx.reply(487)
+        elif isinstance(found, Elsewhere):
+            tx.reply(481, headers=[(HEADER_OWNER, found.node)])
+        else:
+            self._judge(tx, request, tenant, dn, placed, replaces)
+
+    def _judge(
+        self,
+        tx: ServerTransaction,
+        request: Request,
+        tenant: str,
+        dn: str,
+        placed: Placed,
+        replaces: Replaces,
+    ) -> None:
+        found = self._index.named(tenant, replaces)
         status = _refusal(found, replaces, dn)
         if found is None or status:
             tx.reply(status)
-            return None
+            return
         live, old = found
         leg = SipLeg(f"by-{secrets.token_hex(4)}", request.call_id)
-        leg.server, leg.dialog = tx, dialog
+        try:
+            leg.server, leg.dialog = tx, Dialog.from_request(request, tx.to_tag)
+        except DialogError as error:
+            tx.reply(error.status)
+            return
         live.legs[leg.id] = leg
         self._index.add(live, leg)
         offer = request.body.decode("utf-8", "replace") or None
         self._driver.feed(live, i.Replaced(old.id, leg.id, dn, offer))
-        return live, leg
+        placed(live, leg)
 
 
-def _refusal(found: tuple[LiveCall, SipLeg] | None, replaces: Replaces | None, dn: str) -> int:
+def _refusal(found: tuple[LiveCall, SipLeg] | None, replaces: Replaces, dn: str) -> int:
     """The status in the order of RFC 3891 3; 0 when it may be."""
-    if found is None or replaces is None:
+    if found is None:
         return 481
     live, leg = found
     state = live.call.data.legs[leg.id].state

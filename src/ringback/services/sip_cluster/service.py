@@ -3,6 +3,7 @@
 import asyncio
 
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.handover import PATH
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.addresses import bracketed
@@ -14,6 +15,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.audit import Audit
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.handover import Handover
 from ringback.services.sip_cluster.incoming import Incoming
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
@@ -51,9 +53,7 @@ class SipClusterService(Service):
         self._details = CallDetailsLink(ctx)
         self._driver = Driver(ctx, self._store, self._metrics, self._details)
         self._takeover = Takeover(ctx, self._store, self._driver, self._index, self._metrics)
-        self._incoming = Incoming(
-            ctx, settings, self._driver, self._index, self._metrics, self._takeover.find
-        )
+        self._incoming = Incoming(ctx, settings, self._driver, self._index, self._metrics, self._takeover)
         self._endpoint = SipEndpoint(
             self._incoming.request,
             user_agent="Ringback sip_cluster",
@@ -63,9 +63,11 @@ class SipClusterService(Service):
         self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index, settings)
         self._driver.perform = self._outgoing.perform
         self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
-        referrals = Referrals(self._endpoint, self._driver, self._index, self._outgoing.sessions)
+        handover = Handover(ctx, self._driver, self._index, self._store, self._takeover)
+        sessions = self._outgoing.sessions
+        referrals = Referrals(self._endpoint, self._driver, self._index, sessions, handover)
         self._incoming.refer = referrals.refer
-        self._incoming.replacing = Replacing(self._driver, self._index, referrals)
+        self._incoming.replacing = Replacing(self._driver, self._index, self._takeover)
         self._driver.told = referrals.told
         self._takeover.restored = self._outgoing.sessions.resume
         self._driver.forget = self._index.forget
@@ -78,6 +80,7 @@ class SipClusterService(Service):
         self._requests = Requests(
             ctx, settings, self._driver, self._store, self._takeover, self._metrics, self._endpoint
         )
+        self._requests.server.route("POST", PATH, handover.serve)
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
 

@@ -39,6 +39,11 @@ _TAKE = Script(
     "if owner ~= ARGV[1] then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) return 1"
 )
+_GIVE = Script(
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+    "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4]) "
+    "redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4]) return 1"
+)
 
 
 def dialog_key(tenant: str, call_id: str) -> str:
@@ -291,6 +296,22 @@ class CallStore:
         )
         return snapshot
 
+    async def give(self, live: LiveCall, node: str) -> bool:
+        """Write down that a call is another node's, if it is ours; sent before this waits for anything."""
+        tenant, conn_id, row = live.tenant, live.conn_id, f"{live.tenant} {live.conn_id}"
+        keys = owner_key(tenant, conn_id), call_key(tenant, conn_id)
+        snapshot = live.encoded(node, self.sent_by)
+        self._count(_CALLS, 4)
+        replies = await self._ctx.valkey.post(
+            [
+                ("SADD", owned_key(node), row),
+                ("SADD", OWNERS, node),
+                ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
+                ("SREM", owned_key(self._ctx.node), row),
+            ]
+        )
+        return bool(replies[2])
+
     async def owners(self) -> list[str]:
         """Every node that may own calls."""
         return [node.decode() for node in await self._calls.call("SMEMBERS", OWNERS)]
@@ -300,10 +321,14 @@ class CallStore:
         rows = [row.decode().split(" ", 1) for row in await self._calls.call("SMEMBERS", owned_key(node))]
         return [(tenant, conn_id) for tenant, conn_id in rows]
 
+    async def owner(self, tenant: str, conn_id: str) -> str:
+        """The node that owns a call; empty when nobody does."""
+        owner = await self._calls.call("GET", owner_key(tenant, conn_id))
+        return "" if owner is None else str(owner.decode())
+
     async def is_owner(self, tenant: str, conn_id: str) -> bool:
         """Whether the call is still ours."""
-        owner = await self._calls.call("GET", owner_key(tenant, conn_id))
-        return bool(owner is None or owner.decode() == self._ctx.node)
+        return await self.owner(tenant, conn_id) in ("", self._ctx.node)
 
     async def disown(self, node: str) -> None:
         """A node that is gone and owns nothing is no longer looked at."""

@@ -7,8 +7,10 @@ a caller who had no answer yet has gone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from ringback.contracts.sip import HEADER_SILENT
 from ringback.contracts.telephony import ClusterNode
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.types import LegState
@@ -22,6 +24,15 @@ from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import SETTING_UP
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
+
+_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A living node has the call."""
+
+    node: str
 
 
 class Takeover:
@@ -42,21 +53,36 @@ class Takeover:
         self.restored: Callable[[LiveCall], None] = lambda live: None
         """Set by the SIP side: the call's session timers run here now."""
 
-    async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | None:
-        """The leg of a request for a dialog that this node does not know."""
+    async def find(self, request: Request) -> tuple[LiveCall, SipLeg] | Elsewhere | None:
+        """The leg of a request for a dialog that this node does not know, or who has its call."""
+        live = await self.call_of(self._ctx.common.tenants, request.call_id, silent_of(request))
+        if live is None or isinstance(live, Elsewhere):
+            return live
+        leg = next((leg for leg in live.legs.values() if leg.call_id == request.call_id), None)
+        return None if leg is None else (live, leg)
+
+    async def call_of(
+        self, tenants: Iterable[str], call_id: str, silent: frozenset[str] = frozenset()
+    ) -> LiveCall | Elsewhere | None:
+        """The call of a dialog that this node does not know, taken over if its node is gone or `silent`."""
         try:
-            found = await self._store.find(self._ctx.common.tenants, request.call_id)
+            found = await self._store.find(tenants, call_id)
             if found is None:
                 return None
-            live = await self.take(*found)
+            owner = await self.living_owner(*found)
+            return await self.take(*found) if owner is None or owner.node in silent else Elsewhere(owner.node)
         except (ValkeyUnavailable, ValkeyError):
             return None
-        leg = (
-            next((leg for leg in live.legs.values() if leg.call_id == request.call_id), None)
-            if live
-            else None
-        )
-        return None if live is None or leg is None else (live, leg)
+
+    async def living_owner(self, tenant: str, conn_id: str) -> ClusterNode | None:
+        """The node that has a call, if it is another one and lives."""
+        node = await self._store.owner(tenant, conn_id)
+        if node in ("", self._ctx.node):
+            return None
+        return (await self._living()).get(node)
+
+    async def _living(self) -> dict[str, ClusterNode]:
+        return await list_nodes(self._ctx.valkey.using("voice-41"), "sip_cluster", ClusterNode)
 
     async def take(self, tenant: str, conn_id: str) -> LiveCall | None:
         """Make a call ours and let it go on; who asks while that is under way gets the same answer."""
@@ -82,12 +108,28 @@ class Takeover:
         self._mourn(live, snapshot.sent_by)
         return live
 
+    async def keep(self, live: LiveCall) -> None:
+        """Go on with a call that could not be handed over, unless it turns out that it was."""
+        live.lost = False
+        self._driver.open(live)
+        for leg in live.legs.values():
+            self._index.add(live, leg)
+        self.restored(live)
+        self._driver.carry_on(live, [])
+        while True:
+            try:
+                if not await self._store.is_owner(live.tenant, live.conn_id):
+                    self._driver.abandon(live)
+                return
+            except (ValkeyUnavailable, ValkeyError):
+                await asyncio.sleep(_AGAIN_S)
+
     async def take_if_orphan(self, tenant: str, conn_id: str) -> LiveCall | None:
         """The call when its node is gone; None when it is gone too, or well cared for."""
         snapshot = await self._store.read(tenant, conn_id)
         if snapshot is None:
             return None
-        living = await list_nodes(self._ctx.valkey.using("voice-41"), "sip_cluster", ClusterNode)
+        living = await self._living()
         elsewhere = snapshot.node in living and snapshot.node != self._ctx.node
         return None if elsewhere else await self.take(tenant, conn_id)
 
@@ -128,13 +170,15 @@ class Takeover:
 
     async def _missing(self) -> set[str]:
         """Nodes that may own calls and are not in the directory."""
-        living = await list_nodes(self._ctx.valkey.using("voice-41"), "sip_cluster", ClusterNode)
+        living = await self._living()
         return set(await self._store.owners()) - living.keys() - {self._ctx.node}
 
     async def _take_all(self, node: str) -> None:
         calls = await self._store.owned(node)
         for tenant, conn_id in calls:
-            if await self.take(tenant, conn_id) is None:
+            if await self._store.owner(tenant, conn_id) not in ("", node):
+                await self._store.release(node, tenant, conn_id)  # it was handed over
+            elif await self.take(tenant, conn_id) is None:
                 await self._store.release(node, tenant, conn_id)
         if not calls:
             await self._store.disown(node)
@@ -153,3 +197,8 @@ class Takeover:
                 self._driver.abandon(live)
             else:
                 await self._store.keep_again(live)
+
+
+def silent_of(request: Request) -> frozenset[str]:
+    """The nodes that sip_proxy gets no answer from."""
+    return frozenset(request.values(HEADER_SILENT))

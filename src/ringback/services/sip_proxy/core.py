@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.contracts.events import TOPIC_SIP_PROXY
-from ringback.contracts.sip import ProxyReport
+from ringback.contracts.sip import HEADER_SILENT, ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.earlier import EarlierCalls
+from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
 from ringback.services.sip_proxy.emergency import asks_for_help
-from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
@@ -23,6 +24,7 @@ from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
 from ringback.services.sip_proxy.webrtc import WebGateways
@@ -56,6 +58,7 @@ class ProxyCore:
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
+        self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         self.flow_key = hashlib.sha256(b"flows:" + key).digest()
@@ -104,7 +107,9 @@ class ProxyCore:
     def send(
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
     ) -> ClientTransaction:
-        """Send on the target's side, with its own Via."""
+        """Send on the target's side, with its own Via; a node is told which others do not answer."""
+        if target.role == "node" and (silent := self.directory.silent(self.ctx.monotonic())):
+            request.set(HEADER_SILENT, silent)
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
         return endpoint.send_request(
@@ -165,6 +170,15 @@ class ProxyCore:
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
+
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        """The owner that a node has named; None when it is not there, or is the one that was asked."""
+        node = self.directory.cluster.get(owner_of(target, response))
+        if node is None or node.node == target.name:
+            return None
+        if request.to_tag is not None:
+            self.moved.note(request.call_id, node.node)
+        return at_node(target, node, self.sides)
 
     def call_ended(self, call_id: str) -> None:
         """A call from outside is over, or never came about."""

@@ -17,10 +17,10 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
-from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
@@ -124,6 +124,7 @@ class Edge:
         if (gateway := place_of(name)) is not None:
             self._web.go_on(tx, request, gateway)
             return
+        name = core.moved.node_of(request.call_id, name)
         order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:

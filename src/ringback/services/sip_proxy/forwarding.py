@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -21,56 +21,10 @@ from ringback.services.sip_proxy.routes import (
     shared_breadth,
     shift_numbers,
 )
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
-from ringback.sip.digest import DigestClient
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
-from ringback.sip.transport import Destination
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
-
-    role: str
-    name: str
-    side: str
-    destination: Destination
-    uri: str | None = None
-    """The new Request-URI; None keeps the one that it has."""
-    record_routes: tuple[str, ...] = ()
-    """Put on top one after the other: the last comes to stand first."""
-    near_routes: tuple[str, ...] = ()
-    """Record-Route that only the sender's side sees: added to the response (16.7 step 8), in that order."""
-    trusted: bool = False
-    """A peer that may assert identities and be told them (RFC 3325)."""
-    headers: tuple[tuple[str, str], ...] = ()
-    routes: tuple[str, ...] = ()
-    """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
-    digest: DigestClient | None = None
-    """Answers the challenges of a trunk."""
-    proven_routes: tuple[str, ...] = ()
-    """What stands for `record_routes` once a challenge was answered."""
-    shift: int = 0
-    """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
-    proven: bool = False
-    """A challenge was answered already."""
-    instance: str = ""
-    """Which phone this is, where several flows lead to one (RFC 5626 7)."""
-    hunts: bool = False
-    """A phone behind a gateway: where it refuses, the next may answer."""
-
-    def __str__(self) -> str:
-        return f"{self.role}={self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a forwarded request ended."""
-
-    status: int
-    target: Target | None
-    attempts: int
 
 
 class Lines(Protocol):
@@ -99,6 +53,9 @@ class Lines(Protocol):
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
+
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        """Who is to be asked instead, when a node says that another one has the dialog."""
 
 
 class _Branch:
@@ -160,6 +117,7 @@ class Forwarding:
         self._done: Callable[[Outcome], None] | None = done
         self._branches: list[_Branch] = []
         self._failures: list[tuple[Response, Target]] = []
+        self._moved = False
         self._answered = False
         self._attempts = 0
         self._reached: set[str] = set()
@@ -223,6 +181,22 @@ class Forwarding:
         self._send(again)
         return True
 
+    def _ask_owner(self, branch: _Branch, response: Response) -> bool:
+        """Ask the node that has the dialog, once; when it is silent, the one that has named it may act."""
+        target = None
+        if not (self._moved or response.local or self._tx.cancelled):
+            target = self._lines.elsewhere(self._request, branch.target, response)
+        if target is None:
+            return False
+        self._moved = True
+        others = [group for group in self._groups if group[0].name != target.name]
+        # A request outside a dialog would be a merged one to who has had it (8.2.2.2).
+        self._groups = [[branch.target], *others] if self._request.to_tag is not None else others
+        again = _Branch(target)
+        self._branches[self._branches.index(branch)] = again
+        self._send(again)
+        return True
+
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
         copy = onward(self._request)
@@ -281,6 +255,8 @@ class Forwarding:
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
+            if self._ask_owner(branch, response):
+                return
             if response.status not in (401, 407) or not self._prove(branch, response):
                 self._failure(branch, response)
 

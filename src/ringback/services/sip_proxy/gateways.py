@@ -6,10 +6,10 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from ringback.services.sip_proxy.forwarding import Target
 from ringback.services.sip_proxy.hops import uri_of
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import Mark
+from ringback.services.sip_proxy.targets import Target
 from ringback.sip.locate import in_order
 from ringback.sip.transport import Destination
 

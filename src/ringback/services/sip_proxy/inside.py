@@ -17,10 +17,10 @@ from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.fork import target_sets
-from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
@@ -148,7 +148,7 @@ class Inside:
         if sender:
             place = destination_of(next_hop_of(request))
             return [Target("webrtc" if core.webrtc.speaks_to(place) else "media", "", "inside", place)]
-        name = taken[0].mark.node
+        name = core.moved.node_of(request.call_id, taken[0].mark.node)
         order = core.directory.cluster_order(name, self._ctx.monotonic())[: core.settings.attempts]
         if order and order[0].node != name:
             core.metrics.reselected.inc()

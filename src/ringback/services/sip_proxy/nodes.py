@@ -71,6 +71,13 @@ class NodeDirectory:
         """A node did not answer: others come first for a few seconds."""
         self._distrusted[name] = now + _DISTRUST_S
 
+    def silent(self, now: float) -> str:
+        """The cluster nodes that did not answer lately, with commas; nearly always none."""
+        if not self._distrusted:
+            return ""
+        self._distrusted = {name: until for name, until in self._distrusted.items() if until > now}
+        return ", ".join(name for name in self._distrusted if name in self.cluster)
+
     def node_at(self, host: str, port: int) -> str:
         """The cluster node with this SIP address, or an empty string."""
         return self._addresses.get((host, port), "")

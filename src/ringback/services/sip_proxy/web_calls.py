@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
-from ringback.services.sip_proxy.forwarding import Outcome, Target
 from ringback.services.sip_proxy.passage import Passage
 from ringback.services.sip_proxy.routes import Mark
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
 from ringback.sip import Request
 from ringback.sip.exchange import ServerTransaction

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from ringback.contracts.sip import WebrtcState
 from ringback.runtime.settings import SettingsError
-from ringback.services.sip_proxy.forwarding import Target
 from ringback.services.sip_proxy.passage import Passage, is_plain_rtp, mark_of, unveil, veil
 from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.supervision import Health, Watch
+from ringback.services.sip_proxy.targets import Target
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
 from ringback.sip.message import Message
 from ringback.sip.transport import WEB, Destination, Source, is_address

@@ -12,12 +12,14 @@ from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import requests_stream, results_stream
 from ringback.domain.calls.types import DNRole
 from ringback.domain.statistics import AgentIs, Entered, Input, Left, NotTaken, Subject
+from ringback.domain.statistics.inputs import Kind
 from ringback.runtime.streams import StreamEntry
 
 _HUNG_UP = frozenset({"caller_gone", "session_ended"})
 """Why a request is cancelled when the caller has hung up, as the cluster or the session that ends says it."""
 _TAKEN_OUT = frozenset({"timeout", "rejected"})
 """Results that end a request. A cancel stands among the requests too, where it says why."""
+_TAKEN_OUT_BYTES = tuple(f'"{name}"'.encode() for name in _TAKEN_OUT)
 
 
 class CallSeen(msgspec.Struct, frozen=True, rename=tlib):
@@ -56,6 +58,15 @@ class AgentSeen(msgspec.Struct, frozen=True, rename=tlib):
     state: str
     sequence: int = 0
     extensions: AgentMore = AgentMore()
+
+
+class SubmitSeen(msgspec.Struct, frozen=True):
+    """What they read of a SubmitRequest."""
+
+    request_id: str
+    vq: str
+    arrival_time: float
+    kind: Kind = "call"
 
 
 class RequestSeen(msgspec.Struct, frozen=True):
@@ -101,7 +112,7 @@ class Translator:
         """What an entry means. Raises msgspec.ValidationError, KeyError for one that is none of ours."""
         return self._read[entry.stream](entry)
 
-    def submitted(self, submit: SubmitRequest) -> Input:
+    def entered(self, submit: SubmitRequest | SubmitSeen) -> Input:
         """A request that waits in a virtual queue."""
         self._queues[submit.request_id] = submit.vq
         return Entered(Subject("vq", submit.vq), submit.request_id, submit.kind, submit.arrival_time)
@@ -152,7 +163,7 @@ class Translator:
     def _request(self, entry: StreamEntry) -> list[Input]:
         kind = entry.fields["type"]
         if kind == b"submit":
-            return [self.submitted(entry.json(SubmitRequest))]
+            return [self.entered(entry.json(SubmitSeen))]
         if kind == b"confirm":
             return self._left_queue(entry.json(RequestSeen).request_id, "answered")
         if kind == b"cancel":
@@ -162,6 +173,11 @@ class Translator:
         return []
 
     def _result(self, entry: StreamEntry) -> list[Input]:
+        body = entry.fields["e"]
+        if not any(
+            name in body for name in _TAKEN_OUT_BYTES
+        ):  # most results reserve an agent, or tell a place
+            return []
         result = entry.json(ResultSeen)
         if result.outcome not in _TAKEN_OUT:
             return []

@@ -90,8 +90,8 @@ class Figures:
                     await self._rebuild()
                 blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-statistics")
                 while True:
-                    await self._follow(blocking)
-                    await asyncio.sleep(_GATHER_S)
+                    if not await self._follow(blocking):
+                        await asyncio.sleep(_GATHER_S)
             except (ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("statistics_wait", tenant=self.tenant, error=str(error))
                 await asyncio.sleep(_PAUSE_S)
@@ -115,7 +115,7 @@ class Figures:
         """Requests and agents that have not changed since the beginning."""
         for request in await open_requests(self._valkey, self.tenant):
             if request.submit.arrival_time < start:
-                self.floor.handle(self._translator.submitted(request.submit), start)
+                self.floor.handle(self._translator.entered(request.submit), start)
         for session in await AgentSessions(self._valkey, self.tenant).all():
             if session.since < start and session.version:
                 known = AgentIs(
@@ -156,13 +156,18 @@ class Figures:
         rows = await self._valkey.call("XRANGE", stream, start, "+", "COUNT", _PAGE)
         return deque(parse_entries(stream, rows))
 
-    async def _follow(self, blocking: Valkey) -> None:
+    async def _follow(self, blocking: Valkey) -> bool:
+        """Take what has come; whether there is more already."""
         read = ("XREAD", "COUNT", _PAGE, "BLOCK", _BLOCK_MS, "STREAMS")
+        more = False
         for name, rows in await blocking.call(*read, *self._cursors, *self._cursors.values()) or ():
+            self._ctx.connections.count("voice-14", received=len(rows))
+            more = more or len(rows) == _PAGE
+            now = self._ctx.now()
             for entry in parse_entries(name.decode(), rows):
-                self._ctx.connections.count("voice-14", received=1)
-                self.take(entry, self._ctx.now())
+                self.take(entry, now)
                 self._cursors[entry.stream] = entry.id
+        return more
 
     async def _keep_configuration(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 from ringback.contracts.configuration import ConfigClient
 from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkServer
+from ringback.runtime.link_session import MAX_LONG_LINE
 from ringback.runtime.service import Service
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
@@ -39,7 +40,7 @@ class TenantService(Service):
         config = ConfigClient(ctx, "voice-26")
         self.leaders = {name: Leader(ctx, name, settings, self.rq, config) for name in tenants}
         self.stores = {name: ConfigurationStore(ctx, name) for name in tenants}
-        self._config_server = LinkServer(ctx, "config")
+        self._config_server = LinkServer(ctx, "config", max_line=MAX_LONG_LINE)
         self._configuration = ConfigurationLink(ctx, self._config_server, self.stores)
         self._wait_times = WaitTimes(ctx, self.leaders)
         self.figures = {name: Figures(ctx, name, config, self._outside(name)) for name in tenants}

@@ -134,7 +134,15 @@ class TelephonyLink:
         async def told(entry: StreamEntry) -> None:
             await handlers[entry.stream](entry)
 
-        StreamTail(self._ctx, list(handlers), told, connection="voice-14", gather_s=_GATHER_S).start()
+        self._tail = StreamTail(
+            self._ctx,
+            list(handlers),
+            told,
+            connection="voice-14",
+            gather_s=_GATHER_S,
+            wanted=lambda: bool(self._registered or self._subscribed),
+        )
+        self._tail.start()
         await self.server.start()
         self._ctx.spawn(self._look_for_silent(), "telephony-silent")
 
@@ -234,6 +242,7 @@ class TelephonyLink:
             raise LinkError(TOO_MANY, f"a session registers {_MOST_ADDRESSES} devices at most")
         desk.addresses.add(address)
         self._registered.setdefault(address, set()).add(session)
+        await self._tail.wake()
         return await self._view("EventRegistered", address, desk)
 
     async def _unregister(self, session: LinkSession, params: dict[str, Any]) -> AddressView:
@@ -300,6 +309,7 @@ class TelephonyLink:
             raise LinkError(FORBIDDEN, "register the agent's device instead")
         session.state[_SUBSCRIPTION] = wanted
         self._subscribed.add(session)
+        await self._tail.wake()
         return {"subscribed": True}
 
     def _check(self, tenant: str) -> None:

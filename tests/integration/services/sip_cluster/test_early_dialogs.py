@@ -115,6 +115,42 @@ async def test_bye_in_an_early_dialog_ends_the_invite(world: Any) -> None:
     assert await caller.bye() == 481
 
 
+async def test_each_description_has_an_early_dialog_of_its_own(world: Any) -> None:
+    """RFC 3261 12.1, 13.2.1; RFC 3262 5: PRACK with an offer. The first number plays something and moves."""
+    caller = world.near.call("1001", origin="dn=1005", caller="1005", more=RELIABLE)
+    first = await world.far.leg("dn=1001")
+    first.reply(183, text=sdp("first"))
+    early = await caller.provisional()
+    assert (await caller.prack(early)).status == 200
+    dialogs = [caller.dialog]
+    first.server.reply(302, headers=[("Contact", "<sip:1002@demo.example>")])
+
+    second = await world.far.leg("dn=1002")
+    second.reply(180)
+    ringing = await caller.provisional()
+    assert (ringing.status, ringing.to_tag, ringing.body) == (180, early.to_tag, b"")
+    second.reply(183, text=sdp("second"))
+    later = await caller.provisional()
+    assert b"s=second" in later.body
+    assert later.to_tag != early.to_tag
+    dialogs.append(Dialog.from_response(caller.invite, later))
+    caller.dialog = dialogs[1]
+    changed = await caller.prack(later, sdp("moved"))
+    assert (changed.status, b"s=second" in changed.body) == (200, True)
+    caller.dialog = dialogs[0]
+    assert (await caller.request("OPTIONS").final(5)).status == 200
+
+    second.answer(sdp("second"))
+    answer = await world.near.answered(caller)
+    assert (answer.to_tag, b"s=second" in answer.body) == (later.to_tag, True)
+    assert "s=moved" in await asyncio.wait_for(second.offers.get(), 5)
+    caller.dialog = dialogs[0]
+    assert (await caller.request("OPTIONS").final(5)).status == 481
+    caller.dialog = dialogs[1]
+    assert await caller.bye() == 200
+    await asyncio.wait_for(second.gone.wait(), 5)
+
+
 async def test_several_phones_answer_one_invite(world: Any) -> None:
     """RFC 3261 13.2.2.4: the first is kept; any other gets ACK and one BYE, however often it answers."""
     caller = dial(world)
@@ -124,9 +160,11 @@ async def test_several_phones_answer_one_invite(world: Any) -> None:
     callee.server.respond(forked(callee, 183, "two", sdp("two"), ("Require", "100rel"), ("RSeq", "5")))
     callee.dialog.local_tag = "two"
     assert (await callee.next("PRACK")).to_tag == "two"
+    heard = await caller.provisional()
+    assert b"s=two" in heard.body
     callee.server.respond(forked(callee, 200, "two", sdp("two")))
     answer = await world.near.answered(caller)
-    assert (answer.status, b"s=two" in answer.body) == (200, True)
+    assert (answer.status, answer.to_tag, answer.body) == (200, heard.to_tag, heard.body)
     callee.dialog = callee.dialog.from_request(callee.invite, "one")
     for _ in range(3):
         callee.server.respond(forked(callee, 200, "one", sdp("one")))
@@ -150,6 +188,20 @@ async def test_another_description_than_the_early_one_is_another_dialog(world: A
     assert answer.to_tag != early.to_tag
     assert await caller.bye() == 200
     await asyncio.wait_for(callee.gone.wait(), 5)
+
+
+async def test_what_a_called_phone_has_changed_before_it_answers_counts(world: Any) -> None:
+    """RFC 3311 5.2, RFC 3261 13.2.1: the description in its 200 is the one that it has told first."""
+    caller = dial(world)
+    callee = await world.far.leg("trunk=carrier")
+    callee.reply(183, ("Require", "100rel"), ("RSeq", "1"), text=sdp("early"))
+    assert b"s=early" in (await caller.provisional()).body
+    await callee.next("PRACK")
+    updated = await callee.request("UPDATE", sdp("changed").encode()).final(5)
+    assert (updated.status, b"s=caller" in updated.body) == (200, True)
+    callee.answer(sdp("early"))
+    assert b"s=changed" in (await world.near.answered(caller)).body
+    assert await caller.bye() == 200
 
 
 async def test_a_call_that_has_no_hops_left_ends_here(world: Any) -> None:

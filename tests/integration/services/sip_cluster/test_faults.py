@@ -44,6 +44,19 @@ def toward(service: Service) -> Destination:
     return Destination("tcp", *service.ctx.listeners["sip"])
 
 
+async def test_a_call_of_a_node_that_lives_is_its_own(world: Any) -> None:
+    """Who has it is said; only of a node that sip_proxy cannot reach it is taken."""
+    caller, agent, conn_id = await talk(world)
+    async with world.start_node("two") as second:
+        world.near.toward = toward(second["sip_cluster"])
+        told = await caller.request("OPTIONS").final(5)
+        assert (told.status, told.get("X-Ringback-Owner")) == (481, "one")
+        silent = ("X-Ringback-Silent", "three, one")
+        assert (await caller.request("BYE", more=(silent,)).final(5)).status == 200
+        await asyncio.wait_for(agent.gone.wait(), 5)
+        assert (await world.event("EventCallDeleted", conn_id=conn_id)).server == "two"
+
+
 async def test_a_talk_goes_on_at_another_node_when_its_node_is_gone(world: Any) -> None:
     caller, agent, conn_id = await talk(world)
     async with world.start_node("two") as second:

@@ -134,7 +134,7 @@ async def test_another_telephone_takes_the_call_over(world: Any) -> None:
     await offered(caller, "s=new")
     assert await new.bye() == 200
     await asyncio.wait_for(caller.gone.wait(), 5)
-    assert (await ask(wanted))[1].status == 481
+    assert (await ask(wanted))[1].status in (481, 603)  # 603 while it ends
 
 
 async def test_a_telephone_that_rings_is_picked_up_by_another(world: Any) -> None:

@@ -44,11 +44,44 @@ class TestEarlyMedia:
         bench.do(i.Answered(leg, describe("network")))
         assert bench.sent(o.Answer).sdp == early
 
-    def test_a_second_description_is_not_passed_on(self, bench, describe: Describe) -> None:
+    def test_what_another_phone_plays_is_passed_on_as_well_and_nothing_twice(
+        self, bench, describe: Describe
+    ) -> None:
+        """RFC 3261 12.1: the caller gets an early dialog for each, and chooses."""
         leg = dialled(bench, describe)
         bench.do(i.Progress(leg, 183, describe("network")))
         bench.do(i.Progress(leg, 183, describe("another")))
+        assert "c=IN IP4 another" in (bench.sent(o.Provisional).sdp or "")
+        bench.do(i.Progress(leg, 183, describe("another")))
         assert bench.none(o.Provisional)
+        bench.do(i.Progress(leg, 180))
+        assert bench.none(o.Provisional)
+
+    def test_a_network_that_changes_its_mind_without_end_is_not_followed(
+        self, bench, describe: Describe
+    ) -> None:
+        leg, said = dialled(bench, describe), 0
+        for number in range(50):
+            bench.do(i.Progress(leg, 183, describe(f"n{number}")))
+            said += not bench.none(o.Provisional)
+        assert said == 8
+        bench.do(i.Answered(leg, describe("n0")))
+        assert "c=IN IP4 n0" in bench.sent(o.Answer).sdp
+
+    def test_the_next_destination_is_heard_too(self, bench, describe: Describe) -> None:
+        """What the first one has played is over: its phone has moved."""
+        bench.do(i.Incoming("in1", "1003", "1001", describe("caller"), origin_dn="1003"))
+        bench.resolve(DestinationKind.DN, dn="1001", target="dn=1001")
+        first = bench.sent(o.Invite).leg
+        bench.do(i.Progress(first, 183, describe("first")))
+        assert bench.sent(o.Provisional).sdp
+        bench.do(i.Failed(first, 302, "1002"))
+        bench.resolve(DestinationKind.DN, dn="1002", target="dn=1002")
+        second = bench.sent(o.Invite).leg
+        bench.do(i.Progress(second, 180))
+        assert bench.sent(o.Provisional) == o.Provisional("in1", 180)
+        bench.do(i.Progress(second, 183, describe("second")))
+        assert "c=IN IP4 second" in (bench.sent(o.Provisional).sdp or "")
 
     def test_who_hears_the_media_server_goes_on_hearing_it(self, bench, describe: Describe) -> None:
         bench.arrive().treat()

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ringback.contracts.treatment import Collect, Play, Record
@@ -112,6 +112,14 @@ class TestRecord:
         assert len(read_wav(deposit.wav)) == 32000
         assert treatment.hang_up() == []
 
+    def test_nothing_is_recorded_or_waited_for_after_the_caller_hung_up(self):
+        treatment = self.recording()
+        treatment.hang_up()
+        assert treatment.timer is None
+        assert treatment.played(9) == [End("interrupted")]
+        assert self.speak(treatment, 2) == []
+        assert treatment.digit("#", 12) == []
+
     def test_the_hash_key_ends_it_with_a_word_of_thanks(self):
         treatment = self.recording()
         self.speak(treatment, 2)
@@ -162,16 +170,21 @@ EVENTS = st.one_of(
 )
 
 
+def new_recording():
+    return RecordTreatment(Record(mailbox="8500", max_s=2), GREETING)
+
+
 @given(
     st.sampled_from(
         [
             lambda: PlayTreatment(Play(prompts=("welcome",))),
             lambda: CollectTreatment(Collect(prompts=("welcome",), max_digits=3), 0),
-            lambda: RecordTreatment(Record(mailbox="8500", max_s=2), GREETING),
+            new_recording,
         ]
     ),
     st.lists(EVENTS, max_size=40),
 )
+@example(new_recording, [("played",), ("audio",), ("hang_up",), ("played",), ("audio",), ("digit", "#")])
 def test_in_any_order_of_events_a_treatment_ends_at_most_once_and_deposits_at_most_once(make, events):
     """The leg stops asking a treatment that has ended; until then nothing that happens may break it."""
     treatment, now = make(), 0.0

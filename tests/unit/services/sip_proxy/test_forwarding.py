@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ringback.services.sip_proxy.forwarding import Forwarding, Outcome, Target
+from ringback.services.sip_proxy.forwarding import Forwarding
+from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, cancel_for, parse_message, response_to
 from ringback.sip.transport import Destination
 
@@ -108,6 +109,10 @@ class World:
 
     def answered(self, target: Target, response: Response) -> None:
         pass
+
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        name = response.get("X-Ringback-Owner")
+        return self.target(name, target.role) if name else None
 
     def _done(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -294,4 +299,49 @@ class Test16_10Cancel:  # noqa: N801
         world.tx.cancelled = True
         world.tx.sent.clear()
         world.forwarding.start()
+        assert world.tx.statuses == [487]
+
+
+INSIDE_A_DIALOG = INVITE.replace(b"To: <sip:1001@demo.example>", b"To: <sip:1001@demo.example>;tag=2")
+
+
+class TestElsewhere:
+    """A call has moved: the node that the route names says who has it."""
+
+    async def test_the_owner_is_asked_and_the_sender_hears_nothing_of_it(self) -> None:
+        world = World(["first"], ["owner"], role="node", data=INSIDE_A_DIALOG)
+        world["first"].says(481, ("X-Ringback-Owner", "owner"))
+        assert world.tx.statuses == []
+        world["owner"].says(200)
+        assert world.tx.statuses == [200]
+        assert world.outcome is not None and world.outcome.target is not None
+        assert world.outcome.target.name == "owner"
+
+    async def test_they_may_not_send_us_round_in_a_circle(self) -> None:
+        world = World(["first"], role="node", data=INSIDE_A_DIALOG)
+        world["first"].says(481, ("X-Ringback-Owner", "second"))
+        world["second"].says(481, ("X-Ringback-Owner", "first"))
+        assert world.tx.statuses == [481]
+
+    async def test_a_silent_owner_gives_way_to_the_node_that_named_it(self) -> None:
+        world = World(["first"], role="node", data=INSIDE_A_DIALOG)
+        world["first"].says(481, ("X-Ringback-Owner", "owner"))
+        world["owner"].says(503, local=True)
+        assert world.lost == ["owner"]
+        world["first"].says(200)
+        assert world.tx.statuses == [200]
+
+    async def test_outside_a_dialog_nobody_gets_the_request_twice(self) -> None:
+        """8.2.2.2: it would be a merged request."""
+        world = World(["first"], ["third"], role="node")
+        world["first"].says(481, ("X-Ringback-Owner", "owner"))
+        world["owner"].says(503, local=True)
+        world["third"].says(503, local=True)
+        assert world.tx.statuses == [503]
+
+    async def test_who_has_cancelled_is_not_sent_on(self) -> None:
+        world = World(["first"], role="node", data=INSIDE_A_DIALOG)
+        world.tx.cancel()
+        world["first"].says(481, ("X-Ringback-Owner", "owner"))
+        assert list(world.branches) == ["first"]
         assert world.tx.statuses == [487]

@@ -99,3 +99,12 @@ def test_the_directory_is_read_often_while_no_node_or_no_media_is_known(director
     assert directory.pause_s == 0.1
     directory.media = {"m": SipNode(node="m", sip_host="h", sip_port=1)}
     assert directory.pause_s == 1.0
+
+
+def test_nodes_that_do_not_answer_are_named_for_a_while(directory: NodeDirectory) -> None:
+    hold(directory, node("a"), node("b"))
+    assert directory.silent(0.0) == ""
+    directory.distrust("a", 0.0)
+    directory.distrust("gone", 0.0)
+    assert directory.silent(1.0) == "a"
+    assert directory.silent(10.0) == ""

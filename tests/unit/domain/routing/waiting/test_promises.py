@@ -19,7 +19,7 @@ from ringback.domain.routing.messages import (
     Submit,
 )
 from ringback.domain.routing.waiting import Experience, Prediction, Promises, Unknown
-from ringback.domain.routing.waiting.promises import OURS, SIMPLE, Record
+from ringback.domain.routing.waiting.promises import APART, OURS, SIMPLE, Record
 
 TARGET = "?:Sales>=1"
 SKILLS = {"Sales": 1}
@@ -125,6 +125,23 @@ def test_one_in_line_is_told_what_was_promised_and_later_what_is_left(lived: tup
     floor.promises._open.clear()
     assert floor.promises.expected("mine", now + 60) > 0
     assert floor.promises.in_one_number("Q", 0, place + 10, now) > floor.promises.expected("mine", now)
+
+
+def test_who_joins_right_behind_another_is_told_in_proportion_and_teaches_nothing(
+    lived: tuple[Floor, float],
+) -> None:
+    floor, now = lived
+    moment = now + 10
+    floor.submit("before", moment)
+    floor.submit("behind", moment + APART / 2)
+    place = floor.core.position("before")
+    assert floor.core.position("behind") == place + 1
+    told = floor.promises.expected("before", moment)
+    assert floor.promises.expected("behind", moment + APART / 2) == pytest.approx(told * (place + 1) / place)
+    assert "before" in floor.promises._open
+    assert "behind" not in floor.promises._open
+    floor.submit("later", moment + 2 * APART)
+    assert "later" in floor.promises._open
 
 
 def test_where_there_is_room_for_one_number_the_agents_and_the_handling_time_stand_in() -> None:

@@ -1,0 +1,318 @@
+"""Values of ECMAScript without an engine: what JSON can carry, and `undefined`.
+
+Only what is certain is done here: `Unsure` means that the engine must be asked. Numbers that are whole are
+ints, as the engine gives them to Python.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+Value = Any
+"""None (`null`), UNDEFINED, bool, int, float, str, list or dict."""
+
+_SAFE = 2**53
+_TEXT = 65_536
+_NODES = 1_000
+_DEPTH = 40
+_PLAIN_FLOAT = (1e-4, 1e15)
+OF_OBJECTS = frozenset(
+    {
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    }
+)
+"""What every object has beside its own properties."""
+
+
+class Unsure(Exception):
+    """This cannot be told here: the engine knows."""
+
+
+class Undefined:
+    """The type of `undefined`."""
+
+
+UNDEFINED: Final = Undefined()
+
+
+class Admission:
+    """Copies values that come from outside; what the engine would hold otherwise than Python is Unsure."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+        self._text = 0
+
+    def admit(self, value: Value, depth: int = 0) -> Value:
+        """The same value, of our own. Raises Unsure."""
+        self._nodes += 1
+        if self._nodes > _NODES or depth > _DEPTH:
+            raise Unsure
+        kind = type(value)
+        if kind is str:
+            return self._checked(value)
+        if value is None or kind is bool:
+            return value
+        if kind is int or kind is float:
+            return number(value)
+        if kind is dict:
+            return self._fields(value, depth + 1)
+        if kind is list or kind is tuple:
+            return [self.admit(item, depth + 1) for item in value]
+        raise Unsure
+
+    def _fields(self, value: Mapping[str, Value], depth: int) -> dict[str, Value]:
+        found = {}
+        for name, item in value.items():
+            if type(name) is not str or name in ("$xml", "$tree"):
+                raise Unsure
+            found[self._checked(name)] = self.admit(item, depth)
+        return found
+
+    def _checked(self, text: str) -> str:
+        self._text += len(text)
+        if self._text > _TEXT:
+            raise Unsure
+        if not text.isascii():
+            _whole(text)
+        return text
+
+
+def _whole(text: str) -> None:
+    """Halves of characters, which Python and the engine treat differently, are Unsure."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unsure from None
+
+
+def number(value: float) -> int | float:
+    """A finite number as the engine tells it. Raises Unsure where Python's is not the same."""
+    if not -_SAFE <= value <= _SAFE:
+        raise Unsure
+    if type(value) is int:
+        return value
+    whole = int(value)
+    if whole != value:
+        return value
+    if whole == 0 and math.copysign(1.0, value) < 0:
+        raise Unsure
+    return whole
+
+
+def export(value: Value) -> Value:
+    """The value as Python gets it from the engine: a copy, without `undefined`."""
+    if value is UNDEFINED:
+        return None
+    if type(value) is dict:
+        return {name: export(item) for name, item in value.items() if item is not UNDEFINED}
+    return [export(item) for item in value] if type(value) is list else value
+
+
+def kind_of(value: Value) -> str:
+    """The type in the sense of ECMAScript 6.1."""
+    if value is None:
+        return "null"
+    return _KINDS[type(value)]
+
+
+_KINDS = {
+    Undefined: "undefined",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "object",
+    dict: "object",
+}
+
+
+def truth(value: Value) -> bool:
+    """ToBoolean (ECMAScript 7.1.2)."""
+    if type(value) is list or type(value) is dict:
+        return True
+    return bool(value) and value is not UNDEFINED and value == value
+
+
+def same(left: Value, right: Value) -> bool:
+    """`===` (ECMAScript 7.2.15)."""
+    kind = kind_of(left)
+    if kind != kind_of(right):
+        return False
+    return left is right if kind == "object" else bool(left == right)
+
+
+def alike(left: Value, right: Value) -> bool:
+    """`==` where nothing is converted."""
+    kind, other = kind_of(left), kind_of(right)
+    if kind == other:
+        return same(left, right)
+    nothing = ("null", "undefined")
+    if kind in nothing or other in nothing:
+        return kind in nothing and other in nothing
+    raise Unsure
+
+
+def less(left: Value, right: Value) -> bool:
+    """`<` of two numbers, or of two texts that Python orders as the engine does."""
+    kind = kind_of(left)
+    if kind != kind_of(right) or not (kind == "number" or _is_ascii(left, right)):
+        raise Unsure
+    return bool(left < right)
+
+
+def at_most(left: Value, right: Value) -> bool:
+    """`<=`, as `less`."""
+    kind = kind_of(left)
+    if kind != kind_of(right) or not (kind == "number" or _is_ascii(left, right)):
+        raise Unsure
+    return bool(left <= right)
+
+
+def _is_ascii(left: Value, right: Value) -> bool:
+    return type(left) is str and type(right) is str and left.isascii() and right.isascii()
+
+
+def plus(left: Value, right: Value) -> Value:
+    """`+` of two numbers, or of a text and what has a certain text."""
+    kinds = kind_of(left), kind_of(right)
+    if kinds == ("number", "number"):
+        return number(_finite(left) + _finite(right))
+    if "string" not in kinds:
+        raise Unsure
+    joined = text_of(left) + text_of(right)
+    if len(joined) > _TEXT:
+        raise Unsure
+    return joined
+
+
+def minus(left: Value, right: Value) -> Value:
+    """`-` of two numbers."""
+    if (kind_of(left), kind_of(right)) != ("number", "number"):
+        raise Unsure
+    return number(_finite(left) - _finite(right))
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise Unsure
+    return value
+
+
+def text_of(value: Value) -> str:
+    """ToString (ECMAScript 7.1.17) of what is no object."""
+    if type(value) is str:
+        return value
+    if type(value) is bool:
+        return "true" if value else "false"
+    if value is None or value is UNDEFINED:
+        return "null" if value is None else "undefined"
+    if type(value) is int:
+        return str(value)
+    if type(value) is float and _PLAIN_FLOAT[0] <= abs(value) < _PLAIN_FLOAT[1]:
+        return repr(value)
+    raise Unsure
+
+
+def numeric(value: Value) -> Value:
+    """ToNumber (ECMAScript 7.1.4), of texts only plain digits."""
+    kind = kind_of(value)
+    if kind == "undefined":
+        return math.nan
+    if kind in ("null", "boolean"):
+        return int(bool(value))
+    if kind == "number":
+        return value
+    if kind == "string" and value.isascii() and value.isdecimal() and len(value) < 16:
+        return int(value)
+    if value == "":
+        return 0
+    raise Unsure
+
+
+def member(value: Value, name: Value) -> Value:
+    """A property of an object, list or text; Unsure where the engine would look further or complain."""
+    kind = type(value)
+    if kind is dict and type(name) is str:
+        found = value.get(name, UNDEFINED)
+        if found is UNDEFINED and name in OF_OBJECTS:
+            raise Unsure
+        return found
+    if kind is list and type(name) is int and name >= 0:
+        return value[name] if name < len(value) else UNDEFINED
+    if name == "length" and (kind is list or (kind is str and value.isascii())):
+        return len(value)
+    raise Unsure
+
+
+def flatten(root: Value) -> dict[str, Any]:
+    """A graph of values as the kit's `flatten` gives it: shared references survive."""
+    table: list[Any] = []
+    seen: dict[int, int] = {}
+
+    def walk(value: Value) -> Any:
+        if value is UNDEFINED:
+            return {"u": 1}
+        kind = type(value)
+        if kind is not dict and kind is not list:
+            return value
+        known = seen.get(id(value))
+        if known is not None:
+            return {"r": known}
+        index = seen[id(value)] = len(table)
+        table.append(None)
+        if kind is dict:
+            table[index] = {"o": [[name, walk(item)] for name, item in value.items()]}
+        else:
+            table[index] = {"a": [walk(item) for item in value]}
+        return {"r": index}
+
+    return {"root": walk(root), "table": table}
+
+
+def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[str, Value]:
+    """The variables of a saved graph, but for the functions that are known by name. Raises Unsure."""
+    made: list[Value] = []
+    for entry in flat["table"]:
+        if not entry.keys() & {"o", "a", "f"} or "h" in entry:
+            raise Unsure
+        made.append({} if "o" in entry else [] if "a" in entry else entry)
+    root = flat["table"][flat["root"]["r"]]
+    for entry, target in zip(flat["table"], made, strict=True):
+        if entry is root:
+            continue
+        if "o" in entry:
+            target.update((name, _resolved(item, flat, made)) for name, item in entry["o"])
+        elif "a" in entry:
+            target.extend(_resolved(item, flat, made) for item in entry["a"])
+    return {
+        name: _resolved(item, flat, made)
+        for name, item in root["o"]
+        if not (name in functions and _is_function(item, flat))
+    }
+
+
+def _is_function(item: Any, flat: Mapping[str, Any]) -> bool:
+    return type(item) is dict and "r" in item and "f" in flat["table"][item["r"]]
+
+
+def _resolved(item: Any, flat: Mapping[str, Any], made: list[Value]) -> Value:
+    if type(item) is not dict:
+        return item if type(item) not in (int, float) else number(item)
+    if "u" in item:
+        return UNDEFINED
+    if "r" not in item or "f" in flat["table"][item["r"]]:
+        raise Unsure
+    return made[item["r"]]

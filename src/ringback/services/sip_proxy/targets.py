@@ -1,0 +1,53 @@
+"""Where a request may go from the proxy, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ringback.sip.digest import DigestClient
+from ringback.sip.transport import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
+
+    role: str
+    name: str
+    side: str
+    destination: Destination
+    uri: str | None = None
+    """The new Request-URI; None keeps the one that it has."""
+    record_routes: tuple[str, ...] = ()
+    """Put on top one after the other: the last comes to stand first."""
+    near_routes: tuple[str, ...] = ()
+    """Record-Route that only the sender's side sees: added to the response (16.7 step 8), in that order."""
+    trusted: bool = False
+    """A peer that may assert identities and be told them (RFC 3325)."""
+    headers: tuple[tuple[str, str], ...] = ()
+    routes: tuple[str, ...] = ()
+    """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
+    digest: DigestClient | None = None
+    """Answers the challenges of a trunk."""
+    proven_routes: tuple[str, ...] = ()
+    """What stands for `record_routes` once a challenge was answered."""
+    shift: int = 0
+    """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
+    proven: bool = False
+    """A challenge was answered already."""
+    instance: str = ""
+    """Which phone this is, where several flows lead to one (RFC 5626 7)."""
+    hunts: bool = False
+    """A phone behind a gateway: where it refuses, the next may answer."""
+
+    def __str__(self) -> str:
+        return f"{self.role}={self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a forwarded request ended."""
+
+    status: int
+    target: Target | None
+    attempts: int
