@@ -205,7 +205,7 @@ class Edge:
             if caller.stranger:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
                 core.guard.offend(tx.source, Offence.STRANGER)
-            elif caller.status == 407 and request.has("Proxy-Authorization"):
+            elif caller.status == 407 and not caller.stale and request.has("Proxy-Authorization"):
                 core.guard.offend(tx.source, Offence.PASSWORD)
             return None
         if not caller.is_trunk:
@@ -376,7 +376,7 @@ class Edge:
                 core.metrics.register_rejected.inc()
             if outcome.status < 300:
                 core.guard.prove(source)
-            elif outcome.status == 401 and request.has("Authorization"):
+            elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
                 core.guard.offend(source, Offence.PASSWORD)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)

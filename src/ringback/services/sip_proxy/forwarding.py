@@ -23,6 +23,7 @@ from ringback.services.sip_proxy.routes import (
 )
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
+from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
@@ -284,7 +285,8 @@ class Forwarding:
             return
         best, target = best_of(self._failures)
         self._answer_failure(best, target)
-        self._finish(best.status, target)
+        stale = best.status == 401 and says_stale(best.get_all("WWW-Authenticate"))
+        self._finish(best.status, target, stale=stale)
 
     def _goes_on(self) -> bool:
         """True if another group is to be tried: flows of a phone that has spoken are not."""
@@ -356,9 +358,9 @@ class Forwarding:
             branch.finish()
             self._failure(branch, response_to(self._request, 408))
 
-    def _finish(self, status: int, target: Target | None) -> None:
+    def _finish(self, status: int, target: Target | None, *, stale: bool = False) -> None:
         if self._next is not None:
             self._next.cancel()
         if self._done is not None:
-            self._done(Outcome(status, target, self._attempts))
+            self._done(Outcome(status, target, self._attempts, stale))
             self._done = None

@@ -51,3 +51,5 @@ class Outcome:
     status: int
     target: Target | None
     attempts: int
+    stale: bool = False
+    """Nothing was wrong with the credentials but the age of their nonce."""
