@@ -147,9 +147,8 @@ class AgentSessions:
         """
         held = self._last.pop(agent_id, None)
         if isinstance(happening, Ring):
-            held = (
-                None  # who rings was mostly reserved by the router since: memory would cost a script in vain
-            )
+            # Who rings was mostly reserved by the router since: memory would cost a script in vain.
+            held = None
         sure = held is None
         for _ in range(_TRIES):
             held = held or await self._read(agent_id)
