@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,41 @@ class LinkClient:
             await self.wait_connected(min(timeout, 1.0))
         return await self._call(method, params, timeout)
 
+    async def call_all(self, method: str, params: Sequence[object], timeout: float = 5.0) -> list[Any]:
+        """Send many requests of one kind; the result of each, or the LinkError or LinkUnavailable instead."""
+        try:
+            if not self._ready.is_set():
+                await self.wait_connected(min(timeout, 1.0))
+            return await self._call_all(method, params, timeout)
+        except LinkUnavailable as error:
+            return [error] * len(params)
+
+    async def _call_all(self, method: str, params: Sequence[object], timeout: float) -> list[Any]:
+        loop, began = asyncio.get_running_loop(), self._ctx.monotonic()
+        first, self._next_id = self._next_id + 1, self._next_id + len(params)
+        futures: dict[int, asyncio.Future[Any]] = {
+            number: loop.create_future() for number in range(first, self._next_id + 1)
+        }
+        self.waiting.update(futures)
+        why = f"{method}: no answer within {timeout} s"
+        late = loop.call_later(timeout, _give_up, futures.values(), why)
+        answers: list[Any] = []
+        try:
+            for number, each in zip(futures, params, strict=True):
+                self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": each})
+            for future in futures.values():
+                try:
+                    answers.append(await future)
+                except (LinkError, LinkUnavailable) as error:
+                    answers.append(error)
+                status = 0 if isinstance(answers[-1], LinkUnavailable) else 200
+                self._times.answered(status, self._ctx.monotonic() - began)
+            return answers
+        finally:
+            late.cancel()
+            for number in futures:
+                self.waiting.pop(number, None)
+
     async def _call(self, method: str, params: object, timeout: float) -> Any:
         number = self._next_id = self._next_id + 1
         loop = asyncio.get_running_loop()
@@ -90,7 +125,7 @@ class LinkClient:
         self.waiting[number], began = future, self._ctx.monotonic()
         status = 0
         # A timer of the loop: asyncio.timeout costs several times as much, and this is done for each request.
-        late = loop.call_later(timeout, _give_up, future, f"{method}: no answer within {timeout} s")
+        late = loop.call_later(timeout, _give_up, (future,), f"{method}: no answer within {timeout} s")
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
             result = await future
@@ -187,6 +222,7 @@ class LinkClient:
                 future.set_exception(LinkUnavailable("the link broke"))
 
 
-def _give_up(future: asyncio.Future[Any], why: str) -> None:
-    if not future.done():
-        future.set_exception(LinkUnavailable(why))
+def _give_up(futures: Iterable[asyncio.Future[Any]], why: str) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(LinkUnavailable(why))
