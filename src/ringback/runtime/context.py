@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from ringback.runtime.addresses import Addresses, bracketed
 from ringback.runtime.counters import ConnectionCounters
+from ringback.runtime.http_wire import HttpWires
 from ringback.runtime.kafka import Kafka, KafkaConsumer, KafkaMessage
 from ringback.runtime.logs import Log, get_log
 from ringback.runtime.outgoing import Outgoing
@@ -49,6 +50,8 @@ class Process:
         self.started = now()
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self.http_wires = HttpWires()
+        """Connections to the platform's own listeners."""
 
     async def start(self, *, needs_postgres: bool = True) -> None:
         """Connect to the stores; raises what says which one is away."""
@@ -66,6 +69,7 @@ class Process:
         await self.kafka.stop()
         if self.valkey.connected:
             await asyncio.wait({asyncio.create_task(self.connections.flush(self.valkey))}, timeout=1.0)
+        self.http_wires.close()
         if self._session is not None:
             await self._session.close()
         await self.postgres.stop()

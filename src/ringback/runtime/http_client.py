@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Mapping
+import re
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+
+from ringback.runtime.http_wire import HttpReply, NotConnected
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -18,6 +21,8 @@ CLUSTER_HEADER = "X-Ringback-Cluster"
 CONNECTION_HEADER = "X-Ringback-Connection"
 _JSON = {"Content-Type": "application/json"}
 _LARGE_BYTES = 256 * 1024
+# What has to be escaped in a path is left to aiohttp.
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9/_.~%?=&:@,-]*").fullmatch
 
 
 class HttpFailure(Exception):
@@ -33,14 +38,8 @@ class HttpFailure(Exception):
 class HttpUnavailable(ConnectionError):
     """The other side could not be reached, or did not answer in time."""
 
-
-class HttpReply:
-    """Status, headers (in any case) and body of an answer."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
+    never_sent = False
+    """It could not be reached: the request has had no effect."""
 
 
 class HttpClient:
@@ -66,7 +65,11 @@ class HttpClient:
             if connection:
                 self._headers[CONNECTION_HEADER] = connection
         self._times = ctx.outgoing.neighbour(service)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
+        found = urlsplit(self._base)
+        self._host = found.netloc
+        self._address = found.hostname or "", found.port or 80
+        self._plain = found.scheme == "http" and not found.path
 
     @overload
     async def get(self, path: str, kind: type[T]) -> T: ...
@@ -99,28 +102,49 @@ class HttpClient:
         for last in (False, True) if retry else (True,):
             try:
                 return await self._once(method, path, data, sent)
-            except (aiohttp.ClientConnectionError, TimeoutError, asyncio.IncompleteReadError) as error:
+            except (aiohttp.ClientConnectionError, OSError, asyncio.IncompleteReadError) as error:
                 if last:
-                    raise HttpUnavailable(f"{method} {self._base}: {error!r}") from error
+                    failure = HttpUnavailable(f"{method} {self._base}: {error!r}")
+                    failure.never_sent = isinstance(error, NotConnected | aiohttp.ClientConnectorError)
+                    raise failure from error
         raise AssertionError("unreachable")
 
     async def _once(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
-        session = self._ctx.http_session()
         if self._connection:
             for row in self._connection.split(","):
                 self._ctx.connections.count(row, sent=1)
         began, status = self._ctx.monotonic(), 0
         try:
-            async with session.request(
-                method, self._base + path, data=_payload(data), headers=headers, timeout=self._timeout
-            ) as response:
-                reply = HttpReply(response.status, response.headers, await response.read())
+            if self._plain and _PLAIN_PATH(path):
+                head = self._head(method, path, len(data), headers)
+                wires, without_body = self._ctx.process.http_wires, method == "HEAD"
+                reply = await wires.request(
+                    self._address, head + data, self._timeout_s, without_body=without_body
+                )
+            else:
+                reply = await self._elsewhere(method, path, data, headers)
             status = reply.status
         finally:
             self._times.answered(status, self._ctx.monotonic() - began)
         if reply.status >= 400:
             raise _failure(reply)
         return reply
+
+    def _head(self, method: str, path: str, length: int, headers: dict[str, str]) -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", f"Content-Length: {length}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join(lines)
+        if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
+            raise ValueError("a header cannot hold a line break")
+        return head.encode() + b"\r\n\r\n"
+
+    async def _elsewhere(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
+        """A request that asks for more of HTTP than is usual between services: TLS, escapes in the path."""
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s)
+        async with self._ctx.http_session().request(
+            method, self._base + path, data=_payload(data), headers=headers, timeout=timeout
+        ) as response:
+            return HttpReply(response.status, response.headers, await response.read())
 
 
 def _payload(data: bytes) -> bytes | io.BytesIO | None:

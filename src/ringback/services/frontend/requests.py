@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-import aiohttp
 import msgspec
 
 from ringback.contracts.events import TOPIC_FRONTEND
@@ -114,7 +113,7 @@ class Requests:
                     if failure.status != 503 and not (failure.status == 404 and node.node != owner):
                         raise HttpError(failure.status, failure.slug, failure.message) from failure
                 except HttpUnavailable as error:
-                    if not asked.idempotency_key and not _never_sent(error):
+                    if not asked.idempotency_key and not error.never_sent:
                         raise _AWAY from error
             self._nodes.forget()
         raise _AWAY
@@ -161,8 +160,3 @@ class Requests:
             await self._ctx.kafka.publish(TOPIC_FRONTEND, key, report, connection="voice-48")
         except (ValkeyUnavailable, ValkeyError):
             self._ctx.log.warning("request_not_reported", request=report.id, conn_id=report.conn_id)
-
-
-def _never_sent(error: HttpUnavailable) -> bool:
-    """Whether the node cannot have seen the request."""
-    return isinstance(error.__cause__, aiohttp.ClientConnectorError)
