@@ -15,7 +15,7 @@ import msgspec
 
 from ringback.contracts.events import AgentEvent, agents_stream
 from ringback.domain.agents import AgentSession, Leases, NotAllowed, Step, status, step
-from ringback.domain.agents.session import Emitted, Happening
+from ringback.domain.agents.session import Emitted, Happening, Ring
 from ringback.runtime.valkey import Commands, Script
 
 _MAXLEN = 100_000
@@ -146,6 +146,10 @@ class AgentSessions:
         Raises NotAllowed (the state forbids the request), DnTaken, Contended, ValkeyUnavailable.
         """
         held = self._last.pop(agent_id, None)
+        if isinstance(happening, Ring):
+            held = (
+                None  # who rings was mostly reserved by the router since: memory would cost a script in vain
+            )
         sure = held is None
         for _ in range(_TRIES):
             held = held or await self._read(agent_id)

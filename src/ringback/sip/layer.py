@@ -112,7 +112,14 @@ class Ended(Struct, gc=False):
     transaction: Transaction
 
 
-Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended
+class Stray(Struct, gc=False):
+    """A response that matches no transaction."""
+
+    response: Response
+    peer: Any
+
+
+Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended | Stray
 
 
 def _branch(message: Message) -> str:
@@ -155,6 +162,10 @@ class TransactionLayer:
         self._outputs: list[Output] = []
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
+        self.tells_strays = False
+        """The user wants to know of them."""
+        self.hands_on_cancel = False
+        """A CANCEL without its INVITE goes to the user as a request (16.10); else it is answered 481."""
 
     def __len__(self) -> int:
         """Transactions alive."""
@@ -169,6 +180,11 @@ class TransactionLayer:
         """When `handle_timers` is to be called next."""
         return self._queue.next()
 
+    @property
+    def sooner(self) -> bool:
+        """True where `next_timer` may say an earlier moment than when it was asked last."""
+        return self._queue.sooner
+
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
         while due := self._queue.due(now):
@@ -181,11 +197,9 @@ class TransactionLayer:
 
     def request(self, request: Request, now: float, *, reliable: bool, peer: Any) -> Transaction:
         """Start a client transaction for a request that has its Via on top."""
-        kind = KINDS["client", request.method == "INVITE"]
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        transaction = Transaction(
-            request, machine, (request.via.branch, request.method), peer, is_client=True
-        )
+        method = request.method
+        machine = Machine(KINDS["client", method == "INVITE"], self._durations[reliable], self._timers.t2)
+        transaction = Transaction(request, machine, (request.via.branch, method), peer, is_client=True)
         self._client[transaction.key] = transaction
         transaction._wire = request.to_bytes()
         self._outputs.append(Send(transaction, transaction._wire))
@@ -223,7 +237,7 @@ class TransactionLayer:
     def receive(self, message: Request | Response, now: float, *, reliable: bool, peer: Any) -> None:
         """Take a message from the wire."""
         if isinstance(message, Response):
-            self._receive_response(message, now)
+            self._receive_response(message, now, peer)
         elif message.method == "ACK":
             self._receive_ack(message, now, peer)
         else:
@@ -242,27 +256,29 @@ class TransactionLayer:
         `until_ack` repeats a 2xx to INVITE until its ACK, and reports `Unacknowledged` after 64*T1
         (13.3.1.4).
         """
-        happened = _input_of(response)
-        if (transaction.state, happened) not in transaction.machine.kind.table or transaction.is_client:
+        happened, machine = _input_of(response), transaction.machine
+        if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
         transaction.last = response
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
-        if until_ack and transaction.state is State.ACCEPTED:
+        if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
-            transaction.machine.start(Input.TIMER_2XX, now)
+            machine.start(Input.TIMER_2XX, now)
             self._schedule(transaction)
         return True
 
-    def _receive_response(self, response: Response, now: float) -> None:
+    def _receive_response(self, response: Response, now: float, peer: Any) -> None:
         transaction = self._client.get((response.via.branch, response.cseq.method))
         if transaction is None:
             self.stray += 1
+            if self.tells_strays:
+                self._outputs.append(Stray(response, peer))
             return
         transaction.last = response
         self._step(transaction, _input_of(response), now)
-        if transaction.cancel_wanted and response.is_provisional:
+        if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
     def _receive_ack(self, request: Request, now: float, peer: Any) -> None:
@@ -302,6 +318,9 @@ class TransactionLayer:
     def _answer_cancel(self, cancel: Transaction, now: float) -> None:
         """RFC 3261 9.2: 200 while the INVITE is pending or has failed, 481 once it is not there."""
         invite = self._server.get(_server_key(cancel.request, "INVITE"))
+        if invite is None and self.hands_on_cancel:
+            self._outputs.append(RequestReceived(cancel))
+            return
         if invite is None or invite.state is State.ACCEPTED:
             status, tag = 481, cancel.to_tag
         else:
@@ -313,16 +332,16 @@ class TransactionLayer:
     # Running a machine
 
     def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
-        for action in transaction.machine.step(happened, now):
+        machine = transaction.machine
+        for action in machine.step(happened, now):
             self._act(transaction, action)
-        self._schedule(transaction)
-        if transaction.state is State.TERMINATED:
+        if machine.started:
+            self._schedule(transaction)
+        if machine.state is State.TERMINATED:
             self._end(transaction)
 
     def _schedule(self, transaction: Transaction) -> None:
         started = transaction.machine.started
-        if not started:
-            return
         for due, timer in started:
             self._queue.start(transaction, timer, due)
         started.clear()

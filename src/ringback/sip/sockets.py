@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class Sockets:
         self._received = received
         self._advertised = advertised_host
         self._streams = StreamPool(user, tls)
+        self._streams.source_for = self._source_for
         self._udp: list[UdpSocket] = []
         self._listening: dict[tuple[str, bool], tuple[str, int]] = {}
         """What is bound first for a transport and a version of IP (true: 6)."""
@@ -87,7 +89,7 @@ class Sockets:
 
     def send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         """Send bytes; `failed` is called, now or later, if they cannot go there."""
-        if self._closed:
+        if self._closed or (type(destination) is Source and _send_back(data, destination, failed)):
             return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
         if not is_address(host) and destination.transport != "tls":
@@ -103,15 +105,11 @@ class Sockets:
 
     def _transmit(self, data: bytes, destination: Destination, host: str, failed: Failed) -> None:
         if destination.transport == "udp":
-            sock = destination.socket if isinstance(destination, Source) else None
-            if sock is None:
-                sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
+            sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
             if sock is None:
                 raise OSError("no UDP socket for this address")
             sock.send(data, host, destination.port, failed)
-            return
-        connection = destination.connection if isinstance(destination, Source) else None
-        if connection is None or not connection.send(data):
+        else:
             self._streams.send(_remote(destination, host), data, failed)
 
     async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
@@ -124,6 +122,13 @@ class Sockets:
         host = str(found[0][4][0])
         self.send(data, Destination(destination.transport, host, destination.port), failed)
 
+    def _source_for(self, host: str) -> str:
+        """Where we listen, if a connection can begin there: what the other side sees is what Via says."""
+        found = next((known for (_, six), (known, _) in self._listening.items() if six == (":" in host)), "")
+        if found in ("", *_ANY) or not is_address(host) or _is_local(found) != _is_local(host):
+            return ""
+        return found
+
     def _host_toward(self, toward: str) -> str:
         """The local address from which the kernel would talk to a host."""
         if not toward or not is_address(toward):
@@ -134,6 +139,18 @@ class Sockets:
                 probe.connect((toward, 9))
                 self._local_hosts[toward] = probe.getsockname()[0]
         return self._local_hosts[toward]
+
+
+def _send_back(data: bytes, source: Source, failed: Failed) -> bool:
+    """Answer on the way on which something came; False where there is none (any more)."""
+    if source.socket is not None:
+        source.socket.send(data, source.host, source.port, failed)
+        return True
+    return source.connection is not None and source.connection.send(data)
+
+
+def _is_local(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback
 
 
 def _remote(destination: Destination, host: str) -> Remote:

@@ -9,7 +9,7 @@ import pytest
 from ringback.contracts.events import AgentEvent, agents_stream
 from ringback.contracts.reservation import AgentSessions, DnTaken
 from ringback.domain.agents import NotAllowed, State
-from ringback.domain.agents.session import Login, Logout, Reserve, Unreserve
+from ringback.domain.agents.session import Login, Logout, Reserve, Ring, Unreserve
 from ringback.runtime.streams import parse_entries
 from ringback.runtime.valkey import Argument, Script, Valkey
 
@@ -134,3 +134,6 @@ async def test_a_step_from_memory_is_one_command(valkey_client: Valkey) -> None:
     assert sent == ["GET", "script"]
     assert await reserve(remembering, "kim", 1)
     assert sent == ["GET", "script", "script"]
+    # Who rings was reserved by somebody else: memory would be wrong, and a script in vain.
+    await remembering.apply("kim", Ring("00aa"), 6.0)
+    assert sent == ["GET", "script", "script", "GET", "script"]

@@ -12,6 +12,7 @@ from ringback.contracts.events import TOPIC_SIP_PROXY
 from ringback.contracts.sip import HEADER_SILENT, ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.earlier import EarlierCalls
 from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Forwarding
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": "voice-57"}
 """The row of the connections' table that a message to or from such a peer counts for."""
-_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_CLASS_LABELS = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 _LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
@@ -78,6 +79,7 @@ class ProxyCore:
         self.room = Room(ctx, self._calls_of)
         self.trunks = Trunks(self)
         self.webrtc = WebGateways(self)
+        self.earlier = EarlierCalls(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
@@ -164,7 +166,7 @@ class ProxyCore:
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
-        self.metrics.response(_CLASSES[response.status // 100]).inc()
+        self.metrics.responses.counts[_CLASS_LABELS[response.status // 100]] += 1
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
@@ -210,7 +212,7 @@ class ProxyCore:
         self.count(target.role, sent=1)
         direction = "to" if target.role == "node" else "from"
         node = target.name if target.role == "node" else ""
-        self.metrics.sent_on(request.method, direction, node).inc()
+        self.metrics.sent_on(request.method, direction, node)
 
     # Doing
 
@@ -266,7 +268,7 @@ class ProxyCore:
 
         Forwarding(self, tx, request, groups, to_edge=to_edge, seed=seed, done=finished).start()
 
-    def forward_ack(self, request: Request, target: Target) -> None:
+    def forward_ack(self, request: Request, target: Target, branch: str | None = None) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
         shift_numbers(copy, target.shift)
@@ -275,7 +277,7 @@ class ProxyCore:
         if target.side == "edge":
             self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
-        self.endpoints[target.side].send_ack(copy, target.destination)
+        self.endpoints[target.side].send_ack(copy, target.destination, branch)
 
     def report(self, tenant: str, request: Request, origin: str, outcome: Outcome) -> None:
         """Tell Kafka how an INVITE ended."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
 from ringback.services.sip_proxy.routes import (
@@ -23,6 +24,7 @@ from ringback.services.sip_proxy.routes import (
 )
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
+from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
@@ -59,7 +61,7 @@ class Lines(Protocol):
 
 
 class _Branch:
-    __slots__ = ("client", "done", "heard", "provisional", "target", "timer_c")
+    __slots__ = ("client", "done", "heard", "provisional", "rings_since", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -68,6 +70,8 @@ class _Branch:
         self.heard = False
         self.provisional = False
         self.timer_c: asyncio.TimerHandle | None = None
+        self.rings_since = 0.0
+        """When there was news last (loop time)."""
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""
@@ -80,6 +84,14 @@ class _Branch:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
             self.client.cancel([("Reason", str(reason))] if reason is not None else [])
+
+
+def salt_of(seed: str, target: Target) -> str:
+    """The part of a branch that differs from target to target."""
+    # One name may stand for several addresses; a phone may come back behind another one.
+    place = target.destination if target.role == "trunk" else ""
+    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 class Forwarding:
@@ -114,6 +126,7 @@ class Forwarding:
         self._attempts = 0
         self._reached: set[str] = set()
         self._next: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Send to the first group; without any target the answer is 480."""
@@ -145,7 +158,7 @@ class Forwarding:
         copy = self._copy_for(branch.target)
         if breadth:
             copy.set("Max-Breadth", breadth)
-        self._restart_timer_c(branch)
+        self._start_timer_c(branch)
         token = branch_for(self._request, self._salt(branch.target))
         branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
 
@@ -210,10 +223,10 @@ class Forwarding:
         """Phones of a lower q get their turn though those of a higher one go on ringing."""
         if self._request.method == "INVITE" and self._hunts and self._groups:
             wait = self._lines.fork_ring_s
-            self._next = asyncio.get_running_loop().call_later(wait, self._cancel_others)
+            self._next = self._loop.call_later(wait, self._cancel_others)
         elif self._groups and self._branches[0].target.role == "trunk":
             wait = self._lines.failover_s
-            self._next = asyncio.get_running_loop().call_later(wait, self._give_up_the_silent)
+            self._next = self._loop.call_later(wait, self._give_up_the_silent)
 
     def _give_up_the_silent(self) -> None:
         """Where there is another way, one of which nothing is heard is not waited for (RFC 3263 4.3)."""
@@ -229,12 +242,7 @@ class Forwarding:
         return target.role == "phone" or target.hunts
 
     def _salt(self, target: Target) -> str:
-        if not self._seed:
-            return self._lines.random()
-        # One name may stand for several addresses; a phone may come back behind another one.
-        place = target.destination if target.role == "trunk" else ""
-        text = f"{self._seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
-        return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
+        return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:
@@ -243,8 +251,7 @@ class Forwarding:
         if response.status == 100 or (response.is_provisional and branch.done):
             return
         if response.is_provisional:
-            branch.provisional = True
-            self._restart_timer_c(branch)
+            branch.provisional, branch.rings_since = True, self._loop.time()
             if not self._answered:
                 self._pass_on(response, branch.target)
         elif response.is_success:
@@ -281,7 +288,8 @@ class Forwarding:
             return
         best, target = best_of(self._failures)
         self._answer_failure(best, target)
-        self._finish(best.status, target)
+        stale = best.status == 401 and says_stale(best.get_all("WWW-Authenticate"))
+        self._finish(best.status, target, stale=stale)
 
     def _goes_on(self) -> bool:
         """True if another group is to be tried: flows of a phone that has spoken are not."""
@@ -336,26 +344,30 @@ class Forwarding:
         for branch in self._branches:
             branch.cancel(reason)
 
-    def _restart_timer_c(self, branch: _Branch) -> None:
+    def _start_timer_c(self, branch: _Branch) -> None:
         """Each branch of an INVITE may ring only so long without news (16.6 step 11, 16.7 step 2)."""
-        if self._request.method != "INVITE":
-            return
-        if branch.timer_c is not None:
-            branch.timer_c.cancel()
-        loop = asyncio.get_running_loop()
-        branch.timer_c = loop.call_later(self._lines.timer_c_s, self._timer_c_fired, branch)
+        if self._request.method == "INVITE":
+            branch.rings_since = self._loop.time()
+            self._watch_ringing(branch)
+
+    def _watch_ringing(self, branch: _Branch) -> None:
+        # News only tell when: a timer made anew for each of them would cost more than the news.
+        due = branch.rings_since + self._lines.timer_c_s
+        branch.timer_c = self._loop.call_at(due, self._timer_c_fired, branch)
 
     def _timer_c_fired(self, branch: _Branch) -> None:
         """Cancel a branch that rings; one that never said anything counts as 408 (16.8)."""
-        if branch.provisional:
+        if self._loop.time() < branch.rings_since + self._lines.timer_c_s:
+            self._watch_ringing(branch)
+        elif branch.provisional:
             branch.cancel()
         elif not branch.done:
             branch.finish()
             self._failure(branch, response_to(self._request, 408))
 
-    def _finish(self, status: int, target: Target | None) -> None:
+    def _finish(self, status: int, target: Target | None, *, stale: bool = False) -> None:
         if self._next is not None:
             self._next.cancel()
         if self._done is not None:
-            self._done(Outcome(status, target, self._attempts))
+            self._done(Outcome(status, target, self._attempts, stale))
             self._done = None
