@@ -196,13 +196,13 @@ class Driver:
     # Time
 
     def _arm(self, live: LiveCall) -> None:
+        due = live.call.next_timer()
+        if due is None or (live.timer is not None and live.timer_due <= due):
+            return  # a timer that fires too early is cheaper than one for each step: it looks again
         if live.timer is not None:
             live.timer.cancel()
-            live.timer = None
-        due = live.call.next_timer()
-        if due is not None:
-            delay = max(0.0, due - self._ctx.now())
-            live.timer = self._loop().call_later(delay, self._due, live)
+        live.timer_due = due
+        live.timer = self._loop().call_later(max(0.0, due - self._ctx.now()), self._due, live)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         if self._running is None:
@@ -210,7 +210,11 @@ class Driver:
         return self._running
 
     def _due(self, live: LiveCall) -> None:
-        self.feed(live, i.TimersDue())
+        live.timer, due = None, live.call.next_timer()
+        if due is not None and due > self._ctx.now():
+            self._arm(live)
+        elif due is not None:
+            self.feed(live, i.TimersDue())
 
     def _drop(self, live: LiveCall) -> None:
         live.lost = True
