@@ -30,9 +30,14 @@ _LIMIT = 1_000_000
 _CLAIM_IDLE_MS = 10_000
 _GATHER_S = 0.5
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
+_REPORTS_S = 0.1
+"""What is reported without being waited for gathers so long: each write wakes Valkey, and its answer us."""
 _LEASE_S = 6.0
 _STAND_BY_S = 5.0
 _BLOCK_MS = 2000
+
+
+Failed = Callable[[BaseException], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Kafka:
         self._producer: Any = None
         self._lease = Lease(process.valkey, f"{OUTBOX}:relay", process.node, _LEASE_S)
         self.enabled = bool(process.common.kafka_bootstrap)
+        self._reports: list[tuple[tuple[Argument, ...], Failed]] = []
 
     @property
     def connected(self) -> bool:
@@ -69,8 +75,10 @@ class Kafka:
         if self._producer is None:
             return
         if self._process.valkey.connected:
+            self._tell()
             with suppress(ValkeyUnavailable, ValkeyError):
                 await self._lease.release()
+        self._reports.clear()
         await asyncio.to_thread(self._producer.flush, 1.0)
 
     async def publish(self, topic: str, key: str, event: msgspec.Struct | bytes, *, connection: str) -> None:
@@ -94,26 +102,34 @@ class Kafka:
         event: msgspec.Struct | bytes,
         *,
         connection: str,
-        failed: Callable[[BaseException], None],
+        failed: Failed,
     ) -> None:
-        """Store one event for `topic` without waiting; `failed` is told when that was not possible."""
+        """Store one event for `topic` soon, without waiting; `failed` is told when that was not possible."""
         if not self.enabled:
             return
-        entry = _entry(topic, key, event, connection)
+        if not self._reports:
+            asyncio.get_running_loop().call_later(_REPORTS_S, self._tell)
+        self._reports.append((_entry(topic, key, event, connection), failed))
+
+    def _tell(self) -> None:
+        """Store what was reported, together."""
+        reports, self._reports = self._reports, []
 
         def stored(done: asyncio.Future[list[Any]]) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                failed(error)
+                for _, failed in reports:
+                    failed(error)
 
+        if not reports:
+            return
         try:
-            self._process.valkey.post([entry]).add_done_callback(stored)
+            self._process.valkey.post([entry for entry, _ in reports]).add_done_callback(stored)
         except ValkeyUnavailable:
-            self._process.spawn(self._report_late(entry, failed), "kafka-report")
+            for entry, failed in reports:
+                self._process.spawn(self._report_late(entry, failed), "kafka-report")
 
-    async def _report_late(
-        self, entry: tuple[Argument, ...], failed: Callable[[BaseException], None]
-    ) -> None:
+    async def _report_late(self, entry: tuple[Argument, ...], failed: Failed) -> None:
         try:
             await self._process.valkey.call(*entry)
         except (ValkeyUnavailable, ValkeyError) as error:
