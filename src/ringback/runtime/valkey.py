@@ -269,9 +269,11 @@ class Valkey:
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script atomically and return its result."""
-        tail = (len(keys), *keys, *args)
+        tail, wire = (len(keys), *keys, *args), self._wire
+        if wire is None or not wire.connected:
+            wire = await self._wait_for_wire()
         try:
-            return await self.call("EVALSHA", script.sha, *tail)
+            return await wire.send(("EVALSHA", script.sha, *tail))
         except ValkeyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise

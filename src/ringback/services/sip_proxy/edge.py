@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
-from ringback.domain.configuration import Trunk
+from ringback.domain.configuration import Tenant, Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -330,13 +330,25 @@ class Edge:
         groups = [[target] for target in targets]
         core.forward(tx, request, groups, role="phone", to_edge=True, done=lambda outcome: None)
 
-    async def _register(self, tx: ServerTransaction, request: Request) -> None:
-        core, source = self._core, tx.source
+    def _register(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """A phone tells where it is; nearly always all that is needed is at hand."""
+        hosts = (request.to.uri.host, request.uri.host)
+        tenants = self._core.callers.tenants_at_hand()
+        if tenants is None:
+            return self._ask_whose(tx, request, hosts)
+        self._to_registrar(tx, request, self._core.callers.pick(tenants, hosts))
+        return None
+
+    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
         try:
-            tenant = await core.callers.tenant_of(request.to.uri.host, request.uri.host)
+            tenant = await self._core.callers.tenant_of(*hosts)
         except (HttpUnavailable, HttpFailure):
-            core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
-            return
+            self._core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+        else:
+            self._to_registrar(tx, request, tenant)
+
+    def _to_registrar(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
+        core, source = self._core, tx.source
         if tenant is None:
             core.reply(tx, 404)
             core.guard.offend(source, Offence.STRANGER)
