@@ -113,6 +113,19 @@ async def test_a_talk_of_others_is_not_given_away_and_a_call_that_rings_is_made_
     await offered(caller, "s=phone1002")
 
 
+async def test_a_call_that_was_given_to_a_node_before_it_knew_is_given_on(world: Any, two: Any) -> None:
+    """The reply was lost: who owns it by the store takes it up with the next word."""
+    caller, phone = await talk(world)
+    asking, _ = await at(world, two, "1002", "dn=1001", "1001")
+    other, _ = await at(world, two, "1002", "dn=1005", "1005")
+    for live in list(two._driver.calls.values()):
+        two._driver.abandon(live)
+    assert await outcome(phone, named(asking)) == [100, 200]
+    await offered(caller, "s=phone1002")
+    other.side.toward = toward(two)
+    assert await other.bye() == 200
+
+
 async def test_the_node_of_the_other_call_is_gone(world: Any, two: Any) -> None:
     """Its call is taken over, and joined."""
     caller, phone = await talk(world)
