@@ -84,6 +84,16 @@ class SipEndpoint:
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._effects: dict[type, Callable[..., None]] = {
+            core.Send: self._send_out,
+            core.RequestReceived: self._request_received,
+            core.AckReceived: self._ack_received,
+            core.ResponseReceived: self._response_received,
+            core.Cancelled: self._cancelled,
+            core.Unacknowledged: self._unacknowledged,
+            core.Stray: self._stray,
+            core.Ended: self._ended,
+        }
         self.ignores: Callable[[Source], bool] | None = None
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
@@ -344,7 +354,7 @@ class SipEndpoint:
             source = self._mark_via(message, source)
             if self._admit is not None and self._refused(message, source):
                 return
-        self._layer.receive(message, self._now(), reliable=source.reliable, peer=source)
+        self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
         self._run()
 
     def _keeps_alive(self, data: bytes, source: Source) -> bool:
@@ -397,44 +407,58 @@ class SipEndpoint:
     # Turning outputs into effects
 
     def _run(self) -> None:
-        while outputs := self._layer.take_outputs():
+        layer, effects = self._layer, self._effects
+        while outputs := layer.take_outputs():
             for output in outputs:
                 # A callback that fails must not cost the other messages of this turn.
                 try:
-                    self._handle(output)
+                    effects[type(output)](output)
                 except Exception:
                     _log.exception("a callback failed on %s", type(output).__name__)
-        self._arm()
+        if self._timer is None or layer.sooner:
+            self._arm()
 
-    def _handle(self, output: core.Output) -> None:
-        if type(output) is core.Send:
-            self.counters.repeated += output.repeated
-            self._send(output.data, _way_back(output.transaction), partial(self._failed, output.transaction))
-            return
-        match output:
-            case core.RequestReceived(transaction):
-                server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
-                transaction.user = server
-                self._hand_over(server)
-            case core.AckReceived(request, peer, transaction):
-                if transaction is not None and transaction.user is not None:
-                    transaction.user.ack_received(request)
-                self._hand_over(ServerTransaction(self, request, peer, None))
-            case core.ResponseReceived(transaction, response):
-                if transaction.user is not None:
-                    transaction.user.deliver(response)
-            case core.Cancelled(transaction, cancel):
-                transaction.user.cancel_received(cancel)
-            case core.Unacknowledged(transaction):
-                if transaction.user is not None:
-                    transaction.user.ack_received(None)
-            case core.Stray(response, peer):
-                if self._on_stray is not None:
-                    self._on_stray(response, peer)
-            case core.Ended(transaction):
-                user, transaction.user = transaction.user, None
-                if user is not None:
-                    user.release()
+    def _send_out(self, output: core.Send) -> None:
+        transaction = output.transaction
+        self.counters.repeated += output.repeated
+        self._send(output.data, _way_back(transaction), partial(self._failed, transaction))
+
+    def _request_received(self, output: core.RequestReceived) -> None:
+        transaction = output.transaction
+        server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
+        transaction.user = server
+        self._hand_over(server)
+
+    def _ack_received(self, output: core.AckReceived) -> None:
+        transaction = output.transaction
+        if transaction is not None and transaction.user is not None:
+            transaction.user.ack_received(output.request)
+        self._hand_over(ServerTransaction(self, output.request, output.peer, None))
+
+    @staticmethod
+    def _response_received(output: core.ResponseReceived) -> None:
+        if output.transaction.user is not None:
+            output.transaction.user.deliver(output.response)
+
+    @staticmethod
+    def _cancelled(output: core.Cancelled) -> None:
+        output.transaction.user.cancel_received(output.cancel)
+
+    @staticmethod
+    def _unacknowledged(output: core.Unacknowledged) -> None:
+        if output.transaction.user is not None:
+            output.transaction.user.ack_received(None)
+
+    def _stray(self, output: core.Stray) -> None:
+        if self._on_stray is not None:
+            self._on_stray(output.response, output.peer)
+
+    @staticmethod
+    def _ended(output: core.Ended) -> None:
+        transaction = output.transaction
+        user, transaction.user = transaction.user, None
+        if user is not None:
+            user.release()
 
     def _hand_over(self, server: ServerTransaction) -> None:
         try:
@@ -442,7 +466,7 @@ class SipEndpoint:
         except Exception:
             self._broken_handler(server)
             return
-        if isawaitable(result):
+        if result is not None and isawaitable(result):
             self._spawn(self._guard(server, result))
 
     async def _guard(self, server: ServerTransaction, result: Awaitable[None]) -> None:
@@ -469,7 +493,8 @@ class SipEndpoint:
     # Time
 
     def _now(self) -> float:
-        return self._running().time()
+        loop = self._loop or self._running()
+        return loop.time()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The loop; asking asyncio for it is a system call in Python 3.11."""

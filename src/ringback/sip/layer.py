@@ -180,6 +180,11 @@ class TransactionLayer:
         """When `handle_timers` is to be called next."""
         return self._queue.next()
 
+    @property
+    def sooner(self) -> bool:
+        """True where `next_timer` may say an earlier moment than when it was asked last."""
+        return self._queue.sooner
+
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
         while due := self._queue.due(now):
@@ -192,11 +197,9 @@ class TransactionLayer:
 
     def request(self, request: Request, now: float, *, reliable: bool, peer: Any) -> Transaction:
         """Start a client transaction for a request that has its Via on top."""
-        kind = KINDS["client", request.method == "INVITE"]
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        transaction = Transaction(
-            request, machine, (request.via.branch, request.method), peer, is_client=True
-        )
+        method = request.method
+        machine = Machine(KINDS["client", method == "INVITE"], self._durations[reliable], self._timers.t2)
+        transaction = Transaction(request, machine, (request.via.branch, method), peer, is_client=True)
         self._client[transaction.key] = transaction
         transaction._wire = request.to_bytes()
         self._outputs.append(Send(transaction, transaction._wire))
@@ -253,16 +256,16 @@ class TransactionLayer:
         `until_ack` repeats a 2xx to INVITE until its ACK, and reports `Unacknowledged` after 64*T1
         (13.3.1.4).
         """
-        happened = _input_of(response)
-        if (transaction.state, happened) not in transaction.machine.kind.table or transaction.is_client:
+        happened, machine = _input_of(response), transaction.machine
+        if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
         transaction.last = response
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
-        if until_ack and transaction.state is State.ACCEPTED:
+        if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
-            transaction.machine.start(Input.TIMER_2XX, now)
+            machine.start(Input.TIMER_2XX, now)
             self._schedule(transaction)
         return True
 
@@ -275,7 +278,7 @@ class TransactionLayer:
             return
         transaction.last = response
         self._step(transaction, _input_of(response), now)
-        if transaction.cancel_wanted and response.is_provisional:
+        if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
     def _receive_ack(self, request: Request, now: float, peer: Any) -> None:
@@ -329,16 +332,16 @@ class TransactionLayer:
     # Running a machine
 
     def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
-        for action in transaction.machine.step(happened, now):
+        machine = transaction.machine
+        for action in machine.step(happened, now):
             self._act(transaction, action)
-        self._schedule(transaction)
-        if transaction.state is State.TERMINATED:
+        if machine.started:
+            self._schedule(transaction)
+        if machine.state is State.TERMINATED:
             self._end(transaction)
 
     def _schedule(self, transaction: Transaction) -> None:
         started = transaction.machine.started
-        if not started:
-            return
         for due, timer in started:
             self._queue.start(transaction, timer, due)
         started.clear()

@@ -93,7 +93,7 @@ class Sockets:
 
     def send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         """Send bytes; `failed` is called, now or later, if they cannot go there."""
-        if self._closed:
+        if self._closed or (type(destination) is Source and _send_back(data, destination, failed)):
             return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
         if not is_address(host) and destination.transport != "tls":
@@ -109,15 +109,11 @@ class Sockets:
 
     def _transmit(self, data: bytes, destination: Destination, host: str, failed: Failed) -> None:
         if destination.transport == "udp":
-            sock = destination.socket if isinstance(destination, Source) else None
-            if sock is None:
-                sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
+            sock = next((item for item in self._udp if (":" in item.host) == (":" in host)), None)
             if sock is None:
                 raise OSError("no UDP socket for this address")
             sock.send(data, host, destination.port, failed)
-            return
-        connection = destination.connection if isinstance(destination, Source) else None
-        if connection is None or not connection.send(data):
+        else:
             self._streams.send(_remote(destination, host), data, failed)
 
     async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
@@ -147,6 +143,14 @@ class Sockets:
                 probe.connect((toward, 9))
                 self._local_hosts[toward] = probe.getsockname()[0]
         return self._local_hosts[toward]
+
+
+def _send_back(data: bytes, source: Source, failed: Failed) -> bool:
+    """Answer on the way on which something came; False where there is none (any more)."""
+    if source.socket is not None:
+        source.socket.send(data, source.host, source.port, failed)
+        return True
+    return source.connection is not None and source.connection.send(data)
 
 
 def _is_local(host: str) -> bool:

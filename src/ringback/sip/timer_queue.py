@@ -20,7 +20,7 @@ _PER_S = 4
 class TimerQueue:
     """What is to fire when. A timer that its machine has stopped or started anew since is passed over."""
 
-    __slots__ = ("_buckets", "_moments", "_order", "_precise")
+    __slots__ = ("_buckets", "_moments", "_order", "_precise", "sooner")
 
     def __init__(self) -> None:
         self._precise: list[tuple[float, int, Transaction, Input]] = []
@@ -28,6 +28,8 @@ class TimerQueue:
         self._buckets: dict[int, list[tuple[float, Transaction, Input]]] = {}
         self._moments: list[int] = []
         """The keys of the buckets, as a heap."""
+        self.sooner = False
+        """Something was started before all others since `next` was asked."""
 
     def __len__(self) -> int:
         """Timers that were started and not looked at since, those stopped meanwhile among them."""
@@ -43,17 +45,23 @@ class TimerQueue:
         """Take note of a timer that runs in the transaction's machine."""
         if timer in _PRECISE:
             self._order += 1
-            heapq.heappush(self._precise, (due, self._order, transaction, timer))
+            entry = (due, self._order, transaction, timer)
+            heapq.heappush(self._precise, entry)
+            if self._precise[0] is entry:
+                self.sooner = True
             return
         moment = math.ceil(due * _PER_S)
         bucket = self._buckets.get(moment)
         if bucket is None:
             bucket = self._buckets[moment] = []
             heapq.heappush(self._moments, moment)
+            if self._moments[0] == moment:
+                self.sooner = True
         bucket.append((due, transaction, timer))
 
     def next(self) -> float | None:
         """When `due` is to be asked next; None if nothing runs."""
+        self.sooner = False
         heap = self._precise
         while heap and heap[0][2].machine.timers.get(heap[0][3]) != heap[0][0]:
             heapq.heappop(heap)

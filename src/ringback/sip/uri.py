@@ -332,7 +332,7 @@ class Via(Struct, frozen=True, gc=False):
     @property
     def sent_by(self) -> str:
         """`host[:port]` in lower case, as it takes part in matching (RFC 3261 17.2.3)."""
-        return format_host_port(self.host.lower(), self.port)
+        return _known_sent_by(self.host, self.port)
 
     @property
     def reply_address(self) -> tuple[str, int]:
@@ -396,3 +396,8 @@ def split_commas(text: str) -> list[str]:
 _known_sipuri = lru_cache(_REMEMBERED)(SipUri._parse)
 _known_nameaddr = lru_cache(_REMEMBERED)(NameAddr._parse)
 _known_via = lru_cache(_REMEMBERED)(Via._parse)
+
+
+@lru_cache(_REMEMBERED)
+def _known_sent_by(host: str, port: int | None) -> str:
+    return format_host_port(host.lower(), port)

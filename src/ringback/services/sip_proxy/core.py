@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": "voice-57"}
 """The row of the connections' table that a message to or from such a peer counts for."""
-_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+_CLASS_LABELS = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 _LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
@@ -168,7 +168,7 @@ class ProxyCore:
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
-        self.metrics.response(_CLASSES[response.status // 100]).inc()
+        self.metrics.responses.counts[_CLASS_LABELS[response.status // 100]] += 1
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
@@ -214,7 +214,7 @@ class ProxyCore:
         self.count(target.role, sent=1)
         direction = "to" if target.role == "node" else "from"
         node = target.name if target.role == "node" else ""
-        self.metrics.sent_on(request.method, direction, node).inc()
+        self.metrics.sent_on(request.method, direction, node)
 
     # Doing
 

@@ -86,7 +86,7 @@ class Edge:
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from outside; what needs no look-up is done at once."""
         core = self._core
-        core.metrics.request(request.method, "edge").inc()
+        core.metrics.request(request.method, "edge")
         if core.refused(tx, request):
             if request.to_tag is None:
                 core.call_ended(request.call_id)

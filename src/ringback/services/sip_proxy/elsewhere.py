@@ -8,7 +8,8 @@ here it is remembered by Call-ID: an ACK cannot be told so.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ringback.contracts.sip import HEADER_OWNER
 from ringback.contracts.telephony import ClusterNode

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
 from ringback.services.sip_proxy.routes import (
@@ -60,7 +61,7 @@ class Lines(Protocol):
 
 
 class _Branch:
-    __slots__ = ("client", "done", "heard", "provisional", "target", "timer_c")
+    __slots__ = ("client", "done", "heard", "provisional", "rings_since", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -69,6 +70,8 @@ class _Branch:
         self.heard = False
         self.provisional = False
         self.timer_c: asyncio.TimerHandle | None = None
+        self.rings_since = 0.0
+        """When there was news last (loop time)."""
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""
@@ -123,6 +126,7 @@ class Forwarding:
         self._attempts = 0
         self._reached: set[str] = set()
         self._next: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Send to the first group; without any target the answer is 480."""
@@ -154,7 +158,7 @@ class Forwarding:
         copy = self._copy_for(branch.target)
         if breadth:
             copy.set("Max-Breadth", breadth)
-        self._restart_timer_c(branch)
+        self._start_timer_c(branch)
         token = branch_for(self._request, self._salt(branch.target))
         branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
 
@@ -219,10 +223,10 @@ class Forwarding:
         """Phones of a lower q get their turn though those of a higher one go on ringing."""
         if self._request.method == "INVITE" and self._hunts and self._groups:
             wait = self._lines.fork_ring_s
-            self._next = asyncio.get_running_loop().call_later(wait, self._cancel_others)
+            self._next = self._loop.call_later(wait, self._cancel_others)
         elif self._groups and self._branches[0].target.role == "trunk":
             wait = self._lines.failover_s
-            self._next = asyncio.get_running_loop().call_later(wait, self._give_up_the_silent)
+            self._next = self._loop.call_later(wait, self._give_up_the_silent)
 
     def _give_up_the_silent(self) -> None:
         """Where there is another way, one of which nothing is heard is not waited for (RFC 3263 4.3)."""
@@ -247,8 +251,7 @@ class Forwarding:
         if response.status == 100 or (response.is_provisional and branch.done):
             return
         if response.is_provisional:
-            branch.provisional = True
-            self._restart_timer_c(branch)
+            branch.provisional, branch.rings_since = True, self._loop.time()
             if not self._answered:
                 self._pass_on(response, branch.target)
         elif response.is_success:
@@ -341,18 +344,22 @@ class Forwarding:
         for branch in self._branches:
             branch.cancel(reason)
 
-    def _restart_timer_c(self, branch: _Branch) -> None:
+    def _start_timer_c(self, branch: _Branch) -> None:
         """Each branch of an INVITE may ring only so long without news (16.6 step 11, 16.7 step 2)."""
-        if self._request.method != "INVITE":
-            return
-        if branch.timer_c is not None:
-            branch.timer_c.cancel()
-        loop = asyncio.get_running_loop()
-        branch.timer_c = loop.call_later(self._lines.timer_c_s, self._timer_c_fired, branch)
+        if self._request.method == "INVITE":
+            branch.rings_since = self._loop.time()
+            self._watch_ringing(branch)
+
+    def _watch_ringing(self, branch: _Branch) -> None:
+        # News only tell when: a timer made anew for each of them would cost more than the news.
+        due = branch.rings_since + self._lines.timer_c_s
+        branch.timer_c = self._loop.call_at(due, self._timer_c_fired, branch)
 
     def _timer_c_fired(self, branch: _Branch) -> None:
         """Cancel a branch that rings; one that never said anything counts as 408 (16.8)."""
-        if branch.provisional:
+        if self._loop.time() < branch.rings_since + self._lines.timer_c_s:
+            self._watch_ringing(branch)
+        elif branch.provisional:
             branch.cancel()
         elif not branch.done:
             branch.finish()

@@ -31,8 +31,7 @@ class Hygiene:
 
     def inward(self, message: Message, *, trusted: bool = False) -> None:
         """Clean what came from outside; `trusted` peers may assert identities."""
-        # Nearly all messages have nothing that would have to go: one look tells.
-        if any(name[:2] == "X-" or name in _INWARD or not value.isascii() for name, value in message.headers):
+        if _has_to_be_cleaned(message):
             kept = [self._let_in(name, value, trusted) for name, value in message.headers]
             message.replace_headers([pair for pair in kept if pair is not None])
         if isinstance(message, Request) and not message.raw_uri.isascii():
@@ -70,25 +69,21 @@ class Hygiene:
         """Clean what goes outside on a transport; `sides` are the edge and the inside."""
         edge, inside = sides
         kept: list[tuple[str, str]] = []
-        request = isinstance(message, Request)
+        hidden = "Via" if isinstance(message, Request) else ""
         ours = _has_our_contact(message)
         for pair in message.headers:
             name = pair[0]
-            if name in _OUTWARD:
-                if ours or name != "Contact":
-                    kept += self._shown(pair, edge, inside, transport, trusted)
-                else:
+            if name not in _OUTWARD:
+                if name[:2] != "X-" and name != hidden:
                     kept.append(pair)
-            elif name[:2] != "X-" and not (request and name == "Via"):
-                kept.append(pair)
+            elif name != "Contact":
+                kept += self._shown(pair, inside, trusted)
+            else:
+                kept.append((name, hidden_contact(pair[1], edge, transport)) if ours else pair)
         message.replace_headers(kept)
 
-    def _shown(
-        self, pair: tuple[str, str], edge: Side, inside: Side, transport: str, trusted: bool
-    ) -> list[tuple[str, str]]:
+    def _shown(self, pair: tuple[str, str], inside: Side, trusted: bool) -> list[tuple[str, str]]:
         name, value = pair
-        if name == "Contact":
-            return [(name, hidden_contact(value, edge, transport))]
         if name == "Record-Route":
             routes = _without(inside, value)
             return [(name, routes)] if routes else []
@@ -98,6 +93,14 @@ class Hygiene:
         if name in _IDENTITY or name == "Privacy":
             return [pair] if trusted and name != "P-Preferred-Identity" else []
         return [(name, self.agent)] if self.agent else []
+
+
+def _has_to_be_cleaned(message: Message) -> bool:
+    """Nearly all messages have nothing that would have to go: one look tells."""
+    names = message.first_values()
+    if not _INWARD.isdisjoint(names) or "\nX-" in "\n" + "\n".join(names):
+        return True
+    return not "".join([value for _, value in message.headers]).isascii()
 
 
 def _has_our_contact(message: Message) -> bool:

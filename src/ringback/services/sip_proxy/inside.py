@@ -54,7 +54,7 @@ class Inside:
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from a node or from media; what needs no look-up is done at once."""
         core = self._core
-        core.metrics.request(request.method, "inside").inc()
+        core.metrics.request(request.method, "inside")
         source = tx.source
         # A datagram's source can be made up: the gateways' answers come so, requests never do.
         if source.transport == "udp" or not trusted(source.host, core.directory.hosts, self._networks):

@@ -1,11 +1,11 @@
 """What sip_proxy tells Prometheus."""
 
 import contextlib
-from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-_MAX_BOUND = 1024
+from ringback.runtime.tally import Tally
+
 _METHODS = frozenset(
     [
         "ACK",
@@ -36,19 +36,14 @@ class ProxyMetrics:
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"sipproxy_{name}", text, registry=registry)
 
-        # A child is looked up once: `labels` costs more than the message that it counts.
-        self.request = lru_cache(_MAX_BOUND)(
-            lambda method, *labels: self.requests.labels(_named(method), *labels)
-        )
-        self.sent_on = lru_cache(_MAX_BOUND)(
-            lambda method, *labels: self.forwarded.labels(_named(method), *labels)
-        )
-        self.response = lru_cache(_MAX_BOUND)(lambda *labels: self.responses.labels(*labels))
-        self.requests = counter("requests", "Requests received", "method", "side")
-        self.forwarded = counter(
+        def tally(name: str, text: str, *labels: str) -> Tally:
+            return Tally(f"sipproxy_{name}", text, labels, registry)
+
+        self.requests = tally("requests", "Requests received", "method", "side")
+        self.forwarded = tally(
             "requests_forwarded", "Requests sent on", "method", "request_direction", "sip_node_id"
         )
-        self.responses = counter("responses_forwarded", "Responses received and sent on", "status_class")
+        self.responses = tally("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
         self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
@@ -66,6 +61,14 @@ class ProxyMetrics:
         self.webrtc = gauge("webrtc_gateways", "WebRTC media gateways in service")
         self._of_trunks(registry)
         self.calls = gauge("calls", "Calls under way that came in from outside")
+
+    def request(self, method: str, side: str) -> None:
+        """A request has come."""
+        self.requests.counts[_named(method), side] += 1
+
+    def sent_on(self, method: str, direction: str, node: str) -> None:
+        """A request has been sent on, to a node or from one."""
+        self.forwarded.counts[_named(method), direction, node] += 1
 
     def _of_trunks(self, registry: CollectorRegistry) -> None:
         labels = ("tenant", "trunk")

@@ -7,9 +7,11 @@ phone, the address behind which it sits (its flow): in-dialog requests need no l
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from ringback.services.sip_proxy.seal import seal, unseal
 from ringback.sip import NameAddr, Request, SipUri, Via
@@ -23,8 +25,7 @@ NOTIFIER = "@registrar"
 """The mark of dialogs that any registrar goes on with: subscriptions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """The user part of a Record-Route of ours."""
 
     node: str = ""
@@ -69,8 +70,7 @@ class Mark:
 _known_mark = lru_cache(1024)(Mark._decode)
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """One face of the proxy: `name` is edge or inside; it answers to `host`:`port`.
 
     `others` are the ports of transports that have their own (tls, ws, wss); `key` seals what the face writes;
@@ -123,8 +123,7 @@ class Side:
 _known_route = lru_cache(4096)(Side._write_route)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A Route of ours that was taken off a request."""
 
     side: Side
@@ -195,6 +194,10 @@ def shared_breadth(request: Request, branches: int) -> int:
     return (MAX_BREADTH if given is None else given) // branches
 
 
+_BRANCH_OF_A_PROXY = re.compile(BRANCH_COOKIE + r"[0-9a-f]{12}\.").search
+"""Finds what `branch_for` writes."""
+
+
 def fingerprint(request: Request) -> str:
     """A hash over all that decides where a request goes (16.6 step 8)."""
     parts = (
@@ -216,11 +219,8 @@ def branch_for(request: Request, random: str) -> str:
 
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
-    ours = [
-        value
-        for value in request.get_all("Via")
-        if any(host in value for side in sides for host in side.hosts)
-    ]
+    # A fingerprint is made only where there is one to compare it with.
+    ours = [value for value in request.get_all("Via") if _BRANCH_OF_A_PROXY(value)]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
@@ -232,5 +232,5 @@ def onward(request: Request) -> Request:
     """A copy with Max-Forwards lowered by one, or set to 70 where there was none (16.6 step 3)."""
     copy = request.copy()
     left = request.max_forwards
-    copy.set("Max-Forwards", 70 if left is None else left - 1)
+    copy.set("Max-Forwards", "70" if left is None else str(left - 1))
     return copy

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from ringback.contracts.sip_trace import SipTracer
 from ringback.runtime.context import Context

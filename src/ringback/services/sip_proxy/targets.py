@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
 
     role: str
@@ -44,8 +43,7 @@ class Target:
         return f"{self.role}={self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a forwarded request ended."""
 
     status: int

@@ -265,19 +265,25 @@ class Test16_8TimerC:  # noqa: N801
         world = World(["a", "b"])
         world["a"].says(180)
         for branch in world.forwarding._branches:
+            branch.rings_since -= world.timer_c_s
             world.forwarding._timer_c_fired(branch)
         assert world["a"].cancelled == [""]
         assert world.tx.statuses == [180]
         world["a"].says(487)
         assert world.tx.statuses == [180, 408]
 
-    async def test_news_start_it_again_and_it_belongs_to_its_branch(self) -> None:
+    async def test_news_put_it_off_and_it_belongs_to_its_branch(self) -> None:
         world = World(["a", "b"])
-        before = [branch.timer_c for branch in world.forwarding._branches]
+        for branch in world.forwarding._branches:
+            branch.rings_since -= world.timer_c_s
         world["a"].says(180)
-        after = [branch.timer_c for branch in world.forwarding._branches]
-        assert (before[0] is after[0], before[1] is after[1]) == (False, True)
-        assert isinstance(after[0], asyncio.TimerHandle)
+        for branch in world.forwarding._branches:
+            world.forwarding._timer_c_fired(branch)
+        assert world["a"].cancelled == []
+        assert world.forwarding._branches[1].done
+        timer = world.forwarding._branches[0].timer_c
+        assert isinstance(timer, asyncio.TimerHandle)
+        assert timer.when() > asyncio.get_running_loop().time() + world.timer_c_s - 5
         world["a"].says(200)
         assert world.forwarding._branches[0].timer_c is None
 
