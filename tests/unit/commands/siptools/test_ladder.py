@@ -103,7 +103,7 @@ def test_a_capture_takes_ipv6() -> None:
 
 @pytest.mark.skipif(TSHARK is None, reason="tshark is not installed (Debian: tshark)")
 def test_wireshark_reads_the_capture_and_finds_sip_in_each_packet(tmp_path: Path) -> None:
-    """Whatever carried the messages, and over either version of IP; the ports inside are none of SIP's own."""
+    """Whatever carried the messages, over either version of IP; the ports inside are none of SIP's own."""
     assert TSHARK is not None
     six = ("2001:db8::9", 40_000), ("2001:db8::1", 5061)
     messages = [
