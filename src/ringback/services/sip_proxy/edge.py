@@ -377,6 +377,7 @@ class Edge:
         headers = (
             (HEADER_TENANT, tenant.id),
             (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
+            *core.flows.headers(source),
         )
         groups = [
             [Target("registrar", name, "inside", place, headers=headers)]
@@ -388,6 +389,7 @@ class Edge:
                 core.metrics.register_rejected.inc()
             if outcome.status < 300:
                 core.guard.prove(source)
+                core.flows.registered(request, source)
             elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
                 core.guard.offend(source, Offence.PASSWORD)
 

@@ -1,11 +1,15 @@
 """A running proxy tells of the messages that somebody wants to see, and of no others."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
+from tests.integration.services.sip_proxy.conftest import PASSWORDS
+from tests.integration.services.sip_proxy.test_foreign_agents import speak
 
-from ringback.commands.siptools.phones import ping
+from ringback.commands.siptools.phones import call, ping, register
 from ringback.contracts.sip_trace import STREAM, WANTED, TracedMessage
 from ringback.sip.endpoint import SipEndpoint
 from ringback.testing.servers import run_host
@@ -52,6 +56,28 @@ async def test_ping_is_answered_and_says_when_nobody_does(stage: Stage) -> None:
     assert await loop.run_in_executor(None, lambda: ping(f"{HOST}:5060", times=1)) == 0
     assert await loop.run_in_executor(None, lambda: ping(f"sip:{HOST}:5060;transport=tcp", times=1)) == 0
     assert await loop.run_in_executor(None, lambda: ping(f"sip:{HOST}:1;transport=tcp", times=1)) == 1
+
+
+async def test_hand_phones_register_and_call_and_their_exit_status_says_whether_it_worked(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = await stage.node("n1")
+    node.behaviour = speak
+
+    async def run(tool: Callable[..., int], *arguments: object) -> int:
+        return await asyncio.get_running_loop().run_in_executor(None, lambda: tool(*arguments))
+
+    for password, transport, status in ((PASSWORDS["1001"], "tcp", 0), ("wrong", "udp", 1)):
+        server = ("1001", password, f"{HOST}:5060", DOMAIN, transport)
+        assert await run(register, *server, 0) == status
+        assert await run(call, "8000", *server, 1) == status
+    told = capsys.readouterr().out
+    assert "is registered at" in told
+    assert "answered" in told
+    assert "The password is wrong" in told
+    assert PASSWORDS["1001"] not in told
+    assert (await node.next("INVITE"))[1].get("X-Ringback-Origin") == "dn=1001"
+    await node.next("BYE")
 
 
 async def until(done: Any) -> None:
