@@ -28,7 +28,6 @@ from ringback.runtime.http import (
     HttpServer,
     HttpUnavailable,
 )
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.frontend.metrics import FrontendMetrics
 from ringback.services.frontend.nodes import Nodes
 from ringback.services.frontend.settings import FrontendSettings
@@ -153,14 +152,12 @@ class Requests:
             status=status,
             seconds=round(seconds, 6),
         )
-        self._ctx.spawn(self._publish(report), "report")
-
-    async def _publish(self, report: RequestReport) -> None:
         key = f"{report.tenant}:{report.conn_id or report.agent_id}"
-        try:
-            await self._ctx.kafka.publish(TOPIC_FRONTEND, key, report, connection="voice-48")
-        except (ValkeyUnavailable, ValkeyError):
+
+        def lost(_error: BaseException) -> None:
             self._ctx.log.warning("request_not_reported", request=report.id, conn_id=report.conn_id)
+
+        self._ctx.kafka.report(TOPIC_FRONTEND, key, report, connection="voice-48", failed=lost, gather=True)
 
 
 def _never_sent(error: HttpUnavailable) -> bool:
