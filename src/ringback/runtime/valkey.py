@@ -165,12 +165,13 @@ class _Wire(asyncio.Protocol):
         if len(commands) == 1:
             self._put(commands[0], _Alone(future))
             return future
-        together, now = _Transaction(future, len(commands) + 2), self._loop.time()
         if not self._out:
             self._loop.call_soon(self._flush)
         packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
         self._out += [_MULTI, *packed, _EXEC]
-        self._waiting += [(together, now)] * (len(commands) + 2)
+        if not self._waiting:
+            self._moved_at = self._loop.time()
+        self._waiting += [_Transaction(future, len(packed) + 2)] * (len(packed) + 2)
         return future
 
     def tell(self, command: tuple[Argument, ...]) -> None:
@@ -393,11 +394,7 @@ def _address(url: str) -> tuple[str, int, str, str, int, bool]:
     """Split a redis:// URL into host, port, user, password, database and TLS."""
     parts = urlsplit(url)
     database = parts.path.strip("/")
-    return (
-        parts.hostname or "127.0.0.1",
-        parts.port or 6379,
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
-        int(database) if database.isdigit() else 0,
-        parts.scheme in ("rediss", "valkeys"),
-    )
+    number = int(database) if database.isdigit() else 0
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    tls = parts.scheme in ("rediss", "valkeys")
+    return parts.hostname or "127.0.0.1", parts.port or 6379, user, password, number, tls
