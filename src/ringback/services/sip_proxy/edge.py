@@ -6,7 +6,8 @@ import hashlib
 import math
 import random
 from collections.abc import Awaitable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
 from ringback.domain.configuration import Tenant, Trunk
