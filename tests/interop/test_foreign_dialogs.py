@@ -187,6 +187,8 @@ async def test_pjsip_joins_calls_at_two_nodes_and_outlives_one(
         await pjsip("attended")
         await talking(platform, "1001", "1003")
         assert not two._driver.calls
+        await pjsip("third_holds")
+        await acknowledged(one)
         await pjsip("leave")
         assert seen.methods["in BYE"] >= 1
         await no_calls(platform)
@@ -199,6 +201,14 @@ async def test_pjsip_joins_calls_at_two_nodes_and_outlives_one(
         await pjsip("leave")
         assert seen.methods["out BYE"] >= 1
         await no_calls(platform)
+
+
+async def acknowledged(node: Any) -> None:
+    """The ACK of each re-INVITE has found the node, though its route names another one (13.2.2.4)."""
+    (live,) = node._driver.calls.values()
+    waiting = [leg.unacked for leg in live.legs.values() if leg.unacked is not None]
+    assert waiting
+    assert None not in await asyncio.wait_for(asyncio.gather(*waiting), LIMIT_S)
 
 
 async def killed(node: Any) -> None:

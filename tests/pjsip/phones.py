@@ -146,6 +146,11 @@ class Phones:
         third = self.accounts["1003"].calls[-1]
         return lambda: second.over and asking.over and self.dialled[0].up and third.up
 
+    def third_holds(self) -> Callable[[], bool]:
+        """1003 holds whom it talks to."""
+        third, option = self.accounts["1003"].calls[-1], pj.CallOpParam(True)
+        return again(lambda: third.setHold(option), lambda: third.media == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD)
+
     def leave(self) -> Callable[[], bool]:
         """The third hangs up, and the first is hung up."""
         third, first = self.accounts["1003"].calls[-1], self.dialled[0]
