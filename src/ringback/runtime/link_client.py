@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.runtime.link_errors import LinkError, LinkUnavailable, failure
-from ringback.runtime.link_session import READ_AHEAD, Frame, Params, decode_frame, lines_of
+from ringback.runtime.link_session import READ_AHEAD, Frame, decode_frame, decode_params, lines_of
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _RECONNECT_S = 0.2
 _PORTION = 50
 """Notifications handled in one turn of the loop."""
 
-NotificationHandler = Callable[[Params], Awaitable[None]]
+NotificationHandler = Callable[[Any], Awaitable[None]]
 
 
 class LinkClient:
@@ -46,7 +46,7 @@ class LinkClient:
         self._writer: asyncio.StreamWriter | None = None
         self.waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
-        self._handlers: dict[str, NotificationHandler] = {}
+        self._handlers: dict[str, tuple[NotificationHandler, Callable[[msgspec.Raw], Any]]] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
         self._ready = asyncio.Event()
         self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
@@ -56,9 +56,11 @@ class LinkClient:
         """Whether the other side is there."""
         return self._ready.is_set()
 
-    def on(self, method: str, handler: NotificationHandler) -> None:
-        """Handle a notification; notifications are handled one after another, in order."""
-        self._handlers[method] = handler
+    def on(self, method: str, handler: NotificationHandler, kind: type[msgspec.Struct] | None = None) -> None:
+        """Handle a notification, given as a `kind` or else as a dict; notifications are handled one after
+        another, in order.
+        """
+        self._handlers[method] = handler, msgspec.json.Decoder(kind).decode if kind else decode_params
 
     def on_connect(self, coro: Callable[[], Awaitable[None]]) -> None:
         """Run `coro` after each connect: subscribe there."""
@@ -209,11 +211,12 @@ class LinkClient:
             if count % _PORTION == 0:
                 await asyncio.sleep(0)
             frame = await self._inbox.get()
-            handler = self._handlers.get(frame.method or "")
-            if handler is None:
+            known = self._handlers.get(frame.method or "")
+            if known is None:
                 continue
+            handler, decode = known
             try:
-                await handler(frame.params)
+                await handler(decode(frame.params))
             except Exception:
                 self._ctx.log.exception("link_notification_failed", method=frame.method)
 

@@ -37,7 +37,7 @@ class Frame(msgspec.Struct, omit_defaults=True):
     jsonrpc: str = ""
     id: int | str | None = None
     method: str | None = None
-    params: Params = {}
+    params: msgspec.Raw = msgspec.Raw(b"{}")
     result: Any = None
     error: dict[str, Any] | None = None
 

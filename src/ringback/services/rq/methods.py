@@ -15,7 +15,7 @@ from ringback.contracts.routing import (
     RouteResult,
     SubmitRequest,
 )
-from ringback.contracts.rq import PriorityRequest
+from ringback.contracts.rq import PriorityRequest, tenant_of
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession, TogetherHandler
 from ringback.services.rq.checking import check
 from ringback.services.rq.store import RequestStore
@@ -34,12 +34,6 @@ class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     role: Role
     cursor: str = ""
-
-
-class _Tenant(msgspec.Struct):
-    """Whose request it is."""
-
-    tenant: str = ""
 
 
 class RqMethods:
@@ -138,14 +132,6 @@ class RqMethods:
         return tenant
 
 
-def tenant_of(params: msgspec.Raw) -> str:
-    """Whose request it is, as far as it can be read: what one script does is one tenant's."""
-    try:
-        return _tenant(params).tenant
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-
-
 def check_submit(request: SubmitRequest) -> None:
     """Raises LinkError for a request that the router could not work with."""
     if not request.request_id:
@@ -154,6 +140,3 @@ def check_submit(request: SubmitRequest) -> None:
         check(request)
     except ValueError as error:
         raise LinkError(INVALID_PARAMS, str(error)) from None
-
-
-_tenant = msgspec.json.Decoder(_Tenant).decode
