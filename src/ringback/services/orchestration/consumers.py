@@ -84,7 +84,10 @@ class Consumers:
             group = names.get(conn) or names.get(sid) or sid or conn
             names |= {name: group for name in (conn, sid) if name}
             groups.setdefault(group, []).append((entry.id, event))
-        await asyncio.gather(*map(self._calls_in_order, groups.values()))
+        if len(groups) == 1:
+            await self._calls_in_order(*groups.values())
+        else:
+            await asyncio.gather(*map(self._calls_in_order, groups.values()))
 
     async def _calls_in_order(self, entries: list[tuple[str, CallEvent]]) -> None:
         """Events for a session of this node are offered to it together; the rest is waited for in between."""
