@@ -60,8 +60,7 @@ class SipProxyService(Service):
         await core.directory.start()
         core.guard.start()
         self.ctx.spawn(core.watch_load(), "load")
-        for endpoint in (self._edge, self._inside):
-            SipTracer(self.ctx, endpoint).start()
+        SipTracer(self.ctx, self._edge, self._inside).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         await self._inside.listen_udp(host, port)  # only what goes to WebRTC gateways, and their answers
         core.inside = Side("inside", *self.ctx.announced(port))
