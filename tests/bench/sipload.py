@@ -205,6 +205,11 @@ class Load:
         self._users = [User(name, password) for name, password in plan.passwords.items()]
         self._by_name = {user.name: user for user in self._users}
         self._uas = b""
+        # Callers have ears: audio sent to a port that nobody has would cost its sender an ICMP error each.
+        self._ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        self._ear.bind(("127.0.0.1", 0))
+        self._sdp = SDP % self._ear.getsockname()[1]
         if plan.answer:
             self._listen(plan.answer)
         if plan.target:
@@ -282,7 +287,7 @@ class Load:
         suffix = "" if self._udp else f";transport={transport}"
         contact = f"Contact: <sip:bench@{own}{suffix}>\r\n"
         extra = "".join(line + "\r\n" for line in self.plan.headers)
-        body = SDP % 30000
+        body = self._sdp
         self._tail = f"{contact}{extra}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
         self._invite_tail = self._tail.encode() + body
         self._uri = f"sip:{self.plan.user}@{self.plan.domain or f'{host}:{port}'}".encode()
@@ -303,9 +308,9 @@ class Load:
             line.send(self._reply(data, b"200 OK"))
             return
         if b";tag=" in value(data, b"\r\nTo: "):
-            line.send(self._reply(data, b"200 OK", SDP % 30000, b"<sip:bench@%b>" % self._own))
+            line.send(self._reply(data, b"200 OK", self._sdp, b"<sip:bench@%b>" % self._own))
             return
-        answer = self._reply(data, b"200 OK", SDP % 40000)
+        answer = self._reply(data, b"200 OK", self._sdp)
         line.send(self._reply(data, b"180 Ringing"))
         self._later.append((time.perf_counter() + self.plan.ring_s, answer, line))
 

@@ -10,12 +10,14 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ringback.domain.configuration import Configuration, Extension, Tenant, digest_hashes
+from ringback.services.sip_cluster.live import LegSession
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import ValkeyForTests, run_host
 
@@ -24,7 +26,7 @@ from .conftest import no_calls, signalling
 pytestmark = pytest.mark.timeout(90)
 HOST, PHONES = run_host(94), run_host(95)
 DOMAIN, SECRET = "demo.example", "a secret of telephones"
-SCRIPT = Path(__file__).with_name("pjsip_phones.py")
+SCRIPT = Path(__file__).parents[1] / "pjsip" / "phones.py"
 LIMIT_S = 12.0
 _METHOD = re.compile(rb"[A-Z]+")
 
@@ -44,9 +46,13 @@ class Seen:
 
     def __init__(self, harness: ServiceHarness) -> None:
         self.methods: Counter[str] = Counter()
-        harness["sip_cluster"]._endpoint.listener = self._message  # type: ignore[attr-defined]
+        endpoint = harness["sip_cluster"]._endpoint  # type: ignore[attr-defined]
+        self._traced = endpoint._trace
+        # Not its listener: `ringback sip trace` takes that away once a second.
+        endpoint._trace = self._message
 
-    def _message(self, direction: str, data: bytes, _peer: object) -> None:
+    def _message(self, direction: str, data: bytes, peer: object) -> None:
+        self._traced(direction, data, peer)
         method = _METHOD.match(data)
         if method is not None and not data.startswith(b"SIP/2.0"):
             self.methods[f"{direction} {method[0].decode()}"] += 1
@@ -66,7 +72,7 @@ async def platform(valkey: ValkeyForTests) -> AsyncIterator[ServiceHarness]:
 
 @pytest.fixture
 async def pjsip(platform: ServiceHarness) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Three PJSIP telephones; call it with a word of `pjsip_phones.Phones`."""
+    """Three PJSIP telephones; call it with a word of `pjsip/phones.py`."""
     pytest.importorskip("pjsua2", reason="the pjsua2-python wheel is not installed")
     pipe = asyncio.subprocess.PIPE
     arguments = (str(SCRIPT), PHONES, HOST, DOMAIN, SECRET)
@@ -115,10 +121,13 @@ async def test_pjsip_telephones_hold_update_and_transfer(
     await no_calls(platform)
 
 
-async def test_pjsip_joins_calls_at_two_nodes(
+async def test_pjsip_joins_calls_at_two_nodes_and_outlives_one(
     platform: ServiceHarness, pjsip: Callable[[str], Awaitable[None]], valkey: ValkeyForTests
 ) -> None:
-    """RFC 5589 7, RFC 3891: what is said later in a dialog finds the node that has the call now."""
+    """RFC 5589 7, RFC 3891: what is said later in a dialog finds the node that has the call now.
+
+    A node that dies is not waited for: sip_proxy says that it is silent, and its call is taken over at once.
+    """
     one: Any = platform["sip_cluster"]
     await pjsip("call")
     async with second_node(platform, valkey) as two:
@@ -131,12 +140,35 @@ async def test_pjsip_joins_calls_at_two_nodes(
         assert seen.methods["in BYE"] >= 1
         await no_calls(platform)
 
+        for word in ("call", "consult", "attended"):
+            await pjsip(word)
+        assert (len(one._driver.calls), len(two._driver.calls)) == (0, 1)
+        await drained(platform, False)
+        await killed(two)
+        await pjsip("leave")
+        assert seen.methods["out BYE"] >= 1
+        await no_calls(platform)
+
+
+async def killed(node: Any) -> None:
+    """It is gone, though the directory still has it: its lease has not ended."""
+    await node.ctx.cancel_tasks()
+    node._driver.let_go()
+    await node._endpoint.close()
+
+
+async def drained(platform: ServiceHarness, draining: bool) -> None:
+    """The node of the platform takes new calls, or does not, and sip_proxy knows."""
+    one: Any = platform["sip_cluster"]
+    one._incoming.draining = draining
+    await one._announce()
+    proxy: Any = platform["sip_proxy"]
+    await proxy._core.directory.refresh()
+
 
 @asynccontextmanager
 async def second_node(platform: ServiceHarness, valkey: ValkeyForTests) -> AsyncIterator[Any]:
     """Another node of sip_cluster, to which all new calls go."""
-    one: Any = platform["sip_cluster"]
-    proxy: Any = platform["sip_proxy"]
     ports = {"RINGBACK_SIP_CLUSTER_SIP_PORT": "0", "RINGBACK_SIP_CLUSTER_PORT": "0"}
     async with ServiceHarness(
         "sip_cluster", valkey_url=valkey.url, host=HOST, node="two", env=ports
@@ -145,13 +177,9 @@ async def second_node(platform: ServiceHarness, valkey: ValkeyForTests) -> Async
         async with asyncio.timeout(LIMIT_S):
             while not two.checks()["configuration"]:
                 await asyncio.sleep(0.02)
-        one._incoming.draining = True
-        await one._announce()
-        await proxy._core.directory.refresh()
+        await drained(platform, True)
         yield two
-        one._incoming.draining = False
-        await one._announce()
-    await proxy._core.directory.refresh()
+    await drained(platform, False)
 
 
 async def refreshed(platform: ServiceHarness) -> None:
@@ -170,63 +198,109 @@ async def refreshed(platform: ServiceHarness) -> None:
     assert ours
 
 
-async def test_baresip_holds_and_transfers(platform: ServiceHarness) -> None:
-    """RFC 3264 8.4, 3515, 3891."""
-    baresip = pytest.importorskip("baresip", reason="the baresip-python wheel is not installed")
-    runtime = baresip.Runtime()
+@dataclass
+class Baresip:
+    """Three telephones in one runtime; 100rel is required."""
+
+    agents: dict[str, Any]
+    rings: dict[str, asyncio.Queue[Any]] = field(default_factory=dict)
+
+    async def talk(self, who: str, to: str) -> tuple[Any, Any]:
+        call = await self.agents[who].dial(f"sip:{to}@{DOMAIN}")
+        incoming = await self.rung(to)
+        await call.wait_established(LIMIT_S)
+        return call, incoming
+
+    async def rung(self, who: str) -> Any:
+        """It answers."""
+        incoming = await asyncio.wait_for(self.rings[who].get(), LIMIT_S)
+        await patiently(incoming.answer)
+        return incoming
+
+
+@pytest.fixture
+async def baresip(platform: ServiceHarness) -> AsyncIterator[Baresip]:
+    module = pytest.importorskip("baresip", reason="the baresip-python wheel is not installed")
+    runtime = module.Runtime()
     await runtime.start(
-        baresip.Config(net_interface="127.0.0.1", audio_driver="aumem", max_concurrent_calls=8)
+        module.Config(net_interface="127.0.0.1", audio_driver="aumem", max_concurrent_calls=8)
     )
     try:
-        agents = {dn: await agent(baresip, runtime, dn) for dn in ("1001", "1002", "1003")}
-        await holds_and_gives_away(platform, agents)
-        for each in agents.values():
+        phones = Baresip({dn: await agent(module, runtime, dn) for dn in ("1001", "1002", "1003")})
+        for dn, each in phones.agents.items():
+            phones.rings[dn] = asyncio.Queue()
+            each.on_incoming(phones.rings[dn].put_nowait)
+        yield phones
+        for each in phones.agents.values():
             await each.unregister(timeout=LIMIT_S)
     finally:
         await runtime.close()
 
 
-async def agent(baresip: Any, runtime: Any, dn: str) -> Any:
-    account = baresip.Account(dn, DOMAIN, SECRET, registrar=f"{HOST}:5060", reg_interval=60)
-    found = await baresip.UserAgent.create(runtime, account)
+async def agent(module: Any, runtime: Any, dn: str) -> Any:
+    account = module.Account(
+        dn,
+        DOMAIN,
+        SECRET,
+        registrar=f"{HOST}:5060",
+        reg_interval=60,
+        extra_params=("100rel=required",),
+    )
+    found = await module.UserAgent.create(runtime, account)
     await found.register(timeout=LIMIT_S)
     return found
 
 
-async def resumed(call: Any) -> None:
-    """baresip refuses to ask again before it has seen the ACK of its hold go out."""
+async def patiently(act: Callable[[], Awaitable[None]]) -> None:
+    """baresip does not resume before the ACK of its hold is out, nor answer before it has seen the PRACK."""
     from baresip.errors import BaresipError
 
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
-                await call.resume()
+                await act()
                 return
             except BaresipError:
                 await asyncio.sleep(0.02)
 
 
-async def holds_and_gives_away(platform: ServiceHarness, agents: dict[str, Any]) -> None:
-    rings: dict[str, asyncio.Queue[Any]] = {dn: asyncio.Queue() for dn in agents}
-    for dn, each in agents.items():
-        each.on_incoming(rings[dn].put_nowait)
-
-    async def talk(who: str, to: str) -> tuple[Any, Any]:
-        call = await agents[who].dial(f"sip:{to}@{DOMAIN}")
-        incoming = await asyncio.wait_for(rings[to].get(), LIMIT_S)
-        await incoming.answer()
-        await call.wait_established(LIMIT_S)
-        return call, incoming
-
+async def test_baresip_holds_and_transfers(platform: ServiceHarness, baresip: Baresip) -> None:
+    """RFC 3262 (required both ways), 3264 8.4, 3311, 3515, 3891."""
     seen = Seen(platform)
-    first, second = await talk("1001", "1002")
+    first, second = await baresip.talk("1001", "1002")
+    assert seen.methods["in PRACK"] >= 1 and seen.methods["out PRACK"] >= 1
+    await updated(platform)
+    assert seen.methods["out UPDATE"] == 2
     await first.hold()
-    await resumed(first)
+    await patiently(first.resume)
     going = asyncio.ensure_future(second.transfer(f"sip:1003@{DOMAIN}"))
-    third = await asyncio.wait_for(rings["1003"].get(), LIMIT_S)
-    await third.answer()
+    await baresip.rung("1003")
     await asyncio.wait_for(going, LIMIT_S)
     await seen.wait(1, "out BYE", "in BYE")  # who has transferred may say it first
     assert seen.methods["in REFER"] == 1
     await first.hangup()
     await no_calls(platform)
+
+    first, second = await baresip.talk("1001", "1002")
+    asking, third = await baresip.talk("1002", "1003")
+    await asyncio.wait_for(second.attended_transfer(asking), LIMIT_S)
+    assert seen.methods["in REFER"] == 2
+    (live,) = platform["sip_cluster"]._driver.calls.values()  # type: ignore[attr-defined]
+    assert {leg.dn for leg in live.call.data.legs.values() if leg.state == "up" and leg.dn} == {
+        "1001",
+        "1003",
+    }
+    await third.hangup()
+    await no_calls(platform)
+
+
+async def updated(platform: ServiceHarness) -> None:
+    """RFC 3311 5.2: baresip takes our UPDATE in both roles, though it knows nothing of session timers."""
+    service: Any = platform["sip_cluster"]
+    (live,) = service._driver.calls.values()
+    for leg in live.legs.values():
+        leg.session = LegSession(1800, refreshes=True, by_update=True)
+        service._outgoing.sessions._due(live, leg)
+    async with asyncio.timeout(5):
+        while any(leg.session is not None for leg in live.legs.values()):
+            await asyncio.sleep(0.02)

@@ -272,7 +272,7 @@ class Problem(Struct, frozen=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.id}: {self.reason}"
+        return f"{f'{self.kind} {self.id}'.strip()}: {self.reason}"
 
 
 KINDS: tuple[Kind, ...] = tuple(TYPES)

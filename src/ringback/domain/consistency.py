@@ -4,8 +4,8 @@ import ipaddress
 import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import phonenumbers
 
@@ -33,55 +33,149 @@ from ringback.domain.dialrules import RuleError, compile_rule
 from ringback.domain.patterns import PatternError, compile_pattern
 from ringback.domain.routing.groups import GroupCycle, closure
 
+Key = tuple[Kind, str]
+
 _ID = re.compile(r"[A-Za-z0-9_.*#@-]{1,64}")
 _NUMBER = re.compile(r"[0-9*#+]{1,32}")
 _HEX = re.compile(r"[0-9a-f]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
-    """What references may lead to."""
+    """What references may lead to, and what no two people may have in common."""
 
-    extensions: frozenset[str]
-    dialled: frozenset[str]
-    mailboxes: frozenset[str]
-    virtual_queues: frozenset[str]
-    persons: frozenset[str]
-    levels: dict[str, int]
-    groups: dict[str, tuple[str, ...]]
-    places: frozenset[str]
+    extensions: set[str] = field(default_factory=set)
+    dialled: set[str] = field(default_factory=set)
+    mailboxes: set[str] = field(default_factory=set)
+    virtual_queues: set[str] = field(default_factory=set)
+    persons: set[str] = field(default_factory=set)
+    places: set[str] = field(default_factory=set)
+    tenants: set[str] = field(default_factory=set)
+    levels: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    logins: Counter[str] = field(default_factory=Counter)
+    phones: Counter[str] = field(default_factory=Counter)
+
+    def add(self, item: AnyObject) -> None:
+        for names in self._lists(item):
+            names.add(item.id)
+        if isinstance(item, Skill):
+            self.levels[item.id] = item.max_level
+        elif isinstance(item, AgentGroup):
+            self.groups[item.id] = item.groups
+        elif isinstance(item, Person):
+            self._count(item, 1)
+
+    def take_away(self, item: AnyObject) -> None:
+        for names in self._lists(item):
+            names.discard(item.id)
+        if isinstance(item, Skill):
+            del self.levels[item.id]
+        elif isinstance(item, AgentGroup):
+            del self.groups[item.id]
+        elif isinstance(item, Person):
+            self._count(item, -1)
+
+    def _lists(self, item: AnyObject) -> tuple[set[str], ...]:
+        match item:
+            case Extension():
+                return (self.extensions, self.dialled)
+            case RoutePoint():
+                return (self.dialled,)
+            case Mailbox():
+                return (self.mailboxes, self.dialled)
+            case VirtualQueue():
+                return (self.virtual_queues,)
+            case Person():
+                return (self.persons,)
+            case Place():
+                return (self.places,)
+            case Tenant():
+                return (self.tenants,)
+        return ()
+
+    def _count(self, person: Person, by: int) -> None:
+        for login in person.login_ids:
+            self.logins[login] += by
+        if person.auto_login and person.dn:
+            self.phones[person.dn] += by
+
+
+class Whole:
+    """All objects of a tenant. Checking a change costs what the change touches, not what is there."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, AnyObject] = {}
+        self._known = _Known()
+
+    def keys(self) -> set[Key]:
+        """The objects that are there."""
+        return set(self._objects)
+
+    def put(self, kind: Kind, item: AnyObject) -> None:
+        """Add an object, or put it in the place of the one with its id."""
+        self.drop(kind, item.id)
+        self._objects[kind, item.id] = item
+        self._known.add(item)
+
+    def drop(self, kind: Kind, object_id: str) -> None:
+        """Remove an object if it is there."""
+        old = self._objects.pop((kind, object_id), None)
+        if old is not None:
+            self._known.take_away(old)
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, in the order of the objects."""
+        return self._problems_of(self._objects)
+
+    def problems_with(
+        self, changed: Sequence[tuple[Kind, AnyObject]], removed: Sequence[Key]
+    ) -> list[Problem]:
+        """What would be wrong after a change; nothing is changed by asking."""
+        keys: list[Key] = [*((kind, item.id) for kind, item in changed), *removed]
+        before = {key: self._objects.get(key) for key in keys}
+        self._apply(changed, removed)
+        narrower = any(_narrower(old, self._objects.get(key)) for key, old in before.items())
+        found = self._problems_of(
+            self._objects if narrower else [key for key in before if key in self._objects]
+        )
+        put_back = [(kind, old) for (kind, _), old in before.items() if old is not None]
+        self._apply(put_back, [key for key, old in before.items() if old is None])
+        return found
+
+    def _apply(self, changed: Iterable[tuple[Kind, AnyObject]], removed: Iterable[Key]) -> None:
+        for kind, item in changed:
+            self.put(kind, item)
+        for key in removed:
+            self.drop(*key)
+
+    def _problems_of(self, keys: Iterable[Key]) -> list[Problem]:
+        problems: list[Problem] = []
+        if len(self._known.tenants) != 1:
+            problems.append(Problem("tenant", "", "there is one and only one"))
+        for kind, object_id in keys:
+            item = self._objects[kind, object_id]
+            reasons = [] if _ID.fullmatch(item.id) else ["the id must be 1 to 64 letters, digits or _.*#@-"]
+            reasons.extend(_CHECKS.get(type(item), _nothing)(item, self._known))
+            problems.extend(Problem(kind, item.id, reason) for reason in reasons)
+        return problems
 
 
 def validate(configuration: Configuration) -> list[Problem]:
     """Everything that is wrong, in the order of the objects; an empty list when all is well."""
-    known = _known(configuration)
-    problems: list[Problem] = []
-    seen: Counter[tuple[Kind, str]] = Counter()
+    whole, seen = Whole(), Counter[Key]()
     for kind, item in configuration.objects():
         seen[kind, item.id] += 1
-        reasons = [] if _ID.fullmatch(item.id) else ["the id must be 1 to 64 letters, digits or _.*#@-"]
-        if seen[kind, item.id] == 2:
-            reasons.append("this id is used twice")
-        reasons.extend(_CHECKS.get(type(item), _nothing)(item, known))
-        problems.extend(Problem(kind, item.id, reason) for reason in reasons)
-    problems.extend(_shared(configuration))
-    return problems
+        whole.put(kind, item)
+    twice = (Problem(kind, id_, "this id is used twice") for (kind, id_), times in seen.items() if times > 1)
+    return [*whole.problems(), *twice]
 
 
-def _known(configuration: Configuration) -> _Known:
-    def of(*types: type) -> frozenset[str]:
-        return frozenset(dn.id for dn in configuration.dns if isinstance(dn, types))
-
-    return _Known(
-        extensions=of(Extension),
-        dialled=of(Extension, RoutePoint, Mailbox),
-        mailboxes=of(Mailbox),
-        virtual_queues=of(VirtualQueue),
-        persons=frozenset(person.id for person in configuration.persons),
-        levels={skill.id: skill.max_level for skill in configuration.skills},
-        groups={group.id: group.groups for group in configuration.agent_groups},
-        places=frozenset(place.id for place in configuration.places) | of(Extension),
-    )
+def _narrower(old: AnyObject | None, new: AnyObject | None) -> bool:
+    """Whether what leads to an object may not lead to the new one any more."""
+    if isinstance(old, Skill) and isinstance(new, Skill):
+        return new.max_level < old.max_level
+    return old is not None and type(old) is not type(new)
 
 
 def _nothing(item: AnyObject, known: _Known) -> Iterator[str]:
@@ -117,6 +211,11 @@ def _person(item: Person, known: _Known) -> Iterator[str]:
     for name, seconds in (("legal_guard", item.legal_guard), ("auto_logout", item.auto_logout)):
         if seconds < 0:
             yield f"{name} is below 0 seconds"
+    for login in item.login_ids:
+        if known.logins[login] > 1:
+            yield f"login id {login!r} belongs to another person too"
+    if item.auto_login and known.phones[item.dn] > 1:
+        yield f"another person is logged in at {item.dn!r} too"
 
 
 def _extension(item: Extension, known: _Known) -> Iterator[str]:
@@ -174,7 +273,11 @@ def _mailbox(item: Mailbox, known: _Known) -> Iterator[str]:
 def _agent_group(item: AgentGroup, known: _Known) -> Iterator[str]:
     yield from (f"person {member!r} does not exist" for member in item.members if member not in known.persons)
     yield from (f"group {group!r} does not exist" for group in item.groups if group not in known.groups)
-    yield from (f"place {place!r} does not exist" for place in item.places if place not in known.places)
+    yield from (
+        f"place {place!r} does not exist"
+        for place in item.places
+        if place not in known.places and place not in known.extensions
+    )
     yield from (
         f"virtual queue {vq!r} does not exist" for vq in item.queues if vq not in known.virtual_queues
     )
@@ -204,18 +307,6 @@ def _dial_rule(item: DialRule, known: _Known) -> Iterator[str]:
 def _callback_service(item: CallbackService, known: _Known) -> Iterator[str]:
     if item.virtual_queue not in known.virtual_queues:
         yield f"virtual queue {item.virtual_queue!r} does not exist"
-
-
-def _shared(configuration: Configuration) -> Iterator[Problem]:
-    """What no two people may have in common."""
-    logins = Counter(login for person in configuration.persons for login in person.login_ids)
-    phones = Counter(person.dn for person in configuration.persons if person.auto_login and person.dn)
-    for person in configuration.persons:
-        for login in person.login_ids:
-            if logins[login] > 1:
-                yield Problem("persons", person.id, f"login id {login!r} belongs to another person too")
-        if person.auto_login and phones[person.dn] > 1:
-            yield Problem("persons", person.id, f"another person is logged in at {person.dn!r} too")
 
 
 _CHECKS: dict[type, Callable[..., Iterator[str]]] = {

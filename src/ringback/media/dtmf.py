@@ -57,13 +57,14 @@ class EventPacket:
 class DtmfSender:
     """Turns digits into telephone-event payloads, one every 20 ms: the tone, three ends, a pause."""
 
-    __slots__ = ("_elapsed", "_frames", "_pause", "_pending", "_volume")
+    __slots__ = ("_elapsed", "_frames", "_pause", "_volume", "pending")
 
     def __init__(self, tone_ms: int = 100, pause_ms: int = 60, volume: int = 10) -> None:
         self._frames = tone_ms // 20
         self._pause = pause_ms // 20
         self._volume = volume
-        self._pending: deque[int] = deque()
+        self.pending: deque[int] = deque()
+        """Codes of the digits that wait to be sent, or are being sent."""
         self._elapsed = 0
 
     def send(self, digits: str) -> None:
@@ -71,25 +72,20 @@ class DtmfSender:
         codes = [DIGITS.find(digit) for digit in digits.upper()]
         if -1 in codes:
             raise ValueError(f"not DTMF digits: {digits!r}")
-        self._pending.extend(codes)
-
-    @property
-    def active(self) -> bool:
-        """Whether anything waits to be sent."""
-        return bool(self._pending)
+        self.pending.extend(codes)
 
     def next_packet(self) -> EventPacket | None:
         """The packet of this 20 ms, or None in the pause between digits and when there is nothing."""
-        if not self._pending:
+        if not self.pending:
             return None
         index, self._elapsed = self._elapsed, self._elapsed + 1
         if index >= self._frames + _END_REPEATS:
             if index + 1 >= self._frames + _END_REPEATS + self._pause:
-                self._pending.popleft()
+                self.pending.popleft()
                 self._elapsed = 0
             return None
         duration = min(index + 1, self._frames) * FRAME_SAMPLES
-        event = TelephoneEvent(self._pending[0], index >= self._frames, self._volume, duration)
+        event = TelephoneEvent(self.pending[0], index >= self._frames, self._volume, duration)
         return EventPacket(event.build(), index == 0, index * FRAME_SAMPLES)
 
 

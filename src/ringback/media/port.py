@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import socket
@@ -129,7 +128,10 @@ class RtpPort:
         """Takes the socket over."""
         self.session = session
         self.remote: Address | None = None
+        self.unsent = 0
+        """Packets that the network did not take."""
         self._socket = sock
+        self._send = sock.sendto
         self.on_event = on_event
         """Called on the loop with each event; it must not block."""
         self.heard_at = 0.0
@@ -184,7 +186,8 @@ class RtpPort:
             if self._from_peer(source[:2]) and self.session.receive(datagram, now):
                 self._latch(source[:2])
                 self.heard_at = now
-        self._deliver()
+        if self.session.events:
+            self._deliver()
 
     def _from_peer(self, source: Address) -> bool:
         return not self._latched or source in (self.remote, self._described)
@@ -197,12 +200,15 @@ class RtpPort:
 
     def send_next(self) -> None:
         """Send the packet of this 20 ms; called by the pacer."""
-        packet = self.session.pull()
-        if packet is not None and self.remote is not None:
-            # A packet lost to a full or unreachable network is what RTP expects.
-            with contextlib.suppress(OSError):
-                self._socket.sendto(packet, self.remote)
-        self._deliver()
+        session, remote = self.session, self.remote
+        packet = session.pull()
+        if packet is not None and remote is not None:
+            try:
+                self._send(packet, remote)
+            except OSError:
+                self.unsent += 1  # what is lost to a full or unreachable network is what RTP expects
+        if session.events:
+            self._deliver()
 
     def _deliver(self) -> None:
         for event in self.session.take_events():

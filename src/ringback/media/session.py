@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from ringback.media.dtmf import TELEPHONE_EVENT, DtmfReceiver, DtmfSender, InbandDtmfDetector
@@ -51,13 +50,13 @@ class RtpSession:
     """
 
     __slots__ = (
-        "_events",
         "_marker",
         "_reorder",
         "_sender",
         "codec",
         "dtmf_in",
         "dtmf_out",
+        "events",
         "inband",
         "malformed",
         "receiving",
@@ -94,7 +93,8 @@ class RtpSession:
         self.inband = InbandDtmfDetector() if detect_inband else None
         self._sender = RtpSender(ssrc, sequence, timestamp)
         self._reorder = ReorderBuffer()
-        self._events: deque[MediaEvent] = deque()
+        self.events: list[MediaEvent] = []
+        """What has happened and was not taken yet; see `take_events`."""
         self._marker = True
 
     def receive(self, datagram: bytes, now: float) -> bool:
@@ -116,15 +116,15 @@ class RtpSession:
             raise RtpError("a payload type that was not agreed")
         self.statistics.update(packet, now)
         if digit is not None and self.receiving:
-            self._events.append(DigitReceived(digit))
+            self.events.append(DigitReceived(digit))
         for ready in self._reorder.push(packet):
             if ready.payload_type in CODECS and self.receiving:
                 self._hear(AudioReceived(ready.payload, CODECS[ready.payload_type], ready.timestamp))
 
     def _hear(self, audio: AudioReceived) -> None:
-        self._events.append(audio)
+        self.events.append(audio)
         if self.inband is not None:
-            self._events.extend(DigitReceived(digit, inband=True) for digit in self.inband.push(audio.pcm))
+            self.events.extend(DigitReceived(digit, inband=True) for digit in self.inband.push(audio.pcm))
 
     def listen_inband(self, *, wanted: bool) -> None:
         """Listen for digits in the audio, or no more; for a peer that has no telephone-event."""
@@ -142,20 +142,29 @@ class RtpSession:
 
     def pull(self) -> bytes | None:
         """The datagram of this 20 ms, or None when nothing may be sent. Time goes on either way."""
-        packet = self._next_packet()
-        self._sender.advance(FRAME_SAMPLES)
-        return packet
+        if not self.sending or (self.dtmf_out.pending and self.telephone_event is not None):
+            return self._pull_other()
+        # Few steps over few objects: with a hundred legs the state of each is out of the processor's
+        # caches when its turn comes.
+        codec, source, marker = self.codec, self.source, self._marker
+        if marker:
+            self._marker = False
+        if source is None:
+            payload = codec.silence
+        elif (frame := source.next_frame()) is None:
+            payload = self._silence_after(source)
+        else:
+            payload = frame if codec is PCMU else codec.from_ulaw(frame)
+        return self._sender.frame(codec.payload_type, payload, FRAME_SAMPLES, marker)
 
-    def _next_packet(self) -> bytes | None:
+    def _pull_other(self) -> bytes | None:
+        packet = None
         if not self.sending:
             self._marker = True
-            return None
-        if self.dtmf_out.active and self.telephone_event is not None:
-            return self._event_packet(self.telephone_event)
-        frame = self._next_frame()
-        marker, self._marker = self._marker, False
-        payload = self.codec.silence if frame is None else self.codec.from_ulaw(frame)
-        return self._sender.build(self.codec.payload_type, payload, marker=marker)
+        elif self.telephone_event is not None:
+            packet = self._event_packet(self.telephone_event)
+        self._sender.advance(FRAME_SAMPLES)
+        return packet
 
     def _event_packet(self, payload_type: int) -> bytes | None:
         event = self.dtmf_out.next_packet()
@@ -164,21 +173,15 @@ class RtpSession:
         began = (self._sender.timestamp - event.offset) & 0xFFFFFFFF
         return self._sender.build(payload_type, event.payload, marker=event.marker, timestamp=began)
 
-    def _next_frame(self) -> bytes | None:
-        if self.source is None:
-            return None
-        frame = self.source.next_frame()
-        if frame is None:
-            self._events.append(PlaybackEnded(self.source))
-            self.source = None
-        return frame
+    def _silence_after(self, source: AudioSource) -> bytes:
+        """What is sent in the place of a frame when a source has ended."""
+        self.events.append(PlaybackEnded(source))
+        self.source = None
+        return self.codec.silence
 
     def take_events(self) -> list[MediaEvent]:
         """What has happened since the last call, oldest first."""
-        if not self._events:
-            return []
-        events = list(self._events)
-        self._events.clear()
+        events, self.events = self.events, []
         return events
 
     @property

@@ -51,7 +51,6 @@ class Process:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         self.http_wires = HttpWires()
-        """Connections to the platform's own listeners."""
 
     async def start(self, *, needs_postgres: bool = True) -> None:
         """Connect to the stores; raises what says which one is away."""
@@ -85,7 +84,7 @@ class Process:
         return task
 
     def http_session(self) -> aiohttp.ClientSession:
-        """The shared HTTP client session of this process."""
+        """The shared HTTP client session of this process, for the outside."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=15.0)
             # Services talk to each other: cookies would be looked up for every request and never be there.
@@ -165,8 +164,13 @@ class Context:
         return time.monotonic()
 
     def http_session(self) -> aiohttp.ClientSession:
-        """The process's HTTP client session."""
+        """The process's HTTP client session, for the outside."""
         return self._process.http_session()
+
+    @property
+    def http_wires(self) -> HttpWires:
+        """The process's connections to other services."""
+        return self._process.http_wires
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a task until this service stops; a crash is logged."""

@@ -5,6 +5,7 @@ from ringback.runtime.http_client import (
     CONNECTION_HEADER,
     HttpClient,
     HttpFailure,
+    HttpReply,
     HttpUnavailable,
 )
 from ringback.runtime.http_server import (
@@ -15,7 +16,6 @@ from ringback.runtime.http_server import (
     HttpServer,
     render_error,
 )
-from ringback.runtime.http_wire import HttpReply
 
 __all__ = [
     "CLUSTER_HEADER",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-
-from ringback.runtime.http_wire import HttpReply, NotConnected
+from multidict import CIMultiDict
+from yarl import URL
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -20,9 +18,8 @@ T = TypeVar("T")
 CLUSTER_HEADER = "X-Ringback-Cluster"
 CONNECTION_HEADER = "X-Ringback-Connection"
 _JSON = {"Content-Type": "application/json"}
-_LARGE_BYTES = 256 * 1024
-# What has to be escaped in a path is left to aiohttp.
-_PLAIN_PATH = re.compile(r"/[A-Za-z0-9/_.~%?=&:@,-]*").fullmatch
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9_~!$&'()*,;=:@/?.-]*")
+_NO_BODY = frozenset({"GET", "HEAD"})
 
 
 class HttpFailure(Exception):
@@ -38,8 +35,25 @@ class HttpFailure(Exception):
 class HttpUnavailable(ConnectionError):
     """The other side could not be reached, or did not answer in time."""
 
-    never_sent = False
-    """It could not be reached: the request has had no effect."""
+
+class HttpReply:
+    """Status, headers (in any case) and body of an answer."""
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        self.status = status
+        self.body = body
+        self._headers = headers
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in any case."""
+        if isinstance(self._headers, list):
+            self._headers = CIMultiDict(
+                (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self._headers
+            )
+        return self._headers
 
 
 class HttpClient:
@@ -54,11 +68,13 @@ class HttpClient:
         connection: str | None = None,
         timeout_s: float = 5.0,
         base_url: str | None = None,
+        trusted: bool = False,
     ) -> None:
+        """`trusted`: the address `base_url` is one of the platform's own."""
         self._ctx = ctx
         self._base = base_url or ctx.url(service, listener)
         self._connection = connection
-        self._ours = base_url is None  # the secret goes to nobody else
+        self._ours = base_url is None or trusted  # the secret goes to nobody else
         self._headers = dict(_JSON)
         if self._ours:
             self._headers[CLUSTER_HEADER] = ctx.common.cluster_secret
@@ -66,10 +82,9 @@ class HttpClient:
                 self._headers[CONNECTION_HEADER] = connection
         self._times = ctx.outgoing.neighbour(service)
         self._timeout_s = timeout_s
-        found = urlsplit(self._base)
-        self._host = found.netloc
-        self._address = found.hostname or "", found.port or 80
-        self._plain = found.scheme == "http" and not found.path
+        parts = urlsplit(self._base)
+        self._address = (parts.hostname or "", parts.port or 80)
+        self._fields = _fields({"Host": parts.netloc, **self._headers})
 
     @overload
     async def get(self, path: str, kind: type[T]) -> T: ...
@@ -98,31 +113,33 @@ class HttpClient:
     ) -> HttpReply:
         """Send one request; HttpFailure from status 400 on, HttpUnavailable without an answer."""
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        sent = {**self._headers, **headers} if headers else self._headers
+        message = self._message(method, path, data, headers)
         for last in (False, True) if retry else (True,):
             try:
-                return await self._once(method, path, data, sent)
-            except (aiohttp.ClientConnectionError, OSError, asyncio.IncompleteReadError) as error:
+                return await self._once(message, safe=method in _NO_BODY)
+            except (ConnectionError, TimeoutError) as error:
                 if last:
-                    failure = HttpUnavailable(f"{method} {self._base}: {error!r}")
-                    failure.never_sent = isinstance(error, NotConnected | aiohttp.ClientConnectorError)
-                    raise failure from error
+                    raise HttpUnavailable(f"{method} {self._base}: {error!r}") from error
         raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
+    def _message(self, method: str, path: str, data: bytes, headers: dict[str, str] | None) -> bytes:
+        """The request as it goes on the wire (RFC 9112 3 to 6)."""
+        if not _PLAIN_PATH.fullmatch(path) or "/." in path:
+            path = URL(self._base + path).raw_path_qs
+        fields = self._fields
+        if headers:
+            fields = _fields({"Host": urlsplit(self._base).netloc, **self._headers, **headers})
+        length = b"" if not data and method in _NO_BODY else b"Content-Length: %d\r\n" % len(data)
+        return b"%s %s HTTP/1.1\r\n%s%s\r\n%s" % (method.encode(), path.encode(), fields, length, data)
+
+    async def _once(self, message: bytes, *, safe: bool) -> HttpReply:
         if self._connection:
             for row in self._connection.split(","):
                 self._ctx.connections.count(row, sent=1)
         began, status = self._ctx.monotonic(), 0
         try:
-            if self._plain and _PLAIN_PATH(path):
-                head = self._head(method, path, len(data), headers)
-                wires, without_body = self._ctx.process.http_wires, method == "HEAD"
-                reply = await wires.request(
-                    self._address, head + data, self._timeout_s, without_body=without_body
-                )
-            else:
-                reply = await self._elsewhere(method, path, data, headers)
+            answer = await self._ctx.http_wires.ask(self._address, message, self._timeout_s, safe=safe)
+            reply = HttpReply(*answer)
             status = reply.status
         finally:
             self._times.answered(status, self._ctx.monotonic() - began)
@@ -130,26 +147,13 @@ class HttpClient:
             raise _failure(reply)
         return reply
 
-    def _head(self, method: str, path: str, length: int, headers: dict[str, str]) -> bytes:
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", f"Content-Length: {length}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join(lines)
-        if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
-            raise ValueError("a header cannot hold a line break")
-        return head.encode() + b"\r\n\r\n"
 
-    async def _elsewhere(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
-        """A request that asks for more of HTTP than is usual between services: TLS, escapes in the path."""
-        timeout = aiohttp.ClientTimeout(total=self._timeout_s)
-        async with self._ctx.http_session().request(
-            method, self._base + path, data=_payload(data), headers=headers, timeout=timeout
-        ) as response:
-            return HttpReply(response.status, response.headers, await response.read())
-
-
-def _payload(data: bytes) -> bytes | io.BytesIO | None:
-    """The body for aiohttp, which wants a large one as a file so that it is written in pieces."""
-    return io.BytesIO(data) if len(data) > _LARGE_BYTES else data or None
+def _fields(headers: Mapping[str, str]) -> bytes:
+    """Header fields; ValueError for one that would be more than one."""
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise ValueError("a header field has one line")
+    return text.encode()
 
 
 def _decode(reply: HttpReply, kind: Any) -> Any:

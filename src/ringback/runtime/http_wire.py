@@ -1,244 +1,186 @@
-"""HTTP/1.1 between our own services, over connections that stay open.
+"""HTTP/1.1 from one service to another (RFC 9112): connections that stay open, one request at a time on each.
 
-A general client does much that is not needed here (redirects, cookies, proxies, encodings), and does it for
-each request. This one writes a request, and reads status, headers and body.
+What services ask each other is small, much, and always of the same form: a client made for everything costs
+several times as much. Answers are read by httptools. The outside is asked with aiohttp.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import cast
+from collections import defaultdict
+from typing import NamedTuple, cast
 
-MAX_CONNECTIONS = 64
-"""To one listener; further requests wait for one of them."""
-IDLE_S = 15.0
-"""A connection that was idle for longer may have been closed by the other side: it is not used again."""
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
 Address = tuple[str, int]
+_AT_ONCE = 64
+"""Requests to one address; the next waits for its turn."""
+_KEPT_S = 15.0
+_LARGEST = 64 * 1024 * 1024
 
 
-class NotConnected(ConnectionError):
-    """There is no connection: nothing was sent."""
+class Answer(NamedTuple):
+    """Status, header fields as they came, body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
-class HttpReply:
-    """Status, headers (in any case) and body of an answer."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-
-class Headers(Mapping[str, str]):
-    """The header lines of an answer, asked for in any spelling; of several with one name the first counts."""
-
-    __slots__ = ("lower",)
-
-    def __init__(self, lines: list[str]) -> None:
-        self.lower: dict[str, str] = {}
-        """By names in lower case."""
-        for line in lines:
-            name, _, value = line.partition(":")
-            self.lower.setdefault(name.lower(), value.strip())
-
-    def __getitem__(self, name: str) -> str:
-        return self.lower[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.lower)
-
-    def __len__(self) -> int:
-        return len(self.lower)
+class Unreached(ConnectionError):
+    """There was no connection, so nobody has seen the request."""
 
 
 class _Wire(asyncio.Protocol):
-    """One connection, which carries one request at a time."""
+    """One connection."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._answer: asyncio.Future[HttpReply] | None = None
-        self._head: tuple[int, Headers] | None = None
-        self._without_body = False
-        self.keep = True
-        """It may carry another request."""
+        self.open = True
+        self.heard = False
+        """Whether anything has come in answer to the last request."""
         self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._parser = HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Answer] | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._stays = True
 
-    @property
-    def usable(self) -> bool:
-        """True if it is open and has not been idle for too long."""
-        fresh = self._loop.time() - self.idle_since < IDLE_S
-        return self.keep and fresh and self._transport is not None and not self._transport.is_closing()
-
-    def ask(self, data: bytes, *, without_body: bool) -> asyncio.Future[HttpReply]:
-        """Send a request; the future fails with ConnectionError if the connection is lost first."""
-        answer = self._answer = self._loop.create_future()
-        self._buffer, self._head, self._without_body = b"", None, without_body
-        if self._transport is None:
-            answer.set_exception(ConnectionResetError("connection lost"))
-        else:
-            self._transport.write(data)
+    async def ask(self, message: bytes, timeout_s: float) -> Answer:
+        """Send a request; ConnectionError or TimeoutError without an answer, and the wire is closed then."""
+        if not self.open or self._transport is None:
+            raise ConnectionResetError("the connection is closed")
+        self.heard, self._answer = False, self._loop.create_future()
+        self._transport.write(message)
+        timer = self._loop.call_later(timeout_s, self._fail, TimeoutError("no answer in time"))
+        try:
+            answer = await self._answer
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+            self._answer = None
+        if not self._stays:
+            self.close()
         return answer
 
-    def give_up(self, error: Exception) -> None:
-        """Nobody waits for the answer any more, or there will be none: the connection is of no use."""
-        self.keep = False
+    def close(self) -> None:
+        """Close at once; a request under way has no answer."""
+        self.open = False
         if self._transport is not None:
             self._transport.abort()
+        self._fail(ConnectionResetError("the connection was closed"))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self.close()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self.heard, self._size = True, self._size + len(data)
+        if self._answer is None or self._size > _LARGEST:
+            self.close()  # nobody has asked, or not for so much
+            return
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(ConnectionError(f"the answer is not HTTP: {error}"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools: a header field has come."""
+        self._headers.append((name, value))
+
+    def on_body(self, body: bytes) -> None:
+        """httptools: a part of the body has come."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """httptools: the answer is whole; those before the final one are passed over (RFC 9110 15.2)."""
+        status, answer = self._parser.get_status_code(), self._answer
+        headers, body = self._headers, b"".join(self._body)
+        self._headers, self._body, self._size = [], [], 0
+        if status < 200:
+            return
+        self._stays = self._stays and self._parser.should_keep_alive()
+        if answer is not None and not answer.done():
+            answer.set_result(Answer(status, headers, body))
+
+    def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of asyncio's
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport, self.keep = None, False
-        if self._head is not None and _length_of(self._head[1]) is None:
-            self._finish(self._buffer)  # such a body ends with the connection
-        elif self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionResetError("connection lost"))
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        try:
-            if self._head is None and not self._read_head():
-                return
-            self._read_body()
-        except ValueError as error:
-            self.give_up(ConnectionError(f"not an answer: {error}"))
-
-    def _read_head(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        status, headers = int(rest[:3]), Headers(lines)
-        self._buffer = self._buffer[end + 4 :]
-        if status < 200:
-            return self._read_head()
-        self._head = status, headers
-        self.keep = version == "HTTP/1.1" and headers.lower.get("connection", "").lower() != "close"
-        return True
-
-    def _read_body(self) -> None:
-        if self._head is None:
-            return
-        status, headers = self._head
-        if self._without_body or status in (204, 304):
-            self._finish(b"")
-        elif "transfer-encoding" in headers.lower:
-            body = _joined(self._buffer)
-            if body is not None:
-                self._finish(body)
-        else:
-            length = _length_of(headers)
-            if length is None:
-                self.keep = False
-            elif len(self._buffer) >= length:
-                self._finish(self._buffer[:length])
-
-    def _finish(self, body: bytes) -> None:
-        answer, head, self._answer, self._head = self._answer, self._head, None, None
-        if answer is not None and head is not None and not answer.done():
-            answer.set_result(HttpReply(head[0], head[1], body))
-
-
-def _length_of(headers: Headers) -> int | None:
-    """The length of a body; None where it ends with the connection. Raises ValueError."""
-    if "transfer-encoding" in headers.lower:
-        return 0
-    text = headers.lower.get("content-length")
-    return None if text is None else int(text)
-
-
-def _joined(data: bytes) -> bytes | None:
-    """The body out of its chunks (RFC 9112 7.1); None while the last is not there. Raises ValueError."""
-    parts: list[bytes] = []
-    position = 0
-    while (end := data.find(b"\r\n", position)) >= 0:
-        size = int(data[position:end].partition(b";")[0], 16)
-        if size == 0:
-            return b"".join(parts) if data.find(b"\r\n\r\n", end - 2) >= 0 else None
-        parts.append(data[end + 2 : end + 2 + size])
-        position = end + 2 + size + 2
-    return None
-
-
-class _Listener:
-    """The connections to one listener."""
-
-    def __init__(self) -> None:
-        self.idle: list[_Wire] = []
-        self.room = asyncio.Semaphore(MAX_CONNECTIONS)
-
-    def take(self) -> _Wire | None:
-        """The connection that was used last, if it is good; those that are not are forgotten."""
-        while self.idle:
-            wire = self.idle.pop()
-            if wire.usable:
-                return wire
-            wire.give_up(ConnectionResetError("idle for too long"))
-        return None
-
 
 class HttpWires:
-    """The connections of one process to all listeners."""
+    """The connections of one process to its neighbours."""
 
     def __init__(self) -> None:
-        self._listeners: dict[Address, _Listener] = {}
-        self._closed = False
+        self._idle: defaultdict[Address, list[_Wire]] = defaultdict(list)
+        self._turns: defaultdict[Address, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_AT_ONCE)
+        )
 
-    async def request(
-        self, address: Address, data: bytes, timeout_s: float, *, without_body: bool = False
-    ) -> HttpReply:
-        """Send one request. Raises ConnectionError without an answer, TimeoutError without one in time."""
-        listener = self._listeners.get(address)
-        if listener is None:
-            listener = self._listeners[address] = _Listener()
-        wire = None if listener.room.locked() else listener.take()
-        if wire is None:
+    async def ask(self, address: Address, message: bytes, timeout_s: float, *, safe: bool) -> Answer:
+        """Send a whole request and wait for its answer. ConnectionError, TimeoutError: there is none.
+
+        `safe`: it goes out again when a connection that had been idle was closed by the other side meanwhile.
+        """
+        turns = self._turns[address]
+        if turns.locked():
             async with asyncio.timeout(timeout_s):
-                async with listener.room:
-                    return await self._ask(listener, await _open(listener, address), data, without_body)
-        async with listener.room:
-            late = asyncio.get_running_loop().call_later(timeout_s, wire.give_up, TimeoutError("no answer"))
-            try:
-                return await self._ask(listener, wire, data, without_body)
-            finally:
-                late.cancel()
+                await turns.acquire()
+        else:
+            await turns.acquire()
+        try:
+            wire = self._take(address)
+            if wire is not None:
+                try:
+                    return await self._ask(address, wire, message, timeout_s)
+                except ConnectionError:
+                    if wire.heard or not safe:
+                        raise
+            return await self._ask(address, await _connected(address, timeout_s), message, timeout_s)
+        finally:
+            turns.release()
+
+    async def _ask(self, address: Address, wire: _Wire, message: bytes, timeout_s: float) -> Answer:
+        answer = await wire.ask(message, timeout_s)
+        if wire.open:
+            wire.idle_since = asyncio.get_running_loop().time()
+            self._idle[address].append(wire)
+        return answer
+
+    def _take(self, address: Address) -> _Wire | None:
+        """The connection that was used last; those that have been idle for long are closed on the way."""
+        idle = self._idle[address]
+        while idle:
+            wire = idle.pop()
+            if wire.open and asyncio.get_running_loop().time() - wire.idle_since < _KEPT_S:
+                return wire
+            wire.close()
+        return None
 
     def close(self) -> None:
-        """Close every connection."""
-        self._closed = True
-        for listener in self._listeners.values():
-            for wire in listener.idle:
-                wire.give_up(ConnectionResetError("closed"))
-
-    async def _ask(self, listener: _Listener, wire: _Wire, data: bytes, without_body: bool) -> HttpReply:
-        try:
-            reply = await wire.ask(data, without_body=without_body)
-        except BaseException:
-            wire.give_up(ConnectionResetError("given up"))
-            raise
-        wire.idle_since = wire._loop.time()
-        if self._closed or not wire.keep:
-            wire.give_up(ConnectionResetError("closed"))
-        else:
-            listener.idle.append(wire)
-        return reply
+        """Close what is idle, and what is not."""
+        for wires in self._idle.values():
+            for wire in wires:
+                wire.close()
+        self._idle.clear()
 
 
-async def _open(listener: _Listener, address: Address) -> _Wire:
-    wire = listener.take()
-    if wire is None:
-        try:
-            _, wire = await asyncio.get_running_loop().create_connection(_Wire, *address)
-        except OSError as error:
-            raise NotConnected(str(error)) from error
-        wire.idle_since = asyncio.get_running_loop().time()
+async def _connected(address: Address, timeout_s: float) -> _Wire:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, wire = await loop.create_connection(_Wire, *address)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise Unreached(f"nobody at {address[0]}:{address[1]}: {error}") from error
     return wire

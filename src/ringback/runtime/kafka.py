@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ class Kafka:
         await self._process.valkey.call(*_entry(topic, key, event, connection))
 
     async def publish_all(
-        self, topic: str, events: Sequence[tuple[str, msgspec.Struct | bytes]], *, connection: str
+        self, topic: str, events: Iterable[tuple[str, msgspec.Struct | bytes]], *, connection: str
     ) -> None:
         """Store events with their keys, in one write; ValkeyUnavailable when that is not possible."""
         if self.enabled:

@@ -90,6 +90,7 @@ class _Compiler:
             states=tuple(self._state(draft) for draft in self._drafts),
             by_id=MappingProxyType(self._by_id),
             scripts=tuple(self._script(child) for child in scxml_children(root) if child.name == "script"),
+            paths=tuple(map(self._path, range(len(self._drafts)))),
         )
 
     def _number(self, element: Element, parent: int) -> int:
@@ -109,6 +110,13 @@ class _Compiler:
         draft.kind = _kind(draft)
         draft.last = len(self._drafts) - 1
         return index
+
+    def _path(self, index: int) -> tuple[int, ...]:
+        found: list[int] = []
+        while index:
+            index = self._drafts[index].parent
+            found.append(index)
+        return tuple(found)
 
     def _state(self, draft: _Draft) -> State:
         groups: dict[str, list[Element]] = {}

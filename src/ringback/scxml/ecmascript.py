@@ -13,6 +13,7 @@ from .declarations import PART_OF, PARTS, PRELUDE
 from .errors import EvaluationError
 from .events import Event
 from .limits import Limits
+from .variables import Everything
 
 
 class EcmaScript:
@@ -123,11 +124,14 @@ class EcmaScript:
                 continue
         self._call("load", text, trees)
 
-    def adopt(self, values: str, scripts: Iterable[str]) -> None:
-        """Take over from `Variables`: what `everything` says."""
-        self._engine.call("adopt", values)
-        for script in scripts:
+    def adopt(self, found: Everything) -> None:
+        """Take over from `Variables`. Raises EvaluationError for an event that cannot be read."""
+        self.set_configuration(found.active)
+        self._engine.call("adopt", found.values)
+        for script in found.scripts:
             self._engine.run(script)
+        if found.event is not None:
+            self.bind_event(found.event)
 
     def close(self) -> None:
         """See DataModel."""

@@ -26,7 +26,6 @@ class LazyEcmaScript:
         self._limits = limits
         self._variables: Variables | None = Variables()
         self._engine: EcmaScript | None = None
-        self._active: tuple[str, ...] = ()
         self._saved: Json = None
 
     @property
@@ -58,14 +57,11 @@ class LazyEcmaScript:
 
     def bind_event(self, event: Event) -> None:
         """See DataModel."""
-        self._do(lambda it: it.bind({"_event": event.to_json()}), lambda it: it.bind_event(event))
+        self._do(lambda it: it.bind_event(event), lambda it: it.bind_event(event))
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel."""
-        self._active = tuple(states)
-        for each in (self._variables, self._engine):
-            if each is not None:
-                each.set_configuration(self._active)
+        self._do(lambda it: it.set_configuration(states), lambda it: it.set_configuration(states))
 
     def declare(self, name: str) -> None:
         """See DataModel."""
@@ -138,6 +134,5 @@ class LazyEcmaScript:
         if self._engine is None:
             variables, self._variables = self._variables or Variables(), None
             self._engine = EcmaScript(self._limits)
-            self._engine.set_configuration(self._active)
-            self._engine.adopt(*variables.everything())
+            self._engine.adopt(variables.everything())
         return self._engine

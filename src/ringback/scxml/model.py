@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ringback.sandbox import Element
@@ -158,6 +159,11 @@ class Invoke:
     finalize: Block | None
 
 
+@lru_cache(maxsize=4096)
+def _matches(events: tuple[str, ...], name: str) -> bool:
+    return any(e == "*" or name == e or name.startswith(e + ".") for e in events)
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """`<transition>`, also that of `<initial>` and `<history>`; `targets` are state numbers."""
@@ -171,7 +177,7 @@ class Transition:
 
     def matches(self, name: str) -> bool:
         """Whether an event of this name is meant (SCXML 3.12.1)."""
-        return any(e == "*" or name == e or name.startswith(e + ".") for e in self.events)
+        return _matches(self.events, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +217,14 @@ class Document:
     states: tuple[State, ...]
     by_id: Mapping[str, int]
     scripts: tuple[Script, ...]
+    paths: tuple[tuple[int, ...], ...]
+    """For each state its proper ancestors, the nearest first, the root last."""
 
     @property
     def root(self) -> State:
         """The `<scxml>` element as a state."""
         return self.states[0]
 
-    def ancestors(self, index: int) -> list[int]:
+    def ancestors(self, index: int) -> tuple[int, ...]:
         """Proper ancestors, the nearest first, the root last."""
-        found = []
-        while index:
-            index = self.states[index].parent
-            found.append(index)
-        return found
+        return self.paths[index]

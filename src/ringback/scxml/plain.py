@@ -9,7 +9,7 @@ whatever else there is, and for what would be an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -67,7 +67,10 @@ class Scope:
     system: dict[str, Value] = field(default_factory=dict)
     functions: dict[str, Function | None] = field(default_factory=dict)
     """Those that scripts have declared; None: only the engine can call it."""
-    active: frozenset[str] = frozenset()
+    active: Iterable[str] = ()
+    """A view of the active states, made a set when somebody asks."""
+    event: Callable[[], Value] | None = None
+    """Tells `_event`."""
     local: Mapping[str, Value] = field(default_factory=dict)
     calls: int = 0
 
@@ -248,7 +251,13 @@ def _variable(name: str) -> Plain:
                 return names[name]
         raise Unsure
 
-    return found
+    return _event if name == "_event" else found
+
+
+def _event(scope: Scope) -> Value:
+    if "_event" in scope.local or scope.event is None:
+        raise Unsure
+    return scope.event()
 
 
 def _member(of: Plain, name: Plain) -> Plain:
@@ -334,7 +343,7 @@ def _call(name: str, arguments: tuple[Plain, ...]) -> Plain:
         if len(given) != 1 or name in scope.functions:
             raise Unsure
         if name == "In":
-            return given[0] in scope.active if type(given[0]) is str else _unsure()
+            return _is_active(given[0], scope)
         return _CONVERSIONS[name](given[0]) if name in _CONVERSIONS else _unsure()
 
     return found
@@ -351,6 +360,14 @@ def _apply(function: Function, given: list[Value], scope: Scope) -> Value:
         return function.body(scope)
     finally:
         scope.local = outer
+
+
+def _is_active(state: Value, scope: Scope) -> bool:
+    if type(state) is not str:
+        raise Unsure
+    if not isinstance(scope.active, frozenset):
+        scope.active = frozenset(scope.active)
+    return state in scope.active
 
 
 def _unsure() -> Value:

@@ -18,6 +18,7 @@ _TEXT = 65_536
 _NODES = 1_000
 _DEPTH = 40
 _PLAIN_FLOAT = (1e-4, 1e15)
+OF_JSON = (dict, list, tuple, str, int, float, bool, type(None))
 OF_OBJECTS = frozenset(
     {
         "__defineGetter__",
@@ -284,35 +285,59 @@ def flatten(root: Value) -> dict[str, Any]:
 
 def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[str, Value]:
     """The variables of a saved graph, but for the functions that are known by name. Raises Unsure."""
-    made: list[Value] = []
-    for entry in flat["table"]:
-        if not entry.keys() & {"o", "a", "f"} or "h" in entry:
+    return _Saved(flat["table"]).variables(flat["root"]["r"], functions)
+
+
+class _Saved:
+    """A saved graph: a table of lists and objects, or of what only an engine can hold."""
+
+    def __init__(self, table: list[dict[str, Any]]) -> None:
+        self._table = table
+        self._admission = Admission()
+        self._made: list[Value] = []
+
+    def variables(self, root: int, functions: Mapping[str, object]) -> dict[str, Value]:
+        """The members of one object."""
+        _measure(root, self._table, {}, 0)
+        for entry in self._table:
+            if not entry.keys() & {"o", "a", "f"} or "h" in entry:
+                raise Unsure
+            self._made.append({} if "o" in entry else [] if "a" in entry else entry)
+        for index, entry in enumerate(self._table):
+            if "o" in entry and index != root:
+                self._made[index].update((self._value(name), self._value(item)) for name, item in entry["o"])
+            elif "a" in entry:
+                self._made[index].extend(map(self._value, entry["a"]))
+        pairs = self._table[root]["o"]
+        return {
+            name: self._value(item)
+            for name, item in pairs
+            if not (name in functions and self._is_function(item))
+        }
+
+    def _is_function(self, item: Any) -> bool:
+        return type(item) is dict and "r" in item and "f" in self._table[item["r"]]
+
+    def _value(self, item: Any) -> Value:
+        if type(item) is not dict:
+            return self._admission.admit(item)
+        if "u" in item:
+            return UNDEFINED
+        if "r" not in item or self._is_function(item):
             raise Unsure
-        made.append({} if "o" in entry else [] if "a" in entry else entry)
-    root = flat["table"][flat["root"]["r"]]
-    for entry, target in zip(flat["table"], made, strict=True):
-        if entry is root:
-            continue
-        if "o" in entry:
-            target.update((name, _resolved(item, flat, made)) for name, item in entry["o"])
-        elif "a" in entry:
-            target.extend(_resolved(item, flat, made) for item in entry["a"])
-    return {
-        name: _resolved(item, flat, made)
-        for name, item in root["o"]
-        if not (name in functions and _is_function(item, flat))
-    }
+        return self._made[item["r"]]
 
 
-def _is_function(item: Any, flat: Mapping[str, Any]) -> bool:
-    return type(item) is dict and "r" in item and "f" in flat["table"][item["r"]]
-
-
-def _resolved(item: Any, flat: Mapping[str, Any], made: list[Value]) -> Value:
-    if type(item) is not dict:
-        return item if type(item) not in (int, float) else number(item)
-    if "u" in item:
-        return UNDEFINED
-    if "r" not in item or "f" in flat["table"][item["r"]]:
+def _measure(index: int, table: list[Any], sizes: dict[int, int], depth: int) -> int:
+    """How many values there are from here on, shared ones as often as they are seen. Cycles are Unsure."""
+    known = sizes.get(index)
+    if known is None:
+        sizes[index] = 0
+        entry = table[index]
+        parts = [item for _, item in entry["o"]] if "o" in entry else entry.get("a", ())
+        inner = (item["r"] for item in parts if type(item) is dict and "r" in item)
+        known = len(parts) + 1 + sum(_measure(each, table, sizes, depth + 1) for each in inner)
+        sizes[index] = known
+    if not 0 < known <= _NODES or depth > _DEPTH:
         raise Unsure
-    return made[item["r"]]
+    return known

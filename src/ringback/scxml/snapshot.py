@@ -36,7 +36,7 @@ def save_tree(tree: Tree) -> Json:
 
 
 def _save_session(session: Session) -> Json:
-    ids = [state.id for state in session.document.states]
+    states = session.document.states
     is_root = session.parent is None
     return {
         "id": session.id,
@@ -45,13 +45,16 @@ def _save_session(session: Session) -> Json:
         "document": None if is_root else session.document.source,
         "resources": {} if is_root else dict(session.document.resources),
         "started": session.started,
-        "configuration": [ids[index] for index in sorted(session.configuration)],
-        "history": {ids[key]: [ids[index] for index in value] for key, value in session.history.items()},
-        "initialised": [ids[index] for index in sorted(session.initialised)],
+        "configuration": [states[index].id for index in sorted(session.configuration)],
+        "history": {
+            states[key].id: [states[index].id for index in value] for key, value in session.history.items()
+        },
+        "initialised": [states[index].id for index in sorted(session.initialised)],
         "internal": [event.to_json() for event in session.internal],
         "external": [event.to_json() for event in session.external],
         "invocations": {
-            key: [ids[value.state], value.number, value.child] for key, value in session.invocations.items()
+            key: [states[value.state].id, value.number, value.child]
+            for key, value in session.invocations.items()
         },
         "start_data": session.start_data,
         "data": session.datamodel.save() if session.started else None,

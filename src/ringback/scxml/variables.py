@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .declarations import built_in, declared
+from .events import Event
 from .plain import NAME, RESERVED, Scope, compile_plain
-from .plain_values import UNDEFINED, Admission, Unsure, Value, export, flatten, truth, unflatten
+from .plain_values import OF_JSON, UNDEFINED, Admission, Unsure, Value, export, flatten, truth, unflatten
 
 _EVALUATIONS = 2_000
 """In one input; who needs more is metered by an engine."""
 Json = Any
+
+
+class Everything(NamedTuple):
+    """All that an engine takes over from `Variables`."""
+
+    values: str
+    """JSON of a flat graph, in which what is shared stays shared."""
+    scripts: Sequence[str]
+    event: Event | None
+    """One that no expression has looked at yet."""
+    active: Iterable[str]
 
 
 class Variables:
@@ -24,6 +36,7 @@ class Variables:
         self._scope = Scope()
         self._scripts: list[str] = []
         self._evaluations = 0
+        self._event: Value = None
         self.changed = True
         """Whether `save` would say something else than the last time."""
 
@@ -37,9 +50,21 @@ class Variables:
         admitted = {name: admission.admit(value) for name, value in values.items()}
         self._scope.system.update(admitted)
 
+    def bind_event(self, event: Event) -> None:
+        """Bind `_event`; what is inside its data is looked at when an expression wants it."""
+        if not isinstance(event.data, OF_JSON):
+            raise Unsure
+        self._event = event
+        self._scope.event = self._event_fields
+
+    def _event_fields(self) -> Value:
+        if isinstance(self._event, Event):
+            self._event = Admission().admit(self._event.to_json())
+        return self._event
+
     def set_configuration(self, states: Iterable[str]) -> None:
-        """The active states, for `In()`."""
-        self._scope.active = frozenset(states)
+        """The active states, for `In()`: a view of what they are when it is asked."""
+        self._scope.active = states
 
     def declare(self, name: str) -> None:
         """Create a variable without a value."""
@@ -94,11 +119,13 @@ class Variables:
             self.declare(name)
             self._scope.values[name] = value
 
-    def everything(self) -> tuple[str, list[str]]:
-        """For an engine: all values as one JSON text, in which what is shared stays shared; the scripts."""
-        scope = self._scope
-        graph = flatten({"system": scope.system, "values": scope.values})
-        return json.dumps(graph), self._scripts
+    def everything(self) -> Everything:
+        """What an engine takes over."""
+        scope, system, event = self._scope, self._scope.system, self._event
+        if event is not None and not isinstance(event, Event):
+            system, event = {**system, "_event": event}, None
+        graph = flatten({"system": system, "values": scope.values})
+        return Everything(json.dumps(graph), self._scripts, event, scope.active)
 
     def _value(self, expr: str) -> Value:
         plain, scope = compile_plain(expr), self._scope

@@ -73,6 +73,11 @@ def response_hash(
     return _hash(algorithm, f"{stored_ha1}:{middle}:{ha2}")
 
 
+def says_stale(challenges: Iterable[str]) -> bool:
+    """True for challenges that find nothing wrong but the age of the nonce (RFC 7616 3.3)."""
+    return any("stale=true" in value.lower().replace(" ", "") for value in challenges)
+
+
 class Verdict(Enum):
     """What the check of credentials says."""
 
@@ -87,8 +92,11 @@ class Verdict(Enum):
 class DigestServer:
     """Challenges and checks for one realm.
 
-    A nonce is `time-random-signature`, signed with `secret`, so that any node of a cluster can check it. The
-    nonce counts that were seen are kept here; on another node a replay lives at most `lifetime` seconds.
+    A nonce is `time-random-issuer-signature`, signed with `secret`, so that any node of a cluster knows it
+    for one of the cluster's. The nonce counts that were seen are kept where they were seen: who answers the
+    nonce of another `issuer` (another node, or this one before a restart) is asked again with stale=true, so
+    that no answer can be used a second time anywhere (RFC 7616 3.4.6, 5.5). The same goes for nonces older
+    than those whose counts were let go.
     """
 
     realm: str
@@ -96,11 +104,15 @@ class DigestServer:
     lifetime: float = 300.0
     algorithms: tuple[str, ...] = ALGORITHMS
     max_nonces: int = 10_000
+    issuer: str = ""
+    """Whose nonces these are: letters and digits."""
     _counts: dict[str, int] = field(default_factory=dict)
+    _let_go: int = -1
+    """Nonces made up to this second are taken only if their count is known."""
 
     def nonce(self, now: float, random: bytes) -> str:
         """A fresh nonce; `random` are a few random bytes."""
-        body = f"{int(now):x}-{random.hex()}"
+        body = f"{int(now):x}-{random.hex()}-{self.issuer}"
         return f"{body}-{self._sign(body)}"
 
     def challenges(self, now: float, random: bytes, *, stale: bool = False) -> list[str]:
@@ -159,30 +171,33 @@ class DigestServer:
     def _check_nonce(self, credentials: Mapping[str, str], now: float, *, counted: bool) -> Verdict:
         nonce = credentials.get("nonce", "")
         body, _, signature = nonce.rpartition("-")
-        made, _, _ = body.partition("-")
+        made, _, rest = body.partition("-")
         # Texts with other than ASCII cannot be compared so: they are not of ours.
         if not signature.isascii() or not hmac.compare_digest(self._sign(body), signature) or not made:
             return Verdict.WRONG
-        if now - int(made, 16) > self.lifetime:
+        made_at = int(made, 16)
+        if now - made_at > self.lifetime or rest.rpartition("-")[2] != self.issuer:
             return Verdict.STALE
         # Without qop there is no count: such an answer is good once.
-        if not self._count(nonce, credentials.get("nc", "") if counted else "1"):
+        if not self._count(nonce, made_at, credentials.get("nc", "") if counted else "1"):
             return Verdict.STALE
         return Verdict.OK
 
-    def _count(self, nonce: str, nc: str) -> bool:
+    def _count(self, nonce: str, made_at: int, nc: str) -> bool:
         """True if this nonce count is higher than any before (RFC 7616 3.4.6)."""
         try:
             count = int(nc, 16)
         except ValueError:
             return False
-        if count <= self._counts.get(nonce, 0):
+        last = self._counts.pop(nonce, None)
+        if last is None and made_at <= self._let_go:
             return False
-        self._counts.pop(nonce, None)
-        self._counts[nonce] = count
+        self._counts[nonce] = max(count, last or 0)
         if len(self._counts) > self.max_nonces:
-            del self._counts[next(iter(self._counts))]
-        return True
+            oldest = next(iter(self._counts))
+            del self._counts[oldest]
+            self._let_go = max(self._let_go, int(oldest.partition("-")[0], 16))
+        return count > (last or 0)
 
     def _sign(self, body: str) -> str:
         text = f"{self.realm}:{body}".encode("utf-8", "surrogateescape")

@@ -87,6 +87,7 @@ class SipEndpoint:
             core.ResponseReceived: self._response_received,
             core.Cancelled: self._cancelled,
             core.Unacknowledged: self._unacknowledged,
+            core.Stray: self._stray,
             core.Ended: self._ended,
         }
         self.ignores: Callable[[Source], bool] | None = None
@@ -95,6 +96,7 @@ class SipEndpoint:
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
+        self._on_stray: Callable[[Response, Source], None] | None = None
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
         """Told of a connection that is gone: an INVITE that has been taken on it may be sent again."""
 
@@ -129,6 +131,14 @@ class SipEndpoint:
     def transactions(self) -> int:
         """Transactions alive."""
         return len(self._layer)
+
+    def tell_strays(self, told: Callable[[Response, Source], None]) -> None:
+        """From now on `told` gets the responses that belong to no request of this endpoint."""
+        self._on_stray, self._layer.tells_strays = told, True
+
+    def hand_on_cancels(self) -> None:
+        """From now on a CANCEL without its INVITE is a request like others, as proxies need it (16.10)."""
+        self._layer.hands_on_cancel = True
 
     @property
     def connections(self) -> int:
@@ -243,9 +253,9 @@ class SipEndpoint:
         self._run()
         return done
 
-    def send_ack(self, ack: Request, destination: Destination) -> None:
-        """Send the ACK of a 2xx with a Via of its own (13.2.2.4); it has no transaction."""
-        self._push_via(ack, destination, None)
+    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> None:
+        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction."""
+        self._push_via(ack, destination, branch)
         self.send(ack, destination)
 
     def repeat_ack(self, ack: Request, destination: Destination) -> None:
@@ -406,6 +416,10 @@ class SipEndpoint:
     def _unacknowledged(output: core.Unacknowledged) -> None:
         if output.transaction.user is not None:
             output.transaction.user.ack_received(None)
+
+    def _stray(self, output: core.Stray) -> None:
+        if self._on_stray is not None:
+            self._on_stray(output.response, output.peer)
 
     @staticmethod
     def _ended(output: core.Ended) -> None:

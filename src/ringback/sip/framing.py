@@ -10,7 +10,11 @@ from ringback.sip.errors import SipParseError
 MAX_HEAD = 64 * 1024
 MAX_BODY = 256 * 1024
 
-_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+# libre (baresip) ends the RAck of its PRACK with LF alone.
+_LENGTH = re.compile(
+    rb"\r\n(?:RAck: \d+ \d+ INVITE\n)?(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,14 @@ class Ended(Struct, gc=False):
     transaction: Transaction
 
 
-Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended
+class Stray(Struct, gc=False):
+    """A response that matches no transaction."""
+
+    response: Response
+    peer: Any
+
+
+Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended | Stray
 
 
 def _branch(message: Message) -> str:
@@ -155,6 +162,10 @@ class TransactionLayer:
         self._outputs: list[Output] = []
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
+        self.tells_strays = False
+        """The user wants to know of them."""
+        self.hands_on_cancel = False
+        """A CANCEL without its INVITE goes to the user as a request (16.10); else it is answered 481."""
 
     def __len__(self) -> int:
         """Transactions alive."""
@@ -226,7 +237,7 @@ class TransactionLayer:
     def receive(self, message: Request | Response, now: float, *, reliable: bool, peer: Any) -> None:
         """Take a message from the wire."""
         if isinstance(message, Response):
-            self._receive_response(message, now)
+            self._receive_response(message, now, peer)
         elif message.method == "ACK":
             self._receive_ack(message, now, peer)
         else:
@@ -258,10 +269,12 @@ class TransactionLayer:
             self._schedule(transaction)
         return True
 
-    def _receive_response(self, response: Response, now: float) -> None:
+    def _receive_response(self, response: Response, now: float, peer: Any) -> None:
         transaction = self._client.get((response.via.branch, response.cseq.method))
         if transaction is None:
             self.stray += 1
+            if self.tells_strays:
+                self._outputs.append(Stray(response, peer))
             return
         transaction.last = response
         self._step(transaction, _input_of(response), now)
@@ -305,6 +318,9 @@ class TransactionLayer:
     def _answer_cancel(self, cancel: Transaction, now: float) -> None:
         """RFC 3261 9.2: 200 while the INVITE is pending or has failed, 481 once it is not there."""
         invite = self._server.get(_server_key(cancel.request, "INVITE"))
+        if invite is None and self.hands_on_cancel:
+            self._outputs.append(RequestReceived(cancel))
+            return
         if invite is None or invite.state is State.ACCEPTED:
             status, tag = 481, cancel.to_tag
         else:

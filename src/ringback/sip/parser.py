@@ -12,6 +12,7 @@ from ringback.sip.uri import NameAddr, split_commas
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE).fullmatch
+_PRACK_OF_LIBRE = re.compile(r"(RAck: \d+ \d+ INVITE)\n(Content-Length: \d+)").fullmatch
 _MUST = frozenset(MANDATORY)
 _ONE_ADDRESS = frozenset({"From", "To"})
 _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
@@ -107,12 +108,22 @@ def _read_broken_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipPa
     """What can be read of it, for the answer, and the first fault."""
     headers: list[tuple[str, str]] = []
     problem: SipParseError | None = None
-    for line in lines[1:]:
+    parts = [part for line in lines[1:] for part in _of_libre(line)]
+    for line in parts:
         try:
             headers.append(_line(line))
         except SipParseError as error:
             problem = problem or error
     return headers, problem
+
+
+def _of_libre(line: str) -> tuple[str, ...]:
+    """The lines of what should be one: the PRACK of libre (baresip) ends its RAck with LF alone.
+
+    Nothing else is read so leniently: a line break that one hop sees and the next does not hides headers.
+    """
+    found = _PRACK_OF_LIBRE(line)
+    return (line,) if found is None else (found[1], found[2])
 
 
 def _line(line: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ringback.sip.digest import DigestClient
+from ringback.sip.digest import DigestClient, says_stale
 from ringback.sip.ids import IdSource
 from ringback.sip.message import CSeq, Request, Response, parse_number
 from ringback.sip.uri import NameAddr, SipUri, split_commas
@@ -110,8 +110,7 @@ class Registration:
         """Note a challenge; false if our answer to one was wrong (22.2: the same is not tried again)."""
         proxy = response.status == 407
         challenges = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        stale = any("stale=true" in value.lower().replace(" ", "") for value in challenges)
-        again = self._tried and not stale
+        again = self._tried and not says_stale(challenges)
         self._challenge = None if again else ("Proxy-Authorization" if proxy else "Authorization", challenges)
         self._tried = not again
         return bool(challenges) and not again and bool(self.account.password)

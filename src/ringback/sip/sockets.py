@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class Sockets:
         self._received = received
         self._advertised = advertised_host
         self._streams = StreamPool(user, tls)
+        self._streams.source_for = self._source_for
         self._udp: list[UdpSocket] = []
         self._listening: dict[tuple[str, bool], tuple[str, int]] = {}
         """What is bound first for a transport and a version of IP (true: 6)."""
@@ -120,6 +122,13 @@ class Sockets:
         host = str(found[0][4][0])
         self.send(data, Destination(destination.transport, host, destination.port), failed)
 
+    def _source_for(self, host: str) -> str:
+        """Where we listen, if a connection can begin there: what the other side sees is what Via says."""
+        found = next((known for (_, six), (known, _) in self._listening.items() if six == (":" in host)), "")
+        if found in ("", *_ANY) or not is_address(host) or _is_local(found) != _is_local(host):
+            return ""
+        return found
+
     def _host_toward(self, toward: str) -> str:
         """The local address from which the kernel would talk to a host."""
         if not toward or not is_address(toward):
@@ -138,6 +147,10 @@ def _send_back(data: bytes, source: Source, failed: Failed) -> bool:
         source.socket.send(data, source.host, source.port, failed)
         return True
     return source.connection is not None and source.connection.send(data)
+
+
+def _is_local(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback
 
 
 def _remote(destination: Destination, host: str) -> Remote:

@@ -175,6 +175,8 @@ class StreamPool:
         self._connecting: dict[Remote, list[tuple[bytes, Callable[[], None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
+        self.source_for: Callable[[str], str] = lambda host: ""
+        """The address from which a host is connected to; empty: the kernel chooses."""
 
     def __len__(self) -> int:
         """Open connections."""
@@ -278,9 +280,14 @@ class StreamPool:
             connection.expected = named if secure and secure.verify_mode is ssl.CERT_REQUIRED else ""
             return connection
 
-        loop = asyncio.get_running_loop()
+        loop, source = asyncio.get_running_loop(), self.source_for(host)
         _, connection = await loop.create_connection(
-            made, host, port, ssl=secure, server_hostname=named or None
+            made,
+            host,
+            port,
+            ssl=secure,
+            server_hostname=named or None,
+            local_addr=(source, 0) if source else None,
         )
         if not connection.is_open:
             raise OSError(f"no certificate of {named}")

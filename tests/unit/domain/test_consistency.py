@@ -2,6 +2,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.domain.configuration import (
     AgentGroup,
@@ -20,7 +22,7 @@ from ringback.domain.configuration import (
     Trunk,
     VirtualQueue,
 )
-from ringback.domain.consistency import validate
+from ringback.domain.consistency import Whole, validate
 
 
 def configuration(**changes: Any) -> Configuration:
@@ -129,3 +131,65 @@ def test_a_group_that_contains_itself_is_named_with_the_path() -> None:
         "agent-groups Cards: virtual queue 'none' does not exist",
         "agent-groups Cards: contains itself: Cards > Bank > Loans > Cards",
     ]
+
+
+NAMES = st.sampled_from(["a", "b", "1001", "1002", "8500"])
+OBJECTS = st.one_of(
+    st.builds(Skill, id=NAMES, max_level=st.integers(0, 2)),
+    st.builds(
+        Person,
+        id=NAMES,
+        skills=st.dictionaries(NAMES, st.integers(1, 2), max_size=2),
+        dn=st.one_of(st.just(""), NAMES),
+        auto_login=st.booleans(),
+        login_ids=st.lists(NAMES, max_size=2, unique=True).map(tuple),
+    ),
+    st.builds(Extension, id=NAMES, mailbox=st.one_of(st.just(""), NAMES)),
+    st.builds(Mailbox, id=NAMES),
+    st.builds(VirtualQueue, id=NAMES),
+    st.builds(Place, id=NAMES, dn=NAMES),
+    st.builds(
+        AgentGroup,
+        id=NAMES,
+        members=st.lists(NAMES, max_size=2).map(tuple),
+        groups=st.lists(NAMES, max_size=2).map(tuple),
+        places=st.lists(NAMES, max_size=1).map(tuple),
+    ),
+)
+KIND_OF = {Skill: "skills", Person: "persons", Place: "places", AgentGroup: "agent-groups"}
+
+
+@given(st.lists(st.tuples(OBJECTS, st.booleans()), max_size=25))
+def test_a_change_is_refused_exactly_when_the_whole_would_not_hold_together(
+    steps: list[tuple[Any, bool]],
+) -> None:
+    tenant = Tenant(id="demo", domain="demo.example")
+    whole, there = Whole(), {("tenant", "demo"): tenant}
+    whole.put("tenant", tenant)
+    for item, removing in steps:
+        kind: Any = KIND_OF.get(type(item), "dns")
+        changed, removed = ([], [(kind, item.id)]) if removing else ([(kind, item)], [])
+        after = {key: each for key, each in there.items() if key not in removed}
+        after.update({(kind, each.id): each for kind, each in changed})
+        problems = whole.problems_with(changed, removed)
+        assert bool(problems) == bool(validate(as_configuration(after)))
+        assert whole.keys() == set(there)
+        if not problems:
+            there = after
+            for key in removed:
+                whole.drop(*key)
+            for kind, each in changed:
+                whole.put(kind, each)
+            assert whole.problems() == []
+
+
+def as_configuration(objects: dict[tuple[str, str], Any]) -> Configuration:
+    fields: dict[str, list[Any]] = {}
+    for (kind, _), item in objects.items():
+        fields.setdefault(kind.replace("-", "_"), []).append(item)
+    return Configuration(tenant=fields.pop("tenant")[0], **{name: tuple(v) for name, v in fields.items()})
+
+
+def test_a_tenant_without_its_own_object_holds_nothing() -> None:
+    problems = Whole().problems_with([("skills", Skill(id="English"))], [])
+    assert [str(problem) for problem in problems] == ["tenant: there is one and only one"]

@@ -20,7 +20,7 @@ def packets_of(digits):
     """What a sender of *digits* puts on the wire, as (marker, timestamp, payload) in RTP packets."""
     sender, packets, now = DtmfSender(), [], 160
     sender.send(digits)
-    while sender.active:
+    while sender.pending:
         if (event := sender.next_packet()) is not None:
             stamp = now - event.offset
             packets.append(RtpPacket(101, len(packets), stamp, 1, event.payload, event.marker))
@@ -65,7 +65,7 @@ class TestRfc4733:
         sender = DtmfSender()
         with pytest.raises(ValueError, match="not DTMF"):
             sender.send("12x")
-        assert not sender.active
+        assert not sender.pending
 
 
 class TestInband:

@@ -133,7 +133,7 @@ def exact(value: Any) -> Any:
     """Distinguishes what Python holds for equal: True and 1, NaN and NaN is the same."""
     if isinstance(value, dict):
         return {name: exact(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [exact(item) for item in value]
     if isinstance(value, float) and math.isnan(value):
         return "not a number"
@@ -153,7 +153,7 @@ def filled(model: Any, values: dict[str, Any]) -> Any:
     model.assign("agent", "_sys")
     model.set_configuration(["line", "a"])
     event = Event("foo.bar", data=values["w"])
-    model.bind_event(event) if hasattr(model, "bind_event") else model.bind({"_event": event.to_json()})
+    model.bind_event(event)
     return model
 
 
@@ -342,3 +342,25 @@ def test_the_shipped_inbound_application_reaches_the_agent_without_an_engine() -
     assert session.evaluate("agent") == agent
     assert not session._root.datamodel.has_engine  # type: ignore[attr-defined]
     assert session.evaluate("pause()") == "0s"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "var a = {n: 1}; a.self = a",
+        "var a = [1]; for (let i = 0; i < 30; i++) a = [a, a]",
+        "var a = new Date(5)",
+    ],
+)
+def test_what_a_list_of_values_cannot_tell_is_woken_with_an_engine(script: str) -> None:
+    model = LazyEcmaScript(DEFAULT_LIMITS)
+    model.run(script)
+    woken = LazyEcmaScript(DEFAULT_LIMITS)
+    woken.load(model.save())
+    assert woken.has_engine
+    assert woken.evaluate("typeof a") == "object"
+    plain = LazyEcmaScript(DEFAULT_LIMITS)
+    model.run("a = {n: [1, {m: 2}]}; var b = a.n")
+    plain.load(model.save())
+    assert not plain.has_engine
+    assert plain.evaluate("a.n === b") is True

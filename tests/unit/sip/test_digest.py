@@ -71,9 +71,41 @@ def test_an_old_nonce_is_stale_and_a_foreign_one_is_wrong() -> None:
     assert other.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.WRONG
 
 
-def test_another_node_with_the_same_secret_accepts_the_nonce() -> None:
-    _, value = exchange(DigestServer("demo", SECRET), "right", "SHA-256")
-    assert DigestServer("demo", SECRET).verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.OK
+def test_rfc7616_5_5_an_answer_that_one_node_has_taken_is_stale_at_another() -> None:
+    """Stale, not wrong: the phone is asked again and its user notices nothing."""
+    one, other = (DigestServer("demo", SECRET, issuer=name) for name in ("a1", "b2"))
+    verdict, value = exchange(one, "right", "SHA-256")
+    assert verdict is Verdict.OK
+    assert other.verify(parsed(value), "REGISTER", stored(), 1001.0) is Verdict.STALE
+    assert exchange(other, "right", "SHA-256")[0] is Verdict.OK
+    assert other.verify({**parsed(value), "response": "0"}, "REGISTER", stored(), 1001.0) is Verdict.WRONG
+
+
+def test_an_issuer_cannot_be_put_in_place_of_another() -> None:
+    one, other = (DigestServer("demo", SECRET, issuer=name) for name in ("a1", "b2"))
+    nonce = one.nonce(1000.0, b"r").replace("-a1-", "-b2-")
+    value = DigestClient("1001", "right").answer(
+        [f'Digest realm="demo", nonce="{nonce}", algorithm=MD5, qop="auth"'], "REGISTER", "sip:demo", "c"
+    )
+    assert other.verify(parsed(value or ""), "REGISTER", stored(), 1001.0) is Verdict.WRONG
+
+
+def test_what_is_older_than_the_counts_that_were_let_go_is_asked_again() -> None:
+    """However many phones register in the life of a nonce, no answer is taken twice."""
+    server = DigestServer("demo", SECRET, max_nonces=2)
+    values = [answer_at(server, at) for at in (1000.0, 1001.0, 1002.0)]
+    again = [server.verify(parsed(value), "REGISTER", stored(), 1003.0) for value in values]
+    assert again == [Verdict.STALE] * 3
+    answer_at(server, 1003.0)
+
+
+def answer_at(server: DigestServer, now: float) -> str:
+    """An answer that is right and is taken, with a nonce of its own."""
+    challenges = server.challenges(now, int(now).to_bytes(4, "big"))
+    value = DigestClient("1001", "right").answer(challenges, "REGISTER", "sip:demo", "c")
+    assert value is not None
+    assert server.verify(parsed(value), "REGISTER", stored(), now) is Verdict.OK
+    return value
 
 
 def test_a_client_may_answer_every_challenge_with_the_same_count() -> None:

@@ -30,6 +30,14 @@ def test_a_single_line_break_between_messages_is_skipped() -> None:
     assert framer.feed(TWO) == [TWO]
 
 
+def test_the_prack_of_libre_has_its_length() -> None:
+    """Its RAck ends with LF alone; no other line may."""
+    prack = b"PRACK sip:a SIP/2.0\r\nRAck: 7 1 INVITE\nContent-Length: 0\r\n\r\n"
+    assert StreamFramer().feed(prack + ONE) == [prack, ONE]
+    with pytest.raises(SipParseError):
+        StreamFramer().feed(prack.replace(b"RAck", b"Subject"))
+
+
 @pytest.mark.parametrize(
     "data",
     [

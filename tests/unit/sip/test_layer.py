@@ -13,6 +13,7 @@ from ringback.sip.layer import (
     RequestReceived,
     ResponseReceived,
     Send,
+    Stray,
     Transaction,
     TransactionLayer,
     Unacknowledged,
@@ -371,3 +372,30 @@ class TestLongTimers:
         bench = Bench()
         bench.layer.request(request(), 0.03, reliable=False, peer="peer")
         assert bench.layer.next_timer() == pytest.approx(0.53)
+
+
+def test_rfc3261_16_10_a_proxy_is_handed_the_cancel_of_an_invite_that_it_does_not_know(bench: Bench) -> None:
+    bench.layer.hands_on_cancel = True
+    cancel = bench.server(request("CANCEL", "z9hG4bKlost"))
+    assert cancel.request.method == "CANCEL"
+    assert bench.take() == []
+    bench.layer.respond(cancel, response_to(cancel.request, 481), bench.now)
+    (sent,) = (output for output in bench.take() if isinstance(output, Send))
+    assert b"481" in sent.data
+
+
+def test_rfc3261_9_2_of_an_invite_that_it_knows_it_is_told_as_ever(bench: Bench) -> None:
+    bench.layer.hands_on_cancel = True
+    bench.server(request("INVITE", "z9hG4bKknown"))
+    bench.layer.receive(request("CANCEL", "z9hG4bKknown"), bench.now, reliable=False, peer="peer")
+    assert [type(output) for output in bench.take()] == [Send, Cancelled]
+
+
+def test_strays_are_told_to_who_asks_for_them(bench: Bench) -> None:
+    stray = response_to(request("INVITE", "z9hG4bKelse"), 200, to_tag="b")
+    bench.layer.receive(stray, bench.now, reliable=True, peer="peer")
+    assert bench.take() == []
+    bench.layer.tells_strays = True
+    bench.layer.receive(stray, bench.now, reliable=True, peer="peer")
+    assert bench.take() == [Stray(stray, "peer")]
+    assert bench.layer.stray == 2

@@ -32,6 +32,18 @@ def test_compact_and_odd_spellings_are_one_name() -> None:
     assert message.from_tag == "1"
 
 
+def test_the_prack_of_libre_is_read_and_no_other_bare_line_break() -> None:
+    """Its RAck ends with LF alone; elsewhere that would hide a header from one of two hops."""
+    rack = b"RAck: 7 62019 INVITE\nContent-Length: 0\r\n\r\n"
+    prack = INVITE.replace(b"INVITE", b"PRACK").partition(b"l: 2")[0] + rack
+    message = parse_message(prack)
+    assert message.get("RAck") == "7 62019 INVITE"
+    assert b"RAck: 7 62019 INVITE\r\n" in message.to_bytes()
+    for hidden in (rack.replace(b"RAck", b"Subject"), rack.replace(b"Content-Length: 0", b"X-Own: 0")):
+        with pytest.raises(SipParseError):
+            parse_message(prack.replace(rack, hidden))
+
+
 def test_folded_lines_are_joined() -> None:
     """RFC 3261 7.3.1."""
     assert invite().get("Subject") == "one two"

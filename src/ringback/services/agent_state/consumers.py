@@ -62,6 +62,9 @@ REPORTED = frozenset(
 )
 """What goes to Kafka; the rest of the agents stream is for the platform itself."""
 
+_CALLS_GATHER_S = 0.02
+"""The events of one moment of a call come together: each read costs both sides a wake-up."""
+
 _REPORTS_GATHER_S = 0.5
 SITS = frozenset({"EventAgentLogin", "EventAgentLogout"})
 """Events after which somebody sits at a device, or nobody."""
@@ -117,7 +120,9 @@ class Followers:
         dns = [dns_stream(name) for name in names]
         agents = [agents_stream(name) for name in names]
         changes = [changes_stream(name) for name in names]
-        StreamConsumer(self._ctx, calls, GROUP, self._on_call, connection="voice-54").start()
+        StreamConsumer(
+            self._ctx, calls, GROUP, self._on_call, connection="voice-54", gather_s=_CALLS_GATHER_S
+        ).start()
         StreamConsumer(self._ctx, dns, GROUP, self._on_dn, connection="voice-54").start()
         StreamConsumer(
             self._ctx,
@@ -126,6 +131,7 @@ class Followers:
             self._report,
             connection="voice-54",
             gather_s=_REPORTS_GATHER_S,
+            together=self._report_all,
         ).start()
         StreamTail(self._ctx, changes, self._on_change, connection="voice-37").start()
         self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
@@ -192,13 +198,18 @@ class Followers:
             await sessions.apply(person.id, await self._people.profile(tenant, person), self._ctx.now())
 
     async def _report(self, entry: StreamEntry) -> None:
-        event = entry.json(AgentEvent)
-        if event.id in SITS and event.this_dn and not event.this_queue:
-            on = event.id == "EventAgentLogin" and bool(event.extensions.get("AutoAnswer"))
-            await self._requests.devices.sits(event.tenant, event.this_dn, auto_answer=on)
-        if event.id in REPORTED:
-            key = f"{event.tenant}:{event.agent_id}"
-            await self._ctx.kafka.publish(TOPIC_AGENTS, key, entry.fields["e"], connection="voice-55")
+        await self._report_all([entry])
+
+    async def _report_all(self, entries: list[StreamEntry]) -> None:
+        reports: list[tuple[str, bytes]] = []
+        for entry in entries:
+            event = entry.json(AgentEvent)
+            if event.id in SITS and event.this_dn and not event.this_queue:
+                on = event.id == "EventAgentLogin" and bool(event.extensions.get("AutoAnswer"))
+                await self._requests.devices.sits(event.tenant, event.this_dn, auto_answer=on)
+            if event.id in REPORTED:
+                reports.append((f"{event.tenant}:{event.agent_id}", entry.fields["e"]))
+        await self._ctx.kafka.publish_all(TOPIC_AGENTS, reports, connection="voice-55")
 
     async def _on_kafka(self, message: KafkaMessage) -> None:
         try:

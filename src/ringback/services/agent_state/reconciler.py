@@ -76,19 +76,24 @@ class Reconciler:
 
     async def end_leases(self, tenant: str) -> None:
         """End what has lasted too long, unless its call is known to live."""
-        sessions, now = self._sessions[tenant], self._ctx.now()
+        now = self._ctx.now()
         self._look_at_clock(now)
-        for agent_id in await sessions.due(now - min(0.0, self._stepped)):
-            session = await sessions.load(agent_id)
-            stepped = self._stepped_since(session, now)
-            if session.due + stepped > now:
-                continue
-            if session.state is State.TALKING and await self._lives(tenant, session):
-                await sessions.apply(agent_id, Renew(session.conn_id), now)
-                continue
-            outcome = await sessions.apply(agent_id, LeaseExpired(stepped), now)
-            if outcome.events and (session.state in MENDED or outcome.session.reason == ACW_EXPIRED):
-                self.repaired(tenant, session)
+        due = await self._sessions[tenant].due(now - min(0.0, self._stepped))
+        # All at once: their commands leave together.
+        await asyncio.gather(*(self._end_lease(tenant, agent_id, now) for agent_id in due))
+
+    async def _end_lease(self, tenant: str, agent_id: str, now: float) -> None:
+        sessions = self._sessions[tenant]
+        session = await sessions.load(agent_id)
+        stepped = self._stepped_since(session, now)
+        if session.due + stepped > now:
+            return
+        if session.state is State.TALKING and await self._lives(tenant, session):
+            await sessions.apply(agent_id, Renew(session.conn_id), now)
+            return
+        outcome = await sessions.apply(agent_id, LeaseExpired(stepped), now)
+        if outcome.events and (session.state in MENDED or outcome.session.reason == ACW_EXPIRED):
+            self.repaired(tenant, session)
 
     def _look_at_clock(self, now: float) -> None:
         """A clock that was set neither ends what has just begun nor makes it last for hours."""

@@ -15,8 +15,8 @@ from ringback.services.call_state.settings import CallStateSettings
 from ringback.services.call_state.store import RecordStore
 
 GROUP = "call_state"
-_GATHER_S = 0.1
-"""The events of one moment of a call are stored and reported together."""
+_GATHER_S = 0.25
+"""The events of one moment, of one call and of others, are stored and reported together."""
 
 
 class ThreadMetrics:
@@ -53,15 +53,18 @@ class CallEvents:
         self._ctx.spawn(self._watch(), "stale-calls")
 
     async def _handle(self, entry: StreamEntry) -> None:
-        """Stored, then reported: an entry that comes again is reported again, its sequence tells."""
+        """Stored and reported: an entry that comes again is reported again, its sequence tells."""
         await self._handle_all([entry])
 
     async def _handle_all(self, entries: list[StreamEntry]) -> None:
         events = [entry.json(CallEvent) for entry in entries]
         self._metrics.received.inc(len(events))
-        await self._store.take_all(events)
         reports = [(f"{e.tenant}:{e.call_thread_id or e.call_uuid}", for_reports(e)) for e in events]
-        await self._ctx.kafka.publish_all(TOPIC_CALLS, reports, connection="voice-56")
+        # In one write; the entries are acknowledged when both are stored.
+        await asyncio.gather(
+            self._store.take_all(events),
+            self._ctx.kafka.publish_all(TOPIC_CALLS, reports, connection="voice-56"),
+        )
         self._metrics.sent.inc(len(events))
 
     async def _watch(self) -> None:

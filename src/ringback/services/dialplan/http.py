@@ -1,5 +1,6 @@
 """The HTTP interface of the dialplan service."""
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -70,8 +71,10 @@ class DialplanHttp:
             return found
 
     async def _state(self, tenant: str, dn: str) -> DnState:
-        kept = await self._valkey.call("HGET", dn_states_key(tenant), dn)
-        registered = await self._valkey.call("EXISTS", f"{{{tenant}}}:sip:bindings:{dn}")
+        kept, registered = await asyncio.gather(
+            self._valkey.call("HGET", dn_states_key(tenant), dn),
+            self._valkey.call("EXISTS", f"{{{tenant}}}:sip:bindings:{dn}"),
+        )
         state = msgspec.json.decode(kept, type=DnState) if kept else DnState()
         return msgspec.structs.replace(state, registered=bool(registered))
 

@@ -137,10 +137,10 @@ class MediaLeg:
             return
         tx.reply(200)
         self._calls.counted(command)
-        self._ask_for_data()
         if treatment is not None:
             self._begin(treatment)
         elif isinstance(command, Record):
+            self._ask_for_data()
             self._interrupt()
             self._treatment = SilentTreatment(command.reference)
             self._calls.ctx.spawn(self._greet(command, self._treatment), "greeting")
@@ -279,6 +279,7 @@ class MediaLeg:
         return (self.data.ani if self.data is not None else "") or self.caller
 
     def _ask_for_data(self) -> None:
+        """For a message, which says who called; other treatments need to know nothing of the call."""
         if not self._data_asked:
             self._data_asked = True
             self._calls.ctx.spawn(self._get_data(), "call-data")

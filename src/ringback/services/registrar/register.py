@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
@@ -44,6 +45,7 @@ class RegisterHandler:
         self._secret = secret
         self._config = ConfigClient(ctx, "voice-32")
         self._realms: dict[str, DigestServer] = {}
+        self._issuer = secrets.token_hex(4)
         self.store = BindingStore(ctx, settings.max_bindings)
         self.on_arrival: Callable[[str, Extension], None] = lambda tenant, extension: None
         """Told of a number that has come into service."""
@@ -88,7 +90,11 @@ class RegisterHandler:
         server = self._realms.get(realm)
         if server is None:
             server = self._realms[realm] = DigestServer(
-                realm, self._secret, self._settings.nonce_s, self._settings.digest_algorithms
+                realm,
+                self._secret,
+                self._settings.nonce_s,
+                self._settings.digest_algorithms,
+                issuer=self._issuer,
             )
         given = request.get_all("Authorization")
         user, stored = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())

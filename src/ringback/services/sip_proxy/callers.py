@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,6 +43,8 @@ class Turned:
     headers: list[tuple[str, str]] = field(default_factory=list)
     stranger: bool = False
     """There is no such number and no such trunk, though the answer does not say so."""
+    stale: bool = False
+    """The password was right, and the nonce too old or another's."""
 
 
 _address = lru_cache(4096)(ipaddress.ip_address)
@@ -105,6 +108,7 @@ class Callers:
         self._config = ConfigClient(ctx, "voice-23")
         self._numbers: dict[str, Numbers] = {}
         self._realms: dict[str, DigestServer] = {}
+        self._issuer = secrets.token_hex(4)
         self.line_of: Callable[[Request], tuple[str, Trunk] | None] = lambda request: None
         """The tenant and trunk whose registered line a request was sent to."""
 
@@ -203,14 +207,14 @@ class Callers:
         server = self._realms.get(tenant.domain)
         if server is None:
             server = self._realms[tenant.domain] = DigestServer(
-                tenant.domain, self._key, self._nonce_s, self._algorithms
+                tenant.domain, self._key, self._nonce_s, self._algorithms, issuer=self._issuer
             )
         verdict = self._verify(request, server, extension)
         if verdict is Verdict.OK and extension is not None:
             return Caller(tenant.id, f"dn={extension.id}")
         challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=verdict is Verdict.STALE)
         headers = [("Proxy-Authenticate", value) for value in challenges]
-        return Turned(407, headers, stranger=extension is None)
+        return Turned(407, headers, stranger=extension is None, stale=verdict is Verdict.STALE)
 
     def _verify(self, request: Request, server: DigestServer, extension: Extension | None) -> Verdict:
         given = request.get_all("Proxy-Authorization")

@@ -12,6 +12,7 @@ from ringback.contracts.events import TOPIC_SIP_PROXY
 from ringback.contracts.sip import HEADER_SILENT, ProxyReport
 from ringback.services.sip_proxy.admission import Admission, Limits
 from ringback.services.sip_proxy.callers import Callers
+from ringback.services.sip_proxy.earlier import EarlierCalls
 from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.forwarding import Forwarding
@@ -78,6 +79,7 @@ class ProxyCore:
         self.room = Room(ctx, self._calls_of)
         self.trunks = Trunks(self)
         self.webrtc = WebGateways(self)
+        self.earlier = EarlierCalls(self)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
@@ -266,7 +268,7 @@ class ProxyCore:
 
         Forwarding(self, tx, request, groups, to_edge=to_edge, seed=seed, done=finished).start()
 
-    def forward_ack(self, request: Request, target: Target) -> None:
+    def forward_ack(self, request: Request, target: Target, branch: str | None = None) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
         shift_numbers(copy, target.shift)
@@ -275,7 +277,7 @@ class ProxyCore:
         if target.side == "edge":
             self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
-        self.endpoints[target.side].send_ack(copy, target.destination)
+        self.endpoints[target.side].send_ack(copy, target.destination, branch)
 
     def report(self, tenant: str, request: Request, origin: str, outcome: Outcome) -> None:
         """Tell Kafka how an INVITE ended."""

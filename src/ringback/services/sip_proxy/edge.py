@@ -6,6 +6,7 @@ import hashlib
 import math
 import random
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
 from ringback.domain.configuration import Tenant, Trunk
@@ -14,6 +15,7 @@ from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.room import Limit
@@ -98,7 +100,9 @@ class Edge:
             core.reply(tx, 415, [("Accept", ", ".join(core.hygiene.bodies))])
             return None
         taken = take_routes(work, core.sides)
-        if request.to_tag is not None:
+        if request.method == "CANCEL":
+            self._lost_cancel(tx, work, taken)
+        elif request.to_tag is not None:
             self._in_dialog(tx, work, taken)
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
@@ -125,6 +129,8 @@ class Edge:
         if not order:
             if tx.can_respond:
                 core.reply(tx, 503 if taken or name else 481)
+            elif not taken:
+                core.earlier.ack(request)
             return
         if order[0].node != name:
             core.metrics.reselected.inc()
@@ -150,7 +156,21 @@ class Edge:
             if request.method == "BYE":
                 core.call_ended(request.call_id)
 
-        core.forward(tx, request, [[target] for target in targets], role=role, to_edge=True, done=done)
+        seed = seed_of(request) if request.method == "INVITE" else ""
+        groups = [[target] for target in targets]
+        core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
+
+    def _lost_cancel(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
+        """A CANCEL without its INVITE: an earlier proxy may have had that (RFC 3261 16.10)."""
+        core = self._core
+        line = core.trunks.line_of(request)
+        if line is not None:
+            dialled_at_line(request, line[1])
+        name = next((item.mark.node for item in taken if item.mark.node), "")
+        targets = core.earlier.nodes(name)
+        if request.to_tag is not None and core.edge.owns(request.uri):
+            targets = [replace(item, uri=_behind(request, item.destination)) for item in targets]
+        core.earlier.cancel(tx, request, targets)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A call or a subscription begins; nearly always all that is needed is at hand."""
@@ -185,7 +205,7 @@ class Edge:
             if caller.stranger:
                 self._ctx.log.info("caller_unknown", source=tx.source.host)
                 core.guard.offend(tx.source, Offence.STRANGER)
-            elif caller.status == 407 and request.has("Proxy-Authorization"):
+            elif caller.status == 407 and not caller.stale and request.has("Proxy-Authorization"):
                 core.guard.offend(tx.source, Offence.PASSWORD)
             return None
         if not caller.is_trunk:
@@ -278,7 +298,8 @@ class Edge:
             core.report(caller.tenant, request, caller.origin, outcome)
 
         role = "trunk" if caller.is_trunk else "phone"
-        core.forward(tx, request, groups, role=role, to_edge=True, done=done)
+        seed = seed_of(request)
+        core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
 
     def _node_target(self, name: str, host: str, port: int, tx: ServerTransaction, caller: Caller) -> Target:
         core, source = self._core, tx.source
@@ -367,7 +388,7 @@ class Edge:
                 core.metrics.register_rejected.inc()
             if outcome.status < 300:
                 core.guard.prove(source)
-            elif outcome.status == 401 and request.has("Authorization"):
+            elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
                 core.guard.offend(source, Offence.PASSWORD)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)

@@ -24,6 +24,7 @@ from ringback.services.sip_proxy.routes import (
 )
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
+from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
@@ -83,6 +84,14 @@ class _Branch:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
             self.client.cancel([("Reason", str(reason))] if reason is not None else [])
+
+
+def salt_of(seed: str, target: Target) -> str:
+    """The part of a branch that differs from target to target."""
+    # One name may stand for several addresses; a phone may come back behind another one.
+    place = target.destination if target.role == "trunk" else ""
+    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 class Forwarding:
@@ -233,12 +242,7 @@ class Forwarding:
         return target.role == "phone" or target.hunts
 
     def _salt(self, target: Target) -> str:
-        if not self._seed:
-            return self._lines.random()
-        # One name may stand for several addresses; a phone may come back behind another one.
-        place = target.destination if target.role == "trunk" else ""
-        text = f"{self._seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
-        return hashlib.blake2s(text.encode(), digest_size=12).hexdigest()
+        return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
         if not response.local:
@@ -284,7 +288,8 @@ class Forwarding:
             return
         best, target = best_of(self._failures)
         self._answer_failure(best, target)
-        self._finish(best.status, target)
+        stale = best.status == 401 and says_stale(best.get_all("WWW-Authenticate"))
+        self._finish(best.status, target, stale=stale)
 
     def _goes_on(self) -> bool:
         """True if another group is to be tried: flows of a phone that has spoken are not."""
@@ -360,9 +365,9 @@ class Forwarding:
             branch.finish()
             self._failure(branch, response_to(self._request, 408))
 
-    def _finish(self, status: int, target: Target | None) -> None:
+    def _finish(self, status: int, target: Target | None, *, stale: bool = False) -> None:
         if self._next is not None:
             self._next.cancel()
         if self._done is not None:
-            self._done(Outcome(status, target, self._attempts))
+            self._done(Outcome(status, target, self._attempts, stale))
             self._done = None

@@ -24,10 +24,10 @@ from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
-from ringback.sip import NameAddr, Request, SipParseError, SipUri
+from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
 from ringback.sip.dialog import destination_of, next_hop_of
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.transport import Destination
+from ringback.sip.transport import Destination, Source
 
 _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
 
@@ -77,6 +77,11 @@ class Inside:
             return None
         core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
         return None
+
+    def on_stray(self, response: Response, source: Source) -> None:
+        """An answer to what this proxy has not sent: perhaps one before it has."""
+        if source.transport != "udp" and trusted(source.host, self._core.directory.hosts, self._networks):
+            self._core.earlier.answered(response)
 
     def _sender(self, request: Request) -> str:
         """The cluster node that sent a request, or an empty string."""

@@ -43,7 +43,9 @@ class SipProxyService(Service):
         self._edge.ignores = guard.ignores
         self._edge.on_garbage = partial(guard.offend, offence=Offence.GARBAGE)
         self._doors = Doors(ctx, settings, self._edge, certificate)
+        self._edge.hand_on_cancels()
         self._inside = SipEndpoint(inside.on_request, advertised_host=ctx.announced(0)[0])
+        self._inside.tell_strays(inside.on_stray)
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)

@@ -49,3 +49,5 @@ class Outcome(Struct, frozen=True):
     status: int
     target: Target | None
     attempts: int
+    stale: bool = False
+    """Nothing was wrong with the credentials but the age of their nonce."""

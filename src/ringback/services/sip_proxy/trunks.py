@@ -89,6 +89,8 @@ class Trunks:
         self._ctx = core.ctx
         self._passwords = read_passwords(core.settings.trunk_passwords)
         self._kept: dict[Key, Kept] = {}
+        self._lines: dict[str, tuple[str, Trunk]] = {}
+        """The tenant and trunk by the mark of the line."""
         self._digests: dict[str, DigestClient] = {}
         """By `tenant/trunk`."""
         self._ids = IdSource(os.urandom)
@@ -144,12 +146,7 @@ class Trunks:
     def line_of(self, request: Request) -> tuple[str, Trunk] | None:
         """The tenant and trunk whose line a request was sent to: only its carrier knows the mark."""
         given = request.uri.params.get("line") or ""
-        if not given:
-            return None
-        for (tenant, _), kept in self._kept.items():
-            if kept.token and hmac.compare_digest(given.encode(), kept.token.encode()):
-                return tenant, kept.trunk
-        return None
+        return self._lines.get(given) if given else None
 
     # Keeping
 
@@ -193,6 +190,7 @@ class Trunks:
         for (tenant, name), trunk in found.items():
             if (tenant, name) not in self._kept:
                 self._kept[tenant, name] = self._made(tenant, trunk)
+        self._lines = {kept.token: (key[0], kept.trunk) for key, kept in self._kept.items() if kept.token}
 
     def _changed(self, key: Key, old: Kept, trunk: Trunk | None) -> None:
         """A line that is no more is taken back."""

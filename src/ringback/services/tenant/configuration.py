@@ -7,14 +7,14 @@ again.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ringback.contracts.configuration import ConfigChange, changes_stream, kind_key, version_key
-from ringback.domain.configuration import KINDS, AnyObject, Configuration, Kind
-from ringback.domain.consistency import validate
+from ringback.domain.configuration import KINDS, AnyObject, Configuration, Kind, Problem, decode_object
+from ringback.domain.consistency import Key, Whole, validate
 from ringback.runtime.sql import is_unavailable, load_queries
 from ringback.runtime.valkey import Script, ValkeyUnavailable
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SQL = load_queries("ringback.services.tenant", "configuration.sql")
 _BATCH = 500
 _PUBLISH_EVERY_S = 1.0
+
+_Change = tuple[list[tuple[Kind, AnyObject]], list[Key]]
+"""Objects to write, objects to remove."""
 
 # KEYS: version, changes, one hash per change. ARGV: expected version, new version, then kind, id, body
 # (empty: removed), version of each change.
@@ -62,7 +65,9 @@ class ConfigurationStore:
     def __init__(self, ctx: "Context", tenant: str) -> None:
         self._ctx = ctx
         self._valkey = ctx.valkey.using("voice-9")
-        self._changed = asyncio.Event()
+        self._whole = Whole()
+        self._seen = 0
+        """The version that `_whole` has reached."""
         self.tenant = tenant
         self.published = False
 
@@ -92,84 +97,71 @@ class ConfigurationStore:
         rows = await self._fetch("inventory", self.tenant)
         return {f"{kind}.{type_}" if type_ else kind: count for kind, type_, count in rows}
 
-    async def whole(self) -> Configuration | None:
-        """All of it, or None while there is no tenant object."""
-        fields: dict[str, list[Any]] = {}
-        for row in await self._fetch("read_all", self.tenant):
-            fields.setdefault(row["kind"], []).append(msgspec.json.decode(row["body"]))
-        if "tenant" not in fields:
-            return None
-        return msgspec.convert({**fields, "tenant": fields["tenant"][0]}, Configuration)
-
     async def save(self, objects: Iterable[tuple[Kind, AnyObject]]) -> int:
         """Write objects that differ from what is kept, all or none; returns how many did.
 
         Raises InvalidConfiguration when the whole would not hold together with them.
         """
         changed = list(objects)
-        await self._check(changed, ())
-        return await self._write(changed, ())
+        return await self._change(lambda _present: (changed, []))
 
     async def remove(self, kind: Kind, object_id: str) -> bool:
         """Remove one object; raises InvalidConfiguration while another needs it."""
-        await self._check((), ((kind, object_id),))
-        return bool(await self._write((), ((kind, object_id),)))
+        return bool(await self._change(lambda _present: ([], [(kind, object_id)])))
 
     async def import_(self, configuration: Configuration) -> int:
         """Make the tenant exactly this; returns how many objects changed, 0 when it was so already."""
-        problems = validate(configuration)
-        if problems:
-            raise InvalidConfiguration("\n".join(map(str, problems)))
+        _refuse(validate(configuration))
         wanted = list(configuration.objects())
         keep = {(kind, item.id) for kind, item in wanted}
-        present = [(row["kind"], row["id"]) for row in await self._fetch("read_all", self.tenant)]
-        return await self._write(wanted, [key for key in present if key not in keep])
+        return await self._change(lambda present: (wanted, list(present - keep)))
 
     async def add(self, configuration: Configuration) -> int:
         """Write the objects that are not there yet and leave the others as they are; returns how many."""
-        rows = await self._fetch("read_all", self.tenant)
-        present = {(row["kind"], row["id"]) for row in rows}
-        return await self.save(
-            (kind, item) for kind, item in configuration.objects() if (kind, item.id) not in present
+        wanted = list(configuration.objects())
+        return await self._change(
+            lambda present: ([(kind, item) for kind, item in wanted if (kind, item.id) not in present], [])
         )
 
-    async def _check(
-        self, changed: Iterable[tuple[Kind, AnyObject]], removed: Iterable[tuple[Kind, str]]
-    ) -> None:
-        objects: dict[tuple[Kind, str], AnyObject] = {}
-        if (whole := await self.whole()) is not None:
-            objects = {(kind, item.id): item for kind, item in whole.objects()}
-        objects.update({(kind, item.id): item for kind, item in changed})
-        for key in removed:
-            objects.pop(key, None)
-        fields: dict[str, list[AnyObject]] = {}
-        for (kind, _), item in objects.items():
-            fields.setdefault(kind, []).append(item)
-        if len(fields.get("tenant", ())) != 1:
-            raise InvalidConfiguration("tenant: there is one and only one")
-        raw = msgspec.json.encode({**fields, "tenant": fields["tenant"][0]})
-        if problems := validate(msgspec.json.decode(raw, type=Configuration)):
-            raise InvalidConfiguration("\n".join(map(str, problems)))
-
-    async def _write(
-        self, changed: Iterable[tuple[Kind, AnyObject]], removed: Iterable[tuple[Kind, str]]
-    ) -> int:
-        count = 0
+    async def _change(self, choose: Callable[[set[Key]], _Change]) -> int:
+        """Check and write what `choose` makes of the keys that are there; returns how many were written."""
         pool: Any = self._ctx.postgres.pool
         async with pool.acquire() as connection, connection.transaction():
             self._ctx.connections.count("voice-13", sent=1)
             # One writer at a time per tenant: versions become visible in their order.
             await connection.execute(SQL["lock_tenant"], self.tenant)
-            version: int = await connection.fetchval(SQL["newest_version"], self.tenant)
-            for kind, item in changed:
-                body = msgspec.json.encode(item).decode()
-                args = (self.tenant, kind, item.id, body, version + count + 1)
-                count += await connection.fetchval(SQL["write_object"], *args) is not None
-            for kind, object_id in removed:
-                args_ = (self.tenant, kind, object_id, version + count + 1)
-                count += await connection.fetchval(SQL["remove_object"], *args_) is not None
+            await self._catch_up(connection)
+            changed, removed = choose(self._whole.keys())
+            _refuse(self._whole.problems_with(changed, removed))
+            count = await self._write(connection, changed, removed)
         if count:
             await self._try_to_publish()
+        return count
+
+    async def _catch_up(self, connection: Any) -> None:
+        """Bring what is known of the objects up to date, in portions: the router shares this loop."""
+        if await connection.fetchval(SQL["newest_version"], self.tenant) < self._seen:
+            self._whole, self._seen = Whole(), 0  # the database was restored
+        while rows := await connection.fetch(SQL["changes_since"], self.tenant, self._seen, _BATCH):
+            for row in rows:
+                if row["body"] is None:
+                    self._whole.drop(row["kind"], row["id"])
+                else:
+                    item = decode_object(row["kind"], msgspec.json.decode(row["body"]))
+                    self._whole.put(row["kind"], item)
+                self._seen = row["version"]
+
+    async def _write(
+        self, connection: Any, changed: Iterable[tuple[Kind, AnyObject]], removed: Iterable[Key]
+    ) -> int:
+        count, version = 0, self._seen
+        for kind, item in changed:
+            body = msgspec.json.encode(item).decode()
+            args = (self.tenant, kind, item.id, body, version + count + 1)
+            count += await connection.fetchval(SQL["write_object"], *args) is not None
+        for kind, object_id in removed:
+            args_ = (self.tenant, kind, object_id, version + count + 1)
+            count += await connection.fetchval(SQL["remove_object"], *args_) is not None
         return count
 
     async def publish(self) -> None:
@@ -223,3 +215,8 @@ class ConfigurationStore:
 def _stored(row: Any) -> Stored:
     body = None if row["body"] is None else msgspec.Raw(row["body"].encode())
     return Stored(row["kind"], row["id"], row["version"], body)
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise InvalidConfiguration("\n".join(map(str, problems)))

@@ -21,10 +21,6 @@ RETURNING version;
 SELECT kind, id, body::text, version FROM tenant.objects
 WHERE tenant = $1 AND kind = $2 AND id = $3 AND body IS NOT NULL;
 
--- name: read_all
-SELECT kind, id, body::text, version FROM tenant.objects
-WHERE tenant = $1 AND body IS NOT NULL ORDER BY kind, id;
-
 -- name: search
 SELECT kind, id, body::text, version FROM tenant.objects
 WHERE tenant = $1 AND kind = $2 AND body IS NOT NULL AND body @> $3::text::jsonb AND id > $4

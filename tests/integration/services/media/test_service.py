@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from ringback.contracts import treatment as t
+from ringback.contracts.applications import CallData
 from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.telephony import SipNode
 from ringback.contracts.voicemail import VoiceMessage
@@ -123,20 +124,36 @@ async def test_a_message_is_recorded_and_deposited_when_the_caller_presses_hash(
     assert which_tone(read_wav(reply.body)[8000:24000], [440, 1000]) == 440
 
 
-async def test_a_message_is_kept_when_the_caller_just_hangs_up(call, platform):
-    await tell(call, t.Record(mailbox="8500"))
-    await call.hear_tone(1000, timeout=10)
-    call.play_tone(440)
-    await asyncio.sleep(1.5)  # the length of the message, not a wait for something
-    await call.hangup()
-    await asyncio.wait_for(platform["media"].drain(), 5)
-    assert len(await messages(platform)) == 1
-
-
 async def test_the_longest_message_ends_by_itself(call, platform):
     await tell(call, t.Record(reference="v", mailbox="8500", max_s=1.5))
     assert (await ended(call, timeout=15)).reason == "max"
     assert (await messages(platform))[0].seconds == 1.5
+
+
+class Known:
+    """What orchestration would say of a call, and for which it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def of(self, conn_id):
+        self.asked.append(conn_id)
+        return CallData(tenant="demo", conn_id=conn_id, session_id="s", kind="inbound", ani="+15550199")
+
+
+async def test_a_message_is_kept_on_hang_up_and_only_for_one_is_asked_who_called(call, platform):
+    known = platform["media"].calls.call_data = Known()
+    await tell(call, t.Play(reference="p"))
+    await ended(call)
+    assert known.asked == []
+    await tell(call, t.Record(mailbox="8500"))
+    await call.hear_tone(1000, timeout=10)
+    call.play_tone(440)
+    await asyncio.sleep(1.3)  # the length of the message, not a wait for something
+    await call.hangup()
+    await asyncio.wait_for(platform["media"].drain(), 5)
+    assert [message.from_number for message in await messages(platform)] == ["+15550199"]
+    assert known.asked == ["conn1"]
 
 
 @pytest.mark.parametrize("box", ["8501", "8599"])

@@ -46,7 +46,7 @@ async def test_a_trace_tells_states_steps_and_shapes_and_nothing_of_the_caller(s
     assert [step.time for step in trace.steps] == sorted(step.time for step in trace.steps)
     assert trace.data["failures"] == "number"
     assert trace.data["call"].startswith("{id: string(2), connid: string(16)")
-    assert trace.data["pause"] == "function"
+    assert "pause" not in trace.data  # a function that the script of the application declares
     raw = (await stage.control.request("GET", f"/scxml/session/{SID}/trace")).body
     assert b"4155550100" not in raw
 

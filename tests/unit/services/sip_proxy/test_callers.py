@@ -47,7 +47,7 @@ def callers(**dns: list[Any]) -> Callers:
     made = Callers.__new__(Callers)
     ctx = SimpleNamespace(common=SimpleNamespace(tenants=tuple(dns)), now=lambda: 1000.0)
     vars(made).update(_ctx=ctx, _key=b"k", _nonce_s=300.0, _algorithms=("MD5",), _config=config)
-    vars(made).update(_numbers={}, _realms={}, line_of=lambda request: None)
+    vars(made).update(_numbers={}, _realms={}, _issuer="here", line_of=lambda request: None)
     return made
 
 
