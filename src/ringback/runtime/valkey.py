@@ -167,10 +167,8 @@ class _Wire(asyncio.Protocol):
             return future
         if not self._out:
             self._loop.call_soon(self._flush)
-        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
-        self._out += [_MULTI, *packed, _EXEC]
-        if not self._waiting:
-            self._moved_at = self._loop.time()
+        self._out += [_MULTI, *map(hiredis.pack_command, commands), _EXEC]  # type: ignore[arg-type]
+        self._moved_at = self._moved_at if self._waiting else self._loop.time()
         self._waiting += [_Transaction(future, len(commands) + 2)] * (len(commands) + 2)
         return future
 
@@ -280,11 +278,9 @@ class Valkey:
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script atomically and return its result."""
-        tail, wire = (len(keys), *keys, *args), self._wire
-        if wire is None or not wire.connected:
-            wire = await self._wait_for_wire()
+        tail = (len(keys), *keys, *args)
         try:
-            return await wire.send(("EVALSHA", script.sha, *tail))
+            return await self.call("EVALSHA", script.sha, *tail)
         except ValkeyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
