@@ -167,11 +167,9 @@ class _Wire(asyncio.Protocol):
             return future
         if not self._out:
             self._loop.call_soon(self._flush)
-        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
-        self._out += [_MULTI, *packed, _EXEC]
-        if not self._waiting:
-            self._moved_at = self._loop.time()
-        self._waiting += [_Transaction(future, len(packed) + 2)] * (len(packed) + 2)
+        self._out += [_MULTI, *map(hiredis.pack_command, commands), _EXEC]  # type: ignore[arg-type]
+        self._moved_at = self._moved_at if self._waiting else self._loop.time()
+        self._waiting += [_Transaction(future, len(commands) + 2)] * (len(commands) + 2)
         return future
 
     def tell(self, command: tuple[Argument, ...]) -> None:
@@ -280,11 +278,9 @@ class Valkey:
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script atomically and return its result."""
-        tail, wire = (len(keys), *keys, *args), self._wire
-        if wire is None or not wire.connected:
-            wire = await self._wait_for_wire()
+        tail = (len(keys), *keys, *args)
         try:
-            return await wire.send(("EVALSHA", script.sha, *tail))
+            return await self.call("EVALSHA", script.sha, *tail)
         except ValkeyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
@@ -394,7 +390,11 @@ def _address(url: str) -> tuple[str, int, str, str, int, bool]:
     """Split a redis:// URL into host, port, user, password, database and TLS."""
     parts = urlsplit(url)
     database = parts.path.strip("/")
-    number = int(database) if database.isdigit() else 0
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    tls = parts.scheme in ("rediss", "valkeys")
-    return parts.hostname or "127.0.0.1", parts.port or 6379, user, password, number, tls
+    return (
+        parts.hostname or "127.0.0.1",
+        parts.port or 6379,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        int(database) if database.isdigit() else 0,
+        parts.scheme in ("rediss", "valkeys"),
+    )
