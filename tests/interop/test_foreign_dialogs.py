@@ -26,7 +26,7 @@ from .conftest import no_calls, signalling
 pytestmark = pytest.mark.timeout(90)
 HOST, PHONES = run_host(94), run_host(95)
 DOMAIN, SECRET = "demo.example", "a secret of telephones"
-SCRIPT = Path(__file__).with_name("pjsip_phones.py")
+SCRIPT = Path(__file__).parents[1] / "pjsip" / "phones.py"
 LIMIT_S = 12.0
 _METHOD = re.compile(rb"[A-Z]+")
 
@@ -72,7 +72,7 @@ async def platform(valkey: ValkeyForTests) -> AsyncIterator[ServiceHarness]:
 
 @pytest.fixture
 async def pjsip(platform: ServiceHarness) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Three PJSIP telephones; call it with a word of `pjsip_phones.Phones`."""
+    """Three PJSIP telephones; call it with a word of `pjsip/phones.py`."""
     pytest.importorskip("pjsua2", reason="the pjsua2-python wheel is not installed")
     pipe = asyncio.subprocess.PIPE
     arguments = (str(SCRIPT), PHONES, HOST, DOMAIN, SECRET)

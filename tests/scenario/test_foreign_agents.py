@@ -17,7 +17,7 @@ from ringback.testing.scene import Scene
 
 pytest.importorskip("pjsua2", reason="the pjsua2-python wheel is not installed")
 pytestmark = pytest.mark.timeout(90)
-SCRIPT = Path(__file__).with_name("pjsip_caller.py")
+SCRIPT = Path(__file__).parents[1] / "pjsip" / "caller.py"
 STAY_S = 6.0
 
 

@@ -9,6 +9,7 @@ again from there; a second router that wanted the same agent finds the agent res
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,35 +17,46 @@ import msgspec
 from ringback.contracts.events import AgentEvent, agents_stream
 from ringback.domain.agents import AgentSession, Leases, NotAllowed, Step, status, step
 from ringback.domain.agents.session import Emitted, Happening, Ring
-from ringback.runtime.valkey import Commands, Script
+from ringback.runtime.valkey import Argument, Commands, Script
 
 _MAXLEN = 100_000
 _TRIES = 20
 _PAGE = 500
 _REMEMBERED = 10_000
 
-# KEYS: session, agents, leases, dns, stream. ARGV: what is expected to be stored (empty: nothing), agent,
-# session, lease end (0: none), DN (empty: none), DN before, MAXLEN, events. The answer is 1, -1 when the DN
-# is taken, or what is stored when that is not what was expected. The set of agents and the index of DNs were
-# written with the step that made the session or brought the DN: nothing is written there again.
+# Steps of many agents. KEYS: agents, leases, dns, stream; of each: session. ARGV: MAXLEN; of each: what is
+# expected to be stored (empty: nothing), agent, session, lease end (0: none), DN (empty: none), DN before,
+# the number of events, the events. The answers are 1, -1 when the DN is taken, or what is stored when that is
+# not what was expected. The set of agents and the index of DNs were written with the step that made the
+# session or brought the DN: nothing is written there again.
 _COMMIT = Script(
     """
-local held = redis.call('GET', KEYS[1]) or ''
-if held ~= ARGV[1] then return held end
-local agent, dn, before = ARGV[2], ARGV[5], ARGV[6]
-if dn ~= '' and dn ~= before then
-  local owner = redis.call('HGET', KEYS[4], dn)
-  if owner and owner ~= agent then return -1 end
+local function commit(session, expected, agent, after, lease, dn, before)
+  local held = redis.call('GET', session) or ''
+  if held ~= expected then return held end
+  if dn ~= '' and dn ~= before then
+    local owner = redis.call('HGET', KEYS[3], dn)
+    if owner and owner ~= agent then return -1 end
+  end
+  redis.call('SET', session, after)
+  if held == '' then redis.call('SADD', KEYS[1], agent) end
+  if lease == '0' then redis.call('ZREM', KEYS[2], agent) else redis.call('ZADD', KEYS[2], lease, agent) end
+  if before ~= '' and before ~= dn then redis.call('HDEL', KEYS[3], before) end
+  if dn ~= '' and before ~= dn then redis.call('HSET', KEYS[3], dn, agent) end
+  return 1
 end
-redis.call('SET', KEYS[1], ARGV[3])
-if held == '' then redis.call('SADD', KEYS[2], agent) end
-if ARGV[4] == '0' then redis.call('ZREM', KEYS[3], agent) else redis.call('ZADD', KEYS[3], ARGV[4], agent) end
-if before ~= '' and before ~= dn then redis.call('HDEL', KEYS[4], before) end
-if dn ~= '' and before ~= dn then redis.call('HSET', KEYS[4], dn, agent) end
-for i = 8, #ARGV do
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', 'e', ARGV[i])
+local answers, at = {}, 2
+for i = 5, #KEYS do
+  local answer = commit(KEYS[i], unpack(ARGV, at, at + 5))
+  local first, last = at + 7, at + 6 + ARGV[at + 6]
+  if answer == 1 then
+    for n = first, last do
+      redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[n])
+    end
+  end
+  answers[i - 4], at = answer, last + 1
 end
-return 1
+return answers
 """
 )
 
@@ -75,6 +87,10 @@ def leases_key(tenant: str) -> str:
 def agent_dns_key(tenant: str) -> str:
     """The hash from DN to the agent who is logged in there."""
     return f"{{{tenant}}}:agent-dns"
+
+
+Applied = Step | NotAllowed | DnTaken | Contended
+"""What became of something that was to happen to an agent, or why nothing did."""
 
 
 class _Held(NamedTuple):
@@ -147,9 +163,8 @@ class AgentSessions:
         """
         held = self._last.pop(agent_id, None)
         if isinstance(happening, Ring):
-            held = (
-                None  # who rings was mostly reserved by the router since: memory would cost a script in vain
-            )
+            # Who rings was mostly reserved by the router since: memory would cost a script in vain.
+            held = None
         sure = held is None
         for _ in range(_TRIES):
             held = held or await self._read(agent_id)
@@ -161,9 +176,12 @@ class AgentSessions:
                 held, sure = None, True
                 continue
             if outcome.events:
-                held = await self._commit(held, outcome, now)
-                if held is None:
+                (answer,) = await self._commit([(held, outcome)], now)
+                if isinstance(answer, DnTaken):
+                    raise answer
+                if answer is None:
                     return outcome
+                held = answer
             elif sure:
                 return outcome
             else:
@@ -171,36 +189,68 @@ class AgentSessions:
             sure = True
         raise Contended(agent_id)
 
-    async def _commit(self, held: _Held, outcome: Step, now: float) -> _Held | None:
-        """None when it is stored, else what another has stored."""
-        before = held.session
-        after, tenant = outcome.session, self.tenant
-        keys = [
-            agent_key(tenant, after.agent_id),
-            agents_key(tenant),
-            leases_key(tenant),
-            agent_dns_key(tenant),
-            agents_stream(tenant),
-        ]
-        dn = after.dn or before.dn
-        events = [msgspec.json.encode(_event(tenant, after, emitted, now, dn)) for emitted in outcome.events]
-        body = msgspec.json.encode(after)
-        lease = repr(after.due) if after.due else "0"
-        args: tuple[str | bytes | int, ...] = (
-            held.raw,
-            after.agent_id,
-            body,
-            lease,
-            after.dn,
-            before.dn,
-            _MAXLEN,
-            *events,
-        )
-        result: int | bytes = await self._valkey.script(_COMMIT, keys, args)
-        if isinstance(result, bytes):
-            return _held(after.agent_id, result)
-        if result < 0:
-            raise DnTaken(after.dn)
+    async def apply_all(self, wanted: Sequence[tuple[str, Happening]], now: float) -> list[Applied]:
+        """As `apply`, for many agents at the price of one: what became of each. Raises ValkeyUnavailable."""
+        rows = await self._valkey.call("MGET", *(agent_key(self.tenant, agent) for agent, _ in wanted))
+        done: list[Applied] = []
+        places: list[int] = []
+        changes: list[tuple[_Held, Step]] = []
+        for (agent, happening), raw in zip(wanted, rows, strict=True):
+            held = _held(agent, raw or b"")
+            try:
+                outcome = step(held.session, happening, now, self._leases)
+            except NotAllowed as error:
+                done.append(error)
+                continue
+            if outcome.events:
+                places.append(len(done))
+                changes.append((held, outcome))
+            done.append(outcome)
+        answers = await self._commit(changes, now) if changes else ()
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, DnTaken):
+                done[place] = answer
+            elif answer is not None:
+                done[place] = await self._alone(*wanted[place], now)
+        return done
+
+    async def _alone(self, agent_id: str, happening: Happening, now: float) -> Applied:
+        """For an agent whom another has changed meanwhile."""
+        try:
+            return await self.apply(agent_id, happening, now)
+        except (NotAllowed, DnTaken, Contended) as error:
+            return error
+
+    async def _commit(
+        self, changes: Sequence[tuple[_Held, Step]], now: float
+    ) -> list[_Held | DnTaken | None]:
+        """None for each that is stored, else what another has stored, or that another has the DN."""
+        tenant = self.tenant
+        keys = [agents_key(tenant), leases_key(tenant), agent_dns_key(tenant), agents_stream(tenant)]
+        args: list[Argument] = [_MAXLEN]
+        bodies: list[bytes] = []
+        for held, outcome in changes:
+            before, after = held.session, outcome.session
+            keys.append(agent_key(tenant, after.agent_id))
+            body = msgspec.json.encode(after)
+            bodies.append(body)
+            lease = repr(after.due) if after.due else "0"
+            args += (held.raw, after.agent_id, body, lease, after.dn, before.dn, len(outcome.events))
+            dn = after.dn or before.dn
+            args += [
+                msgspec.json.encode(_event(tenant, after, emitted, now, dn)) for emitted in outcome.events
+            ]
+        answers: list[int | bytes] = await self._valkey.script(_COMMIT, keys, args)
+        done: list[_Held | DnTaken | None] = []
+        for (_, outcome), body, answer in zip(changes, bodies, answers, strict=True):
+            done.append(self._stored(outcome.session, body, answer))
+        return done
+
+    def _stored(self, after: AgentSession, body: bytes, answer: int | bytes) -> _Held | DnTaken | None:
+        if isinstance(answer, bytes):
+            return _held(after.agent_id, answer)
+        if answer < 0:
+            return DnTaken(after.dn)
         if self._remember:
             self._last[after.agent_id] = _Held(after, body)
             if len(self._last) > _REMEMBERED:

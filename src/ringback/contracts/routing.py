@@ -175,4 +175,4 @@ class WaitTime(msgspec.Struct, frozen=True, kw_only=True):
     method: str | msgspec.UnsetType = msgspec.UNSET
     """Who tells: `ringback`, or `urs` while ours is worse in this queue; only with `aqt=ringback`."""
     reason: str | msgspec.UnsetType = msgspec.UNSET
-    """Why nothing is known: `no_agents`, `agents_away`, `no_interactions`; only with `aqt=ringback`."""
+    """Why nothing is known: `no_agents`, `no_interactions`; with `aqt=ringback` also `agents_away`."""

@@ -67,6 +67,18 @@ class PriorityRequest(msgspec.Struct, frozen=True, kw_only=True):
     growth: float | None = None
 
 
+class RequestTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change of a request, as the router is told of it: `request` is what its `type` says, as it is stored.
+    `cursor`: the entry of the stream. `at`: when it was submitted.
+    """
+
+    cursor: str
+    type: str
+    sequence: int
+    request: msgspec.Raw
+    at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
     """A request as it is kept; `seq` is the number of its last result, `at` when it was submitted."""
@@ -76,6 +88,23 @@ class OpenRequest:
     seq: int = 0
     result: RouteResult | None = None
     at: float | None = None
+
+
+class _Tenant(msgspec.Struct):
+    """Whose request it is."""
+
+    tenant: str = ""
+
+
+_tenant = msgspec.json.Decoder(_Tenant).decode
+
+
+def tenant_of(request: msgspec.Raw) -> str:
+    """The tenant of a request that is JSON still, empty when it cannot be read."""
+    try:
+        return _tenant(request).tenant
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
 
 
 async def end_of(valkey: Commands, stream: str) -> str:

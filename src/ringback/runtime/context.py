@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from ringback.runtime.addresses import Addresses, bracketed
 from ringback.runtime.counters import ConnectionCounters
+from ringback.runtime.http_wire import HttpWires
 from ringback.runtime.kafka import Kafka, KafkaConsumer, KafkaMessage
 from ringback.runtime.logs import Log, get_log
 from ringback.runtime.outgoing import Outgoing
@@ -49,6 +50,7 @@ class Process:
         self.started = now()
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self.http_wires = HttpWires()
 
     async def start(self, *, needs_postgres: bool = True) -> None:
         """Connect to the stores; raises what says which one is away."""
@@ -66,6 +68,7 @@ class Process:
         await self.kafka.stop()
         if self.valkey.connected:
             await asyncio.wait({asyncio.create_task(self.connections.flush(self.valkey))}, timeout=1.0)
+        self.http_wires.close()
         if self._session is not None:
             await self._session.close()
         await self.postgres.stop()
@@ -81,7 +84,7 @@ class Process:
         return task
 
     def http_session(self) -> aiohttp.ClientSession:
-        """The shared HTTP client session of this process."""
+        """The shared HTTP client session of this process, for the outside."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=15.0)
             # Services talk to each other: cookies would be looked up for every request and never be there.
@@ -161,8 +164,13 @@ class Context:
         return time.monotonic()
 
     def http_session(self) -> aiohttp.ClientSession:
-        """The process's HTTP client session."""
+        """The process's HTTP client session, for the outside."""
         return self._process.http_session()
+
+    @property
+    def http_wires(self) -> HttpWires:
+        """The process's connections to other services."""
+        return self._process.http_wires
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a task until this service stops; a crash is logged."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
+from multidict import CIMultiDict
+from yarl import URL
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -17,7 +18,8 @@ T = TypeVar("T")
 CLUSTER_HEADER = "X-Ringback-Cluster"
 CONNECTION_HEADER = "X-Ringback-Connection"
 _JSON = {"Content-Type": "application/json"}
-_LARGE_BYTES = 256 * 1024
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9_~!$&'()*,;=:@/?.-]*")
+_NO_BODY = frozenset({"GET", "HEAD"})
 
 
 class HttpFailure(Exception):
@@ -37,10 +39,21 @@ class HttpUnavailable(ConnectionError):
 class HttpReply:
     """Status, headers (in any case) and body of an answer."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
         self.status = status
-        self.headers = headers
         self.body = body
+        self._headers = headers
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in any case."""
+        if isinstance(self._headers, list):
+            self._headers = CIMultiDict(
+                (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self._headers
+            )
+        return self._headers
 
 
 class HttpClient:
@@ -55,18 +68,23 @@ class HttpClient:
         connection: str | None = None,
         timeout_s: float = 5.0,
         base_url: str | None = None,
+        trusted: bool = False,
     ) -> None:
+        """`trusted`: the address `base_url` is one of the platform's own."""
         self._ctx = ctx
         self._base = base_url or ctx.url(service, listener)
         self._connection = connection
-        self._ours = base_url is None  # the secret goes to nobody else
+        self._ours = base_url is None or trusted  # the secret goes to nobody else
         self._headers = dict(_JSON)
         if self._ours:
             self._headers[CLUSTER_HEADER] = ctx.common.cluster_secret
             if connection:
                 self._headers[CONNECTION_HEADER] = connection
         self._times = ctx.outgoing.neighbour(service)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
+        parts = urlsplit(self._base)
+        self._address = (parts.hostname or "", parts.port or 80)
+        self._fields = _fields({"Host": parts.netloc, **self._headers})
 
     @overload
     async def get(self, path: str, kind: type[T]) -> T: ...
@@ -95,26 +113,33 @@ class HttpClient:
     ) -> HttpReply:
         """Send one request; HttpFailure from status 400 on, HttpUnavailable without an answer."""
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        sent = {**self._headers, **headers} if headers else self._headers
+        message = self._message(method, path, data, headers)
         for last in (False, True) if retry else (True,):
             try:
-                return await self._once(method, path, data, sent)
-            except (aiohttp.ClientConnectionError, TimeoutError, asyncio.IncompleteReadError) as error:
+                return await self._once(message, safe=method in _NO_BODY)
+            except (ConnectionError, TimeoutError) as error:
                 if last:
                     raise HttpUnavailable(f"{method} {self._base}: {error!r}") from error
         raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, data: bytes, headers: dict[str, str]) -> HttpReply:
-        session = self._ctx.http_session()
+    def _message(self, method: str, path: str, data: bytes, headers: dict[str, str] | None) -> bytes:
+        """The request as it goes on the wire (RFC 9112 3 to 6)."""
+        if not _PLAIN_PATH.fullmatch(path) or "/." in path:
+            path = URL(self._base + path).raw_path_qs
+        fields = self._fields
+        if headers:
+            fields = _fields({"Host": urlsplit(self._base).netloc, **self._headers, **headers})
+        length = b"" if not data and method in _NO_BODY else b"Content-Length: %d\r\n" % len(data)
+        return b"%s %s HTTP/1.1\r\n%s%s\r\n%s" % (method.encode(), path.encode(), fields, length, data)
+
+    async def _once(self, message: bytes, *, safe: bool) -> HttpReply:
         if self._connection:
             for row in self._connection.split(","):
                 self._ctx.connections.count(row, sent=1)
         began, status = self._ctx.monotonic(), 0
         try:
-            async with session.request(
-                method, self._base + path, data=_payload(data), headers=headers, timeout=self._timeout
-            ) as response:
-                reply = HttpReply(response.status, response.headers, await response.read())
+            answer = await self._ctx.http_wires.ask(self._address, message, self._timeout_s, safe=safe)
+            reply = HttpReply(*answer)
             status = reply.status
         finally:
             self._times.answered(status, self._ctx.monotonic() - began)
@@ -123,9 +148,12 @@ class HttpClient:
         return reply
 
 
-def _payload(data: bytes) -> bytes | io.BytesIO | None:
-    """The body for aiohttp, which wants a large one as a file so that it is written in pieces."""
-    return io.BytesIO(data) if len(data) > _LARGE_BYTES else data or None
+def _fields(headers: Mapping[str, str]) -> bytes:
+    """Header fields; ValueError for one that would be more than one."""
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise ValueError("a header field has one line")
+    return text.encode()
 
 
 def _decode(reply: HttpReply, kind: Any) -> Any:

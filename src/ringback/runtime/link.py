@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.link_client import LinkClient, NotificationHandler
 from ringback.runtime.link_errors import (
     INTERNAL,
     INVALID_PARAMS,
@@ -24,15 +24,16 @@ from ringback.runtime.link_errors import (
     UNAVAILABLE,
     LinkError,
     LinkUnavailable,
-    failure,
 )
 from ringback.runtime.link_session import (
     MAX_LINE,
-    Frame,
+    READ_AHEAD,
     LineTooLong,
     LinkSession,
     Params,
-    decode_frame,
+    Request,
+    decode_params,
+    decode_request,
     leave_unread,
     lines_of,
 )
@@ -57,18 +58,17 @@ __all__ = [
     "MethodHandler",
     "NotificationHandler",
     "Params",
+    "TogetherHandler",
 ]
 
-_RECONNECT_S = 0.2
-_PORTION = 50
-"""Notifications handled in one turn of the loop."""
-_READ_AHEAD = 256 * 1024
 _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
+_TOGETHER = 50
+"""Requests that one handler takes at once."""
 
 
-NotificationHandler = Callable[[Params], Awaitable[None]]
 MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
+TogetherHandler = Callable[[LinkSession, list[msgspec.Raw]], Awaitable[Sequence[Any]]]
 
 
 class LinkServer:
@@ -96,6 +96,7 @@ class LinkServer:
         self._methods: dict[str, MethodHandler] = {"hello": self._hello}
         self._public = {"hello"}
         self._side_by_side: set[str] = set()
+        self._together: dict[str, tuple[TogetherHandler, Callable[[msgspec.Raw], object] | None]] = {}
         self._server: asyncio.Server | None = None
         self.sessions: set[LinkSession] = set()
         self._serving: set[asyncio.Task[Any]] = set()
@@ -116,10 +117,22 @@ class LinkServer:
         if public:
             self._public.add(name)
 
+    def together(
+        self, name: str, handler: TogetherHandler, by: Callable[[msgspec.Raw], object] | None = None
+    ) -> None:
+        """Serve `name` for many requests at once: those that a client has sent one behind the other, and for
+        which `by` says the same.
+
+        The handler is given the parameters as JSON and answers with a result for each, or the LinkError or
+        msgspec.ValidationError with which that one is refused. Handlers begin in order, as those side by
+        side.
+        """
+        self._together[name] = handler, by
+
     async def start(self) -> None:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)
-        self._server = await asyncio.start_server(self._serve, host, port, limit=_READ_AHEAD)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=READ_AHEAD)
         bound = self._server.sockets[0].getsockname()
         self.address = (bound[0], bound[1])
         self._ctx.bound(self._listener, self.address)
@@ -173,44 +186,77 @@ class LinkServer:
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
         async for lines in lines_of(reader, lambda: self._longest(session)):
-            for line in lines:
-                if line.strip():
-                    await self._take(session, line)
+            for row in session.connections:
+                self._ctx.connections.count(row, received=len(lines))
+            gathered: list[Request] = []
+            group: tuple[str, Any] | None = None
+            for frame in self._requests(session, lines):
+                its = self._group(session, frame)
+                if gathered and (its != group or len(gathered) >= _TOGETHER):
+                    await self._beside(session, self._reply_together(session, gathered))
+                    gathered = []
+                if its is not None:
+                    group = its
+                    gathered.append(frame)
+                elif frame.method in self._side_by_side:
+                    await self._beside(session, self._reply(session, frame))
+                else:
+                    await self._reply(session, frame)
+            if gathered:
+                await self._beside(session, self._reply_together(session, gathered))
 
     def _longest(self, session: LinkSession) -> int:
         return self._max_line if session.trusted else min(self._max_line, MAX_LINE)
 
-    async def _take(self, session: LinkSession, line: bytes) -> None:
-        for row in session.connections:
-            self._ctx.connections.count(row, received=1)
-        try:
-            frame = decode_frame(line)
-        except msgspec.ValidationError as error:
-            session.send(_error(None, INVALID_REQUEST, str(error)))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
-        else:
-            await self._begin(session, frame)
+    def _group(self, session: LinkSession, frame: Request) -> tuple[str, Any] | None:
+        """Requests of one group are taken together; None: this one is taken alone."""
+        served = self._together.get(frame.method or "") if session.trusted else None
+        if served is None or frame.method is None:
+            return None
+        by = served[1]
+        return frame.method, by(frame.params) if by else None
 
-    async def _begin(self, session: LinkSession, frame: Frame) -> None:
-        """Answer a request: at once, or beside those that follow."""
-        if frame.method not in self._side_by_side:
-            await self._reply(session, frame)
-            return
+    def _requests(self, session: LinkSession, lines: list[bytes]) -> Iterator[Request]:
+        """The lines that are messages; the others are refused."""
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                frame = decode_request(line)
+            except msgspec.ValidationError as error:
+                session.send(_error(None, INVALID_REQUEST, str(error)))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
+            else:
+                yield frame
+
+    async def _beside(self, session: LinkSession, answering: Coroutine[Any, Any, None]) -> None:
+        """Begin to answer while others follow."""
         running = session.running
         while len(running) >= _SIDE_BY_SIDE:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._reply(session, frame))
+        task = asyncio.create_task(answering)
         for tasks in (running, self._serving):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-    async def _reply(self, session: LinkSession, frame: Frame) -> None:
+    async def _reply(self, session: LinkSession, frame: Request) -> None:
         reply = await self._answer(session, frame)
         if reply is not None and not session.closed:
             session.send(reply)
 
-    async def _answer(self, session: LinkSession, frame: Frame) -> dict[str, Any] | None:
+    async def _reply_together(self, session: LinkSession, frames: list[Request]) -> None:
+        handler, _ = self._together[frames[0].method or ""]
+        params = [frame.params for frame in frames]
+        try:
+            results = await handler(session, params)
+        except Exception as error:
+            results = [error] * len(frames)
+        replies = [self._result(frame, result) for frame, result in zip(frames, results, strict=True)]
+        if not session.closed:
+            session.send_all([reply for reply in replies if reply is not None])
+
+    async def _answer(self, session: LinkSession, frame: Request) -> dict[str, Any] | None:
         if frame.method is None:
             return _error(frame.id, INVALID_REQUEST, "a request has a method")
         if not session.trusted and frame.method not in self._public:
@@ -219,182 +265,28 @@ class LinkServer:
         if handler is None:
             known = ", ".join(sorted(self._methods))
             return _error(frame.id, METHOD_NOT_FOUND, f"no method {frame.method[:64]}; there are: {known}")
-        return await self._run(handler, session, frame)
-
-    async def _run(self, handler: MethodHandler, session: LinkSession, frame: Frame) -> dict[str, Any] | None:
         try:
-            result = await handler(session, frame.params)
-        except LinkError as error:
-            return _error(frame.id, error.code, error.message)
-        except msgspec.ValidationError as error:
-            return _error(frame.id, INVALID_PARAMS, str(error))
-        except (ConnectionError, ValkeyUnavailable) as error:
-            return _error(frame.id, UNAVAILABLE, f"a part that this needs is away: {error}")
+            params = decode_params(frame.params)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _error(frame.id, INVALID_REQUEST, "the parameters are an object")
+        try:
+            return self._result(frame, await handler(session, params))
         except Exception as error:
-            self._ctx.log.exception("link_method_failed", method=frame.method)
-            return _error(frame.id, INTERNAL, type(error).__name__)
-        return None if frame.id is None else {"jsonrpc": "2.0", "id": frame.id, "result": result}
+            return self._result(frame, error)
+
+    def _result(self, frame: Request, result: Any) -> dict[str, Any] | None:
+        """What a request is answered with; an exception is a refusal."""
+        if not isinstance(result, Exception):
+            return None if frame.id is None else {"jsonrpc": "2.0", "id": frame.id, "result": result}
+        if isinstance(result, LinkError):
+            return _error(frame.id, result.code, result.message)
+        if isinstance(result, msgspec.ValidationError):
+            return _error(frame.id, INVALID_PARAMS, str(result))
+        if isinstance(result, ConnectionError | ValkeyUnavailable):
+            return _error(frame.id, UNAVAILABLE, f"a part that this needs is away: {result}")
+        self._ctx.log.error("link_method_failed", method=frame.method, exc_info=result)
+        return _error(frame.id, INTERNAL, type(result).__name__)
 
 
 def _error(frame_id: int | str | None, code: int, message: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": frame_id, "error": {"code": code, "message": message}}
-
-
-class LinkClient:
-    """A connection to one link listener that is opened again when it breaks."""
-
-    def __init__(
-        self,
-        ctx: Context,
-        service: str,
-        listener: str,
-        *,
-        connection: str = "",
-        address: tuple[str, int] | None = None,
-    ) -> None:
-        self._ctx = ctx
-        self._address = address or ctx.address(service, listener)
-        self._times = ctx.outgoing.linked(service)
-        ctx.links.append((service, self))
-        self._connection = connection
-        self._rows = tuple(row for row in connection.split(",") if row)
-        self._out: list[bytes] = []
-        self._writer: asyncio.StreamWriter | None = None
-        self.waiting: dict[int, asyncio.Future[Any]] = {}
-        self._next_id = 0
-        self._handlers: dict[str, NotificationHandler] = {}
-        self._on_connect: list[Callable[[], Awaitable[None]]] = []
-        self._ready = asyncio.Event()
-        self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
-
-    @property
-    def connected(self) -> bool:
-        """Whether the other side is there."""
-        return self._ready.is_set()
-
-    def on(self, method: str, handler: NotificationHandler) -> None:
-        """Handle a notification; notifications are handled one after another, in order."""
-        self._handlers[method] = handler
-
-    def on_connect(self, coro: Callable[[], Awaitable[None]]) -> None:
-        """Run `coro` after each connect: subscribe there."""
-        self._on_connect.append(coro)
-
-    async def start(self) -> None:
-        """Begin to connect in the background; returns at once."""
-        self._ctx.spawn(self._keep(), f"link-{self._address[1]}")
-        self._ctx.spawn(self._dispatch(), f"link-inbox-{self._address[1]}")
-
-    async def wait_connected(self, timeout: float = 10.0) -> None:
-        """Return when connected; LinkUnavailable after `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._ready.wait()
-        except TimeoutError:
-            raise LinkUnavailable(f"nobody at {self._address[0]}:{self._address[1]}") from None
-
-    async def call(self, method: str, params: object, timeout: float = 5.0) -> Any:
-        """Send a request and return its result; LinkError when refused."""
-        if not self._ready.is_set():
-            await self.wait_connected(min(timeout, 1.0))
-        return await self._call(method, params, timeout)
-
-    async def _call(self, method: str, params: object, timeout: float) -> Any:
-        number = self._next_id = self._next_id + 1
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.waiting[number], began = future, self._ctx.monotonic()
-        try:
-            self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-            async with asyncio.timeout(timeout):
-                return await future
-        except TimeoutError:
-            raise LinkUnavailable(f"{method}: no answer within {timeout} s") from None
-        finally:
-            self.waiting.pop(number, None)
-            status = 200 if future.done() and not future.cancelled() else 0
-            self._times.answered(status, self._ctx.monotonic() - began)
-
-    def notify(self, method: str, params: object) -> None:
-        """Send a notification; LinkUnavailable when not connected."""
-        self._send({"jsonrpc": "2.0", "method": method, "params": params})
-
-    def _send(self, message: object) -> None:
-        if self._writer is None:
-            raise LinkUnavailable(f"not connected to {self._address[0]}:{self._address[1]}")
-        if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._out.append(msgspec.json.encode(message))
-        for row in self._rows:
-            self._ctx.connections.count(row, sent=1)
-
-    def _flush(self) -> None:
-        """What was sent in one turn of the loop leaves in one write."""
-        out, self._out = self._out, []
-        if out and self._writer is not None:
-            out.append(b"")
-            self._writer.write(b"\n".join(out))
-
-    async def _keep(self) -> None:
-        while True:
-            try:
-                with suppress(OSError, ValueError, LinkError, ValkeyUnavailable):
-                    await self._session()
-            except Exception:
-                self._ctx.log.exception("link_subscriber_failed", port=self._address[1])
-            self._lost(LinkUnavailable("the link broke"))
-            await asyncio.sleep(_RECONNECT_S)
-
-    async def _session(self) -> None:
-        reader, writer = await asyncio.open_connection(*self._address, limit=_READ_AHEAD)
-        self._writer = writer
-        reading = asyncio.create_task(self._read(reader))
-        try:
-            hello = {"connection": self._connection, "client": f"{self._ctx.service}@{self._ctx.node}"}
-            await self._call("hello", {**hello, "secret": self._ctx.common.cluster_secret}, 5.0)
-            self._ready.set()
-            for coro in self._on_connect:
-                await coro()
-            await reading
-        finally:
-            reading.cancel()
-            writer.close()
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        async for lines in lines_of(reader):
-            for row in self._rows:
-                self._ctx.connections.count(row, received=len(lines))
-            for line in lines:
-                self._take(decode_frame(line))
-
-    def _take(self, frame: Frame) -> None:
-        if frame.method is not None:
-            self._inbox.put_nowait(frame)
-        elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
-            if frame.error is not None:
-                future.set_exception(failure(frame.error))
-            else:
-                future.set_result(frame.result)
-        elif frame.id is None and frame.error is not None:
-            self._lost(failure(frame.error))
-            raise ConnectionError("the other side could not read what was sent")
-
-    async def _dispatch(self) -> None:
-        for count in itertools.count(1):
-            if count % _PORTION == 0:
-                await asyncio.sleep(0)
-            frame = await self._inbox.get()
-            handler = self._handlers.get(frame.method or "")
-            if handler is None:
-                continue
-            try:
-                await handler(frame.params)
-            except Exception:
-                self._ctx.log.exception("link_notification_failed", method=frame.method)
-
-    def _lost(self, error: Exception) -> None:
-        self._writer = None
-        self._out.clear()
-        self._ready.clear()
-        for future in self.waiting.values():
-            if not future.done():
-                future.set_exception(error)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MAX_LINE = 1024 * 1024
 MAX_LONG_LINE = 64 * MAX_LINE
 """Bytes of a line that holds a whole configuration, or the answer to a wide search."""
+READ_AHEAD = 256 * 1024
 _CHUNK = 256 * 1024
 _LINGER_S = 1.0
 
@@ -22,17 +23,27 @@ Params = dict[str, Any]
 _encode = msgspec.json.encode
 
 
+class Request(msgspec.Struct):
+    """A message of JSON-RPC to a server; what its parameters are is for the method to say."""
+
+    id: int | str | None = None
+    method: str | None = None
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class Frame(msgspec.Struct, omit_defaults=True):
-    """A message of JSON-RPC: a request, a notification or an answer."""
+    """A message of JSON-RPC to a client: a notification or an answer."""
 
     jsonrpc: str = ""
     id: int | str | None = None
     method: str | None = None
-    params: Params = {}
+    params: msgspec.Raw = msgspec.Raw(b"{}")
     result: Any = None
     error: dict[str, Any] | None = None
 
 
+decode_request = msgspec.json.Decoder(Request).decode
+decode_params = msgspec.json.Decoder(Params).decode
 decode_frame = msgspec.json.Decoder(Frame).decode
 
 
@@ -86,6 +97,10 @@ class LinkSession:
     def send(self, message: object) -> None:
         """Write one line; those of one turn of the loop leave in one write."""
         self.send_lines([_encode(message)])
+
+    def send_all(self, messages: Sequence[object]) -> None:
+        """As `send`, for many."""
+        self.send_lines([_encode(message) for message in messages])
 
     def send_lines(self, lines: Sequence[bytes]) -> None:
         """Write messages that are JSON already."""

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
@@ -50,7 +50,7 @@ class Script:
 class Commands(Protocol):
     """What `Valkey` and its counting views have in common."""
 
-    async def call(self, *command: Argument) -> Any: ...
+    def call(self, *command: Argument) -> Awaitable[Any]: ...
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
 
@@ -113,7 +113,9 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
         self._reader = hiredis.Reader()
-        self._waiting: deque[tuple[_Waiter, float]] = deque()
+        self._waiting: deque[_Waiter] = deque()
+        self._moved_at = 0.0
+        """When a reply came, or the first of the commands that wait for one was sent."""
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._on_lost = on_lost
@@ -123,9 +125,11 @@ class _Wire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of asyncio's
 
     def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        while (reply := self._reader.gets()) is not False:
-            future, _ = self._waiting.popleft()
+        self._moved_at = self._loop.time()
+        reader, waiting = self._reader, self._waiting
+        reader.feed(data)
+        while (reply := reader.gets()) is not False:
+            future = waiting.popleft()
             if not future.done():
                 if isinstance(reply, hiredis.ReplyError):
                     future.set_exception(ValkeyError(str(reply)))
@@ -135,7 +139,7 @@ class _Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         waiting, self._waiting = self._waiting, deque()
-        for future, _ in waiting:
+        for future in waiting:
             if not future.done():
                 future.set_exception(ValkeyUnavailable("connection to Valkey lost"))
         self._on_lost()
@@ -174,7 +178,9 @@ class _Wire(asyncio.Protocol):
 
     def _put(self, command: tuple[Argument, ...], waiter: _Waiter) -> None:
         self._write(command)
-        self._waiting.append((waiter, self._loop.time()))
+        if not self._waiting:
+            self._moved_at = self._loop.time()
+        self._waiting.append(waiter)
 
     def _write(self, command: tuple[Argument, ...]) -> None:
         if not self._out:
@@ -184,10 +190,10 @@ class _Wire(asyncio.Protocol):
     def _flush(self) -> None:
         out, self._out = self._out, []
         if self._transport is not None:
-            self._transport.write(b"".join(out))
+            self._transport.write(b"".join(out) if len(out) > 1 else out[0])
 
     def stalled(self, now: float) -> bool:
-        return bool(self._waiting) and now - self._waiting[0][1] > _STALL_S
+        return bool(self._waiting) and now - self._moved_at > _STALL_S
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -234,11 +240,15 @@ class Valkey:
         if self._wire is not None:
             self._wire.abort()
 
-    async def call(self, *command: Argument) -> Any:
-        """Send one command and return its reply (bulk strings as bytes)."""
+    def call(self, *command: Argument) -> Awaitable[Any]:
+        """Send one command, now when there is a connection, and return its reply (bulk strings as bytes)."""
         wire = self._wire
-        if wire is None or not wire.connected:
-            wire = await self._wait_for_wire()
+        if wire is not None and wire.connected:
+            return wire.send(command)
+        return self._call_later(command)
+
+    async def _call_later(self, command: tuple[Argument, ...]) -> Any:
+        wire = await self._wait_for_wire()
         return await wire.send(command)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
@@ -363,10 +373,10 @@ class _Counted:
         self._connection = connection
         self._hook = hook
 
-    async def call(self, *command: Argument) -> Any:
+    def call(self, *command: Argument) -> Awaitable[Any]:
         if self._hook:
             self._hook(self._connection, 1)
-        return await self._valkey.call(*command)
+        return self._valkey.call(*command)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         if self._hook:

@@ -8,8 +8,8 @@ import pytest
 
 from ringback.contracts.events import AgentEvent, agents_stream
 from ringback.contracts.reservation import AgentSessions, DnTaken
-from ringback.domain.agents import NotAllowed, State
-from ringback.domain.agents.session import Login, Logout, Reserve, Ring, Unreserve
+from ringback.domain.agents import NotAllowed, State, Step
+from ringback.domain.agents.session import Happening, Login, Logout, Reserve, Ring, Unreserve
 from ringback.runtime.streams import parse_entries
 from ringback.runtime.valkey import Argument, Script, Valkey
 
@@ -81,6 +81,29 @@ async def test_a_lease_is_due_when_it_ends_and_not_before(sessions: AgentSession
     assert await sessions.due(15.0) == ["kim"]
     await sessions.apply("kim", Unreserve("r1"), 6.0)
     assert await sessions.due(99.0) == []
+
+
+async def test_many_steps_at_once_are_each_what_they_are_alone(
+    valkey_client: Valkey, sessions: AgentSessions
+) -> None:
+    for number, agent in enumerate(("kim", "lee", "max")):
+        await sessions.apply(agent, Login(f"100{number}", ready=agent != "lee"), 1.0)
+    reserving: list[tuple[str, Happening]] = [
+        ("kim", Reserve("r1", "i1", "Q", 10.0)),
+        ("lee", Reserve("r2", "i2", "Q", 10.0)),
+        ("kim", Reserve("r3", "i3", "Q", 10.0)),
+        ("max", Reserve("r4", "i4", "Q", 10.0)),
+        ("max", Unreserve("another")),
+    ]
+    done = await sessions.apply_all(reserving, 5.0)
+    assert [type(each) for each in done] == [Step, NotAllowed, NotAllowed, Step, Step]
+    held = [(await sessions.load(name)).interaction for name in ("kim", "lee", "max")]
+    assert held == ["i1", "", "i4"]
+    assert await sessions.due(15.0) == ["kim", "max"]
+    told = [(e.agent_id, e.id, e.sequence) for e in await events(valkey_client)][-2:]
+    assert told == [("kim", "EventAgentReserved", 2), ("max", "EventAgentReserved", 2)]
+    taken = await sessions.apply_all([("new", Login("1000"))], 6.0)
+    assert [type(each) for each in taken] == [DnTaken]
 
 
 async def test_a_phone_has_one_agent_at_a_time(sessions: AgentSessions) -> None:

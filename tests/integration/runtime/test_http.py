@@ -115,3 +115,14 @@ async def test_nobody_there_is_unavailable(ctx: Context) -> None:
     ctx.process.addresses = Addresses(ctx.common, {"RINGBACK_CONFIG_PORT": "1"})
     with pytest.raises(HttpUnavailable):
         await HttpClient(ctx, "config").get("/health")
+
+
+async def test_a_path_is_escaped_and_a_header_stays_one_line(server: HttpServer, ctx: Context) -> None:
+    client = HttpClient(ctx, "config")
+    with pytest.raises(HttpFailure) as caught:
+        await client.get("/ref use\r\nX: y/ü/%2F/../x")
+    assert caught.value.status == 404
+    with pytest.raises(ValueError, match="one line"):
+        await client.request("GET", "/refuse", headers={"X": "a\r\nY: b"})
+    reply = await client.request("GET", "/health")
+    assert reply.headers["content-type"].startswith("application/json")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.runtime.context import Context, Process
@@ -183,3 +184,34 @@ async def test_notifications_come_in_portions_between_which_others_have_their_tu
             await asyncio.sleep(0)
             most = max(most, seen - before)
     assert 0 < most <= 50
+
+
+async def test_requests_behind_one_another_are_taken_together_and_each_has_its_answer(
+    server: LinkServer, client: LinkClient
+) -> None:
+    taken: list[int] = []
+
+    async def double(_session: LinkSession, params: list[msgspec.Raw]) -> list[Any]:
+        taken.append(len(params))
+        numbers = [json.loads(bytes(each))["n"] for each in params]
+        return [LinkError(17, "an odd one") if n % 2 else {"n": 2 * n} for n in numbers]
+
+    server.together("double", double)
+    calls = [client.call("double" if n < 120 else "echo", {"n": n}) for n in range(121)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [answer["n"] for answer in answers[::2] if isinstance(answer, dict)] == [
+        *range(0, 240, 4),
+        120,
+    ]
+    assert {str(answer) for answer in answers[1::2]} == {str(LinkError(17, "an odd one"))}
+    assert sum(taken) == 120
+    assert 3 <= len(taken) < 20
+
+
+async def test_what_fails_for_all_is_an_answer_to_each(server: LinkServer, client: LinkClient) -> None:
+    async def fail(_session: LinkSession, _params: list[msgspec.Raw]) -> list[Any]:
+        raise ConnectionError("the store is away")
+
+    server.together("fail", fail)
+    answers = await asyncio.gather(*(client.call("fail", {}) for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in answers] == [LinkUnavailable] * 3

@@ -5,28 +5,12 @@ from typing import Any
 import pytest
 
 from ringback.runtime.clock import Clock
-
-
-class Ctx:
-    """A wall clock beside one that only runs."""
-
-    def __init__(self) -> None:
-        self.wall, self.running = 1_700_000_000.0, 5.0
-
-    def now(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.running
-
-    def pass_time(self, seconds: float, step: float = 0.0) -> None:
-        self.wall += seconds + step
-        self.running += seconds
+from ringback.testing.clocks import Clocks
 
 
 @pytest.mark.parametrize("step", [-3600.0, -3.0, 3.0, 86_400.0])
 def test_a_step_is_told_once(step: float) -> None:
-    ctx: Any = Ctx()
+    ctx: Any = Clocks()
     clock = Clock(ctx)
     ctx.pass_time(3600.0)
     assert clock.stepped() == 0.0
@@ -36,7 +20,7 @@ def test_a_step_is_told_once(step: float) -> None:
 
 
 def test_what_a_clock_is_slewed_by_is_no_step() -> None:
-    ctx: Any = Ctx()
+    ctx: Any = Clocks()
     clock = Clock(ctx)
     ctx.pass_time(10.0, 0.5)
     assert clock.stepped() == 0.0

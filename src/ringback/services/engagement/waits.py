@@ -65,7 +65,7 @@ class WaitTimes:
         found = await self._ask(tenant, queue, _ANYBODY, mode, on_hold=on_hold)
         if found is None:
             raise HttpError(400, "unknown-service", "no virtual queue has this name")
-        code = 0 if found.ewt >= 0 else await self._why_unknown(tenant, queue)
+        code = 0 if found.ewt >= 0 else NO_AGENTS if found.reason == "no_agents" else -1
         return Estimate(
             virtual_queue=queue,
             estimated_wait_time=max(-1, round(found.ewt)),
@@ -134,7 +134,3 @@ class WaitTimes:
             if failure.status == 404:
                 return None
             raise
-
-    async def _why_unknown(self, tenant: str, queue: str) -> int:
-        """-1: nothing has passed through the queue yet; -2: nobody is logged in to serve it."""
-        return -1 if await self.anybody(tenant, queue) else NO_AGENTS

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-import aiohttp
 import msgspec
 
 from ringback.contracts.events import TOPIC_FRONTEND
@@ -18,8 +17,6 @@ from ringback.contracts.telephony import (
 )
 from ringback.runtime.context import Context
 from ringback.runtime.http import (
-    CLUSTER_HEADER,
-    CONNECTION_HEADER,
     HttpClient,
     HttpError,
     HttpFailure,
@@ -28,7 +25,7 @@ from ringback.runtime.http import (
     HttpServer,
     HttpUnavailable,
 )
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.runtime.http_wire import Unreached
 from ringback.services.frontend.metrics import FrontendMetrics
 from ringback.services.frontend.nodes import Nodes
 from ringback.services.frontend.settings import FrontendSettings
@@ -124,14 +121,18 @@ class Requests:
         if client is None:
             timeout_s = self._settings.node_timeout_s
             client = HttpClient(
-                self._ctx, "sip_cluster", connection="voice-39", base_url=node.http, timeout_s=timeout_s
+                self._ctx,
+                "sip_cluster",
+                connection="voice-39",
+                timeout_s=timeout_s,
+                base_url=node.http,
+                trusted=True,
             )
             self._clients[node.http] = client
-        headers = {CLUSTER_HEADER: self._ctx.common.cluster_secret, CONNECTION_HEADER: "voice-39"}
         self._metrics.node_requests.labels(node.node).inc()
         started, status = self._ctx.monotonic(), "away"
         try:
-            reply = await client.request("POST", "/requests", asked, headers=headers)
+            reply = await client.request("POST", "/requests", asked)
             status = str(reply.status)
         except HttpFailure as failure:
             status = str(failure.status)
@@ -153,16 +154,14 @@ class Requests:
             status=status,
             seconds=round(seconds, 6),
         )
-        self._ctx.spawn(self._publish(report), "report")
 
-    async def _publish(self, report: RequestReport) -> None:
-        key = f"{report.tenant}:{report.conn_id or report.agent_id}"
-        try:
-            await self._ctx.kafka.publish(TOPIC_FRONTEND, key, report, connection="voice-48")
-        except (ValkeyUnavailable, ValkeyError):
+        def failed(_error: BaseException) -> None:
             self._ctx.log.warning("request_not_reported", request=report.id, conn_id=report.conn_id)
+
+        key = f"{report.tenant}:{report.conn_id or report.agent_id}"
+        self._ctx.kafka.report(TOPIC_FRONTEND, key, report, connection="voice-48", failed=failed)
 
 
 def _never_sent(error: HttpUnavailable) -> bool:
     """Whether the node cannot have seen the request."""
-    return isinstance(error.__cause__, aiohttp.ClientConnectorError)
+    return isinstance(error.__cause__, Unreached)

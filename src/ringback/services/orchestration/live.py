@@ -62,6 +62,7 @@ class LiveSession:
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
+        self._loop = asyncio.get_running_loop()
         self._dialogs = StoredDialogs(record, node.dialog_limits)
         self._feeding = Feeding(node, record, self._inputs, self._dialogs)
 
@@ -142,12 +143,11 @@ class LiveSession:
 
     async def _woken(self, limit_s: float) -> None:
         """Wait until somebody wakes the session, for at most `limit_s` seconds."""
-        with suppress(TimeoutError):
-            # Not wait_for: Python 3.11's forgets a cancellation that comes together with the event.
-            async with asyncio.timeout(limit_s):
-                await self._wake.wait()
-                return
-        self._inbox_waits = True  # a look from time to time: who wrote there may not have told us
+        timer = self._loop.call_later(limit_s, self.wake)  # a look: who wrote there may not have told us
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     # The application
 
@@ -316,7 +316,8 @@ class LiveSession:
                     self.record.pending.remove(action)
         finally:
             self._working = False
-            self._wake.set()
+            if self.record.ended:
+                self._wake.set()  # the end waits for what is being done
 
     async def _perform(self, action: Pending) -> None:
         record = self.record

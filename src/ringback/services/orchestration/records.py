@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -62,6 +63,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.structs.replace(self, due=due)
 
 
+@lru_cache(maxsize=32)
 def text_name(text: str) -> str:
     """The name under which the text of a document is kept."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

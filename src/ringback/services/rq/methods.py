@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -14,8 +15,8 @@ from ringback.contracts.routing import (
     RouteResult,
     SubmitRequest,
 )
-from ringback.contracts.rq import PriorityRequest
-from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession
+from ringback.contracts.rq import PriorityRequest, tenant_of
+from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession, TogetherHandler
 from ringback.services.rq.checking import check
 from ringback.services.rq.store import RequestStore
 from ringback.services.rq.subscriptions import Role, Subscriptions
@@ -44,36 +45,57 @@ class RqMethods:
         self._ctx = ctx
         self._store = store
         self._subscriptions = subscriptions
-        beside = {
-            "submit": self._submit,
-            "cancel": self._cancel,
-            "confirm": self._confirm,
-            "return": self._return,
-            "priority": self._priority,
-            "decide": self._decide,
-            "call_details": self._call_details,
-        }
+        server.together("submit", self._together(SubmitRequest, self._submit, check_submit), tenant_of)
+        server.together("cancel", self._together(CancelRequest, self._cancel), tenant_of)
+        server.together("confirm", self._together(ConfirmRequest, self._confirm), tenant_of)
+        server.together("decide", self._together(RouteResult, self._decide), tenant_of)
+        beside = {"return": self._return, "priority": self._priority, "call_details": self._call_details}
         for name, method in beside.items():
             server.method(name, method, side_by_side=True)
         server.method("subscribe", self._subscribe)
         server.on_close = subscriptions.drop
 
-    async def _submit(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
-        request = self._read(params, SubmitRequest)
-        if not request.request_id:
-            raise LinkError(INVALID_PARAMS, "request_id is empty")
-        try:
-            check(request)
-        except ValueError as error:
-            raise LinkError(INVALID_PARAMS, str(error)) from None
-        sequence, new = await self._store.submit(request)
-        return {"sequence": sequence, "new": new}
+    def _together(
+        self,
+        kind: type[T],
+        carry_out: Callable[[str, list[T]], Awaitable[list[dict[str, Any]]]],
+        checked: Callable[[T], None] = lambda _: None,
+    ) -> TogetherHandler:
+        """A method that takes many requests of one tenant; those that cannot be read are refused."""
+        decode = msgspec.json.Decoder(kind).decode
 
-    async def _cancel(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
-        return {"open": await self._store.cancel(self._read(params, CancelRequest))}
+        async def handler(session: LinkSession, params: list[msgspec.Raw]) -> list[Any]:
+            answers: list[Any] = []
+            good: list[T] = []
+            for each in params:
+                try:
+                    request = decode(each)
+                    tenant = self._known(request)
+                    checked(request)
+                except (LinkError, msgspec.ValidationError) as error:
+                    answers.append(error)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    answers.append(LinkError(INVALID_PARAMS, str(error)))
+                else:
+                    answers.append(None)
+                    good.append(request)
+            done = iter(await carry_out(tenant, good) if good else ())
+            return [next(done) if answer is None else answer for answer in answers]
 
-    async def _confirm(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
-        return {"open": await self._store.confirm(self._read(params, ConfirmRequest))}
+        return handler
+
+    async def _submit(self, tenant: str, requests: list[SubmitRequest]) -> list[dict[str, Any]]:
+        stored = await self._store.submit(tenant, requests)
+        return [{"sequence": sequence, "new": new} for sequence, new in stored]
+
+    async def _cancel(self, tenant: str, requests: list[CancelRequest]) -> list[dict[str, Any]]:
+        return [{"open": was_open} for was_open in await self._store.cancel(tenant, requests)]
+
+    async def _confirm(self, tenant: str, requests: list[ConfirmRequest]) -> list[dict[str, Any]]:
+        return [{"open": was_open} for was_open in await self._store.confirm(tenant, requests)]
+
+    async def _decide(self, tenant: str, results: list[RouteResult]) -> list[dict[str, Any]]:
+        return [{"accepted": accepted} for accepted in await self._store.decide(tenant, results)]
 
     async def _return(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         return {"open": await self._store.return_(self._read(params, ReturnRequest))}
@@ -81,16 +103,13 @@ class RqMethods:
     async def _priority(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         return {"open": await self._store.prioritize(self._read(params, PriorityRequest))}
 
-    async def _decide(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
-        return {"accepted": await self._store.decide(self._read(params, RouteResult))}
-
     async def _call_details(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         """A call that has gone takes its request along, also when orchestration is away."""
         details = self._read(params, CallDetails)
         request_id = await self._store.request_of_call(details.tenant, details.conn_id)
         if request_id and details.state == "gone":
             cancel = CancelRequest(request_id=request_id, tenant=details.tenant, reason="caller_gone")
-            await self._store.cancel(cancel)
+            await self._store.cancel(details.tenant, [cancel])
         elif details.state == "gone":
             await self._store.gone(details.tenant, details.conn_id)
         return {"open": bool(request_id)}
@@ -102,7 +121,22 @@ class RqMethods:
 
     def _read(self, params: dict[str, Any], kind: type[T]) -> T:
         request = msgspec.convert(params, kind)
+        self._known(request)
+        return request
+
+    def _known(self, request: object) -> str:
+        """The tenant of a request, one that is served here."""
         tenant: str = getattr(request, "tenant", "")
         if tenant not in self._ctx.common.tenants:
             raise LinkError(NOT_FOUND, f"no tenant {tenant[:64]!r} here")
-        return request
+        return tenant
+
+
+def check_submit(request: SubmitRequest) -> None:
+    """Raises LinkError for a request that the router could not work with."""
+    if not request.request_id:
+        raise LinkError(INVALID_PARAMS, "request_id is empty")
+    try:
+        check(request)
+    except ValueError as error:
+        raise LinkError(INVALID_PARAMS, str(error)) from None

@@ -5,6 +5,7 @@ The layout of the keys is described in `ringback.contracts.rq`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,65 +28,83 @@ from ringback.contracts.rq import (
     results_stream,
     sequence_key,
 )
-from ringback.runtime.valkey import Script
+from ringback.runtime.valkey import Argument, Script
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.rq.settings import RqSettings
 
 _GONE_S = 60
+encode = msgspec.json.encode
 
-# KEYS: request, open, sequence, calls, requests, gone. ARGV: id, submit, kind, ConnID, MAXLEN, now, ttl.
-# The third number of the answer: 1 when the caller has gone already, and the request is not opened.
+# Each of these takes many requests of one tenant, in their order; the answers are in the same order.
+
+# KEYS: open, sequence, calls, requests; of each: request, gone. ARGV: MAXLEN, now, ttl; of each: id, submit,
+# kind, ConnID. The third number of an answer: 1 when the caller has gone already, and the request is not
+# opened.
 _SUBMIT = Script(
     """
-local known = redis.call('HGET', KEYS[1], 'sequence')
-if known then return {tonumber(known), 0, 0} end
-if ARGV[4] ~= '' and redis.call('EXISTS', KEYS[6]) == 1 then
-  redis.call('HSET', KEYS[1], 'sequence', 0, 'state', 'closed')
-  redis.call('EXPIRE', KEYS[1], ARGV[7])
-  return {0, 0, 1}
+local answers = {}
+for i = 1, (#KEYS - 4) / 2 do
+  local request, id, submit, conn = KEYS[3 + 2 * i], ARGV[4 * i], ARGV[4 * i + 1], ARGV[4 * i + 3]
+  local known = redis.call('HGET', request, 'sequence')
+  if known then
+    answers[i] = {tonumber(known), 0, 0}
+  elseif conn ~= '' and redis.call('EXISTS', KEYS[4 + 2 * i]) == 1 then
+    redis.call('HSET', request, 'sequence', 0, 'state', 'closed')
+    redis.call('EXPIRE', request, ARGV[3])
+    answers[i] = {0, 0, 1}
+  else
+    local sequence = redis.call('INCR', KEYS[2])
+    redis.call('HSET', request, 'submit', submit, 'kind', ARGV[4 * i + 2], 'conn_id', conn,
+      'sequence', sequence, 'state', 'open', 'at', ARGV[2])
+    redis.call('ZADD', KEYS[1], sequence, id)
+    if conn ~= '' then redis.call('HSET', KEYS[3], conn, id) end
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', 'submit', 'sequence', sequence,
+      'at', ARGV[2], 'e', submit)
+    answers[i] = {sequence, 1, 0}
+  end
 end
-local sequence = redis.call('INCR', KEYS[3])
-redis.call('HSET', KEYS[1], 'submit', ARGV[2], 'kind', ARGV[3], 'conn_id', ARGV[4],
-  'sequence', sequence, 'state', 'open', 'at', ARGV[6])
-redis.call('ZADD', KEYS[2], sequence, ARGV[1])
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], ARGV[4], ARGV[1]) end
-redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[5], '*', 'type', 'submit', 'sequence', sequence,
-  'at', ARGV[6], 'e', ARGV[2])
-return {sequence, 1, 0}
+return answers
 """
 )
 
+# KEYS: open, calls, ... ARGV: ttl, ...
 _CLOSE_LUA = """
-local function close(id, ttl)
-  redis.call('HSET', KEYS[1], 'state', 'closed')
-  redis.call('EXPIRE', KEYS[1], ttl)
-  redis.call('ZREM', KEYS[2], id)
-  local conn = redis.call('HGET', KEYS[1], 'conn_id')
-  if conn ~= '' and redis.call('HGET', KEYS[3], conn) == id then redis.call('HDEL', KEYS[3], conn) end
+local function close(request, id, conn)
+  redis.call('HSET', request, 'state', 'closed')
+  redis.call('EXPIRE', request, ARGV[1])
+  redis.call('ZREM', KEYS[1], id)
+  if conn ~= '' and redis.call('HGET', KEYS[2], conn) == id then redis.call('HDEL', KEYS[2], conn) end
 end
+local answers = {}
 """
 
-# KEYS: request, open, calls, requests, results. ARGV: id, type, entry, result with "seq":0 (empty: none),
-# ttl, MAXLEN. A cancel that comes before its submit closes it beforehand.
+# KEYS: open, calls, requests, results; of each: request. ARGV: ttl, MAXLEN, type; of each: id, entry, result
+# with "seq":0 (empty: none). A cancel that comes before its submit closes it beforehand.
 _CLOSE = Script(
     _CLOSE_LUA
     + """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state and ARGV[2] == 'cancel' then
-  redis.call('HSET', KEYS[1], 'sequence', 0, 'state', 'closed')
-  redis.call('EXPIRE', KEYS[1], ARGV[5])
+for i = 1, #KEYS - 4 do
+  local request, id, entry, result = KEYS[4 + i], ARGV[1 + 3 * i], ARGV[2 + 3 * i], ARGV[3 + 3 * i]
+  local known = redis.call('HMGET', request, 'state', 'conn_id')
+  if not known[1] and ARGV[3] == 'cancel' then
+    redis.call('HSET', request, 'sequence', 0, 'state', 'closed')
+    redis.call('EXPIRE', request, ARGV[1])
+  end
+  answers[i] = 0
+  if known[1] == 'open' then
+    close(request, id, known[2])
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[3], 'e', entry)
+    if result ~= '' then
+      local seq = redis.call('HINCRBY', request, 'seq', 1)
+      result = string.gsub(result, '"seq":0', '"seq":' .. seq, 1)
+      redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[2], '*', 'e', result)
+    end
+    answers[i] = 1
+  end
 end
-if state ~= 'open' then return 0 end
-close(ARGV[1], ARGV[5])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', 'type', ARGV[2], 'e', ARGV[3])
-if ARGV[4] ~= '' then
-  local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-  local result = string.gsub(ARGV[4], '"seq":0', '"seq":' .. seq, 1)
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], '*', 'e', result)
-end
-return 1
+return answers
 """
 )
 
@@ -99,18 +118,26 @@ return 1
 """
 )
 
-# KEYS: request, open, calls, results. ARGV: id, seq, result, final, ttl, MAXLEN.
+# KEYS: open, calls, results; of each: request. ARGV: ttl, MAXLEN; of each: id, seq, result, final.
 _DECIDE = Script(
     _CLOSE_LUA
     + """
-if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
-local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
-if tonumber(ARGV[2]) == seq and redis.call('HGET', KEYS[1], 'result') == ARGV[3] then return 1 end
-if tonumber(ARGV[2]) <= seq then return 0 end
-redis.call('HSET', KEYS[1], 'seq', ARGV[2], 'result', ARGV[3])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', 'e', ARGV[3])
-if ARGV[4] == '1' then close(ARGV[1], ARGV[5]) end
-return 1
+local function decide(request, id, seq, result, final)
+  local known = redis.call('HMGET', request, 'state', 'seq', 'result', 'conn_id')
+  if known[1] ~= 'open' then return 0 end
+  local last = tonumber(known[2] or '0')
+  if tonumber(seq) == last and known[3] == result then return 1 end
+  if tonumber(seq) <= last then return 0 end
+  redis.call('HSET', request, 'seq', seq, 'result', result)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'e', result)
+  if final == '1' then close(request, id, known[4]) end
+  return 1
+end
+for i = 1, #KEYS - 3 do
+  local at = 4 * i - 1
+  answers[i] = decide(KEYS[3 + i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+end
+return answers
 """
 )
 
@@ -136,86 +163,77 @@ class RequestStore:
         self._ttl = settings.keep_closed_s
         self._maxlen = settings.stream_length
 
-    async def submit(self, request: SubmitRequest) -> tuple[int, bool]:
-        """Store a request and tell the router; its sequence, and whether it was new. A request of a caller
-        who has gone already is answered with `cancelled` and has the sequence 0.
+    async def submit(self, tenant: str, requests: Sequence[SubmitRequest]) -> list[tuple[int, bool]]:
+        """Store requests and tell the router; the sequence of each, and whether it was new. A request of a
+        caller who has gone already is answered with `cancelled` and has the sequence 0.
         """
-        tenant = request.tenant
-        conn_id = request.conn_id if request.kind == "call" else ""
-        keys = [
-            request_key(tenant, request.request_id),
-            open_key(tenant),
-            sequence_key(tenant),
-            calls_key(tenant),
-            requests_stream(tenant),
-            gone_key(tenant, conn_id),
-        ]
-        body, now = msgspec.json.encode(request), repr(self._ctx.now())
-        args = (request.request_id, body, request.kind, conn_id, self._maxlen, now, self._ttl)
-        sequence, new, gone = await self._valkey.script(_SUBMIT, keys, args)
-        if gone:
-            result = msgspec.json.encode(_cancelled(request, "caller_gone", seq=1))
-            length = ("MAXLEN", "~", self._maxlen)
-            await self._valkey.call("XADD", results_stream(tenant), *length, "*", "e", result)
-        return int(sequence), bool(new)
+        keys = [open_key(tenant), sequence_key(tenant), calls_key(tenant), requests_stream(tenant)]
+        args: list[Argument] = [self._maxlen, repr(self._ctx.now()), self._ttl]
+        for request in requests:
+            conn_id = request.conn_id if request.kind == "call" else ""
+            keys += (request_key(tenant, request.request_id), gone_key(tenant, conn_id))
+            args += (request.request_id, encode(request), request.kind, conn_id)
+        answers = await self._valkey.script(_SUBMIT, keys, args)
+        for request, (_, _, gone) in zip(requests, answers, strict=True):
+            if gone:
+                result = encode(_cancelled(request, "caller_gone", seq=1))
+                length = ("MAXLEN", "~", self._maxlen)
+                await self._valkey.call("XADD", results_stream(tenant), *length, "*", "e", result)
+        return [(int(sequence), bool(new)) for sequence, new, _ in answers]
 
     async def gone(self, tenant: str, conn_id: str) -> None:
         """A call has gone that no open request knows: one that comes late is not opened."""
         await self._valkey.call("SET", gone_key(tenant, conn_id), 1, "EX", _GONE_S)
 
-    async def cancel(self, request: CancelRequest) -> bool:
-        """Close a request and answer it with `cancelled`; False when it was not open."""
-        result = _cancelled(request, request.reason)
-        return await self._close(request, "cancel", msgspec.json.encode(result))
+    async def cancel(self, tenant: str, requests: Sequence[CancelRequest]) -> list[bool]:
+        """Close requests and answer them with `cancelled`; False for one that was not open."""
+        results = [encode(_cancelled(request, request.reason)) for request in requests]
+        return await self._close(tenant, "cancel", requests, results)
 
-    async def confirm(self, request: ConfirmRequest) -> bool:
-        """Close a request: the agent is connected; False when it was not open."""
-        return await self._close(request, "confirm", b"")
+    async def confirm(self, tenant: str, requests: Sequence[ConfirmRequest]) -> list[bool]:
+        """Close requests: the agents are connected; False for one that was not open."""
+        return await self._close(tenant, "confirm", requests, [b""] * len(requests))
 
     async def return_(self, request: ReturnRequest) -> bool:
         """Tell the router that the agent did not take it; False when the request was not open."""
         keys = [request_key(request.tenant, request.request_id), requests_stream(request.tenant)]
-        args = ("return", msgspec.json.encode(request), self._maxlen)
+        args = ("return", encode(request), self._maxlen)
         return bool(await self._valkey.script(_RETURN, keys, args))
 
     async def prioritize(self, request: PriorityRequest) -> bool:
         """Change the priority of a request; False when it was not open."""
         keys = [request_key(request.tenant, request.request_id), requests_stream(request.tenant)]
         growth = "" if request.growth is None else repr(request.growth)
-        args = (request.priority, msgspec.json.encode(request), self._maxlen, growth)
+        args = (request.priority, encode(request), self._maxlen, growth)
         return bool(await self._valkey.script(_PRIORITY, keys, args))
 
-    async def decide(self, result: RouteResult) -> bool:
-        """Store a result and pass it on; False when the request is closed or has a later result."""
-        tenant = result.tenant
-        keys = [
-            request_key(tenant, result.request_id),
-            open_key(tenant),
-            calls_key(tenant),
-            results_stream(tenant),
-        ]
-        final = int(result.outcome in FINAL)
-        body = msgspec.json.encode(result)
-        args = (result.request_id, result.seq, body, final, self._ttl, self._maxlen)
-        return bool(await self._valkey.script(_DECIDE, keys, args))
+    async def decide(self, tenant: str, results: Sequence[RouteResult]) -> list[bool]:
+        """Store results and pass them on; False where the request is closed or has a later result."""
+        keys = [open_key(tenant), calls_key(tenant), results_stream(tenant)]
+        args: list[Argument] = [self._ttl, self._maxlen]
+        for result in results:
+            keys.append(request_key(tenant, result.request_id))
+            args += (result.request_id, result.seq, encode(result), int(result.outcome in FINAL))
+        return [bool(answer) for answer in await self._valkey.script(_DECIDE, keys, args)]
 
     async def request_of_call(self, tenant: str, conn_id: str) -> str:
         """The open request of a call, or an empty string."""
         raw = await self._valkey.call("HGET", calls_key(tenant), conn_id)
         return raw.decode() if raw else ""
 
-    async def _close(self, request: CancelRequest | ConfirmRequest, kind: str, result: bytes) -> bool:
-        tenant = request.tenant
-        keys = [
-            request_key(tenant, request.request_id),
-            open_key(tenant),
-            calls_key(tenant),
-            requests_stream(tenant),
-            results_stream(tenant),
-        ]
-        entry = msgspec.json.encode(request)
-        args = (request.request_id, kind, entry, result, self._ttl, self._maxlen)
-        return bool(await self._valkey.script(_CLOSE, keys, args))
+    async def _close(
+        self,
+        tenant: str,
+        kind: str,
+        requests: Sequence[CancelRequest | ConfirmRequest],
+        results: Sequence[bytes],
+    ) -> list[bool]:
+        keys = [open_key(tenant), calls_key(tenant), requests_stream(tenant), results_stream(tenant)]
+        args: list[Argument] = [self._ttl, self._maxlen, kind]
+        for request, result in zip(requests, results, strict=True):
+            keys.append(request_key(tenant, request.request_id))
+            args += (request.request_id, encode(request), result)
+        return [bool(answer) for answer in await self._valkey.script(_CLOSE, keys, args)]
 
 
 def _cancelled(request: SubmitRequest | CancelRequest, reason: str, seq: int = 0) -> RouteResult:

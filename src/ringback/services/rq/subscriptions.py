@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from ringback.contracts.rq import end_of, requests_stream, results_stream
+from ringback.contracts.rq import RequestTold, end_of, requests_stream, results_stream
 from ringback.domain.routing.messages import VOICE
 from ringback.runtime.link import LinkSession
 from ringback.runtime.streams import StreamEntry, parse_entries
@@ -36,26 +36,9 @@ class _Media(msgspec.Struct):
     media: str = VOICE
 
 
-class _Request(msgspec.Struct, omit_defaults=True):
-    """A change of a request, as the router is told of it."""
-
-    cursor: str
-    type: str
-    sequence: int
-    request: msgspec.Raw
-    at: float | None = None
-
-    @classmethod
-    def of(cls, entry: StreamEntry) -> _Request:
-        fields = entry.fields
-        at = float(fields["at"]) if "at" in fields else None
-        sequence = int(fields.get("sequence", b"0"))
-        return cls(entry.id, fields["type"].decode(), sequence, msgspec.Raw(fields["e"]), at)
-
-
 class _Told(msgspec.Struct):
     method: str
-    params: _Request
+    params: RequestTold
     jsonrpc: str = "2.0"
 
 
@@ -126,13 +109,20 @@ class Subscriptions:
         return cursor
 
 
+def _told(entry: StreamEntry) -> RequestTold:
+    fields = entry.fields
+    at = float(fields["at"]) if "at" in fields else None
+    sequence = int(fields.get("sequence", b"0"))
+    return RequestTold(entry.id, fields["type"].decode(), sequence, msgspec.Raw(fields["e"]), at)
+
+
 def _line(entry: StreamEntry, role: Role) -> bytes:
     """The notification of a result as it is, of a request under `request` with its type, both with the cursor
     behind them; empty for what is not for this role. What was stored is JSON: it is passed on unread.
     """
     body = entry.fields["e"]
     if role == "router":
-        return _encode(_Told("request", _Request.of(entry)))
+        return _encode(_Told("request", _told(entry)))
     if role == "interactions" and msgspec.json.decode(body, type=_Media).media == VOICE:
         return b""
     return b'{"jsonrpc":"2.0","method":"result","params":%b,"cursor":"%b"}}' % (body[:-1], entry.id.encode())

@@ -15,7 +15,7 @@ import msgspec
 from ringback.contracts.handover import PATH, HandOver, HandOverReply, Outcome
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.context import Context
-from ringback.runtime.http import CLUSTER_HEADER, HttpClient, HttpFailure, HttpRequest, HttpUnavailable
+from ringback.runtime.http import HttpClient, HttpFailure, HttpRequest, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
@@ -101,9 +101,8 @@ class Handover:
             dn=dn,
             node=self._ctx.node,
         )
-        client = HttpClient(self._ctx, "sip_cluster", base_url=owner.http, timeout_s=ASK_S)
-        secret = {CLUSTER_HEADER: self._ctx.common.cluster_secret}
-        reply = await client.request("POST", PATH, asked, headers=secret)
+        client = HttpClient(self._ctx, "sip_cluster", base_url=owner.http, timeout_s=ASK_S, trusted=True)
+        reply = await client.request("POST", PATH, asked)
         return decode_reply(reply.body)
 
     # Who has it

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
-from ringback.contracts.events import AgentEvent
+from ringback.contracts.names import tlib
 from ringback.contracts.routing import CancelRequest, ConfirmRequest, ReturnRequest, SubmitRequest
-from ringback.contracts.rq import OpenRequest, PriorityRequest
+from ringback.contracts.rq import OpenRequest, PriorityRequest, RequestTold
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.routing import messages
 from ringback.domain.routing.growth import even
@@ -19,6 +18,34 @@ from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
 
 OUT_OF_SERVICE = "EventDNOutOfService"
+_submit = msgspec.json.Decoder(SubmitRequest).decode
+
+
+class AgentMore(msgspec.Struct, frozen=True, rename="pascal"):
+    """What the router reads of an AgentEvent's extensions."""
+
+    ready_since: float | None = None
+    skills: dict[str, int] = {}
+    groups: frozenset[str] = frozenset()
+    queue: str = ""
+    capacity: str = ""
+    load: dict[str, int] = {}
+    dnd: int = msgspec.field(default=0, name="DND")
+
+
+class AgentTold(msgspec.Struct, frozen=True, rename=tlib):
+    """What the router reads of an AgentEvent."""
+
+    id: str
+    time: float
+    agent_id: str
+    state: State
+    sequence: int = 0
+    since: float = 0.0
+    this_dn: str = ""
+    place: str = ""
+    reservation_id: str = ""
+    extensions: AgentMore = AgentMore()
 
 
 class AgentFacts(msgspec.Struct, frozen=True):
@@ -36,19 +63,19 @@ class AgentFacts(msgspec.Struct, frozen=True):
     load: dict[str, int] = {}
 
     @classmethod
-    def of_event(cls, event: AgentEvent) -> AgentFacts:
+    def of_event(cls, event: AgentTold) -> AgentFacts:
         more = event.extensions
         return cls(
             event.agent_id,
             event.sequence,
-            State(event.state),
-            float(more.get("ReadySince", event.since)),
-            more.get("Skills", {}),
-            frozenset(more.get("Groups", ())),
-            bool(more.get("DND", 0)),
+            event.state,
+            event.since if more.ready_since is None else more.ready_since,
+            more.skills,
+            more.groups,
+            bool(more.dnd),
             event.place or event.this_dn,
-            more.get("Capacity", ""),
-            more.get("Load", {}),
+            more.capacity,
+            more.load,
         )
 
     @classmethod
@@ -103,36 +130,39 @@ class Feeder:
             self._reserved[session.agent_id] = session.reservation
         self._router.feed(AgentFacts.of_session(session).as_input())
 
-    def agent(self, event: AgentEvent) -> None:
+    def agent(self, event: AgentTold) -> None:
         """An agent has changed."""
-        facts = AgentFacts.of_event(event)
-        self._count(facts.agent, facts.state)
-        self._router.feed(facts.as_input())
+        self._count(event.agent_id, event.state)
+        if event.state is State.RESERVED and not event.extensions.capacity and self._is_ours(event):
+            self._reserved[event.agent_id] = event.reservation_id
+            return
+        self._router.feed(AgentFacts.of_event(event).as_input())
         self._follow_reservation(event)
         self._pass_on(event)
         self._measure(event)
 
-    def request(self, params: dict[str, Any]) -> None:
+    def _is_ours(self, event: AgentTold) -> bool:
+        """Whether the router knows already, since it has made this reservation."""
+        request_id, attempt = read_reservation(event.reservation_id)
+        return bool(attempt) and self._router.attempt_of(request_id, event.agent_id) == attempt
+
+    def request(self, told: RequestTold) -> None:
         """An entry of the request queue."""
-        cursor = str(params["cursor"])
-        if _entry_number(cursor) <= _entry_number(self.cursor):
+        if _entry_number(told.cursor) <= _entry_number(self.cursor):
             return
-        self.cursor = cursor
-        body = params["request"]
-        kind = params["type"]
+        self.cursor = told.cursor
+        body, kind = told.request, told.type
         if kind == "submit":
-            submit = msgspec.convert(body, SubmitRequest)
-            at = params.get("at")
-            self._router.submit(OpenRequest(submit, int(params["sequence"]), at=at))
+            self._router.submit(OpenRequest(_submit(body), told.sequence, at=told.at))
         elif kind == "cancel":
-            cancel = msgspec.convert(body, CancelRequest)
+            cancel = msgspec.json.decode(body, type=CancelRequest)
             self._router.feed(messages.Cancel(cancel.request_id, cancel.reason or "cancelled"))
         elif kind == "confirm":
-            self._confirm(msgspec.convert(body, ConfirmRequest))
+            self._confirm(msgspec.json.decode(body, type=ConfirmRequest))
         elif kind == "return":
-            self._return(msgspec.convert(body, ReturnRequest))
+            self._return(msgspec.json.decode(body, type=ReturnRequest))
         elif kind == "priority":
-            priority = msgspec.convert(body, PriorityRequest)
+            priority = msgspec.json.decode(body, type=PriorityRequest)
             growth = None if priority.growth is None else even(priority.growth)
             again = messages.Reprioritize(priority.request_id, priority.priority, growth)
             self._router.feed(again)
@@ -161,7 +191,7 @@ class Feeder:
             self._router.release(returned.agent_id, name, returned.reason)
             self._router.feed(messages.Return(returned.request_id, attempt, returned.reason))
 
-    def _follow_reservation(self, event: AgentEvent) -> None:
+    def _follow_reservation(self, event: AgentTold) -> None:
         """The reserved agent's phone rings, or the agent talks: the place is kept longer, or given up for
         good.
         """
@@ -178,7 +208,7 @@ class Feeder:
             else:
                 self._router.feed(messages.Extend(request_id, attempt, self._settings.talking_lease_s))
 
-    def _pass_on(self, event: AgentEvent) -> None:
+    def _pass_on(self, event: AgentTold) -> None:
         """The phone of a reserved agent is gone: who was to ring there does not wait for the lease to end."""
         before = self._reserved.pop(event.agent_id, "")
         if event.state == State.RESERVED:
@@ -191,9 +221,9 @@ class Feeder:
             self._vanished(event.agent_id)
             self._router.feed(messages.Return(request_id, attempt, "unreachable"))
 
-    def _measure(self, event: AgentEvent) -> None:
+    def _measure(self, event: AgentTold) -> None:
         """Handling time: from the answer to the end of the after-call work."""
-        queue = str(event.extensions.get("Queue", ""))
+        queue = event.extensions.queue
         if event.state == State.TALKING and queue:
             self._talking.setdefault(event.agent_id, (queue, event.time))
         elif event.state in (State.READY, State.NOT_READY, State.LOGGED_OUT):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ringback.contracts.configuration import ConfigClient
-from ringback.contracts.events import AgentEvent, agents_stream
+from ringback.contracts.events import agents_stream
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.rq import OpenRequest, end_of, open_requests, requests_stream
 from ringback.domain.agents import AgentSession, State
@@ -27,7 +27,7 @@ from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.book import read_reservation
 from ringback.services.tenant.experience import ExperienceStore
-from ringback.services.tenant.inputs import Feeder
+from ringback.services.tenant.inputs import AgentTold, Feeder
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
 
@@ -46,6 +46,7 @@ _PAUSE_S = 0.3
 _BATCH = 50
 """Agent events taken in one turn of the loop, so that routing goes on while thousands log in."""
 _BLOCK_MS = 1000
+_agent_told = msgspec.json.Decoder(AgentTold).decode
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -213,7 +214,7 @@ class Leader:
     def _agent_event(self, entry: StreamEntry) -> None:
         self._ctx.connections.count("voice-14", received=1)
         if self.feeder is not None:
-            self.feeder.agent(entry.json(AgentEvent))
+            self.feeder.agent(_agent_told(entry.fields["e"]))
 
     def _vanished(self, agent: str) -> None:
         self._ctx.log.warning("reserved_phone_vanished", tenant=self.tenant, agent=agent)

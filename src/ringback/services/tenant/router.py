@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ringback.contracts.reservation import AgentSessions, Contended
+from ringback.contracts.reservation import AgentSessions, Applied, Contended
 from ringback.contracts.routing import Outcome, RouteResult, SubmitRequest
 from ringback.contracts.rq import OpenRequest
-from ringback.domain.agents import AgentSession, NotAllowed
-from ringback.domain.agents.session import Keep, Unreserve
+from ringback.domain.agents import AgentSession, Step
+from ringback.domain.agents.session import Happening, Keep, Unreserve
 from ringback.domain.routing import Router, messages
 from ringback.domain.routing.log import Began
 from ringback.domain.routing.waiting import Experience, Promises
@@ -29,12 +29,14 @@ from ringback.services.tenant.book import (
     to_submit,
 )
 from ringback.services.tenant.decisions import DecisionLog
+from ringback.services.tenant.results import Results
 from ringback.services.tenant.settings import TenantSettings
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-_RETRY_S = 0.2
+_TOGETHER = 100
+"""Reservations that are made in one step."""
 _ANSWERED: dict[str, Outcome] = {"timeout": "timeout", "unclaimed": "timeout", "rejected": "rejected"}
 """How a request left, where orchestration does not know it already, and what it is told."""
 
@@ -68,6 +70,8 @@ class TenantRouter:
         self.core = Router(
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
+        self._reserving: list[messages.Reserve] = []
+        self._results = Results(ctx, rq, self._spawn, self._still_meant)
         self._clock = Clock(ctx)
         began = Began(ctx.now(), settings.priority_growth, settings.retry_pause_s, first_attempt)
         valkey = ctx.valkey.using("voice-14")
@@ -146,14 +150,16 @@ class TenantRouter:
         position = self.core.position(request_id)
         expected = self.promises.expected(request_id, self._ctx.now())
         result = self._result(known, "position", position=position, ewt=expected)
-        self._spawn(self._decide(result))
+        self._results.tell(result)
 
     # Outputs
 
     def _carry_out(self, outputs: list[messages.Output]) -> None:
         for output in outputs:
             if isinstance(output, messages.Reserve):
-                self._spawn(self._reserve(output))
+                self._reserving.append(output)
+                if len(self._reserving) == 1:
+                    self._spawn(self._reserve())
             elif isinstance(output, messages.Release):
                 name = reservation_id(output.interaction, output.attempt)
                 self.release(output.agent, name, output.reason)
@@ -213,47 +219,69 @@ class TenantRouter:
     def _finish(self, request_id: str, outcome: str, reason: str) -> None:
         known = self.book.get(request_id)
         if known is not None and outcome in _ANSWERED:
-            self._spawn(self._decide(self._result(known, _ANSWERED[outcome], reason=reason)))
+            self._results.tell(self._result(known, _ANSWERED[outcome], reason=reason))
         self.book.remove(request_id)
 
     def _divert(self, output: messages.Diverted) -> None:
         known = self.book.get(output.interaction)
         if known is not None:
-            self._spawn(self._decide(self._result(known, "diverted", dn=output.destination)))
+            self._results.tell(self._result(known, "diverted", dn=output.destination))
 
     async def _requeued(self, request_id: str) -> None:
         """Said a turn later: most who are returned have found another agent by then."""
         self.tell_position(request_id)
 
-    async def _reserve(self, output: messages.Reserve) -> None:
-        known = self.book.get(output.interaction)
-        if known is None or self.attempt_of(output.interaction, output.agent) != output.attempt:
-            self.feed(messages.NotTaken(output.agent, output.version, output.media))
-            return
-        self.decisions += 1
-        lease = self.lease_of(known.submit)
-        wanted = to_reservation(known.submit, output, lease)
+    async def _reserve(self) -> None:
+        """Carry out the reservations of one turn, and tell of them."""
+        outputs, self._reserving = self._reserving[:_TOGETHER], self._reserving[_TOGETHER:]
+        if self._reserving:
+            self._spawn(self._reserve())
+        meant = [each for each in outputs if self._is_meant(each)]
+        wanted: list[tuple[str, Happening]] = []
+        for output in meant:
+            known = self.book.get(output.interaction)
+            assert known is not None
+            submit = known.submit
+            wanted.append((output.agent, to_reservation(submit, output, self.lease_of(submit))))
+        self.decisions += len(wanted)
         try:
-            step = await self._sessions.apply(output.agent, wanted, self._ctx.now())
-        except (NotAllowed, Contended):
-            self.feed(messages.Return(output.interaction, output.attempt, "agent_taken", exclude=False))
-            return
+            steps = await self._sessions.apply_all(wanted, self._ctx.now()) if wanted else []
         except ValkeyUnavailable:
             self.broken.set()
             return
-        if self.attempt_of(output.interaction, output.agent) != output.attempt:
-            await self._unreserve(output.agent, wanted.reservation, "superseded")
-            return
-        result = self._result(
+        pairs = zip(meant, steps, strict=True)
+        results = [result for output, step in pairs if (result := self._reserved(output, step))]
+        stored = await self._results.store(results)
+        for result, accepted in zip(results, stored, strict=True):
+            if not accepted:
+                self.feed(messages.Cancel(result.request_id, "closed"))
+
+    def _is_meant(self, output: messages.Reserve) -> bool:
+        """Whether a reservation is still to be made; else the agent is as ready as before."""
+        meant = self.attempt_of(output.interaction, output.agent) == output.attempt
+        if not meant or self.book.get(output.interaction) is None:
+            self.feed(messages.NotTaken(output.agent, output.version, output.media))
+            return False
+        return True
+
+    def _reserved(self, output: messages.Reserve, step: Applied) -> RouteResult | None:
+        """What is told of a reservation; None when the agent has been taken, or is no longer needed."""
+        if not isinstance(step, Step):
+            self.feed(messages.Return(output.interaction, output.attempt, "agent_taken", exclude=False))
+            return None
+        name = reservation_id(output.interaction, output.attempt)
+        known = self.book.get(output.interaction)
+        if known is None or self.attempt_of(output.interaction, output.agent) != output.attempt:
+            self.release(output.agent, name, "superseded")
+            return None
+        return self._result(
             known,
             "reserved",
             agent_id=output.agent,
             dn=step.session.dn,
-            reservation_id=wanted.reservation,
+            reservation_id=name,
             lease_until=output.lease_until,
         )
-        if not await self._decide(result):
-            self.feed(messages.Cancel(output.interaction, "closed"))
 
     async def _unreserve(self, agent_id: str, name: str, reason: str) -> None:
         await self._apply(agent_id, Unreserve(name, reason))
@@ -277,21 +305,11 @@ class TenantRouter:
             **fields,
         )
 
-    async def _decide(self, result: RouteResult) -> bool:
-        """Store a result, however long the queue service is away; False when the request is closed."""
-        while not self._closed:
-            try:
-                reply = await self._rq.call("decide", result)
-                return bool(reply["accepted"])
-            except LinkError as error:
-                self._ctx.log.error("result_refused", request=result.request_id, error=str(error))
-                return False
-            except LinkUnavailable as error:
-                self._ctx.log.warning("result_not_stored", request=result.request_id, error=str(error))
-                await asyncio.sleep(_RETRY_S)
-            if result.agent_id and not self.attempt_of(result.request_id, result.agent_id):
-                return False
-        return False
+    def _still_meant(self, result: RouteResult) -> bool:
+        """Whether a result that could not be stored at once is still what the router means."""
+        if self._closed:
+            return False
+        return not result.agent_id or bool(self.attempt_of(result.request_id, result.agent_id))
 
     async def _call_rq(self, method: str, params: object) -> None:
         try:

@@ -6,6 +6,7 @@ from functools import partial
 from prometheus_client import Counter, Gauge
 
 from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.rq import RequestTold, tenant_of
 from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.link_session import MAX_LONG_LINE
@@ -57,7 +58,7 @@ class TenantService(Service):
         for store in self.stores.values():
             store.start()
         self._configuration.start()
-        self.rq.on("request", self._on_request)
+        self.rq.on("request", self._on_request, RequestTold)
         self.rq.on_connect(self._subscribe)
         await self.rq.start()
         for leader in self.leaders.values():
@@ -104,12 +105,10 @@ class TenantService(Service):
         for leader in self.leaders.values():
             await leader.subscribe()
 
-    async def _on_request(self, params: dict[str, object]) -> None:
-        request = params["request"]
-        assert isinstance(request, dict)
-        leader = self.leaders.get(str(request.get("tenant", "")))
+    async def _on_request(self, told: RequestTold) -> None:
+        leader = self.leaders.get(tenant_of(told.request))
         if leader is not None and leader.feeder is not None:
-            leader.feeder.request(params)
+            leader.feeder.request(told)
 
     def _describe(self) -> None:
         registry = self.ctx.metrics

@@ -10,6 +10,7 @@ from ringback.contracts.routing import QueueView, WaitTime
 from ringback.domain.routing import METHODS, UNKNOWN, estimate
 from ringback.domain.routing.queue import VirtualQueue
 from ringback.domain.routing.waiting import Prediction, Told, Unknown
+from ringback.domain.routing.waiting.predictor import NO_AGENTS, NO_INTERACTIONS
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.queue_groups import members, merged, place_among, staff_of
@@ -64,7 +65,10 @@ def wait_time(
     if method == OURS:
         priority = interaction.priority if interaction else 0
         return with_promise(found, earliest(router, queues, priority, ahead, now))
-    expected = estimate(method, history, staff_of(core, queues), ahead)
+    staff = staff_of(core, queues)
+    expected = estimate(method, history, staff, ahead)
+    if expected.seconds == UNKNOWN:
+        return msgspec.structs.replace(found, reason=NO_INTERACTIONS if staff.logged_in else NO_AGENTS)
     return msgspec.structs.replace(found, ewt=expected.seconds)
 
 

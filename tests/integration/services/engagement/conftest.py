@@ -69,13 +69,13 @@ class Peers:
             raise HttpError(404, "unknown_session", "no such session")
         return {"session": sid, "ended": sid in self.ended}
 
-    async def _wait(self, request: HttpRequest) -> dict[str, float]:
+    async def _wait(self, request: HttpRequest) -> dict[str, Any]:
         ixn, queue = request.path_param("ixn"), request.path_param("vq")
         self.asked.append(dict(request.query))
         found = self.waits.get(queue if ixn == "max" else f"{ixn}@{queue}")
         if found is None:
             raise HttpError(404, "unknown", "no such queue or interaction")
-        whole = {
+        whole: dict[str, Any] = {
             "time": 0,
             "wt": 0,
             "calls": 0,
@@ -86,7 +86,11 @@ class Peers:
             "ewt": -1,
             "hit": 0,
         }
-        return {**whole, **found}
+        given = {**whole, **found}
+        if given["ewt"] == -1 and request.query.get("aqt") != "ringback":
+            staffed = self.logged_in.get(queue, 0)
+            given.setdefault("reason", "no_interactions" if staffed else "no_agents")
+        return given
 
     async def _queues(self, _request: HttpRequest) -> list[dict[str, Any]]:
         rest = {"waiting": 0, "calls": 0, "callbacks": 0, "ewt": -1, "agents_ready": 0, "longest_wait": 0}

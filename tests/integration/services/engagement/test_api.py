@@ -186,7 +186,9 @@ async def test_requests_without_a_key_make_a_callback_each(world: Any) -> None:
 async def test_waits_come_from_the_router_by_mode(world: Any) -> None:
     world.peers.waits = {"sales": {"ewt": 42.4}, "new": {"ewt": -1}, "empty": {"ewt": -1}}
     world.peers.logged_in = {"new": 2, "empty": 0}
-    status, envelope = await world.api("GET", "estimated-wait-time?virtual-queues=sales,new,empty&mode=mode1")
+    world.peers.waits["Bank.GQ"] = {"ewt": -1, "reason": "no_interactions"}
+    query = "virtual-queues=sales,new,empty,Bank.GQ&mode=mode1"
+    status, envelope = await world.api("GET", f"estimated-wait-time?{query}")
     assert status == 200
     assert envelope["data"] == [
         {"virtualQueue": "sales", "estimatedWaitTime": 42, "message": "Successful", "resultCode": 0},
@@ -196,6 +198,12 @@ async def test_waits_come_from_the_router_by_mode(world: Any) -> None:
             "estimatedWaitTime": -1,
             "message": "No agents are logged in",
             "resultCode": -2,
+        },
+        {
+            "virtualQueue": "Bank.GQ",
+            "estimatedWaitTime": -1,
+            "message": "No interactions yet",
+            "resultCode": -1,
         },
     ]
 

@@ -115,7 +115,7 @@ async def test_pjsip_registers_calls_hangs_up_and_leaves(stage: Stage) -> None:
     pytest.importorskip("pjsua2", reason="the pjsua2-python wheel is not installed")
     node = await stage.node("n1")
     node.behaviour = speak
-    script = Path(__file__).with_name("pjsua_agent.py")
+    script = Path(__file__).parents[3] / "pjsip" / "agent.py"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(script), HOST, "1001", SECRET, f"sip:8000@{HOST}"),
         stdout=asyncio.subprocess.PIPE,

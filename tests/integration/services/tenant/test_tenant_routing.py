@@ -624,6 +624,17 @@ class TestFigures:
             ours = await floor.ewt.get("/urs/call/max/lvq/Bank.GQ?aqt=ringback", WaitTime)
             assert ours.reason == "no_interactions"
 
+    async def test_a_group_of_queues_without_calls_yet_has_agents_or_it_has_none(self, floor: Floor) -> None:
+        async with floor.tenant_here():
+            path = "/urs/call/max/lvq/Bank.GQ?aqt=urs2"
+            nobody = await floor.ewt.get(path, WaitTime)
+            assert (nobody.ewt, nobody.reason) == (-1.0, "no_agents")
+            await floor.login("kim", "1001")
+            async with asyncio.timeout(5):
+                while (new := await floor.ewt.get(path, WaitTime)).reason != "no_interactions":
+                    await asyncio.sleep(0.02)
+            assert new.ewt == -1.0
+
     async def test_our_own_prediction_says_why_it_knows_nothing(self, floor: Floor) -> None:
         async with floor.tenant_here():
             path = "/urs/call/max/lvq/Loans?aqt=ringback"

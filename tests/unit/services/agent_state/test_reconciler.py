@@ -9,30 +9,21 @@ from ringback.domain.agents import AgentSession, State, step
 from ringback.domain.agents.session import Happening, Login, Reserve
 from ringback.services.agent_state.reconciler import Reconciler
 from ringback.services.agent_state.settings import AgentStateSettings
+from ringback.testing.clocks import Clocks
 
 T = 1_700_000_000.0
 
 
-class Ctx:
-    """A wall clock that can be set."""
+class Ctx(Clocks):
+    """With what a service counts and logs."""
 
     def __init__(self) -> None:
-        self.wall, self.running = T, 0.0
+        super().__init__(T)
         self.metrics = CollectorRegistry()
         self.log = self
 
     def warning(self, _event: str, **_more: Any) -> None:
         pass
-
-    def now(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.running
-
-    def pass_time(self, seconds: float, step: float = 0.0) -> None:
-        self.wall += seconds + step
-        self.running += seconds
 
 
 class Sessions:

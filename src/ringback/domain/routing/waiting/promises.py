@@ -29,6 +29,7 @@ from ..router import Router
 from .floor import Floor, Line
 from .predictor import AGENTS_AWAY, NO_AGENTS, NO_INTERACTIONS, Prediction, Predictor, Promise, Unknown
 
+_NOT_BUSY = (AgentReady, AgentAway, AgentGone)
 OURS, SIMPLE, STAND_IN = "ringback", "urs", "urs2"
 ROUTED = "routed"
 
@@ -172,21 +173,21 @@ class Promises:
 
     def watch(self, event: Input | None, outputs: list[Output], now: float) -> None:
         """The router has taken `event` (None: a timer) at `now`, and this came of it."""
-        if isinstance(event, AgentReady | AgentAway | AgentGone):
-            self._finish(event.agent, now)
-        elif isinstance(event, Submit):
+        if isinstance(event, Submit):
             self._submitted(event, now)
+        elif isinstance(event, _NOT_BUSY):
+            self._finish(event.agent, now)
         elif isinstance(event, Reprioritize):
             self._reprioritized(event.interaction)
         for output in outputs:
             if isinstance(output, Reserve):
                 self._agents[output.interaction] = output.agent
+            elif isinstance(output, Left):
+                self._left(output, now)
             elif isinstance(output, Requeued):
                 self._requeued(output.interaction, now)
             elif isinstance(output, Grown):
                 self._reprioritized(output.interaction)
-            elif isinstance(output, Left):
-                self._left(output, now)
 
     def _submitted(self, event: Submit, now: float) -> None:
         interaction = self._core.interactions.get(event.interaction)

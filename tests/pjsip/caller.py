@@ -5,10 +5,9 @@ seconds to stay. It prints what happens, a word a line.
 """
 
 import sys
-import time
-from collections.abc import Callable
 
 import pjsua2 as pj
+from library import identity, started, until
 
 LIMIT_S = 15.0
 
@@ -43,56 +42,23 @@ class Call(pj.Call):  # type: ignore[misc]
         audio.startTransmit(self.recorder)
 
 
-def started(address: str) -> pj.Endpoint:
-    endpoint = pj.Endpoint()
-    endpoint.libCreate()
-    config = pj.EpConfig()
-    config.uaConfig.threadCnt = 0
-    config.uaConfig.mainThreadOnly = True
-    config.logConfig.level = config.logConfig.consoleLevel = 0
-    endpoint.libInit(config)
-    transport = pj.TransportConfig()
-    transport.boundAddress = address
-    endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
-    endpoint.libStart()
-    endpoint.audDevManager().setNullDev()
-    return endpoint
-
-
-def account_of(address: str, host: str, user: str, password: str, domain: str) -> Account:
-    config = pj.AccountConfig()
-    config.idUri = f"sip:{user}@{domain}"
-    config.regConfig.registrarUri = f"sip:{domain}"
-    config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
-    config.sipConfig.proxies.append(f"sip:{host}:5060;lr")
-    config.mediaConfig.transportConfig.boundAddress = address
-    account = Account()
-    account.create(config)
-    return account
-
-
 def work(endpoint: pj.Endpoint, arguments: list[str]) -> None:
     address, host, user, password, domain, dialled, hz, wav, stay = arguments
-
-    def until(done: Callable[[], bool], limit: float = LIMIT_S) -> None:
-        end = time.monotonic() + limit
-        while time.monotonic() < end and not done():
-            endpoint.libHandleEvents(10)
-
-    account = account_of(address, host, user, password, domain)
-    until(lambda: bool(account.codes))
+    account = Account()
+    account.create(identity(user, domain, password, host, address))
+    until(endpoint, lambda: bool(account.codes), LIMIT_S)
     print("registered", account.codes, flush=True)
     call = Call(account, float(hz), wav)
     call.makeCall(f"sip:{dialled}@{domain}", pj.CallOpParam(True))
     ends = (pj.PJSIP_INV_STATE_CONFIRMED, pj.PJSIP_INV_STATE_DISCONNECTED)
-    until(lambda: call.getInfo().state in ends)
+    until(endpoint, lambda: call.getInfo().state in ends, LIMIT_S)
     print("call", call.getInfo().stateText, flush=True)
-    until(lambda: call.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED, float(stay))
+    until(endpoint, lambda: call.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED, float(stay))
     call.hangup(pj.CallOpParam())
-    until(lambda: call.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED)
+    until(endpoint, lambda: call.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED, LIMIT_S)
     account.codes.clear()
     account.setRegistration(False)
-    until(lambda: bool(account.codes))
+    until(endpoint, lambda: bool(account.codes), LIMIT_S)
     account.shutdown()
 
 

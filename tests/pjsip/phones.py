@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import pjsua2 as pj
+from library import identity, started, until
 
 LIMIT_S = 8.0
 CONFIRMED, DISCONNECTED = pj.PJSIP_INV_STATE_CONFIRMED, pj.PJSIP_INV_STATE_DISCONNECTED
@@ -74,12 +75,7 @@ class Phones:
         self.dialled: list[Call] = []
 
     def account(self, user: str, own: str, host: str, password: str) -> Account:
-        config = pj.AccountConfig()
-        config.idUri = f"sip:{user}@{self.domain}"
-        config.regConfig.registrarUri = f"sip:{self.domain}"
-        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
-        config.sipConfig.proxies.append(f"sip:{host}:5060;lr")
-        config.mediaConfig.transportConfig.boundAddress = own
+        config = identity(user, self.domain, password, host, own)
         config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
         account = Account()
@@ -108,21 +104,12 @@ class Phones:
     def retrieve(self) -> Callable[[], bool]:
         option = pj.CallOpParam(True)
         option.opt.flag = pj.PJSUA_CALL_UNHOLD
-        self.dialled[0].reinvite(option)
-        return lambda: self.dialled[0].media == pj.PJSUA_CALL_MEDIA_ACTIVE
+        call = self.dialled[0]
+        return again(lambda: call.reinvite(option), lambda: call.media == pj.PJSUA_CALL_MEDIA_ACTIVE)
 
     def update(self) -> Callable[[], bool]:
-        """Tried again while an offer of the other side is under way."""
-        call, tries = self.dialled[0], [0.0]
-
-        def done() -> bool:
-            if not call.updated and time.monotonic() - tries[-1] > 1.0:
-                tries.append(time.monotonic())
-                with contextlib.suppress(pj.Error):
-                    call.update(pj.CallOpParam(True))
-            return call.updated and call.up
-
-        return done
+        call = self.dialled[0]
+        return again(lambda: call.update(pj.CallOpParam(True)), lambda: call.updated and call.up)
 
     def blind(self) -> Callable[[], bool]:
         """1002 gives 1001 to 1003."""
@@ -176,10 +163,7 @@ class Phones:
             except pj.Error as error:
                 print("late", word, error.info(), flush=True)
                 return
-            end = time.monotonic() + LIMIT_S
-            while not done() and time.monotonic() < end:
-                self.endpoint.libHandleEvents(10)
-            print("done" if time.monotonic() < end else "late", word, flush=True)
+            print("done" if until(self.endpoint, done, LIMIT_S) else "late", word, flush=True)
             # What it holds goes now: a call that goes later hangs up the next one of its number.
             del done
 
@@ -189,23 +173,20 @@ class Phones:
         return sys.stdin.readline().strip()
 
 
-def started(address: str) -> pj.Endpoint:
-    endpoint = pj.Endpoint()
-    endpoint.libCreate()
-    config = pj.EpConfig()
-    config.uaConfig.threadCnt = 0
-    config.uaConfig.mainThreadOnly = True
-    config.uaConfig.maxCalls = 16
-    config.logConfig.level = config.logConfig.consoleLevel = 0
-    endpoint.libInit(config)
-    transport = pj.TransportConfig()
-    transport.boundAddress = address
-    endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
-    endpoint.libStart()
-    endpoint.audDevManager().setNullDev()
-    for codec in endpoint.codecEnum2():
-        endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith("PCMU") else 0)
-    return endpoint
+def again(act: Callable[[], None], done: Callable[[], bool]) -> Callable[[], bool]:
+    """Tried once a second: while an offer of the other side is under way the answer is 491."""
+    tries = [0.0]
+
+    def looked_at() -> bool:
+        if done():
+            return True
+        if time.monotonic() - tries[-1] > 1.0:
+            tries.append(time.monotonic())
+            with contextlib.suppress(pj.Error):
+                act()
+        return False
+
+    return looked_at
 
 
 def work(endpoint: pj.Endpoint, arguments: list[str]) -> None:
@@ -217,6 +198,8 @@ def work(endpoint: pj.Endpoint, arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     running = started(sys.argv[1])
+    for codec in running.codecEnum2():
+        running.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith("PCMU") else 0)
     # Accounts and calls must be gone before the library is.
     work(running, sys.argv[1:])
     running.libDestroy()
