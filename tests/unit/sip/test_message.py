@@ -91,7 +91,7 @@ def test_a_copy_can_be_changed_alone() -> None:
     message = invite()
     twin = message.copy()
     twin.set("Call-ID", "other")
-    twin.uri = "sip:else@example.com"
+    twin.retarget("sip:else@example.com")
     assert message.call_id == "abc"
     assert message.uri.user == "bob"
 

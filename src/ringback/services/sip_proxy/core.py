@@ -275,7 +275,7 @@ class ProxyCore:
         copy = onward(request)
         shift_numbers(copy, target.shift)
         if target.uri is not None:
-            copy.uri = target.uri
+            copy.retarget(target.uri)
         if target.side == "edge":
             self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)
