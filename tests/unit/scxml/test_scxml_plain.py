@@ -65,6 +65,11 @@ LEAVES = st.sampled_from(NAMES + LITERALS)
 BINARY = ["&&", "||", "===", "!==", "==", "!=", "<", ">", "<=", ">=", "+", "-", ",", "*", "??", "in"]
 
 
+MEMBERS = st.sampled_from(
+    ["a", "b", "'b'", '"x y"', "class", "toString", "__proto__", "'__proto__'", "$xml", "0"]
+)
+
+
 def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.tuples(inner, st.sampled_from(BINARY), inner).map(" ".join),
@@ -79,6 +84,9 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             st.sampled_from(["first", "longer", "deep", "loud", "Number", "String", "Boolean", "In"]), inner
         ).map(lambda part: f"{part[0]}({part[1]})"),
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        st.lists(st.tuples(MEMBERS, inner), max_size=3).map(
+            lambda items: "{" + ", ".join(f"{name}: {item}" for name, item in items) + "}"
+        ),
     )
 
 
