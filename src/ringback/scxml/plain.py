@@ -1,7 +1,8 @@
 """Expressions that only look at data, evaluated without an engine. The subset is small and exact.
 
-Literals, variables, members, `! && || ?: === !== == != < > <= >= + - typeof`, lists and objects of scalars,
-`In()`, `Number()`, `String()`, `Boolean()`, and functions whose body is `return` and such an expression.
+Literals, variables, members, `! && || ?: === !== == != < > <= >= + - * / typeof`, lists and objects of
+scalars, `In()`, `Number()`, `String()`, `Boolean()`, `Math.max()`, `Math.min()`, `Math.round()`,
+`Date.now()`, and functions whose body is `return` and such an expression.
 Nothing here changes anything, so that the engine can be asked instead at any moment: that is `Unsure`, for
 whatever else there is, and for what would be an error.
 """
@@ -9,6 +10,7 @@ whatever else there is, and for what would be an error.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +21,8 @@ from .plain_values import (
     Value,
     alike,
     at_most,
+    divided,
+    finite,
     kind_of,
     less,
     member,
@@ -26,8 +30,10 @@ from .plain_values import (
     number,
     numeric,
     plus,
+    rounded,
     same,
     text_of,
+    times,
     truth,
 )
 
@@ -39,7 +45,7 @@ _TOKEN = re.compile(
     r"(?P<number>(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,14})?)(?![\w$.])"
     r"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)(?![\w$\\])"
     r"|(?P<text>'(?:[^'\\\r\n]|\\['\"\\n])*'|\"(?:[^\"\\\r\n]|\\['\"\\n])*\")"
-    r"|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||\+\+|--|[<>+\-!?:.()\[\]{},])"
+    r"|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||\+\+|--|\*\*|//|/\*|[<>+\-*/!?:.()\[\]{},])"
     r")[ \t\r\n]*"
 )
 _ESCAPE = re.compile(r"\\(.)")
@@ -225,7 +231,19 @@ class _Parser:
             return _constant(_CONSTANTS[name])
         if name in RESERVED:
             raise _NotPlain
-        return _call(name, self._several(")")) if self._take("(") else _variable(name)
+        if self._take("("):
+            return _call(name, self._several(")"))
+        return self._static(name) if name in _OBJECTS else _variable(name)
+
+    def _static(self, name: str) -> Plain:
+        """A function of an object that is always there."""
+        self._need(".")
+        work = _STATIC.get(f"{name}.{self._tokens[self._next][1]}")
+        if work is None:
+            raise _NotPlain
+        self._next += 1
+        self._need("(")
+        return _static(name, work, self._several(")"))
 
     def _several(self, end: str) -> tuple[Plain, ...]:
         found: list[Plain] = []
@@ -336,6 +354,7 @@ _LEVELS: tuple[dict[str, Callable[[Plain, Plain], Plain]], ...] = (
         ">=": _pure(lambda a, b: at_most(b, a)),
     },
     {"+": _pure(plus), "-": _pure(minus)},
+    {"*": _pure(times), "/": _pure(divided)},
 )
 
 
@@ -357,6 +376,24 @@ def _scalar(value: Value) -> Value:
 
 
 _CONVERSIONS: dict[str, Callable[[Value], Value]] = {"Boolean": truth, "Number": numeric, "String": text_of}
+
+
+_OBJECTS = frozenset({"Math", "Date"})
+_STATIC: dict[str, Callable[[list[Value]], Value]] = {
+    "Math.max": lambda given: max(map(finite, given)) if given else _unsure(),
+    "Math.min": lambda given: min(map(finite, given)) if given else _unsure(),
+    "Math.round": lambda given: rounded(given[0]) if given else _unsure(),
+    "Date.now": lambda given: time.time_ns() // 1_000_000,
+}
+
+
+def _static(name: str, work: Callable[[list[Value]], Value], arguments: tuple[Plain, ...]) -> Plain:
+    def found(scope: Scope) -> Value:
+        if name in scope.local:
+            raise Unsure
+        return work([argument(scope) for argument in arguments])
+
+    return found
 
 
 def _call(name: str, arguments: tuple[Plain, ...]) -> Plain:
