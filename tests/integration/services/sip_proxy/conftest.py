@@ -209,7 +209,12 @@ def broker() -> str:
 @pytest.fixture
 async def stage(valkey_url: str, proxy_settings: dict[str, str], broker: str) -> AsyncIterator[Stage]:
     """Config, registrar and proxy on a private address."""
-    env = {"RINGBACK_CONFIG_REFRESH_S": "0.05", "RINGBACK_REGISTRAR_MIN_EXPIRES_S": "1", **proxy_settings}
+    env = {
+        "RINGBACK_CONFIG_REFRESH_S": "0.05",
+        "RINGBACK_REGISTRAR_MIN_EXPIRES_S": "1",
+        "RINGBACK_SIP_PROXY_NODE_OPTIONS_S": "0",  # played nodes count what they get
+        **proxy_settings,
+    }
     async with ServiceHarness(
         "config",
         "registrar",
