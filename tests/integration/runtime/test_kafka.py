@@ -55,6 +55,26 @@ async def test_an_event_that_is_reported_reaches_a_consumer(reporting: Process, 
     assert not lost
 
 
+async def test_reports_that_gather_are_stored_together_in_order_and_by_the_end(process: Process) -> None:
+    process.kafka.enabled = True  # without a relay, which would take them away again
+    lost: list[BaseException] = []
+
+    def report(name: str) -> None:
+        process.kafka.report("t", "k", Event(name), connection="voice-60", failed=lost.append, gather=True)
+
+    report("one")
+    report("two")
+    async with asyncio.timeout(5):
+        while len(rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")) < 2:
+            await asyncio.sleep(0.01)
+    names = [msgspec.json.decode(fields[5], type=Event).id for _, fields in rows]
+    moments = {entry.partition(b"-")[0] for entry, _ in rows}
+    assert (names, len(moments), lost) == (["one", "two"], 1, [])
+    report("three")
+    await process.kafka.stop()
+    assert await process.valkey.call("XLEN", OUTBOX) == 3
+
+
 async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting: Process) -> None:
     lost: asyncio.Queue[BaseException] = asyncio.Queue()
     await reporting.valkey.call("DEL", OUTBOX)

@@ -335,21 +335,28 @@ class CallStore:
         )
         return snapshot
 
-    async def give(self, live: LiveCall, node: str) -> bool:
-        """Write down that a call is another node's, if it is ours; sent before this waits for anything."""
+    def give(self, live: LiveCall, node: str) -> asyncio.Future[list[Any]]:
+        """Write down that a call is another node's, if it is ours; `was_given` reads the replies.
+
+        It is sent when this returns: what is asked of Valkey later sees it. Raises ValkeyUnavailable.
+        """
         tenant, conn_id, row = live.tenant, live.conn_id, f"{live.tenant} {live.conn_id}"
         keys = owner_key(tenant, conn_id), call_key(tenant, conn_id)
         snapshot = live.encoded(node, self.sent_by)
         self._count(_CALLS, 4)
-        replies = await self._ctx.valkey.post(
+        return self._ctx.valkey.post(
             [
+                ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
                 ("SADD", owned_key(node), row),
                 ("SADD", OWNERS, node),
-                ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
                 ("SREM", owned_key(self._ctx.node), row),
             ]
         )
-        return bool(replies[2])
+
+    @staticmethod
+    def was_given(replies: list[Any]) -> bool:
+        """Whether the call was still ours to give."""
+        return bool(replies[0])
 
     async def owners(self) -> list[str]:
         """Every node that may own calls."""
