@@ -154,18 +154,24 @@ class StreamConsumer:
         read = ("XREADGROUP", "GROUP", self._group, self._name, "COUNT", _BATCH, "BLOCK", _BLOCK_MS)
         while True:
             reply = await valkey.call(*read, "STREAMS", *wanted)
-            for name, rows in reply or ():
-                entries = parse_entries(name.decode(), rows)
-                self._acknowledge(valkey, entries, await self._handle(entries))
-            if reply and self._gather_s:
-                await asyncio.sleep(self._gather_s)
+            handled: list[tuple[list[StreamEntry], list[str]]] = []
+            try:
+                for name, rows in reply or ():
+                    entries = parse_entries(name.decode(), rows)
+                    handled.append((entries, await self._handle(entries)))
+                if reply and self._gather_s:
+                    await asyncio.sleep(self._gather_s)
+            finally:
+                for entries, done in handled:
+                    self._acknowledge(valkey, entries, done)
 
     def _acknowledge(self, valkey: Valkey, entries: list[StreamEntry], done: list[str]) -> None:
         """Leaves in one write with the next read; an acknowledgement that is lost brings the entry again."""
         if not done:
             return
         if not self._acknowledge_s:
-            valkey.tell("XACK", entries[0].stream, self._group, *done)
+            with suppress(ValkeyUnavailable):
+                valkey.tell("XACK", entries[0].stream, self._group, *done)
             return
         if not self._done:
             asyncio.get_running_loop().call_later(self._acknowledge_s, self._acknowledge_all)
