@@ -169,7 +169,7 @@ class HttpWires:
         return None
 
     def close(self) -> None:
-        """Close what is idle, and what is not."""
+        """Close what is idle; a request under way ends with who waits for it."""
         for wires in self._idle.values():
             for wire in wires:
                 wire.close()
