@@ -30,9 +30,13 @@ _LIMIT = 1_000_000
 _CLAIM_IDLE_MS = 10_000
 _GATHER_S = 0.5
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
+_REPORTS_GATHER_S = 0.1
 _LEASE_S = 6.0
 _STAND_BY_S = 5.0
 _BLOCK_MS = 2000
+
+Failed = Callable[[BaseException], None]
+_Report = tuple[tuple[Argument, ...], Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Kafka:
         self._process = process
         self._producer: Any = None
         self._lease = Lease(process.valkey, f"{OUTBOX}:relay", process.node, _LEASE_S)
+        self._gathered: list[_Report] = []
+        self._timer: asyncio.TimerHandle | None = None
         self.enabled = bool(process.common.kafka_bootstrap)
 
     @property
@@ -66,6 +72,8 @@ class Kafka:
 
     async def stop(self) -> None:
         """Give what is in flight a second; the rest stays in the outbox, for the next who relays."""
+        if self._gathered and self._process.valkey.connected:
+            self._store_gathered()
         if self._producer is None:
             return
         if self._process.valkey.connected:
@@ -94,30 +102,45 @@ class Kafka:
         event: msgspec.Struct | bytes,
         *,
         connection: str,
-        failed: Callable[[BaseException], None],
+        failed: Failed,
+        gather: bool = False,
     ) -> None:
-        """Store one event for `topic` without waiting; `failed` is told when that was not possible."""
+        """Store one event for `topic` without waiting; `failed` is told when that was not possible.
+
+        `gather`: with the others of a moment, in one write. A process that is killed in that moment takes
+        them along: for what describes the work, not for what the work owes.
+        """
         if not self.enabled:
             return
-        entry = _entry(topic, key, event, connection)
+        self._gathered.append((_entry(topic, key, event, connection), failed))
+        if not gather:
+            self._store_gathered()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_REPORTS_GATHER_S, self._store_gathered)
+
+    def _store_gathered(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        reports, self._gathered = self._gathered, []
 
         def stored(done: asyncio.Future[list[Any]]) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                failed(error)
+                for _, failed in reports:
+                    failed(error)
 
         try:
-            self._process.valkey.post([entry]).add_done_callback(stored)
+            self._process.valkey.post([entry for entry, _ in reports]).add_done_callback(stored)
         except ValkeyUnavailable:
-            self._process.spawn(self._report_late(entry, failed), "kafka-report")
+            self._process.spawn(self._store_late(reports), "kafka-report")
 
-    async def _report_late(
-        self, entry: tuple[Argument, ...], failed: Callable[[BaseException], None]
-    ) -> None:
-        try:
-            await self._process.valkey.call(*entry)
-        except (ValkeyUnavailable, ValkeyError) as error:
-            failed(error)
+    async def _store_late(self, reports: list[_Report]) -> None:
+        for entry, failed in reports:
+            try:
+                await self._process.valkey.call(*entry)
+            except (ValkeyUnavailable, ValkeyError) as error:
+                failed(error)
 
     async def _relay(self) -> None:
         valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
+from typing import Any
 
 from ringback.sip import layer as core
 from ringback.sip import stun
@@ -485,8 +486,8 @@ class SipEndpoint:
         self._layer.transport_failed(transaction, self._now())
         self._run()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._running().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -44,13 +44,35 @@ async def test_an_event_that_is_reported_reaches_a_consumer(reporting: Process, 
     seen: asyncio.Queue[KafkaMessage] = asyncio.Queue()
     lost: list[BaseException] = []
     topic = topic_prefix + "reports"
-    reporting.kafka.report(topic, "k", Event("EventReleased"), connection="voice-50", failed=lost.append)
+    for name in ("EventReleased", "EventAbandoned"):
+        reporting.kafka.report(topic, "k", Event(name), connection="voice-50", failed=lost.append)
     Context(reporting, "call_state").consume_kafka(
         [topic], topic_prefix + "r", seen.put, connection="voice-55"
     )
-    message = await asyncio.wait_for(seen.get(), 30)
-    assert msgspec.json.decode(message.value, type=Event).id == "EventReleased"
+    for name in ("EventReleased", "EventAbandoned"):
+        message = await asyncio.wait_for(seen.get(), 30)
+        assert msgspec.json.decode(message.value, type=Event).id == name
     assert not lost
+
+
+async def test_reports_that_gather_are_stored_together_in_order_and_by_the_end(process: Process) -> None:
+    process.kafka.enabled = True  # without a relay, which would take them away again
+    lost: list[BaseException] = []
+
+    def report(name: str) -> None:
+        process.kafka.report("t", "k", Event(name), connection="voice-60", failed=lost.append, gather=True)
+
+    report("one")
+    report("two")
+    async with asyncio.timeout(5):
+        while len(rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")) < 2:
+            await asyncio.sleep(0.01)
+    names = [msgspec.json.decode(fields[5], type=Event).id for _, fields in rows]
+    moments = {entry.partition(b"-")[0] for entry, _ in rows}
+    assert (names, len(moments), lost) == (["one", "two"], 1, [])
+    report("three")
+    await process.kafka.stop()
+    assert await process.valkey.call("XLEN", OUTBOX) == 3
 
 
 async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting: Process) -> None:

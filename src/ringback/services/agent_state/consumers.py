@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -121,7 +122,13 @@ class Followers:
         agents = [agents_stream(name) for name in names]
         changes = [changes_stream(name) for name in names]
         StreamConsumer(
-            self._ctx, calls, GROUP, self._on_call, connection="voice-54", gather_s=_CALLS_GATHER_S
+            self._ctx,
+            calls,
+            GROUP,
+            self._on_call,
+            connection="voice-54",
+            gather_s=_CALLS_GATHER_S,
+            together=self._on_calls,
         ).start()
         StreamConsumer(self._ctx, dns, GROUP, self._on_dn, connection="voice-54").start()
         StreamConsumer(
@@ -137,14 +144,31 @@ class Followers:
         self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
 
     async def _on_call(self, entry: StreamEntry) -> None:
-        event = entry.json(CallEvent)
-        happening = CALL_EVENTS.get(event.id)
-        sessions = self._sessions.get(event.tenant)
-        if happening is None or sessions is None:
+        await self._follow([entry.json(CallEvent)])
+
+    async def _on_calls(self, entries: list[StreamEntry]) -> None:
+        """The steps of several agents leave together, those of one agent one after the other."""
+        events = [event for event in (entry.json(CallEvent) for entry in entries) if event.id in CALL_EVENTS]
+        if not all(event.agent_id for event in events):
+            await self._follow(events)  # whose they are is looked up: it may be one who is named beside
             return
-        agent_id = event.agent_id or await sessions.at_dn(event.this_dn)
-        if agent_id:
-            await sessions.apply(agent_id, happening(event), self._ctx.now())
+        agents: dict[tuple[str, str], list[CallEvent]] = {}
+        for event in events:
+            agents.setdefault((event.tenant, event.agent_id), []).append(event)
+        # All have come to their end before an entry is met again.
+        for outcome in await asyncio.gather(*map(self._follow, agents.values()), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _follow(self, events: Sequence[CallEvent]) -> None:
+        for event in events:
+            happening = CALL_EVENTS.get(event.id)
+            sessions = self._sessions.get(event.tenant)
+            if happening is None or sessions is None:
+                continue
+            agent_id = event.agent_id or await sessions.at_dn(event.this_dn)
+            if agent_id:
+                await sessions.apply(agent_id, happening(event), self._ctx.now())
 
     async def _on_dn(self, entry: StreamEntry) -> None:
         event = entry.json(DnEvent)

@@ -159,7 +159,7 @@ class Requests:
             self._ctx.log.warning("request_not_reported", request=report.id, conn_id=report.conn_id)
 
         key = f"{report.tenant}:{report.conn_id or report.agent_id}"
-        self._ctx.kafka.report(TOPIC_FRONTEND, key, report, connection="voice-48", failed=failed)
+        self._ctx.kafka.report(TOPIC_FRONTEND, key, report, connection="voice-48", failed=failed, gather=True)
 
 
 def _never_sent(error: HttpUnavailable) -> bool:

@@ -10,6 +10,7 @@ from ringback.sip import NameAddr, Request
 from ringback.sip.message import parse_number
 
 KNOWN = frozenset({"path", "outbound"})
+_SUPPORTED = ", ".join(sorted(KNOWN))
 _MAX_PATH = 8
 _OUR_OWN_HOPS = 2
 """The Vias of a phone and of sip_proxy, which keeps the phone's flow."""
@@ -60,7 +61,7 @@ def offers(request: Request, extension: str) -> bool:
 
 def answer_headers(request: Request, extensions: Extensions) -> list[tuple[str, str]]:
     """What a 200 says: the Path to who understands it (RFC 3327 5.3), that flows are used (RFC 5626 6)."""
-    headers = [("Supported", ", ".join(sorted(KNOWN)))]
+    headers = [("Supported", _SUPPORTED)]
     if offers(request, "path"):
         headers += [("Path", value) for value in extensions.path]
     if extensions.outbound:

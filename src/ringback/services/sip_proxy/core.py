@@ -299,7 +299,12 @@ class ProxyCore:
             attempts=outcome.attempts,
         )
         self.ctx.kafka.report(
-            TOPIC_SIP_PROXY, event.call_id, event, connection="voice-60", failed=self.report_lost
+            TOPIC_SIP_PROXY,
+            event.call_id,
+            event,
+            connection="voice-60",
+            failed=self.report_lost,
+            gather=True,
         )
 
     def report_lost(self, error: BaseException) -> None:

@@ -40,7 +40,7 @@ from ringback.domain.dialplan import DnState
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
-from ringback.runtime.streams import StreamEntry, StreamTail, append, parse_entries
+from ringback.runtime.streams import StreamEntry, StreamTail, append, append_command, parse_entries
 from ringback.services.agent_state.service import AgentStateService
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
@@ -326,6 +326,29 @@ class TestCalls:
         assert acw.agent_work_mode == "AfterCallWork"
         await world.until("EventReleased", "acw")
         await world.until("EventAgentReady", "ready")
+
+    @pytest.mark.parametrize("named", [True, False])
+    async def test_the_calls_of_several_agents_in_one_moment(self, world: World, named: bool) -> None:
+        await world.ctx.valkey.call("SET", "{demo}:call:00bb", "{}")
+        await world.login()
+        await world.login("lee", "1002")
+        happened = [
+            CallEvent(
+                id=name, time=1.0, tenant="demo", conn_id=conn, this_dn=dn, agent_id=agent if named else ""
+            )
+            for name in ("EventRinging", "EventEstablished", "EventRouteUsed", "EventReleased")
+            for agent, dn, conn in (("kim", "1001", "00aa"), ("lee", "1002", "00bb"))
+        ]
+        await world.ctx.valkey.post([append_command(calls_stream("demo"), event) for event in happened[:-1]])
+        await world.until("EventReleased")
+        async with asyncio.timeout(5):
+            while (await world.view("lee")).state != "talking":
+                await asyncio.sleep(0.01)
+        rows = await world.ctx.valkey.call("XRANGE", agents_stream("demo"), "-", "+")
+        heard = [entry.json(AgentEvent) for entry in parse_entries("", rows)]
+        told = ["EventRinging", "EventEstablished", "EventReleased"]
+        assert [event.id for event in heard if event.conn_id == "00aa" and event.id in told] == told
+        assert [event.id for event in heard if event.conn_id == "00bb"] == told[:2]
 
     async def test_an_agent_who_does_not_answer_is_not_ready(self, world: World) -> None:
         await world.live()
