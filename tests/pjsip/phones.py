@@ -97,6 +97,21 @@ class Phones:
         first = self.dial("1001", "1002")
         return lambda: first.up and bool(self.accounts["1002"].calls) and self.accounts["1002"].calls[-1].up
 
+    def announced(self) -> Callable[[], bool]:
+        """1001 talks to 1004, which plays something first, and hangs up."""
+        call, tried = self.dial("1001", "1004"), [False]
+
+        def over() -> bool:
+            if call.up and not tried[0]:
+                tried[0] = True
+                call.hangup(pj.CallOpParam())
+            if tried[0] and call.over:
+                self.dialled.clear()
+                return True
+            return False
+
+        return over
+
     def hold(self) -> Callable[[], bool]:
         self.dialled[0].setHold(pj.CallOpParam(True))
         return lambda: self.dialled[0].media == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD
@@ -130,6 +145,11 @@ class Phones:
         second.xferReplaces(asking, pj.CallOpParam(True))
         third = self.accounts["1003"].calls[-1]
         return lambda: second.over and asking.over and self.dialled[0].up and third.up
+
+    def third_holds(self) -> Callable[[], bool]:
+        """1003 holds whom it talks to."""
+        third, option = self.accounts["1003"].calls[-1], pj.CallOpParam(True)
+        return again(lambda: third.setHold(option), lambda: third.media == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD)
 
     def leave(self) -> Callable[[], bool]:
         """The third hangs up, and the first is hung up."""

@@ -56,3 +56,5 @@ class ResolveReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     diverted_from: tuple[str, ...] = ()
     auto_answer: bool = False
     """The device is to answer by itself."""
+    reuse_s: float = 0.0
+    """Seconds for which it is the answer for every caller: it follows from the configuration alone."""

@@ -21,6 +21,9 @@ HEADER_SILENT = "X-Ringback-Silent"
 HEADER_RECEIVED = "X-Ringback-Received"
 """The address that a REGISTER came from: `udp:192.0.2.1:5060`; set by sip_proxy."""
 
+HEADER_FLOW_TIMER = "X-Ringback-Flow-Timer"
+"""The seconds after which sip_proxy takes a flow for dead that is not kept alive (RFC 5626 5.4)."""
+
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One place where a DN can be reached (RFC 3261 10.3)."""

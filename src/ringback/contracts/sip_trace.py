@@ -7,7 +7,10 @@ and all: they live for minutes, in a bounded stream, and only those who may read
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 WANTED = "ringback:sip:trace"
-"""JSON list of words; a message that holds one of them is kept. Expires unless renewed."""
+"""JSON list of words: a message that holds one of them is kept, and what has its Call-ID. Expires unless
+renewed."""
 STREAM = "ringback:sip:traces"
 WANTED_S = 30
 """Seconds that a wish lasts without being renewed."""
 _KEPT = 20_000
 _LOOK_S = 0.5
 _MOST_WORDS = 8
+_MOST_CALLS = 1000
+_CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE).search
 
 
 class Peer(Protocol):
@@ -60,20 +66,36 @@ class Endpoint(Protocol):
 
 
 class SipTracer:
-    """Listens to an endpoint of a service while somebody wants to see its messages."""
+    """Listens to the endpoints of a service while somebody wants to see their messages.
 
-    def __init__(self, ctx: Context, endpoint: Endpoint) -> None:
+    The Call-ID of what holds a word is a word, too: so a call is followed over the edge, where headers of
+    ours are taken off, and through its responses.
+    """
+
+    def __init__(self, ctx: Context, *endpoints: Endpoint) -> None:
         self._ctx = ctx
-        self._endpoint = endpoint
+        self._endpoints = endpoints
         self._words: tuple[bytes, ...] = ()
+        self._calls: OrderedDict[bytes, None] = OrderedDict()
 
     def start(self) -> None:
         """Look now and then whether somebody wants to see something."""
         self._ctx.spawn(self._follow(), "trace")
 
-    def _keep(self, direction: str, data: bytes, peer: Peer) -> None:
-        """Keep a message if it is wanted."""
+    def _wants(self, data: bytes) -> bool:
+        found = _CALL_ID(data)
+        call = found[1] if found is not None else b""
         if not any(word in data for word in self._words):
+            return call in self._calls
+        if call:
+            self._calls[call] = None
+            if len(self._calls) > _MOST_CALLS:
+                self._calls.popitem(last=False)
+        return True
+
+    def _keep(self, endpoint: Endpoint, direction: str, data: bytes, peer: Peer) -> None:
+        """Keep a message if it is wanted."""
+        if not self._wants(data):
             return
         seen = TracedMessage(
             time=self._ctx.now(),
@@ -81,7 +103,7 @@ class SipTracer:
             node=self._ctx.node,
             direction=direction,
             transport=peer.transport,
-            local=self._endpoint.local_address(peer.transport, peer.host),
+            local=endpoint.local_address(peer.transport, peer.host),
             peer=(peer.host, peer.port),
             data=data,
         )
@@ -89,7 +111,7 @@ class SipTracer:
         try:
             self._ctx.valkey.post([row]).add_done_callback(_seen)
         except ValkeyUnavailable:
-            self._endpoint.listener = None
+            endpoint.listener = None
 
     async def _follow(self) -> None:
         while True:
@@ -98,8 +120,12 @@ class SipTracer:
                 words = msgspec.json.decode(raw, type=list[str]) if raw else []
             except (ValkeyUnavailable, ValkeyError, msgspec.MsgspecError):
                 words = []
-            self._words = tuple(word.encode() for word in words[:_MOST_WORDS] if word)
-            self._endpoint.listener = self._keep if self._words else None
+            wanted = tuple(word.encode() for word in words[:_MOST_WORDS] if word)
+            if wanted != self._words:
+                self._words = wanted
+                self._calls.clear()
+            for endpoint in self._endpoints:
+                endpoint.listener = partial(self._keep, endpoint) if wanted else None
             await asyncio.sleep(_LOOK_S)
 
 

@@ -82,7 +82,8 @@ class StreamConsumer:
 
     `gather_s`: seconds for which entries gather before they are read, where nobody waits for their effect:
     ten entries cost little more than one. `together` handles many entries at once; when it fails on them,
-    each is handled alone.
+    each is handled alone. `acknowledge_s`: seconds for which acknowledgements gather, where an entry that
+    comes again does nothing: after a crash the last ones do.
     """
 
     def __init__(
@@ -97,8 +98,12 @@ class StreamConsumer:
         from_id: str = "0",
         gather_s: float = 0.0,
         together: BatchHandler | None = None,
+        acknowledge_s: float = 0.0,
     ) -> None:
         self._ctx = ctx
+        self._acknowledge_s = acknowledge_s
+        self._done: dict[str, list[str]] = {}
+        """What is done with and not acknowledged yet, by stream."""
         self._streams = list(streams)
         self._group = group
         self._handler = handler
@@ -115,7 +120,10 @@ class StreamConsumer:
         self._ctx.spawn(self._run(self._claim_loop, self._ctx.valkey), f"claim-{self._group}")
 
     async def _read(self) -> None:
-        await self._run(self._read_own_then_new, await self._dedicated())
+        try:
+            await self._run(self._read_own_then_new, await self._dedicated())
+        finally:
+            self._acknowledge_all()
 
     async def _run(self, loop: Callable[[Valkey], Awaitable[None]], valkey: Valkey) -> None:
         while True:
@@ -159,9 +167,21 @@ class StreamConsumer:
 
     def _acknowledge(self, valkey: Valkey, entries: list[StreamEntry], done: list[str]) -> None:
         """Leaves in one write with the next read; an acknowledgement that is lost brings the entry again."""
-        if done:
+        if not done:
+            return
+        if not self._acknowledge_s:
             with suppress(ValkeyUnavailable):
                 valkey.tell("XACK", entries[0].stream, self._group, *done)
+            return
+        if not self._done:
+            asyncio.get_running_loop().call_later(self._acknowledge_s, self._acknowledge_all)
+        self._done.setdefault(entries[0].stream, []).extend(done)
+
+    def _acknowledge_all(self) -> None:
+        done, self._done = self._done, {}
+        for stream, ids in done.items():
+            with suppress(ValkeyUnavailable):
+                self._ctx.valkey.tell("XACK", stream, self._group, *ids)
 
     async def _retry_own(self, valkey: Valkey) -> None:
         """Meet again what this consumer had read but not acknowledged before it was restarted."""

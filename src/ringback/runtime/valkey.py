@@ -26,8 +26,8 @@ _RECONNECT_FIRST_S = 0.05
 _RECONNECT_LAST_S = 1.0
 _WAIT_FOR_CONNECTION_S = 0.5
 _STALL_S = 5.0
-_MULTI: tuple[Argument, ...] = ("MULTI",)
-_EXEC: tuple[Argument, ...] = ("EXEC",)
+_MULTI = hiredis.pack_command(("MULTI",))
+_EXEC = hiredis.pack_command(("EXEC",))
 _NO_REPLY: tuple[Argument, ...] = ("CLIENT", "REPLY", "SKIP")
 
 
@@ -165,9 +165,11 @@ class _Wire(asyncio.Protocol):
         if len(commands) == 1:
             self._put(commands[0], _Alone(future))
             return future
-        together = _Transaction(future, len(commands) + 2)
-        for command in (_MULTI, *commands, _EXEC):
-            self._put(command, together)
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += [_MULTI, *map(hiredis.pack_command, commands), _EXEC]  # type: ignore[arg-type]
+        self._moved_at = self._moved_at if self._waiting else self._loop.time()
+        self._waiting += [_Transaction(future, len(commands) + 2)] * (len(commands) + 2)
         return future
 
     def tell(self, command: tuple[Argument, ...]) -> None:

@@ -17,12 +17,19 @@ _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _NOBODY = "0" * 64
 """Stands for the HA1 of a user that there is not: no response can be right."""
 _PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
+# Nearly all are written plainly: one look at the whole, and one that takes it apart.
+_PLAIN = r'([A-Za-z0-9_-]+)=(?:"([^"\\]*)"|([^\s,"]+))(?:, *|$)'
+_PLAIN_PAIRS = re.compile(_PLAIN).findall
+_ALL_PLAIN = re.compile(f"(?:{_PLAIN})+").fullmatch
 
 
 def _hash(algorithm: str, text: str) -> str:
-    digest = hashlib.new(_HASHES[algorithm], usedforsecurity=False)
-    digest.update(text.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    data = text.encode("utf-8", "surrogateescape")
+    if algorithm == "MD5":
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if algorithm == "SHA-256":
+        return hashlib.sha256(data, usedforsecurity=False).hexdigest()
+    return hashlib.new(_HASHES[algorithm], data, usedforsecurity=False).hexdigest()
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
@@ -40,9 +47,11 @@ def parse_credentials(value: str) -> dict[str, str] | None:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "digest":
         return None
+    rest = rest.strip()
+    if _ALL_PLAIN(rest):
+        return {name.lower(): quoted or bare for name, quoted, bare in _PLAIN_PAIRS(rest)}
     params: dict[str, str] = {}
     position = 0
-    rest = rest.strip()
     while position < len(rest):
         match = _PAIR.match(rest, position)
         if match is None:
@@ -192,7 +201,7 @@ class DigestServer:
 
     def _sign(self, body: str) -> str:
         text = f"{self.realm}:{body}".encode("utf-8", "surrogateescape")
-        return hmac.new(self.secret, text, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self.secret, text, "sha256").hex()[:32]
 
 
 @dataclass(slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
+from typing import Any
 
 from ringback.sip import layer as core
 from ringback.sip import stun
@@ -25,7 +26,10 @@ from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via
 
-_FILLERS = (b"", b"\r", b"\n", b"\x00")
+_FILLERS = (b"", b"\r", b"\n", b"\x00", b"\x01")
+"""How datagrams begin that are no SIP: nothing, line breaks, STUN and its answers."""
+_STUN_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 8.0)
+"""RFC 5389 7.2.1."""
 _log = logging.getLogger(__name__)
 
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
@@ -73,6 +77,8 @@ class SipEndpoint:
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
         self._large = LargeRequests()
+        self._asked: dict[bytes, asyncio.Future[tuple[str, int]]] = {}
+        """What was asked by STUN and is not answered yet."""
         self._sockets = Sockets(self._received, self, advertised_host, tls or Tls())
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -165,6 +171,29 @@ class SipEndpoint:
         return NameAddr(SipUri("sip", user, host, port, params))
 
     # Sending
+
+    def ping(self, destination: Destination) -> bool:
+        """Ask whether the other side of a connection is there (RFC 5626 4.4.1); False if there is none.
+
+        A connection on which nothing comes back within ten seconds is closed.
+        """
+        return self._sockets.ping(destination)
+
+    async def seen_as(self, destination: Destination) -> tuple[str, int]:
+        """How a UDP peer sees us, by STUN (RFC 5626 4.4.2). Raises TimeoutError if it is silent."""
+        transaction = os.urandom(12)
+        answer: asyncio.Future[tuple[str, int]] = self._running().create_future()
+        self._asked[transaction] = answer
+        data = stun.request(transaction)
+        try:
+            for pause in _STUN_PAUSES_S:
+                self._sockets.send(data, destination, _nothing)
+                await asyncio.wait([answer], timeout=pause)
+                if answer.done():
+                    return answer.result()
+            raise TimeoutError(f"no answer of {destination}")
+        finally:
+            del self._asked[transaction]
 
     def new_request(
         self,
@@ -329,13 +358,18 @@ class SipEndpoint:
         self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
         self._run()
 
-    @staticmethod
-    def _keeps_alive(data: bytes, source: Source) -> bool:
+    def _keeps_alive(self, data: bytes, source: Source) -> bool:
         """RFC 5626 keep-alives over UDP: STUN is answered (8); an empty datagram only opens a NAT binding."""
         if data.strip(b"\r\n\x00") == b"":
             return True
         if source.socket is None or not stun.is_stun(data):
             return False
+        asked = self._asked.get(data[8:20])
+        if asked is not None:
+            mapped = stun.mapped_address(data, data[8:20])
+            if mapped is not None and not asked.done():
+                asked.set_result(mapped)
+            return True
         answer = stun.answer(data, source.host, source.port)
         if answer is not None:
             source.socket.send(answer, source.host, source.port, _nothing)
@@ -452,8 +486,8 @@ class SipEndpoint:
         self._layer.transport_failed(transaction, self._now())
         self._run()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._running().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

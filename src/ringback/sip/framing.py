@@ -22,6 +22,7 @@ class Ping:
     """A double CRLF between messages; the answer is `PONG`."""
 
 
+PING = b"\r\n\r\n"
 PONG = b"\r\n"
 _PING = Ping()
 
@@ -74,8 +75,9 @@ class StreamFramer:
 
     @property
     def pending(self) -> int:
-        """Bytes of a message that is not whole yet."""
-        return len(self._buffer)
+        """Bytes of a message that is not whole yet; line breaks alone are none."""
+        count = len(self._buffer)
+        return 0 if count < 4 and not self._buffer.strip(b"\r\n") else count
 
     def _next(self) -> bytes | Ping | None:
         buffer = self._buffer

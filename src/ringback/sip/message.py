@@ -99,6 +99,8 @@ class Message:
     def get_all(self, name: str) -> list[str]:
         """All value lines of a header, one entry a line."""
         name = KNOWN.get(name) or canonical(name)
+        if name not in self.first_values():
+            return []
         return [value for key, value in self.headers if key == name]
 
     def values(self, name: str) -> list[str]:

@@ -37,6 +37,7 @@ _REASONS = {
     423: "Interval Too Brief",
     430: "Flow Failed",
     437: "Unsupported Certificate",
+    439: "First Hop Lacks Outbound Support",
     440: "Max-Breadth Exceeded",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",

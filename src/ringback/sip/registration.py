@@ -5,8 +5,10 @@ UNREGISTERED due         ASKING       REGISTER is sent, with credentials as soon
 ASKING       ok          REGISTERED   again when four fifths of the time are over
 ASKING       challenge   ASKING       at once, once for each nonce that is not called stale
 ASKING       too brief   ASKING       at once with the time that the registrar wants (423)
+ASKING       no flows    ASKING       at once without reg-id (439; RFC 5626 4.2.1)
 ASKING       refused     UNREGISTERED again after a pause that doubles, up to half an hour
 REGISTERED   due         ASKING       it stays registered until its time is over
+REGISTERED   flow failed UNREGISTERED at once: the keep-alive was not answered (RFC 5626 4.4)
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class Account:
     user: str
     password: str
     expires: int = 3600
+    instance: str = ""
+    """Who registers, whatever the address: `urn:uuid:…` (RFC 5626 4.1); empty: without flows."""
 
 
 class Registration:
@@ -65,6 +69,10 @@ class Registration:
         self._expires = account.expires
         self._tried = False
         self._failures = 0
+        self._outbound = bool(account.instance)
+        self.keeps_flow = False
+        """The registrar knows flows: the one to it is to be kept alive (RFC 5626 4.4)."""
+        self._flow_timer = 0
 
     def request(self, contact: NameAddr, *, remove: bool = False) -> Request:
         """The next REGISTER; `remove` ends the registration (10.2.2)."""
@@ -74,6 +82,9 @@ class Registration:
         me = NameAddr(account.aor)
         made = Request("REGISTER", account.registrar)
         seconds = 0 if remove else self._expires
+        if self._outbound:
+            own = {"+sip.instance": f'"<{account.instance}>"', "reg-id": "1"}
+            contact = NameAddr(contact.uri, contact.display, {**contact.params, **own})
         made.headers = [
             ("Max-Forwards", "70"),
             ("From", str(me.with_tag(self._tag))),
@@ -83,6 +94,8 @@ class Registration:
             ("Contact", f"{contact};expires={seconds}"),
             ("Expires", str(seconds)),
         ]
+        if self._outbound:
+            made.add("Supported", "path, outbound")
         if self._challenge is not None:
             name, challenges = self._challenge
             value = self._digest.answer(challenges, "REGISTER", made.raw_uri, self._ids.tag())
@@ -96,11 +109,23 @@ class Registration:
             self._registered(response, contact, now)
         elif response.status in (401, 407) and self._may_answer(response):
             self.due_at = now
+        elif response.status == 439 and self._outbound:
+            self._outbound, self.due_at = False, now
         elif response.status == 423 and (wanted := parse_number(response.get("Min-Expires") or "")):
             self._expires = max(self._expires, wanted)
             self.due_at = now if self._expires == wanted else now + _FIRST_PAUSE_S
         else:
             self._refused(response, now)
+
+    def alive_again(self, transport: str) -> float:
+        """Seconds until the flow is to be shown alive: within its Flow-Timer, or what is usual (4.4)."""
+        longest = self._flow_timer or (29 if transport == "udp" else 120)
+        return longest * (0.8 + self._random() / 5)
+
+    def flow_failed(self, now: float) -> None:
+        """The flow is dead: the carrier cannot reach us until we register anew (4.4, 4.5)."""
+        self.state, self.until, self.reason = State.UNREGISTERED, 0.0, "flow failed"
+        self.keeps_flow, self.due_at = False, now
 
     def is_registered(self, now: float) -> bool:
         """True while the carrier knows us."""
@@ -119,6 +144,8 @@ class Registration:
         seconds = _granted(response, contact, self._expires)
         self.state, self.reason, self._failures, self._tried = State.REGISTERED, "", 0, False
         self.until = now + seconds
+        self.keeps_flow = any(name.lower() == "outbound" for name in response.values("Require"))
+        self._flow_timer = parse_number(response.get("Flow-Timer") or "") or 0
         self.due_at = now + max(seconds * 0.8, _MIN_S)
 
     def _refused(self, response: Response, now: float) -> None:

@@ -75,6 +75,10 @@ class Sockets:
         """True if there is an open connection to a destination."""
         return self._streams.is_connected(_remote(destination, destination.host))
 
+    def ping(self, destination: Destination) -> bool:
+        """Ask whether the other side of a connection is there; False if there is none."""
+        return self._streams.ping(_remote(destination, destination.host))
+
     def local_address(self, transport: str, toward: str) -> tuple[str, int]:
         """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
         known = self._listening

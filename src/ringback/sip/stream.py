@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from ringback.sip import identity
 from ringback.sip.errors import SipParseError
-from ringback.sip.framing import PONG, Ping, StreamFramer
+from ringback.sip.framing import PING, PONG, Ping, StreamFramer
 from ringback.sip.transport import WEB, Source
 from ringback.sip.websocket import WebSocketFramer
 
@@ -20,6 +20,7 @@ MAX_CONNECTIONS = 4096
 STALLED_S = 30.0
 """A message that began must be whole after this many seconds."""
 CONNECT_S = 5.0
+PONG_S = 10.0
 GATHER_S = 0.001
 """A connection that has just written waits so long for more: a write costs as much as building a message."""
 
@@ -59,6 +60,9 @@ class StreamConnection(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._heard = 0
+        self._life: asyncio.TimerHandle | None = None
+        self._pong: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._written_at = 0.0
         self._loop = asyncio.get_running_loop()
@@ -112,6 +116,35 @@ class StreamConnection(asyncio.Protocol):
             self._flush()
             self._transport.close()
 
+    def expect_life(self, every_s: float) -> None:
+        """The other side has promised to say something, if only a line break, every so many seconds.
+
+        Once it does not, the connection is closed (RFC 5626 4.4).
+        """
+        if self._life is not None:
+            self._life.cancel()
+        self._life = self._loop.call_later(every_s, self._look_for_life, self._heard, every_s)
+
+    def _look_for_life(self, heard: int, every_s: float) -> None:
+        if self._heard != heard:
+            self.expect_life(every_s)
+        elif self._transport is not None:
+            self._transport.abort()
+
+    def ping(self) -> bool:
+        """Ask whether the other side is there; False if the connection is closed.
+
+        It is closed unless something comes within ten seconds (RFC 5626 3.5.1, 4.4.1).
+        """
+        if self._pong is not None:
+            self._pong.cancel()
+        self._pong = self._loop.call_later(PONG_S, self._look_for_pong, self._heard)
+        return self._queue(PING)
+
+    def _look_for_pong(self, heard: int) -> None:
+        if self._heard == heard and self._transport is not None:
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection is open, and its TLS handshake done."""
         self._transport = cast(asyncio.Transport, transport)
@@ -127,6 +160,7 @@ class StreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
+        self._heard += 1
         source = self._source
         try:
             items = self._framer.feed(data)
@@ -148,6 +182,9 @@ class StreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self._cancel_stall()
+        for timer in (self._life, self._pong):
+            if timer is not None:
+                timer.cancel()
         self._transport = None
         self._source = Source(*self.remote[:3])  # a connection that holds itself is left to the collector
         self._pool.closed(self)
@@ -186,6 +223,11 @@ class StreamPool:
         """True if there is an open connection to this address."""
         connection = self._by_remote.get(remote)
         return connection is not None and connection.is_open
+
+    def ping(self, remote: Remote) -> bool:
+        """See `StreamConnection.ping`."""
+        connection = self._by_remote.get(remote)
+        return connection is not None and connection.ping()
 
     async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
         """Accept connections of a transport; returns what was bound. Raises OSError, ValueError."""

@@ -1,4 +1,4 @@
-"""The answer to a STUN binding request on a SIP port: a keep-alive (RFC 5626 3.5.2 and 8, RFC 5389). Pure."""
+"""STUN binding requests and answers on a SIP port: keep-alives (RFC 5626 3.5.2 and 8, RFC 5389). Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,26 @@ _HEAD = struct.Struct("!HHI12s")
 def is_stun(data: bytes) -> bool:
     """True for a message of STUN: two zero bits and the magic cookie (RFC 5389 6)."""
     return len(data) >= 20 and data[0] < 0x40 and data[4:8] == b"\x21\x12\xa4\x42"
+
+
+def request(transaction: bytes) -> bytes:
+    """A binding request; `transaction` are 12 random bytes (RFC 5389 7.1)."""
+    return _message(_REQUEST, transaction, b"", fingerprint=True)
+
+
+def mapped_address(data: bytes, transaction: bytes) -> tuple[str, int] | None:
+    """How the other side sees us, from its response to our request; None if it is not that (7.3.3)."""
+    kind, length, _, answered = _HEAD.unpack_from(data)
+    attributes = _attributes(data[20:])
+    if kind != _SUCCESS or answered != transaction or length != len(data) - 20 or attributes is None:
+        return None
+    value = dict(attributes).get(_XOR_MAPPED_ADDRESS, b"")
+    if len(value) not in (8, 20):
+        return None
+    port = struct.unpack_from("!H", value, 2)[0] ^ (MAGIC >> 16)
+    mask = struct.pack("!I", MAGIC) + transaction
+    mixed = bytes(left ^ right for left, right in zip(value[4:], mask, strict=False))
+    return str(ipaddress.ip_address(mixed)), port
 
 
 def answer(data: bytes, host: str, port: int) -> bytes | None:

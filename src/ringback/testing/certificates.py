@@ -33,11 +33,11 @@ class Certificate:
         return Tls(server, client_context(str(self.authority)))
 
 
-def make_certificate(folder: Path, *names: str) -> Certificate:
+def make_certificate(folder: Path, *names: str, expired: bool = False) -> Certificate:
     """A certificate for these host names and addresses, signed by a new authority; files go into `folder`."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _signed("Test authority", ca_key, "Test authority", ca_key, (), authority=True)
-    leaf = _signed(names[0], key, "Test authority", ca_key, names, authority=False)
+    leaf = _signed(names[0], key, "Test authority", ca_key, names, authority=False, expired=expired)
     made = Certificate(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
     made.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
     made.authority.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
@@ -60,6 +60,7 @@ def _signed(
     names: tuple[str, ...],
     *,
     authority: bool,
+    expired: bool = False,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -68,8 +69,8 @@ def _signed(
         .issuer_name(_name(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_before(now - 2 * _DAY)
+        .not_valid_after(now - _DAY if expired else now + _DAY)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(

@@ -29,12 +29,14 @@ class ServiceHarness:
         host: str = "127.0.0.1",
         data: str = "",
         node: str = "",
+        tenants: tuple[str, ...] = ("demo",),
         env: Mapping[str, str] | None = None,
     ) -> None:
         common = CommonSettings(
             host=host,
             data=data or "var/data",
             node=node,
+            tenants=tenants,
             valkey_url=valkey_url,
             postgres_dsn=postgres_dsn or CommonSettings().postgres_dsn,
             kafka_bootstrap=kafka_bootstrap,

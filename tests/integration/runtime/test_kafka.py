@@ -44,12 +44,14 @@ async def test_an_event_that_is_reported_reaches_a_consumer(reporting: Process, 
     seen: asyncio.Queue[KafkaMessage] = asyncio.Queue()
     lost: list[BaseException] = []
     topic = topic_prefix + "reports"
-    reporting.kafka.report(topic, "k", Event("EventReleased"), connection="voice-50", failed=lost.append)
+    for name in ("EventReleased", "EventAbandoned"):
+        reporting.kafka.report(topic, "k", Event(name), connection="voice-50", failed=lost.append)
     Context(reporting, "call_state").consume_kafka(
         [topic], topic_prefix + "r", seen.put, connection="voice-55"
     )
-    message = await asyncio.wait_for(seen.get(), 30)
-    assert msgspec.json.decode(message.value, type=Event).id == "EventReleased"
+    for name in ("EventReleased", "EventAbandoned"):
+        message = await asyncio.wait_for(seen.get(), 30)
+        assert msgspec.json.decode(message.value, type=Event).id == name
     assert not lost
 
 

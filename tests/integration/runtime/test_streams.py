@@ -115,6 +115,22 @@ async def test_entries_that_fail_together_are_handled_each_alone(process: Proces
     await _pending_is(process, 0)
 
 
+async def test_acknowledgements_gather_and_leave_when_the_reader_stops(process: Process) -> None:
+    heard, context = Heard(), Context(process, "rq")
+    StreamConsumer(context, ["{t}:s"], "g", heard, acknowledge_s=0.01).start()
+    await append(process.valkey, "{t}:s", Note(1))
+    assert await heard.wait_for(1) == [1]
+    await _pending_is(process, 0)
+    await context.cancel_tasks()
+    StreamConsumer(context, ["{t}:s"], "g", heard, acknowledge_s=60.0).start()
+    for n in (2, 3):
+        await append(process.valkey, "{t}:s", Note(n))
+        await heard.wait_for(n)
+    await _pending_is(process, 2)
+    await context.cancel_tasks()
+    await _pending_is(process, 0)
+
+
 async def test_what_is_handled_is_acknowledged_with_the_next_read_or_when_the_consumer_stops(
     process: Process, valkey_url: str
 ) -> None:

@@ -90,6 +90,43 @@ class TestTls:
             await caller.close()
             await bob.endpoint.close()
 
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
+    @pytest.mark.parametrize(("version", "taken"), [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)])
+    async def test_nothing_older_than_tls_1_2_is_spoken(
+        self, bob: Bob, certificate: Certificate, version: str, taken: bool
+    ) -> None:
+        """RFC 8996; the refusal must come from us, so the client is told to speak what nobody should."""
+        host, port = await bob.endpoint.listen("tls", "127.0.0.1")
+        client = ssl.create_default_context(cafile=str(certificate.authority))
+        client.set_ciphers("DEFAULT@SECLEVEL=0")
+        client.check_hostname = False
+        client.minimum_version = ssl.TLSVersion.TLSv1_1
+        client.maximum_version = ssl.TLSVersion[version]
+        try:
+            _, writer = await asyncio.open_connection(host, port, ssl=client)
+        except OSError as error:
+            # Told so, or cut off: anything else would be the client's own doing.
+            told = isinstance(error, ssl.SSLError) and "PROTOCOL_VERSION" in (error.reason or "")
+            assert told or isinstance(error, ConnectionError)
+            assert not taken
+        else:
+            assert taken
+            writer.close()
+            await writer.wait_closed()
+
+    async def test_a_server_whose_certificate_has_expired_is_not_talked_to(self, tmp_path: Path) -> None:
+        """RFC 5280 6.1.3, as RFC 5922 7 asks for before any name is looked at."""
+        old = make_certificate(tmp_path, "127.0.0.1", expired=True)
+        bob = Bob(old.tls())
+        _, port = await bob.endpoint.listen("tls", "127.0.0.1")
+        caller = SipEndpoint(_deaf, tls=old.tls())
+        try:
+            assert (await ask(caller, Destination("tls", "127.0.0.1", port))).status == 503
+            assert bob.sources == []
+        finally:
+            await caller.close()
+            await bob.endpoint.close()
+
     async def test_a_server_whose_authority_is_unknown_is_not_talked_to(
         self, bob: Bob, certificate: Certificate
     ) -> None:

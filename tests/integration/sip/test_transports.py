@@ -9,6 +9,8 @@ import pytest
 from tests.integration.sip.test_endpoint import ALICE, BOB, LIMIT, Answerer, alice, bob, listen, ok
 
 from ringback.sip import Request, Response, parse_message
+from ringback.sip import endpoint as endpoint_module
+from ringback.sip import stream as stream_module
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.stun import MAGIC
@@ -105,6 +107,49 @@ async def test_rfc5626_8_stun_and_line_breaks_keep_a_way_open_and_sip_goes_on(bo
         mapped = struct.unpack_from("!H", answer, 26)[0] ^ (MAGIC >> 16)
         assert mapped == phone.getsockname()[1]
     assert bob.endpoint.counters.parse_errors == 0
+
+
+async def test_rfc5626_4_4_2_a_udp_peer_says_how_it_sees_us_and_one_that_is_silent_is_missed(
+    alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await listen(bob, "udp")
+    assert await asyncio.wait_for(alice.endpoint.seen_as(place), LIMIT) == alice.endpoint.local_address("udp")
+    monkeypatch.setattr(endpoint_module, "_STUN_PAUSES_S", (0.01, 0.02))
+    await bob.endpoint.close()
+    with pytest.raises(TimeoutError, match="no answer of udp"):
+        await alice.endpoint.seen_as(place)
+
+
+async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
+    alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "PONG_S", 0.2)
+    bob.behaviour = ok
+    place = await listen(bob, "tcp")
+    assert (await ask(alice.endpoint, place)).status == 200
+    assert alice.endpoint.ping(place)
+    pong = asyncio.get_running_loop().time() + 0.3
+    while asyncio.get_running_loop().time() < pong:
+        await asyncio.sleep(0.02)  # longer than a pong is waited for
+    assert alice.endpoint.is_connected(place)
+    assert alice.endpoint.counters.parse_errors == 0
+
+    lost: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+    alice.endpoint.on_connection_lost = lost.put_nowait
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    deaf = Destination("tcp", *silent.sockets[0].getsockname()[:2])
+    alice.endpoint.send_request(
+        alice.endpoint.new_request("OPTIONS", "sip:b@b.test", from_=ALICE, to=BOB), deaf
+    )
+    async with asyncio.timeout(LIMIT):
+        while not alice.endpoint.ping(deaf):
+            await asyncio.sleep(0.01)
+        assert await lost.get() == (deaf.host, deaf.port)
+    assert not alice.endpoint.ping(deaf)
+    silent.close()
+    for writer in writers:
+        writer.close()
 
 
 @pytest.mark.parametrize(

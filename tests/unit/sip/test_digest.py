@@ -202,3 +202,28 @@ def test_bytes_that_are_no_text_are_wrong_and_break_nothing(field: str) -> None:
         qop = broken["qop"]
         broken["response"] = response_hash("MD5", stored()["MD5"], "REGISTER", broken, broken["uri"], qop)
     assert server.verify(broken, "REGISTER", stored(), 1001.0) in (Verdict.WRONG, Verdict.STALE, Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('Username="a", nc=00000001,qop=auth,   uri="sip:x,y=z"', {"username", "nc", "qop", "uri"}),
+        ('username = "a" , nc=1', {"username", "nc"}),
+        ('username="a",', {"username"}),
+        ('username="",nc=', {"username", "nc"}),
+        ("", set()),
+        ('username="a" nc=1', None),
+        ('username="a", =1', None),
+        ('username="a', None),
+        ('a="1",a="2"', {"a"}),
+    ],
+)
+def test_credentials_are_read_the_same_however_they_are_spaced(text: str, expected: set[str] | None) -> None:
+    """RFC 3261 25.1: white space may stand around commas and equal signs."""
+    found, spaced = (
+        parse_credentials(f"Digest {text}"),
+        parse_credentials(f"Digest \t{text}".replace("=", " =")),
+    )
+    assert (None if found is None else set(found)) == expected
+    if found is not None and "uri" not in found:
+        assert found == spaced

@@ -1,6 +1,7 @@
 """RFC 3261 10.2: registering at a carrier, refreshed, challenged, refused, backed off."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 from ringback.sip import NameAddr, Request, Response
@@ -115,3 +116,41 @@ def test_10_2_2_it_is_removed_with_no_time_at_all() -> None:
     request = made().request(CONTACT, remove=True)
     assert request.expires == 0
     assert request.values("Contact") == [f"{CONTACT};expires=0"]
+
+
+URN = "urn:uuid:00000000-0000-4000-8000-000000000001"
+
+
+def with_flows() -> Registration:
+    line = made()
+    line.account = replace(line.account, instance=URN)
+    return Registration(line.account, IdSource(lambda size: b"\1" * size), lambda: 0.5)
+
+
+def test_rfc5626_4_2_1_a_line_says_which_flow_it_is_and_without_support_on_the_way_says_nothing() -> None:
+    line = with_flows()
+    first = line.request(CONTACT)
+    assert first.values("Contact") == [f'{CONTACT};+sip.instance="<{URN}>";reg-id=1;expires=3600']
+    assert first.values("Supported") == ["path", "outbound"]
+    answer(line, 439)
+    assert (line.state, line.due_at) == (State.ASKING, 100.0)
+    second = line.request(CONTACT)
+    assert (second.values("Contact"), second.get("Supported")) == ([f"{CONTACT};expires=3600"], None)
+    answer(line, 439)
+    assert line.state is State.UNREGISTERED
+
+
+def test_rfc5626_4_4_a_flow_is_kept_alive_where_the_registrar_knows_flows() -> None:
+    line = with_flows()
+    line.request(CONTACT)
+    answer(line, 200)
+    assert not line.keeps_flow
+    line.request(CONTACT)
+    answer(line, 200, [("Require", "outbound")])
+    assert line.keeps_flow
+    assert (line.alive_again("udp"), line.alive_again("tls")) == (29 * 0.9, 120 * 0.9)
+    line.request(CONTACT)
+    answer(line, 200, [("Require", "outbound"), ("Flow-Timer", "60")])
+    assert line.alive_again("udp") == 54.0
+    line.flow_failed(500.0)
+    assert (line.state, line.due_at, line.is_registered(500.0)) == (State.UNREGISTERED, 500.0, False)

@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from ringback.sip import stun
 from ringback.sip.stun import MAGIC, answer, is_stun
 
 TRANSACTION = bytes(range(12))
@@ -65,3 +66,22 @@ def test_rfc5389_6_stun_is_told_from_sip_by_its_cookie() -> None:
     assert not is_stun(b"OPTIONS sip:a SIP/2.0\r\n\r\n")
     assert not is_stun(b"\0" * 20)
     assert not is_stun(request()[:19])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_rfc5389_7_what_we_ask_is_answered_with_how_we_are_seen(host: str) -> None:
+    asked = stun.request(TRANSACTION)
+    assert is_stun(asked)
+    got = answer(asked, host, 40_000)
+    assert got is not None
+    assert stun.mapped_address(got, TRANSACTION) == (host, 40_000)
+    assert stun.mapped_address(got, b"x" * 12) is None
+    assert stun.mapped_address(asked, TRANSACTION) is None
+    assert stun.mapped_address(got[:-9], TRANSACTION) is None
+
+
+def test_an_error_or_an_answer_without_an_address_says_nothing() -> None:
+    refused = answer(request(attribute(0x0003, b"1234")), "192.0.2.1", 1)
+    assert refused is not None
+    assert stun.mapped_address(refused, TRANSACTION) is None
+    assert stun.mapped_address(request(kind=0x0101), TRANSACTION) is None

@@ -138,12 +138,14 @@ class Matcher:
             return None
         if want.device:
             return None, want
-        if not index.ready:
+        if not index.ready.buckets:
             return None
         value = parse_order(interaction.order) if interaction.order else None
         free = index.ready if value is None else index.in_order(interaction.order, value, self._pool.agents)
+        if not interaction.excluded:
+            return self._pool.agents[free.buckets[0][0][2]], want
         for standing in free:
-            if not interaction.excluded or self._may_have(interaction, standing[2], now):
+            if self._may_have(interaction, standing[2], now):
                 return self._pool.agents[standing[2]], want
         return None
 

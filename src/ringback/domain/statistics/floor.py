@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .inputs import EVERYBODY, AgentIs, Entered, Input, Left, NotTaken, QueueIs, Subject
-from .measures import CALL_TYPES, STATES, AgentMeasured, Clock, Measured, QueueMeasured
+from .measures import CALL_TYPES, CHANGES, STATES, AgentMeasured, Clock, Measured, QueueMeasured
 from .windows import DAY
 
 SHORT = 5.0
+_ALL = Subject("group", EVERYBODY)
 _QUARTER = 900.0
 """Seconds between looks for midnight: every time zone has it at a full quarter of an hour."""
 
@@ -70,7 +71,7 @@ class Floor:
             self._quarter = self.clock.now // _QUARTER
             midnight = self._midnight(self.clock.now)
             if midnight != self.clock.midnight:
-                self.clock.midnight = midnight
+                self.clock.begin_day(midnight)
                 self.touched.update(self.subjects())
 
     def subjects(self) -> Iterator[Subject]:
@@ -136,13 +137,15 @@ class Floor:
 
     def _move(self, agent: AgentMeasured, before: str, after: str, groups: frozenset[str]) -> None:
         """The levels of the agent and of the groups, also when the agent changes groups."""
-        left, entered = STATES[before], STATES[after]
+        left, entered = CHANGES[before, after]
         for each in (agent.measured, *self._crews(agent.groups)):
-            for name in left - entered:
+            for name in left:
                 each.shift(name, -1)
-            for name in entered - left:
+            for name in entered:
                 each.shift(name, 1)
-        for name in entered:
+        if agent.groups == groups:
+            return
+        for name in STATES[after]:
             for group in agent.groups - groups:
                 self._crew(group).shift(name, -1)
             for group in groups - agent.groups:
@@ -182,7 +185,9 @@ class Floor:
 
     def _touch(self, agent: str, groups: frozenset[str]) -> None:
         self.touched.add(Subject("agent", agent))
-        self.touched.update(Subject("group", name) for name in (EVERYBODY, *groups))
+        self.touched.add(_ALL)
+        if groups:
+            self.touched.update(Subject("group", name) for name in groups)
 
 
 def _counts_as(event: AgentIs) -> str:

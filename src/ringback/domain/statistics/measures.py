@@ -20,15 +20,17 @@ class Clock:
     now: float = 0.0
     step: int = 0
     midnight: float = 0.0
+    midnight_step: int = 0
 
     def set(self, now: float) -> None:
         """Time never goes back here, whatever the machine's clock does."""
-        self.now = max(self.now, now)
-        self.step = step_of(self.now)
+        if now > self.now:
+            self.now = now
+            self.step = step_of(now)
 
-    @property
-    def midnight_step(self) -> int:
-        return step_of(self.midnight)
+    def begin_day(self, midnight: float) -> None:
+        """It was midnight then."""
+        self.midnight, self.midnight_step = midnight, step_of(midnight)
 
 
 class Measured:
@@ -148,6 +150,12 @@ STATES: dict[str, frozenset[str]] = {
 }
 """What an agent counts as, by state. `held` is a talking agent whose call is on hold; an agent who is ready
 and does not want to be disturbed counts as not ready."""
+CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    (before, after): (tuple(sorted(left - entered)), tuple(sorted(entered - left)))
+    for before, left in STATES.items()
+    for after, entered in STATES.items()
+}
+"""What an agent counts as no longer, and from now on."""
 CALL_TYPES = {1: "internal", 2: "inbound", 3: "outbound", 4: "consult"}
 
 

@@ -106,11 +106,12 @@ class Totals:
 class Level:
     """A number that holds until it is set anew, and its integral over time (how many, times how long)."""
 
-    __slots__ = ("_at", "_at_midnight", "_integral", "_integrals", "_levels", "_marks", "level")
+    __slots__ = ("_at", "_at_midnight", "_ends", "_integral", "_integrals", "_levels", "_marks", "level")
 
     def __init__(self) -> None:
         self.level = 0
         self._at = 0.0
+        self._ends = -math.inf
         self._integral = 0.0
         self._marks = array("q")
         self._integrals = array("d")
@@ -119,17 +120,21 @@ class Level:
 
     def change(self, by: int, now: float, midnight: int) -> None:
         """Set it higher or lower. A moment before the last change counts as that one."""
-        now = max(now, self._at)
-        step = step_of(now)
-        if not self._marks or self._marks[-1] < step:
-            if len(self._marks) >= _LIMIT:
-                self._forget(midnight)
-            self._marks.append(step)
-            self._integrals.append(self._before(step))
-            self._levels.append(self.level)
-        self._integral += self.level * (now - self._at)
-        self._at = now
+        if now >= self._ends:
+            self._mark(step_of(now), midnight)
+        if now > self._at:
+            self._integral += self.level * (now - self._at)
+            self._at = now
         self.level += by
+
+    def _mark(self, step: int, midnight: int) -> None:
+        """Remember how it was at the beginning of a step, which is the first or a later one."""
+        self._ends = (step + 1) * STEP
+        if len(self._marks) >= _LIMIT:
+            self._forget(midnight)
+        self._marks.append(step)
+        self._integrals.append(self._before(step))
+        self._levels.append(self.level)
 
     def since(self, begins: int, now: float) -> float:
         """The integral from a step until now: seconds, when the level is a number of people."""

@@ -30,7 +30,8 @@ _MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, float("inf
 class DialplanHttp:
     """Serves ``POST /resolve``."""
 
-    def __init__(self, ctx: "Context", plans: Plans) -> None:
+    def __init__(self, ctx: "Context", plans: Plans, reuse_s: float = 0.0) -> None:
+        self._reuse_s = reuse_s
         self._valkey = ctx.valkey.using("voice-12")
         self._plans = plans
         by = ("operation_type", "tenant")
@@ -51,24 +52,28 @@ class DialplanHttp:
         plan = await self._plans.get(wanted.tenant)
         if plan is None:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
-        found = await self._follow(plan, wanted.to_number, wanted.origin)
+        found, asked = await self._follow(plan, wanted.to_number, wanted.origin)
         self._requests.labels("resolve", wanted.tenant).inc()
         (self._failures if found.kind == "none" else self._successes).labels("resolve", wanted.tenant).inc()
         self._results.labels(wanted.tenant, found.kind).inc()
         took = time.perf_counter() - started
         self._seconds.observe(took)
         self._milliseconds.observe(took * 1000)
-        return reply(found)
+        # Where no DN on the way was looked at, nothing but a new configuration makes another answer.
+        settled = found.kind == "route_point" and not asked
+        return reply(found, self._reuse_s if settled else 0.0)
 
-    async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> Destination:
-        steps = resolve(plan, dialled, origin)
+    async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> tuple[Destination, int]:
+        """Where a number leads, and how many DNs had to be looked at."""
+        steps, asked = resolve(plan, dialled, origin), 0
         try:
             wanted = next(steps)
             while True:
+                asked += 1
                 wanted = steps.send(await self._state(plan.tenant.id, wanted))
         except StopIteration as end:
             found: Destination = end.value
-            return found
+            return found, asked
 
     async def _state(self, tenant: str, dn: str) -> DnState:
         kept, registered = await asyncio.gather(
@@ -79,7 +84,7 @@ class DialplanHttp:
         return msgspec.structs.replace(state, registered=bool(registered))
 
 
-def reply(found: Destination) -> ResolveReply:
+def reply(found: Destination, reuse_s: float = 0.0) -> ResolveReply:
     """The destination as it is told to other services."""
     internal = found.kind in ("extension", "route_point", "mailbox")
     return ResolveReply(
@@ -103,4 +108,5 @@ def reply(found: Destination) -> ResolveReply:
         call_type=found.call_type,
         diverted_from=found.diverted_from,
         auto_answer=found.auto_answer,
+        reuse_s=reuse_s,
     )

@@ -19,7 +19,7 @@ class DialplanService(Service):
         super().__init__(ctx, settings)
         self._tenants = {changes_stream(tenant): tenant for tenant in ctx.common.tenants}
         self._config = ConfigClient(ctx, "voice-22", ttl_s=settings.config_ttl_s)
-        self._http = DialplanHttp(ctx, Plans(self._config))
+        self._http = DialplanHttp(ctx, Plans(self._config), settings.reuse_s)
 
     async def start(self) -> None:
         """Follow the configuration's changes, then listen."""

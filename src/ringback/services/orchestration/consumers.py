@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 GROUP = "orchestration"
 _VISITS = 10
 _AGAIN_S = 0.3
+_GATHER_S = 0.25
+"""For which acknowledgements gather, and the router's cursor: what comes again because of it is not new."""
 _MAKES_OURS = frozenset({"EventDialing", "EventNetworkReached", "EventEstablished", "EventError"})
 
 
@@ -41,6 +44,8 @@ class Consumers:
     def __init__(self, ctx: Context, node: Node) -> None:
         self._ctx = ctx
         self._node = node
+        self._cursors: dict[str, str] = {}
+        """The last results that were delivered, by tenant, where that is not stored yet."""
         rq = node.clients.rq
         rq.on("result", self._result)
         rq.on_connect(self._subscribe)
@@ -50,7 +55,13 @@ class Consumers:
         calls = [calls_stream(tenant) for tenant in self._ctx.common.tenants]
         await self._node.clients.rq.start()
         StreamConsumer(
-            self._ctx, calls, GROUP, self._call, connection="voice-46", together=self._calls_together
+            self._ctx,
+            calls,
+            GROUP,
+            self._call,
+            connection="voice-46",
+            together=self._calls_together,
+            acknowledge_s=_GATHER_S,
         ).start()
         StreamConsumer(self._ctx, [STREAM], GROUP, self._callback, connection="voice-46").start()
         self._node.reading = True
@@ -73,7 +84,10 @@ class Consumers:
             group = names.get(conn) or names.get(sid) or sid or conn
             names |= {name: group for name in (conn, sid) if name}
             groups.setdefault(group, []).append((entry.id, event))
-        await asyncio.gather(*map(self._calls_in_order, groups.values()))
+        if len(groups) == 1:
+            await self._calls_in_order(*groups.values())
+        else:
+            await asyncio.gather(*map(self._calls_in_order, groups.values()))
 
     async def _calls_in_order(self, entries: list[tuple[str, CallEvent]]) -> None:
         """Events for a session of this node are offered to it together; the rest is waited for in between."""
@@ -106,6 +120,8 @@ class Consumers:
         if event.id == "EventRouteRequest" and await self._begin(event, entry_id):
             return
         store, asker = self._node.stores[event.tenant], session_of(event.reference_id)
+        if event.id == "EventCallCreated" and not asker:
+            return  # nobody has a call that nobody has asked for and that has just begun
         sid = asker or await store.session_of_call(event.conn_id)
         if sid and await self._node.deliver(event.tenant, sid, Input(call=event), f"call:{entry_id}"):
             await self._own(event, sid)
@@ -119,18 +135,18 @@ class Consumers:
 
         Whoever had the call before is told that it is gone: no event of it comes there any more.
         """
-        owner = await self._node.stores[event.tenant].session_of_call(event.conn_id)
-        left = []
+        left, holder = [], ""
         for visit in range(1, _VISITS + 1):
             record = inbound_record(event, visit, entry_id)
-            found = await self._node.begin(record)
+            found, had = await self._node.begin(record)
+            holder = holder or had
             if found == "lives" and not await self._has_left(event, record.id):
                 return False
             if found == "lives":
                 left.append(record.id)
             elif found != "over":
                 break
-        for sid in {*left, owner} - {record.id, ""}:
+        for sid in {*left, holder} - {record.id, ""}:
             await self._node.deliver(event.tenant, sid, Input(call=moved(event)), f"moved:{entry_id}")
         for sid in left:
             await self._node.deliver(event.tenant, sid, Input(terminate=True), f"left:{entry_id}")
@@ -174,7 +190,7 @@ class Consumers:
     async def _subscribe(self) -> None:
         try:
             for tenant, store in self._node.stores.items():
-                cursor = await store.rq_cursor()
+                cursor = self._cursors.get(tenant) or await store.rq_cursor()
                 params = {"tenant": tenant, "role": "orchestration", "cursor": cursor}
                 reply = await self._node.clients.rq.call("subscribe", params)
                 if not cursor:
@@ -191,10 +207,18 @@ class Consumers:
         while True:
             try:
                 await self._deliver_result(result)
-                store.tell_rq_cursor(str(params.get("cursor", "")))
-                return
+                break
             except ValkeyUnavailable:
                 await asyncio.sleep(_AGAIN_S)
+        if not self._cursors:
+            asyncio.get_running_loop().call_later(_GATHER_S, self._store_cursors)
+        self._cursors[result.tenant] = str(params.get("cursor", ""))
+
+    def _store_cursors(self) -> None:
+        cursors, self._cursors = self._cursors, {}
+        for tenant, cursor in cursors.items():
+            with suppress(ValkeyUnavailable):
+                self._node.stores[tenant].tell_rq_cursor(cursor)
 
     async def _deliver_result(self, result: RouteResult) -> None:
         sid = session_of(result.request_id)

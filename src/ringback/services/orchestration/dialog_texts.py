@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.runtime.patience import until_stored
 from ringback.services.orchestration.dialogs import Dialogs
 
 if TYPE_CHECKING:
     from ringback.services.orchestration.store import SessionStore
-
-_AGAIN_S = 0.3
 
 
 class StoredDialogs(Dialogs):
@@ -25,9 +23,5 @@ class StoredDialogs(Dialogs):
     async def store(self, store: SessionStore) -> None:
         """The documents that are new, before the session that names them; waits while the store is away."""
         for name, text in self.unkept():
-            while not self.is_kept(name):
-                try:
-                    await store.keep_document(text)
-                    self.keep(name)
-                except (ValkeyUnavailable, ValkeyError):
-                    await asyncio.sleep(_AGAIN_S)
+            await until_stored(partial(store.keep_document, text))
+            self.keep(name)

@@ -90,10 +90,6 @@ class Dialogs:
         """Names and texts of documents that the store does not have yet."""
         return [(name, text) for name, text in self.texts.items() if name not in self._kept]
 
-    def is_kept(self, name: str) -> bool:
-        """Whether the store has a document."""
-        return name in self._kept
-
     def keep(self, name: str) -> None:
         """The store has a document."""
         self._kept.add(name)

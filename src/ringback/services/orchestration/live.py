@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ringback.runtime.http import HttpFailure
+from ringback.runtime.patience import until_stored
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
@@ -286,17 +286,15 @@ class LiveSession:
         self._work()
 
     async def _save(self, *, inbox: bool = True) -> None:
-        while True:
-            try:
-                keys = list(self._inputs.unstored)
-                if not await self._store.save(self.record, keys, inbox=inbox):
-                    raise NotOurs
-                del self._inputs.unstored[: len(keys)]
-                self._node.metrics.ha_writes.inc()
-                return
-            except (ValkeyUnavailable, ValkeyError):
-                # What was taken from the inbox is in the record only: keep it, and wait for the store.
-                await asyncio.sleep(_AGAIN_S)
+        async def save() -> None:
+            keys = list(self._inputs.unstored)
+            if not await self._store.save(self.record, keys, inbox=inbox):
+                raise NotOurs
+            del self._inputs.unstored[: len(keys)]
+            self._node.metrics.ha_writes.inc()
+
+        # What was taken from the inbox is in the record only: keep it, and wait for the store.
+        await until_stored(save)
 
     # Doing
 
@@ -354,12 +352,8 @@ class LiveSession:
             await self._deliver(entry, key)
 
     async def _deliver(self, entry: Input, key: str) -> None:
-        while True:
-            with suppress(ValkeyUnavailable):
-                await self._store.deliver(self.record.id, entry, key)
-                self.wake()
-                return
-            await asyncio.sleep(_AGAIN_S)
+        await until_stored(lambda: self._store.deliver(self.record.id, entry, key))
+        self.wake()
 
     async def _fetch(self, fetch: Fetch) -> None:
         self._local.append((fetch, await document(self._node, self.record.id, fetch)))

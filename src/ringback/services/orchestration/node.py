@@ -28,7 +28,7 @@ from ringback.services.orchestration.previewing import Previewing
 from ringback.services.orchestration.records import Input, OrchestrationNode, Record
 from ringback.services.orchestration.starting import Starting
 from ringback.services.orchestration.statistics import Statistics
-from ringback.services.orchestration.store import Had, SessionStore
+from ringback.services.orchestration.store import Created, Had, SessionStore
 from ringback.services.orchestration.tables import Tables
 
 if TYPE_CHECKING:
@@ -114,13 +114,13 @@ class Node:
         if self.ctx.valkey.connected:
             await directory.withdraw(self.ctx.valkey, KIND, self.ctx.node)
 
-    async def begin(self, record: Record) -> str:
+    async def begin(self, record: Record) -> Created:
         """Store a new session and run it; what `SessionStore.create` says."""
-        found = await self.stores[record.tenant].create(record)
-        if found == "new":
+        created = await self.stores[record.tenant].create(record)
+        if created.found == "new":
             self.metrics.total_interactions.inc()
             self._run(record)
-        return found
+        return created
 
     async def deliver(self, tenant: str, sid: str, entry: Input, key: str = "") -> bool:
         """Put an input into a session's inbox and wake its owner; False when there is no such session."""

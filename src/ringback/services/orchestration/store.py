@@ -37,6 +37,15 @@ class Had(NamedTuple):
     delivered: set[str]
 
 
+class Created(NamedTuple):
+    """What came of beginning a session."""
+
+    found: str
+    """`new`; `same`: this request has started one before; `lives` or `over`: another has."""
+    holder: str
+    """The session that had the call until now, or empty."""
+
+
 class Delivered(NamedTuple):
     """An input of the inbox, with its id there; `key` is empty when it has none."""
 
@@ -49,15 +58,16 @@ class Delivered(NamedTuple):
 _CREATE = Script(
     """
 local found = redis.call('HMGET', KEYS[1], 'owner', 'request')
+local holder = ARGV[4] ~= '' and redis.call('HGET', KEYS[4], ARGV[4]) or ''
 if found[1] then
-  if ARGV[5] ~= '' and found[2] == ARGV[5] then return 'same' end
-  return found[1] == '' and 'over' or 'lives'
+  if ARGV[5] ~= '' and found[2] == ARGV[5] then return {'same', holder} end
+  return {found[1] == '' and 'over' or 'lives', holder}
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'state', ARGV[2], 'request', ARGV[5])
 redis.call('SADD', KEYS[2], ARGV[3])
 redis.call('SADD', KEYS[3], ARGV[1])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], ARGV[4], ARGV[3]) end
-return 'new'
+return {'new', holder}
 """
 )
 
@@ -138,11 +148,8 @@ class SessionStore:
     def _owned(self, node: str) -> str:
         return self._key("owned", node)
 
-    async def create(self, record: Record) -> str:
-        """Store a new session as ours.
-
-        The answer is `new`; `same`: this request has started one before; `lives` or `over`: another has.
-        """
+    async def create(self, record: Record) -> Created:
+        """Store a new session as ours."""
         keys = [
             self._session(record.id),
             self._owned(self._node),
@@ -156,8 +163,8 @@ class SessionStore:
             record.conn_id,
             record.request,
         ]
-        found: bytes = await self._state.script(_CREATE, keys, args)
-        return found.decode()
+        found, holder = await self._state.script(_CREATE, keys, args)
+        return Created(found.decode(), holder.decode() if holder else "")
 
     async def deliver(self, sid: str, entry: Input, key: str = "") -> str:
         """Put an input into a session's inbox, once per `key`; the owner, or empty when it is over."""

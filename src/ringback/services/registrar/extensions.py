@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ringback.contracts.sip import HEADER_FLOW_TIMER
 from ringback.services.registrar.refused import Refused
 from ringback.sip import NameAddr, Request
 from ringback.sip.message import parse_number
 
 KNOWN = frozenset({"path", "outbound"})
+_SUPPORTED = ", ".join(sorted(KNOWN))
 _MAX_PATH = 8
 _OUR_OWN_HOPS = 2
 """The Vias of a phone and of sip_proxy, which keeps the phone's flow."""
@@ -23,7 +25,7 @@ class Extensions:
 
 
 def read_extensions(request: Request) -> Extensions:
-    """Raises Refused: 420 for an extension that we lack, 400 for a Path that leads nowhere."""
+    """Raises Refused: 420 for an extension that we lack, 400 for a Path that leads nowhere, 439 as below."""
     missing = [name for name in request.values("Require") if name.lower() not in KNOWN]
     if missing:
         raise Refused(420, headers=(("Unsupported", ", ".join(missing)),))
@@ -34,17 +36,16 @@ def read_extensions(request: Request) -> Extensions:
 
 
 def _is_outbound(request: Request, path: tuple[str, ...]) -> bool:
-    """True if each hop knows flows (RFC 5626 6).
-
-    A phone behind a proxy that does not is served without: the answer then lacks what would say otherwise.
-    """
+    """True if the phone wants flows. Raises Refused: 439 if its first hop knows none (RFC 5626 6, 11.6)."""
     if not offers(request, "outbound"):
         return False
     flows = [item for item in request.contacts if reg_id(item) and item.params.get("expires") != "0"]
     if len(flows) > 1:
         raise Refused(400, "One flow for each REGISTER")
     direct = len(request.values("Via")) <= _OUR_OWN_HOPS
-    return bool(flows) and (direct or bool(path and "ob" in NameAddr.parse(path[-1]).uri.params))
+    if flows and not direct and not (path and "ob" in NameAddr.parse(path[-1]).uri.params):
+        raise Refused(439)
+    return bool(flows)
 
 
 def reg_id(address: NameAddr) -> str:
@@ -60,9 +61,11 @@ def offers(request: Request, extension: str) -> bool:
 
 def answer_headers(request: Request, extensions: Extensions) -> list[tuple[str, str]]:
     """What a 200 says: the Path to who understands it (RFC 3327 5.3), that flows are used (RFC 5626 6)."""
-    headers = [("Supported", ", ".join(sorted(KNOWN)))]
+    headers = [("Supported", _SUPPORTED)]
     if offers(request, "path"):
         headers += [("Path", value) for value in extensions.path]
     if extensions.outbound:
         headers.append(("Require", "outbound"))
+        timer = request.get(HEADER_FLOW_TIMER)
+        headers += [("Flow-Timer", timer)] if timer else []
     return headers

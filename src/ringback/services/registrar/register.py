@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ringback.contracts.configuration import ConfigClient
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
 ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
+
+
+@lru_cache(2)
+def _date(second: int) -> str:
+    """The Date header, which many answers of one second have."""
+    return formatdate(second, usegmt=True)
 
 
 class RegisterHandler:
@@ -76,7 +83,7 @@ class RegisterHandler:
         now = self._ctx.now()
         headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
         headers += answer_headers(request, extensions)
-        return 200, None, [*headers, ("Date", formatdate(now, usegmt=True))]
+        return 200, None, [*headers, ("Date", _date(int(now)))]
 
     def _check(self, request: Request, realm: str, extension: Extension | None) -> Answer | None:
         """A challenge, or None if the credentials are right; unknown numbers are challenged like known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import lru_cache
 
 from prometheus_client import Summary
 
@@ -50,6 +51,8 @@ class RegistrarService(Service):
         self._http = HttpServer(ctx)
         registry = ctx.metrics
         self._answers = exact("registrar_register_count", "REGISTER by answer", ("status",), registry)
+        # A child is looked up once: `labels` costs more than what it counts.
+        self._answered = lru_cache(128)(lambda status: self._answers.labels(str(status)))
         self._ignored = exact("registrar_ignored_request", "Requests of other methods", (), registry)
         self._seconds = Summary("registrar_request_latency", "Seconds to an answer", registry=registry)
 
@@ -77,7 +80,7 @@ class RegistrarService(Service):
         if request.method == "REGISTER":
             with self._seconds.time():
                 status, reason, headers = await self._handler.answer(request)
-            self._answers.labels(str(status)).inc()
+            self._answered(status).inc()
             tx.reply(status, reason, headers=headers)
             return
         if request.method == "SUBSCRIBE":

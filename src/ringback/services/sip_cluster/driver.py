@@ -26,6 +26,7 @@ from ringback.services.sip_cluster.store import CallStore
 
 _UUID = ((string.ascii_uppercase + string.digits) * 8)[:256].encode()
 """From any byte to a character of a CallUUID."""
+_MOST_SETTLED = 1024
 _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
 
 
@@ -46,6 +47,8 @@ class Driver:
         self._metrics = metrics
         self._details = details
         self._dialplan = HttpClient(ctx, "dialplan", connection="voice-27", timeout_s=4.0)
+        self._settled: dict[tuple[str, str, str], tuple[float, i.Destination]] = {}
+        """Answers that hold for every caller, and until when: by tenant, origin, number."""
         self.calls: dict[str, LiveCall] = {}
         self.consultations: dict[str, LiveCall] = {}
         """By the ConnID of the consultation."""
@@ -148,7 +151,7 @@ class Driver:
                 self.told(live, events)
             for output in batch:
                 if isinstance(output, AskDialplan):
-                    self._ctx.spawn(self._resolve(live, output), "resolve")
+                    self._ask(live, output)
                 elif not isinstance(output, Event):
                     self._carry_out(live, output)
             for event in events:
@@ -176,6 +179,19 @@ class Driver:
     def _not_reported(self, conn_id: str, error: BaseException) -> None:
         self._ctx.log.warning("call_not_reported", conn_id=conn_id, error=str(error))
 
+    def _ask(self, live: LiveCall, ask: AskDialplan) -> None:
+        until, found = self._settled.get((live.tenant, ask.origin, ask.number), (0.0, _NOBODY))
+        if self._ctx.monotonic() < until:
+            self.feed(live, i.Resolved(ask.ask, found))
+        else:
+            self._ctx.spawn(self._resolve(live, ask), "resolve")
+
+    def _settle(self, live: LiveCall, ask: AskDialplan, found: i.Destination, reuse_s: float) -> None:
+        if len(self._settled) >= _MOST_SETTLED:
+            self._settled.clear()
+        key = (live.tenant, ask.origin, ask.number)
+        self._settled[key] = (self._ctx.monotonic() + reuse_s, found)
+
     async def _resolve(self, live: LiveCall, ask: AskDialplan) -> None:
         origin = ask.origin if ask.origin in ("trunk", "dn") else "route_point"
         wanted = ResolveRequest(
@@ -188,6 +204,8 @@ class Driver:
         try:
             reply = await self._dialplan.post("/resolve", wanted, ResolveReply, retry=True)
             found = translate.destination(reply)
+            if reply.reuse_s:
+                self._settle(live, ask, found, reply.reuse_s)
         except (HttpFailure, HttpUnavailable) as error:
             self._ctx.log.warning("dialplan_away", conn_id=live.conn_id, error=str(error))
             found = _NOBODY
@@ -196,13 +214,13 @@ class Driver:
     # Time
 
     def _arm(self, live: LiveCall) -> None:
+        due = live.call.next_timer()
+        if due is None or (live.timer is not None and live.timer_due <= due):
+            return  # a timer that fires too early is cheaper than one for each step: it looks again
         if live.timer is not None:
             live.timer.cancel()
-            live.timer = None
-        due = live.call.next_timer()
-        if due is not None:
-            delay = max(0.0, due - self._ctx.now())
-            live.timer = self._loop().call_later(delay, self._due, live)
+        live.timer_due = due
+        live.timer = self._loop().call_later(max(0.0, due - self._ctx.now()), self._due, live)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         if self._running is None:
@@ -210,7 +228,11 @@ class Driver:
         return self._running
 
     def _due(self, live: LiveCall) -> None:
-        self.feed(live, i.TimersDue())
+        live.timer, due = None, live.call.next_timer()
+        if due is not None and due > self._ctx.now():
+            self._arm(live)
+        elif due is not None:
+            self.feed(live, i.TimersDue())
 
     def _drop(self, live: LiveCall) -> None:
         live.lost = True

@@ -22,7 +22,7 @@ from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.joining import at_rest, give_up, telephone_of
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.store import CallStore
-from ringback.services.sip_cluster.takeover import Takeover
+from ringback.services.sip_cluster.takeover import Elsewhere, Takeover
 from ringback.sip.transfer import Replaces
 
 PAUSE_S, TRIES = 0.1, 30
@@ -110,6 +110,11 @@ class Handover:
     async def serve(self, request: HttpRequest) -> HandOverReply:
         """`POST /hand-over`."""
         asked = request.decode(HandOver)
+        if asked.call_id not in self._index.legs:
+            # It may be ours and not be here yet: who gave it to us has told the store first.
+            moved = await self._takeover.call_of((asked.tenant,), asked.call_id)
+            if isinstance(moved, Elsewhere):
+                return HandOverReply(outcome="busy")
         found = self._index.named(asked.tenant, Replaces(asked.call_id, asked.to_tag, asked.from_tag))
         if found is None:
             return HandOverReply(outcome="unknown")
@@ -123,10 +128,14 @@ class Handover:
         return HandOverReply(outcome="given" if await self._give(live, asked.node) else "busy")
 
     async def _give(self, live: LiveCall, node: str) -> bool:
-        """Let go of a call: a word for it finds the new owner in the store, even while that is written."""
+        """Let go of a call: any word for it from now on finds the new owner in the store."""
+        try:
+            writing = self._store.give(live, node)
+        except ValkeyUnavailable:
+            return False
         self._driver.abandon(live)
         try:
-            given = await asyncio.wait_for(self._store.give(live, node), ASK_S)
+            given = self._store.was_given(await asyncio.wait_for(writing, ASK_S))
         except (ValkeyUnavailable, ValkeyError, TimeoutError) as error:
             self._ctx.log.warning("call_not_handed_over", conn_id=live.conn_id, error=repr(error))
             self._ctx.spawn(self._takeover.keep(live), "keep")

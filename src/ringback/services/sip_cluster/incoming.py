@@ -129,7 +129,6 @@ class Incoming:
         leg.server, leg.dialog = tx, dialog
         tx.on_cancel = lambda: self._cancelled(live, leg)
         self._driver.open(live)
-        self._index.add(live, leg)
         origin_dn = _origin_dn(request)
         caller = origin_dn if origin_dn and not is_private(request) else caller_number(request)
         forwards = 70 if request.max_forwards is None else request.max_forwards
@@ -137,6 +136,7 @@ class Incoming:
         self._driver.feed(
             live, i.Incoming("in1", caller, number, offer, origin_dn=origin_dn, forwards=forwards)
         )
+        self._index.add(live, leg)  # stored with the first step
 
     def _replace(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         def placed(live: LiveCall, leg: SipLeg) -> None:

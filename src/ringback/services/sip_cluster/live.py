@@ -127,6 +127,8 @@ class LiveCall:
         "taken_over",
         "tenant",
         "timer",
+        "timer_due",
+        "unindexed",
     )
 
     def __init__(self, call: Call) -> None:
@@ -139,6 +141,8 @@ class LiveCall:
         """Transfers that telephones have asked for, by their reference."""
         self.stored = b""
         """The snapshot as the store has it; empty when that is not known."""
+        self.unindexed: list[str] = []
+        """Call-IDs that go into the index of dialogs with the next step."""
         self.taken_over = False
         """Another node began it."""
         self.flushing = False
@@ -147,6 +151,8 @@ class LiveCall:
         self.lost = False
         """The call is over, or another node's: words for it are not heard any more."""
         self.timer: asyncio.TimerHandle | None = None
+        self.timer_due = 0.0
+        """When the call is looked at by that timer, in seconds since the epoch."""
         self.audit: asyncio.TimerHandle | None = None
 
     def encoded(self, node: str, sent_by: tuple[str, int] = ("", 0)) -> bytes:

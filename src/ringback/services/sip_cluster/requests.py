@@ -98,6 +98,9 @@ class Requests:
 
     async def _call(self, tenant: str, conn_id: str) -> LiveCall:
         live = self._driver.find(conn_id) or await self._takeover.take_if_orphan(tenant, conn_id)
+        if live is None and await self._takeover.living_owner(tenant, conn_id) is not None:
+            # It was handed over while the request was on its way here: frontend asks the others.
+            raise HttpError(503, "call_moved", "another node has this call now", {"Retry-After": "1"})
         if live is None or live.tenant != tenant:
             raise HttpError(404, "unknown_call", "this node has no such call")
         return live

@@ -170,7 +170,7 @@ class SipClusterService(Service):
     # SIP
 
     def _index_dialog(self, live: LiveCall, leg: SipLeg) -> None:
-        self._store.index_dialog(live.tenant, leg.call_id, live.conn_id)
+        self._store.index_dialog(live, leg.call_id)
 
     def _count(self, direction: str, data: bytes, peer: Destination) -> None:
         if direction == "out":

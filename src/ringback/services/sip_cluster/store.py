@@ -70,6 +70,8 @@ class CallStore:
         self._calls = ctx.valkey.using(_CALLS)
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
+        self._unanswered: deque[tuple[float, asyncio.Future[list[Any]]]] = deque()
+        self._patience: asyncio.TimerHandle | None = None
         self.sent_by: tuple[str, int] = ("", 0)
         """Host and port in the Via of this node's requests; set by the SIP side."""
 
@@ -100,20 +102,21 @@ class CallStore:
         commands = [append_command(calls_stream(event.tenant), event) for event in events]
         for event in events:
             self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
-        commands += self._forget(live) if over else self._keep(live, first)
+        unindexed, live.unindexed = live.unindexed, []
+        commands += self._forget(live) if over else self._keep(live, first) + self._indexed(live, unindexed)
         for event in events:
             commands += self._consultation(live, event)
-        return self._post(commands, live, partial(self._not_stored, live, events, over)) if commands else None
+        failed = partial(self._not_stored, live, events, over, unindexed)
+        return self._post(commands, live, failed) if commands else None
 
     def _post(
         self, commands: list[Command], live: LiveCall, failed: Callable[[BaseException], None]
     ) -> asyncio.Future[list[Any]]:
         """Send; the future is done when the replies are there or after `PATIENCE_S`."""
         stored = self._ctx.valkey.post(commands)
-        patience = stored.get_loop().call_later(PATIENCE_S, stored.cancel)
+        self._wait_for(stored)
 
         def done(future: asyncio.Future[list[Any]]) -> None:
-            patience.cancel()
             error = TimeoutError() if future.cancelled() else future.exception()
             if error is not None:
                 live.stored = b""
@@ -122,10 +125,32 @@ class CallStore:
         stored.add_done_callback(done)
         return stored
 
-    def _not_stored(self, live: LiveCall, events: list[CallEvent], over: bool, error: BaseException) -> None:
+    def _wait_for(self, stored: asyncio.Future[list[Any]]) -> None:
+        """One timer for all steps: nearly all are stored long before it looks."""
+        loop = stored.get_loop()
+        self._unanswered.append((loop.time() + PATIENCE_S, stored))
+        if self._patience is None:
+            self._patience = loop.call_later(PATIENCE_S, self._lose_patience, loop)
+
+    def _lose_patience(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._patience, now = None, loop.time()
+        while self._unanswered and (self._unanswered[0][1].done() or self._unanswered[0][0] <= now):
+            self._unanswered.popleft()[1].cancel()
+        if self._unanswered:
+            self._patience = loop.call_at(self._unanswered[0][0], self._lose_patience, loop)
+
+    def _not_stored(
+        self,
+        live: LiveCall,
+        events: list[CallEvent],
+        over: bool,
+        unindexed: list[str],
+        error: BaseException,
+    ) -> None:
         # What was stored is not known: an event may come twice, its sequence number tells.
         self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
         self._backlog.extend(events)
+        live.unindexed += unindexed
         self._later(live, over)
 
     def _later(self, live: LiveCall, over: bool) -> None:
@@ -139,7 +164,9 @@ class CallStore:
     async def keep_again(self, live: LiveCall) -> None:
         """Store a call whole after Valkey was away."""
         live.stored = b""
-        await self._ctx.valkey.post(self._keep(live, first=True))
+        unindexed = list(live.unindexed)
+        await self._ctx.valkey.post(self._keep(live, first=True) + self._indexed(live, unindexed))
+        live.unindexed = [call_id for call_id in live.unindexed if call_id not in unindexed]
 
     async def _append(self, event: CallEvent) -> None:
         self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
@@ -188,23 +215,35 @@ class CallStore:
             ("SREM", owned_key(self._ctx.node), f"{tenant} {live.conn_id}"),
         ]
 
-    def index_dialog(self, tenant: str, call_id: str, conn_id: str) -> None:
-        """Let any node find the call of a dialog; not waited for."""
-        self._count(_CALLS)
-        command: Command = ("SET", dialog_key(tenant, call_id), conn_id, "EX", self._ttl_s)
+    def _indexed(self, live: LiveCall, call_ids: list[str]) -> list[Command]:
+        """Let any node find the call of these dialogs."""
+        self._count(_CALLS, len(call_ids))
+        name = live.conn_id
+        return [("SET", dialog_key(live.tenant, call_id), name, "EX", self._ttl_s) for call_id in call_ids]
+
+    def index_dialog(self, live: LiveCall, call_id: str) -> None:
+        """Let any node find the call of a dialog: with the next step, or now where there is none at hand.
+
+        Nobody asks for the dialog of an INVITE of ours before it was answered, and that is a step.
+        """
+        live.unindexed.append(call_id)
+        if live.flushing:
+            return
+        unindexed, live.unindexed = live.unindexed, []
 
         def stored(done: asyncio.Future[list[Any]]) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                self._not_indexed(conn_id, error)
+                self._not_indexed(live, unindexed, error)
 
         try:
-            self._ctx.valkey.post([command]).add_done_callback(stored)
+            self._ctx.valkey.post(self._indexed(live, unindexed)).add_done_callback(stored)
         except ValkeyUnavailable as error:
-            self._not_indexed(conn_id, error)
+            self._not_indexed(live, unindexed, error)
 
-    def _not_indexed(self, conn_id: str, error: BaseException) -> None:
-        self._ctx.log.warning("dialog_not_indexed", conn_id=conn_id, error=str(error))
+    def _not_indexed(self, live: LiveCall, call_ids: list[str], error: BaseException) -> None:
+        self._ctx.log.warning("dialog_not_indexed", conn_id=live.conn_id, error=str(error))
+        live.unindexed += call_ids
 
     async def _catch_up(self) -> None:
         """Append what waits, in order; an event may come twice, its sequence number tells."""
@@ -296,21 +335,28 @@ class CallStore:
         )
         return snapshot
 
-    async def give(self, live: LiveCall, node: str) -> bool:
-        """Write down that a call is another node's, if it is ours; sent before this waits for anything."""
+    def give(self, live: LiveCall, node: str) -> asyncio.Future[list[Any]]:
+        """Write down that a call is another node's, if it is ours; `was_given` reads the replies.
+
+        It is sent when this returns: what is asked of Valkey later sees it. Raises ValkeyUnavailable.
+        """
         tenant, conn_id, row = live.tenant, live.conn_id, f"{live.tenant} {live.conn_id}"
         keys = owner_key(tenant, conn_id), call_key(tenant, conn_id)
         snapshot = live.encoded(node, self.sent_by)
         self._count(_CALLS, 4)
-        replies = await self._ctx.valkey.post(
+        return self._ctx.valkey.post(
             [
+                ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
                 ("SADD", owned_key(node), row),
                 ("SADD", OWNERS, node),
-                ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
                 ("SREM", owned_key(self._ctx.node), row),
             ]
         )
-        return bool(replies[2])
+
+    @staticmethod
+    def was_given(replies: list[Any]) -> bool:
+        """Whether the call was still ours to give."""
+        return bool(replies[0])
 
     async def owners(self) -> list[str]:
         """Every node that may own calls."""

@@ -9,6 +9,7 @@ a caller who had no answer yet has gone.
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from ringback.contracts.sip import HEADER_SILENT
 from ringback.contracts.telephony import ClusterNode
@@ -16,6 +17,7 @@ from ringback.domain.calls import inputs as i
 from ringback.domain.calls.types import LegState
 from ringback.runtime.context import Context
 from ringback.runtime.directory import list_nodes
+from ringback.runtime.patience import until_stored
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
@@ -24,8 +26,6 @@ from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import SETTING_UP
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.message import Request
-
-_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,8 @@ class Takeover:
             self._index.add(live, leg)
         self.restored(live)
         self._driver.carry_on(live, [])
-        while True:
-            try:
-                if not await self._store.is_owner(live.tenant, live.conn_id):
-                    self._driver.abandon(live)
-                return
-            except (ValkeyUnavailable, ValkeyError):
-                await asyncio.sleep(_AGAIN_S)
+        if not await until_stored(partial(self._store.is_owner, live.tenant, live.conn_id)):
+            self._driver.abandon(live)
 
     async def take_if_orphan(self, tenant: str, conn_id: str) -> LiveCall | None:
         """The call when its node is gone; None when it is gone too, or well cared for."""

@@ -124,9 +124,14 @@ class Callers:
 
     async def tenant_of(self, *hosts: str) -> Tenant | None:
         """The tenant whose domain is one of these hosts; the first one for an address of the platform."""
-        return self._pick(await self._config.tenants(), hosts)
+        return self.pick(await self._config.tenants(), hosts)
 
-    def _pick(self, tenants: list[Tenant], hosts: tuple[str, ...]) -> Tenant | None:
+    def tenants_at_hand(self) -> list[Tenant] | None:
+        """All tenants; None where the configuration must be asked."""
+        return self._config.tenants_at_hand()
+
+    def pick(self, tenants: list[Tenant], hosts: tuple[str, ...]) -> Tenant | None:
+        """What `tenant_of` says, among these tenants."""
         for host in hosts:
             for tenant in tenants:
                 if tenant.domain.lower() == host.lower():
@@ -183,7 +188,7 @@ class Callers:
     ) -> Generator[str, Numbers, Caller | Turned]:
         """Asks for the numbers of one tenant after the other until it knows."""
         sender = request.from_.uri
-        tenant = self._pick(tenants, (sender.host, request.uri.host, request.to.uri.host))
+        tenant = self.pick(tenants, (sender.host, request.uri.host, request.to.uri.host))
         if tenant is not None and sender.is_sip:
             extension = (yield tenant.id).extensions.get(sender.number)
             if extension is not None:

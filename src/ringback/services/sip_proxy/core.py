@@ -15,6 +15,7 @@ from ringback.services.sip_proxy.callers import Callers
 from ringback.services.sip_proxy.earlier import EarlierCalls
 from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
 from ringback.services.sip_proxy.emergency import asks_for_help
+from ringback.services.sip_proxy.flows import Flows
 from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
@@ -80,6 +81,7 @@ class ProxyCore:
         self.trunks = Trunks(self)
         self.webrtc = WebGateways(self)
         self.earlier = EarlierCalls(self)
+        self.flows = Flows(settings.flow_timer_s)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""

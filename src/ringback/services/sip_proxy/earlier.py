@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ringback.services.sip_proxy.forwarding import salt_of
 from ringback.services.sip_proxy.routes import branch_for
-from ringback.services.sip_proxy.targets import Target
+from ringback.services.sip_proxy.targets import Target, node_target
 from ringback.sip import NameAddr, Request, Response
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import TRANSPORTS, Destination
@@ -47,11 +47,7 @@ class EarlierCalls:
     def nodes(self, name: str = "") -> list[Target]:
         """The nodes that may have an INVITE: the one that its Route names, else all."""
         nodes = self._core.directory.cluster.values() if self.possible else ()
-        return [
-            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
-            for node in nodes
-            if name in ("", node.node)
-        ]
+        return [node_target(node) for node in nodes if name in ("", node.node)]
 
     def cancel(self, tx: ServerTransaction, request: Request, targets: list[Target]) -> None:
         """Send a CANCEL to all nodes that may have the INVITE; the one that has it says 200."""

@@ -6,10 +6,11 @@ import hashlib
 import math
 import random
 from collections.abc import Awaitable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
-from ringback.domain.configuration import Trunk
+from ringback.domain.configuration import Tenant, Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -20,7 +21,7 @@ from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri, response_to
 from ringback.sip.exchange import ServerTransaction
@@ -135,17 +136,7 @@ class Edge:
         if order[0].node != name:
             core.metrics.reselected.inc()
             self._ctx.log.info("node_reselected", gone=name, node=order[0].node)
-        ours = core.edge.owns(request.uri)
-        targets = [
-            Target(
-                "node",
-                node.node,
-                "inside",
-                Destination("tcp", node.sip_host, node.sip_port),
-                uri=_behind(request, Destination("tcp", node.sip_host, node.sip_port)) if ours else None,
-            )
-            for node in order[: core.settings.attempts]
-        ]
+        targets = self._behind_us(request, [node_target(node) for node in order[: core.settings.attempts]])
         if not tx.can_respond:
             core.forward_ack(request, targets[0])
             return
@@ -160,6 +151,12 @@ class Edge:
         groups = [[target] for target in targets]
         core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
 
+    def _behind_us(self, request: Request, targets: list[Target]) -> list[Target]:
+        """The same targets, for a request in a dialog: who sends it may take us for the node."""
+        if not self._core.edge.owns(request.uri):
+            return targets
+        return [replace(target, uri=_behind(request, target.destination)) for target in targets]
+
     def _lost_cancel(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
         """A CANCEL without its INVITE: an earlier proxy may have had that (RFC 3261 16.10)."""
         core = self._core
@@ -168,8 +165,8 @@ class Edge:
             dialled_at_line(request, line[1])
         name = next((item.mark.node for item in taken if item.mark.node), "")
         targets = core.earlier.nodes(name)
-        if request.to_tag is not None and core.edge.owns(request.uri):
-            targets = [replace(item, uri=_behind(request, item.destination)) for item in targets]
+        if request.to_tag is not None:
+            targets = self._behind_us(request, targets)
         core.earlier.cancel(tx, request, targets)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
@@ -351,13 +348,25 @@ class Edge:
         groups = [[target] for target in targets]
         core.forward(tx, request, groups, role="phone", to_edge=True, done=lambda outcome: None)
 
-    async def _register(self, tx: ServerTransaction, request: Request) -> None:
-        core, source = self._core, tx.source
+    def _register(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """A phone tells where it is; nearly always all that is needed is at hand."""
+        hosts = (request.to.uri.host, request.uri.host)
+        tenants = self._core.callers.tenants_at_hand()
+        if tenants is None:
+            return self._ask_whose(tx, request, hosts)
+        self._to_registrar(tx, request, self._core.callers.pick(tenants, hosts))
+        return None
+
+    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
         try:
-            tenant = await core.callers.tenant_of(request.to.uri.host, request.uri.host)
+            tenant = await self._core.callers.tenant_of(*hosts)
         except (HttpUnavailable, HttpFailure):
-            core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
-            return
+            self._core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+        else:
+            self._to_registrar(tx, request, tenant)
+
+    def _to_registrar(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
+        core, source = self._core, tx.source
         if tenant is None:
             core.reply(tx, 404)
             core.guard.offend(source, Offence.STRANGER)
@@ -365,6 +374,7 @@ class Edge:
         headers = (
             (HEADER_TENANT, tenant.id),
             (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
+            *core.flows.headers(source),
         )
         groups = [
             [Target("registrar", name, "inside", place, headers=headers)]
@@ -376,6 +386,7 @@ class Edge:
                 core.metrics.register_rejected.inc()
             if outcome.status < 300:
                 core.guard.prove(source)
+                core.flows.registered(request, source)
             elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
                 core.guard.offend(source, Offence.PASSWORD)
 

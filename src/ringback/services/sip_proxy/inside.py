@@ -20,7 +20,7 @@ from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
@@ -152,10 +152,7 @@ class Inside:
         order = core.directory.cluster_order(name, self._ctx.monotonic())[: core.settings.attempts]
         if order and order[0].node != name:
             core.metrics.reselected.inc()
-        return [
-            Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
-            for node in order
-        ]
+        return [node_target(node) for node in order]
 
     def _role(self, request: Request, target: Target) -> str:
         """Who sent a request that is from no node."""

@@ -44,6 +44,7 @@ class SipProxyService(Service):
         self._edge.on_garbage = partial(guard.offend, offence=Offence.GARBAGE)
         self._doors = Doors(ctx, settings, self._edge, certificate)
         self._edge.hand_on_cancels()
+        self._edge.on_connection_lost = self._core.trunks.connection_lost
         self._inside = SipEndpoint(inside.on_request, advertised_host=ctx.announced(0)[0])
         self._inside.tell_strays(inside.on_stray)
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
@@ -59,8 +60,7 @@ class SipProxyService(Service):
         await core.directory.start()
         core.guard.start()
         self.ctx.spawn(core.watch_load(), "load")
-        for endpoint in (self._edge, self._inside):
-            SipTracer(self.ctx, endpoint).start()
+        SipTracer(self.ctx, self._edge, self._inside).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         await self._inside.listen_udp(host, port)  # only what goes to WebRTC gateways, and their answers
         core.inside = Side("inside", *self.ctx.announced(port))

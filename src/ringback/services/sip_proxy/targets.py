@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ringback.contracts.telephony import ClusterNode
 from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
 
@@ -41,6 +42,11 @@ class Target(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.role}={self.name}"
+
+
+def node_target(node: ClusterNode) -> Target:
+    """A cluster node, for a request in a dialog that it has."""
+    return Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
 
 
 class Outcome(Struct, frozen=True):

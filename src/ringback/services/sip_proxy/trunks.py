@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import random
+import uuid
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from ringback.runtime.lease import Lease
 from ringback.runtime.streams import MAXLEN
 from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.hops import uri_of
+from ringback.services.sip_proxy.line_flow import LineFlow
 from ringback.services.sip_proxy.supervision import Health, Watch
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
 from ringback.sip.digest import DigestClient
@@ -60,6 +62,7 @@ class Kept:
     """Marks the calls that come to the line."""
     looked: bool = False
     """DNS was asked where the gateways are."""
+    flow: LineFlow = field(default_factory=LineFlow)
     busy: set[object] = field(default_factory=set)
     """What is being asked at the moment."""
     told: str = ""
@@ -175,6 +178,8 @@ class Trunks:
                     self._once(kept, place, self._ask(kept, place, watch))
             if kept.line is not None and kept.line.due_at <= now:
                 self._once(kept, kept.line, self._register(kept))
+            elif kept.flow.is_due(now):
+                self._once(kept, "flow", self._keep_alive(kept))
             await self._tell(key, kept, now)
 
     async def _reconcile(self) -> None:
@@ -223,7 +228,10 @@ class Trunks:
         registrar = SipUri.parse(text)
         aor = SipUri(registrar.scheme, line.user, line.domain or registrar.host)
         password = self._passwords.get(f"{tenant}/{trunk.id}", "")
-        return Account(registrar, aor, trunk.auth_user or line.user, password, line.expires)
+        name = f"instance:{tenant}/{trunk.id}".encode()
+        drawn = hmac.new(self._core.flow_key, name, hashlib.sha256).digest()
+        instance = uuid.UUID(bytes=drawn[:16], version=4).urn
+        return Account(registrar, aor, trunk.auth_user or line.user, password, line.expires, instance)
 
     def _once(self, kept: Kept, what: object, work: Coroutine[Any, Any, None]) -> None:
         """Begin what is not under way already."""
@@ -274,6 +282,7 @@ class Trunks:
         assert line is not None
         places = await self._core.hops.find(line.account.registrar)
         response, contact = Response(503, local=True), NameAddr(line.account.aor)
+        place: Destination | None = None
         for place in places[: self._core.settings.attempts]:
             contact = self._contact(kept, place)
             response = await self._answer(line.request(contact, remove=remove), place)
@@ -286,10 +295,26 @@ class Trunks:
             return
         before = line.state
         line.answered(response, contact, now)
+        if line.state is State.REGISTERED and place is not None:
+            kept.flow.registered(line, place, now)
         if line.state is not State.ASKING:
             self._ctx.log.info(
                 "line", trunk=kept.trunk.id, was=before.value, state=line.state.value, reason=line.reason
             )
+
+    async def _keep_alive(self, kept: Kept) -> None:
+        line, endpoint = kept.line, self._core.endpoints["edge"]
+        if line is not None and not await kept.flow.is_alive(endpoint, line, self._ctx.now()):
+            self._flow_failed(kept)
+
+    def connection_lost(self, remote: tuple[str, int]) -> None:
+        """A connection outside is gone: lines whose flow it was are registered anew."""
+        for kept in [kept for kept in self._kept.values() if kept.flow.goes_over(remote)]:
+            self._flow_failed(kept)
+
+    def _flow_failed(self, kept: Kept) -> None:
+        if kept.line is not None and kept.flow.failed(kept.line, self._ctx.now()):
+            self._ctx.log.warning("line_flow_failed", trunk=kept.trunk.id)
 
     def _contact(self, kept: Kept, place: Destination) -> NameAddr:
         edge = self._core.edge

@@ -34,8 +34,10 @@ _PAGE = 500
 _BLOCK_MS = 1000
 _PAUSE_S = 0.3
 _CONFIGURATION_S = 5.0
-_GATHER_S = 0.05
+_GATHER_S = 0.1
 """Figures are told once a second at most: entries gather before they are read."""
+_PORTION = 100
+"""Entries taken in one turn of the loop: whoever is routed meanwhile does not wait for the statistics."""
 
 
 class Figures:
@@ -163,10 +165,12 @@ class Figures:
         for name, rows in await blocking.call(*read, *self._cursors, *self._cursors.values()) or ():
             self._ctx.connections.count("voice-14", received=len(rows))
             more = more or len(rows) == _PAGE
-            now = self._ctx.now()
-            for entry in parse_entries(name.decode(), rows):
-                self.take(entry, now)
-                self._cursors[entry.stream] = entry.id
+            for start in range(0, len(rows), _PORTION):
+                now = self._ctx.now()
+                for entry in parse_entries(name.decode(), rows[start : start + _PORTION]):
+                    self.take(entry, now)
+                    self._cursors[entry.stream] = entry.id
+                await asyncio.sleep(0)
         return more
 
     async def _keep_configuration(self) -> None:

@@ -120,6 +120,7 @@ class Feeder:
         self._states: dict[str, State] = {}
         self.counts: Counter[State] = Counter()
         self.cursor = cursor
+        self._number = _entry_number(cursor)
 
     def session(self, session: AgentSession) -> None:
         """An agent as the rebuild has found them."""
@@ -148,9 +149,10 @@ class Feeder:
 
     def request(self, told: RequestTold) -> None:
         """An entry of the request queue."""
-        if _entry_number(told.cursor) <= _entry_number(self.cursor):
+        number = _entry_number(told.cursor)
+        if number <= self._number:
             return
-        self.cursor = told.cursor
+        self.cursor, self._number = told.cursor, number
         body, kind = told.request, told.type
         if kind == "submit":
             self._router.submit(OpenRequest(_submit(body), told.sequence, at=told.at))
@@ -195,6 +197,8 @@ class Feeder:
         """The reserved agent's phone rings, or the agent talks: the place is kept longer, or given up for
         good.
         """
+        if not event.reservation_id:
+            return
         request_id, attempt = read_reservation(event.reservation_id)
         if not request_id or self._router.attempt_of(request_id, event.agent_id) != attempt:
             return
@@ -214,8 +218,10 @@ class Feeder:
         if event.state == State.RESERVED:
             self._reserved[event.agent_id] = event.reservation_id
             return
+        if event.id != OUT_OF_SERVICE:
+            return
         request_id, attempt = read_reservation(before)
-        if event.id != OUT_OF_SERVICE or self._router.attempt_of(request_id, event.agent_id) != attempt:
+        if self._router.attempt_of(request_id, event.agent_id) != attempt:
             return
         if attempt:
             self._vanished(event.agent_id)

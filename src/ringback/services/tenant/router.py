@@ -59,7 +59,7 @@ class TenantRouter:
         self._rq = rq
         self._sessions = sessions
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer_due = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loading = True
@@ -181,14 +181,13 @@ class TenantRouter:
         due = self.core.next_timer()
         if due is None or self._closed or self._loading:
             return
-        delay = max(0.0, due - self._ctx.now())
-        at = self._ctx.monotonic() + delay
         if self._timer is not None:
-            if self._timer_at <= at:
+            if self._timer_due <= due:
                 return
             self._timer.cancel()
         # uvloop's timers do not say when they end, and one that is due at once is no timer there.
-        self._timer, self._timer_at = asyncio.get_running_loop().call_later(delay, self._on_timer), at
+        delay = max(0.0, due - self._ctx.now())
+        self._timer, self._timer_due = asyncio.get_running_loop().call_later(delay, self._on_timer), due
 
     def _on_timer(self) -> None:
         self._timer = None

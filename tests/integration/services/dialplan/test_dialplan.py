@@ -71,6 +71,7 @@ async def test_numbers_go_where_the_configuration_says(
     assert (phone.kind, phone.dn, phone.on_no_answer, phone.status) == ("dn", "1001", "8500", 0)
     sales = await resolve(harness, "+12025550100", "trunk")
     assert (sales.kind, sales.dn, sales.script, sales.default_dn) == ("route_point", "8000", "sales", "8500")
+    assert (phone.reuse_s, sales.reuse_s) == (0.0, 1.0)
     outside = await resolve(harness, "+442079460000")
     assert (outside.kind, outside.number, outside.trunk) == ("trunk", "+442079460000", "carrier")
     assert (await resolve(harness, "911")).call_type == "emergency"

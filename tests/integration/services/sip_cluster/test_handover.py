@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ringback.contracts import telephony as t
 from ringback.contracts.calls import owner_key
+from ringback.runtime.http import CLUSTER_HEADER, HttpClient, HttpFailure
 from ringback.services.sip_cluster.store import owned_key
 
 from .test_faults import die, toward
@@ -66,9 +68,21 @@ async def test_two_calls_at_two_nodes_are_joined_and_told_of_as_at_one(world: An
     valkey = world.harness.process.valkey
     assert not await valkey.call("EXISTS", owned_key("two"), owner_key("demo", theirs))
 
+    with pytest.raises(HttpFailure, match="503 call_moved"):
+        await ask(two, t.RequestHoldCall(tenant="demo", conn_id=ours, this_dn="1002"))
+    with pytest.raises(HttpFailure, match="404"):
+        await ask(two, t.RequestHoldCall(tenant="demo", conn_id=theirs, this_dn="1002"))
     assert await second.bye() == 200
     await asyncio.wait_for(caller.gone.wait(), 5)
     assert (await world.event("EventCallDeleted", conn_id=ours)).reason == "target_hung_up"
+
+
+async def ask(node: Any, request: t.CallRequest) -> None:
+    """A request that frontend has sent to a node just before the call moved."""
+    host, port = node._requests.server.address
+    client = HttpClient(node.ctx, "sip_cluster", base_url=f"http://{host}:{port}")
+    secret = {CLUSTER_HEADER: node.ctx.common.cluster_secret}
+    await client.request("POST", "/requests", request, headers=secret)
 
 
 async def events(world: Any, name: str, number: int) -> list[Any]:
@@ -97,6 +111,19 @@ async def test_a_talk_of_others_is_not_given_away_and_a_call_that_rings_is_made_
     again.answer(sdp("phone1002"))
     assert await progress(phone) == [100, 180, 200]
     await offered(caller, "s=phone1002")
+
+
+async def test_a_call_that_was_given_to_a_node_before_it_knew_is_given_on(world: Any, two: Any) -> None:
+    """The reply was lost: who owns it by the store takes it up with the next word."""
+    caller, phone = await talk(world)
+    asking, _ = await at(world, two, "1002", "dn=1001", "1001")
+    other, _ = await at(world, two, "1002", "dn=1005", "1005")
+    for live in list(two._driver.calls.values()):
+        two._driver.abandon(live)
+    assert await outcome(phone, named(asking)) == [100, 200]
+    await offered(caller, "s=phone1002")
+    other.side.toward = toward(two)
+    assert await other.bye() == 200
 
 
 async def test_the_node_of_the_other_call_is_gone(world: Any, two: Any) -> None:

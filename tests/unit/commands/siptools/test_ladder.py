@@ -1,12 +1,18 @@
 """Two sides of a message become one arrow; arrows become a ladder and a capture file."""
 
 import ipaddress
+import shutil
 import struct
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from ringback.commands.siptools.ladder import draw, pair
 from ringback.commands.siptools.pcap import capture
 from ringback.contracts.sip_trace import TracedMessage
 
+TSHARK = shutil.which("tshark")
 PHONE, EDGE, INSIDE, NODE = ("192.0.2.9", 5060), ("192.0.2.1", 5060), ("10.0.0.1", 5080), ("10.0.0.2", 5068)
 
 
@@ -93,3 +99,27 @@ def test_a_capture_takes_ipv6() -> None:
     packet = file[40:]
     assert packet[0] >> 4 == 6
     assert ipaddress.ip_address(packet[8:24]) == ipaddress.ip_address("::2")
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed (Debian: tshark)")
+def test_wireshark_reads_the_capture_and_finds_sip_in_each_packet(tmp_path: Path) -> None:
+    """Whatever carried the messages, over either version of IP; the ports inside are none of SIP's own."""
+    assert TSHARK is not None
+    six = ("2001:db8::9", 40_000), ("2001:db8::1", 5061)
+    messages = [
+        seen(12.5, "sip_proxy", "in", EDGE, PHONE, options("1")),
+        seen(12.6, "sip_proxy", "out", INSIDE, NODE, options("2")),
+        seen(12.7, "sip_proxy", "in", six[1], six[0], options("3")),
+    ]
+    file = tmp_path / "call.pcap"
+    file.write_bytes(capture(pair(messages)))
+    names = ("frame.time_epoch", "ip.src", "ipv6.src", "udp.dstport", "sip.Method")
+    command = [TSHARK, "-r", str(file), "-Tfields", "-Eseparator=,", *(f"-e{name}" for name in names)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    rows = [line.split(",") for line in made.stdout.splitlines()]
+    assert [row[1:] for row in rows] == [
+        [PHONE[0], "", "5060", "OPTIONS"],
+        [INSIDE[0], "", "5068", "OPTIONS"],
+        ["", six[0][0], "5061", "OPTIONS"],
+    ]
+    assert float(rows[0][0]) == 12.5

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.contracts.sip import Binding
+from ringback.contracts.sip import HEADER_FLOW_TIMER, Binding
 from ringback.services.registrar.bindings import contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
@@ -62,7 +62,15 @@ class TestRfc5626Section6:
         extensions = read_extensions(made)
         (change,) = read_wish(made, 0.0, RegistrarSettings(), extensions).changes
         assert (extensions.outbound, change.id) == (True, "<urn:uuid:1> 2")
-        assert dict(answer_headers(made, extensions))["Require"] == "outbound"
+        told = dict(answer_headers(made, extensions))
+        assert told["Require"] == "outbound"
+        assert "Flow-Timer" not in told
+
+    def test_5_4_who_has_flows_is_told_how_often_to_keep_them_alive(self) -> None:
+        made = request(self.CONTACT, self.SUPPORTED, (HEADER_FLOW_TIMER, "120"))
+        assert dict(answer_headers(made, read_extensions(made)))["Flow-Timer"] == "120"
+        without = request(("Contact", "<sip:a@h>"), (HEADER_FLOW_TIMER, "120"))
+        assert "Flow-Timer" not in dict(answer_headers(without, read_extensions(without)))
 
     def test_a_phone_that_does_not_ask_for_it_has_one_binding(self) -> None:
         made = request(self.CONTACT)
@@ -70,9 +78,17 @@ class TestRfc5626Section6:
         (change,) = read_wish(made, 0.0, RegistrarSettings(), extensions).changes
         assert (extensions.outbound, change.id) == (False, "<urn:uuid:1>")
 
-    def test_behind_a_proxy_that_knows_no_flows_there_are_none(self) -> None:
+    def test_behind_a_proxy_that_knows_no_flows_it_is_439(self) -> None:
+        """11.6: the phone registers again without reg-id (4.2.1)."""
         far = [*VIAS, ("Via", "SIP/2.0/UDP further;branch=z9hG4bK3")]
-        assert not read_extensions(request(self.CONTACT, self.SUPPORTED, vias=far)).outbound
+        for more in ((), (("Path", "<sip:first;lr>"),)):
+            with pytest.raises(Refused) as caught:
+                read_extensions(request(self.CONTACT, self.SUPPORTED, *more, vias=far))
+            assert caught.value.status == 439
+        plain = ("Contact", f"<sip:a@h>;{INSTANCE}")
+        assert not read_extensions(request(plain, self.SUPPORTED, vias=far)).outbound
+        leaving = ("Contact", f"<sip:a@h>;{INSTANCE};reg-id=2;expires=0")
+        assert not read_extensions(request(leaving, self.SUPPORTED, vias=far)).outbound
         path = ("Path", "<sip:near;lr>, <sip:first;lr;ob>")
         assert read_extensions(request(self.CONTACT, self.SUPPORTED, path, vias=far)).outbound
 
