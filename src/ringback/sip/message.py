@@ -119,6 +119,8 @@ class Message:
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
             self._length += 1
+        else:
+            self._indexed = None
         headers.append((name, text))
         self._cache.pop(name, None)
 

@@ -197,6 +197,9 @@ class TestFirstValues:
         assert (request.get("Subject"), request.get("X-Note")) == ("two", None)
         request.headers[:0] = [("Subject", "three")]
         assert request.get("subject") == "three"
+        del request.headers[0]
+        request.add("X-Note", "n")
+        assert (request.get("Subject"), request.get("X-Note")) == ("two", "n")
 
     def test_a_change_by_its_own_methods_is_seen(self) -> None:
         request = Request("BYE", "sip:a@b", [("Route", "<sip:1;lr>, <sip:2;lr>"), ("Route", "<sip:3;lr>")])
