@@ -157,17 +157,19 @@ class HttpWires:
         return answer
 
     def _take(self, address: Address) -> _Wire | None:
-        """The connection that was used last; those that have been idle for long are closed on the way."""
-        idle = self._idle[address]
+        """The connection that was used last; the one that has been idle for longest is closed on the way."""
+        idle, since = self._idle[address], asyncio.get_running_loop().time() - _KEPT_S
+        if idle and idle[0].idle_since < since:
+            idle.pop(0).close()
         while idle:
             wire = idle.pop()
-            if wire.open and asyncio.get_running_loop().time() - wire.idle_since < _KEPT_S:
+            if wire.open and wire.idle_since >= since:
                 return wire
             wire.close()
         return None
 
     def close(self) -> None:
-        """Close what is idle, and what is not."""
+        """Close what is idle; a request under way ends with who waits for it."""
         for wires in self._idle.values():
             for wire in wires:
                 wire.close()

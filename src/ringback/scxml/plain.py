@@ -1,7 +1,8 @@
 """Expressions that only look at data, evaluated without an engine. The subset is small and exact.
 
-Literals, variables, members, `! && || ?: === !== == != < > <= >= + - typeof`, lists of plain values,
-`In()`, `Number()`, `String()`, `Boolean()`, and functions whose body is `return` and such an expression.
+Literals, variables, members, `! && || ?: === !== == != < > <= >= + - * / typeof`, lists and objects of
+scalars, `In()`, `Number()`, `String()`, `Boolean()`, `Math.max()`, `Math.min()`, `Math.round()`,
+`Date.now()`, and functions whose body is `return` and such an expression.
 Nothing here changes anything, so that the engine can be asked instead at any moment: that is `Unsure`, for
 whatever else there is, and for what would be an error.
 """
@@ -9,6 +10,7 @@ whatever else there is, and for what would be an error.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +21,8 @@ from .plain_values import (
     Value,
     alike,
     at_most,
+    divided,
+    finite,
     kind_of,
     less,
     member,
@@ -26,12 +30,14 @@ from .plain_values import (
     number,
     numeric,
     plus,
+    rounded,
     same,
     text_of,
+    times,
     truth,
 )
 
-_LONGEST = 500
+_LONGEST = 240
 _DEPTH = 20
 _CALLS = 20
 _TOKEN = re.compile(
@@ -39,7 +45,7 @@ _TOKEN = re.compile(
     r"(?P<number>(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,14})?)(?![\w$.])"
     r"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)(?![\w$\\])"
     r"|(?P<text>'(?:[^'\\\r\n]|\\['\"\\n])*'|\"(?:[^\"\\\r\n]|\\['\"\\n])*\")"
-    r"|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||\+\+|--|[<>+\-!?:.()\[\],])"
+    r"|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||\+\+|--|\*\*|//|/\*|[<>+\-*/!?:.()\[\]{},])"
     r")[ \t\r\n]*"
 )
 _ESCAPE = re.compile(r"\\(.)")
@@ -90,7 +96,7 @@ class _NotPlain(Exception):
     """The expression is not in the subset."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def compile_plain(source: str) -> Plain | None:
     """The expression as a function of a scope, which may raise Unsure; None when it is not in the subset."""
     if len(source) > _LONGEST or not source.isascii():
@@ -193,8 +199,7 @@ class _Parser:
         if kind == "number":
             return _constant(number(float(text)))
         if kind == "text":
-            escapes = {"n": "\n"}
-            return _constant(_ESCAPE.sub(lambda match: escapes.get(match[1], match[1]), text[1:-1]))
+            return _constant(_literal(text))
         if kind == "name":
             return self._named(text)
         if (kind, text) == ("sign", "("):
@@ -203,14 +208,42 @@ class _Parser:
             return found
         if (kind, text) == ("sign", "["):
             return _list(self._several("]"))
+        if (kind, text) == ("sign", "{"):
+            return self._object()
         raise _NotPlain
+
+    def _object(self) -> Plain:
+        found: dict[str, Plain] = {}
+        while not self._take("}"):
+            if found:
+                self._need(",")
+            kind, text = self._tokens[self._next]
+            name = _literal(text) if kind == "text" else text
+            if kind not in ("name", "text") or name in _NO_MEMBERS:
+                raise _NotPlain
+            self._next += 1
+            self._need(":")
+            found[name] = self._conditional()
+        return _members(found)
 
     def _named(self, name: str) -> Plain:
         if name in _CONSTANTS:
             return _constant(_CONSTANTS[name])
         if name in RESERVED:
             raise _NotPlain
-        return _call(name, self._several(")")) if self._take("(") else _variable(name)
+        if self._take("("):
+            return _call(name, self._several(")"))
+        return self._static(name) if name in _OBJECTS else _variable(name)
+
+    def _static(self, name: str) -> Plain:
+        """A function of an object that is always there."""
+        self._need(".")
+        work = _STATIC.get(f"{name}.{self._tokens[self._next][1]}")
+        if work is None:
+            raise _NotPlain
+        self._next += 1
+        self._need("(")
+        return _static(name, work, self._several(")"))
 
     def _several(self, end: str) -> tuple[Plain, ...]:
         found: list[Plain] = []
@@ -237,6 +270,11 @@ class _Parser:
                 return found
 
 
+def _literal(text: str) -> str:
+    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text[1:-1])
+
+
+_NO_MEMBERS = frozenset({"__proto__", "$xml", "$tree"})
 _CONSTANTS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED}
 
 
@@ -316,20 +354,46 @@ _LEVELS: tuple[dict[str, Callable[[Plain, Plain], Plain]], ...] = (
         ">=": _pure(lambda a, b: at_most(b, a)),
     },
     {"+": _pure(plus), "-": _pure(minus)},
+    {"*": _pure(times), "/": _pure(divided)},
 )
 
 
 def _list(items: tuple[Plain, ...]) -> Plain:
     def found(scope: Scope) -> Value:
-        values = [item(scope) for item in items]
-        if any(kind_of(value) == "object" for value in values):
-            raise Unsure  # lists that grow from step to step are the engine's, which has a limit
-        return values
+        return [_scalar(item(scope)) for item in items]
 
     return found
 
 
+def _members(items: Mapping[str, Plain]) -> Plain:
+    return lambda scope: {name: _scalar(item(scope)) for name, item in items.items()}
+
+
+def _scalar(value: Value) -> Value:
+    if kind_of(value) == "object":
+        raise Unsure  # what grows from step to step is the engine's, which has a limit
+    return value
+
+
 _CONVERSIONS: dict[str, Callable[[Value], Value]] = {"Boolean": truth, "Number": numeric, "String": text_of}
+
+
+_OBJECTS = frozenset({"Math", "Date"})
+_STATIC: dict[str, Callable[[list[Value]], Value]] = {
+    "Math.max": lambda given: max(map(finite, given)) if given else _unsure(),
+    "Math.min": lambda given: min(map(finite, given)) if given else _unsure(),
+    "Math.round": lambda given: rounded(given[0]) if given else _unsure(),
+    "Date.now": lambda given: time.time_ns() // 1_000_000,
+}
+
+
+def _static(name: str, work: Callable[[list[Value]], Value], arguments: tuple[Plain, ...]) -> Plain:
+    def found(scope: Scope) -> Value:
+        if name in scope.local:
+            raise Unsure
+        return work([argument(scope) for argument in arguments])
+
+    return found
 
 
 def _call(name: str, arguments: tuple[Plain, ...]) -> Plain:

@@ -190,7 +190,7 @@ def plus(left: Value, right: Value) -> Value:
     """`+` of two numbers, or of a text and what has a certain text."""
     kinds = kind_of(left), kind_of(right)
     if kinds == ("number", "number"):
-        return number(_finite(left) + _finite(right))
+        return number(finite(left) + finite(right))
     if "string" not in kinds:
         raise Unsure
     joined = text_of(left) + text_of(right)
@@ -201,13 +201,32 @@ def plus(left: Value, right: Value) -> Value:
 
 def minus(left: Value, right: Value) -> Value:
     """`-` of two numbers."""
-    if (kind_of(left), kind_of(right)) != ("number", "number"):
+    return number(finite(left) - finite(right))
+
+
+def times(left: Value, right: Value) -> Value:
+    """`*` of two numbers; of nothing and a negative one Python and the engine make different zeros."""
+    return number(float(finite(left)) * float(finite(right)))
+
+
+def divided(left: Value, right: Value) -> Value:
+    """`/` of two numbers."""
+    if finite(right) == 0:
         raise Unsure
-    return number(_finite(left) - _finite(right))
+    return number(float(finite(left)) / float(right))
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
+def rounded(value: Value) -> Value:
+    """`Math.round` of what is not negative: halves go up."""
+    if finite(value) < 0:
+        raise Unsure
+    whole = math.floor(value)
+    return whole + (value - whole >= 0.5)
+
+
+def finite(value: Value) -> Any:
+    """The value, which must be a number."""
+    if kind_of(value) != "number" or not math.isfinite(value):
         raise Unsure
     return value
 

@@ -137,6 +137,17 @@ async def test_more_than_was_asked_for_closes_the_connection(wires: HttpWires) -
     assert server.connections == 2
 
 
+async def test_a_connection_that_nobody_has_used_for_long_is_closed(wires: HttpWires) -> None:
+    server, address = await saying(OK)
+    await asyncio.gather(*(wires.ask(address, ASK, 5.0, safe=True) for _ in range(2)))
+    assert server.connections == 2
+    wires._idle[address][0].idle_since -= 60
+    await wires.ask(address, ASK, 5.0, safe=True)
+    async with asyncio.timeout(5):
+        await server.ended.wait()
+    assert server.connections == 2
+
+
 async def test_who_says_nothing_has_not_answered_in_time(wires: HttpWires) -> None:
     server, address = await saying()
     with pytest.raises(TimeoutError):

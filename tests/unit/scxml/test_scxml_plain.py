@@ -62,7 +62,32 @@ LITERALS = [
     "1e3",
 ]
 LEAVES = st.sampled_from(NAMES + LITERALS)
-BINARY = ["&&", "||", "===", "!==", "==", "!=", "<", ">", "<=", ">=", "+", "-", ",", "*", "??", "in"]
+BINARY = [
+    "&&",
+    "||",
+    "===",
+    "!==",
+    "==",
+    "!=",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "+",
+    "-",
+    ",",
+    "*",
+    "/",
+    "%",
+    "**",
+    "??",
+    "in",
+]
+
+
+MEMBERS = st.sampled_from(
+    ["a", "b", "'b'", '"x y"', "class", "toString", "__proto__", "'__proto__'", "$xml", "0"]
+)
 
 
 def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -76,9 +101,17 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ).map("".join),
         st.tuples(inner, inner, inner).map(lambda part: f"{part[0]} ? {part[1]} : {part[2]}"),
         st.tuples(
-            st.sampled_from(["first", "longer", "deep", "loud", "Number", "String", "Boolean", "In"]), inner
+            st.sampled_from(
+                ["first", "longer", "deep", "loud", "Number", "String", "Boolean", "In", "Math.round"]
+            ),
+            inner,
         ).map(lambda part: f"{part[0]}({part[1]})"),
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        st.lists(inner, max_size=3).map(lambda items: f"Math.max({', '.join(items)})"),
+        st.lists(inner, max_size=3).map(lambda items: f"Math.min({', '.join(items)})"),
+        st.lists(st.tuples(MEMBERS, inner), max_size=3).map(
+            lambda items: "{" + ", ".join(f"{name}: {item}" for name, item in items) + "}"
+        ),
     )
 
 
@@ -178,6 +211,8 @@ def test_what_is_answered_without_an_engine_is_what_the_engine_answers(
 @SETTINGS
 @given(st.lists(st.sampled_from(TOKENS), max_size=9).map("".join))
 @example("v--1")
+@example("Math.")
+@example("Math.max(v, 7) / 2 / -4 * v // 1")
 @example("v+-1")
 @example("1 .a")
 def test_what_is_no_expression_is_left_to_the_engine(expr: str) -> None:
@@ -341,7 +376,11 @@ def test_the_shipped_inbound_application_reaches_the_agent_without_an_engine() -
     assert session.configuration == ("call", "line", "ringing")
     assert session.evaluate("agent") == agent
     assert not session._root.datamodel.has_engine  # type: ignore[attr-defined]
-    assert session.evaluate("pause()") == "0s"
+    now = session.evaluate("Date.now()")
+    assert isinstance(now, int) and 0 <= session.evaluate("Date.now() - 0") - now < 60_000
+    assert not session._root.datamodel.has_engine  # type: ignore[attr-defined]
+    assert 0 <= session.evaluate("Date.now() + failures++") - now < 60_000
+    assert session.evaluate("pause()") == "1s"
 
 
 @pytest.mark.parametrize(
