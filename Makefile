@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench proof conformance fuzz docs lock clean
+.PHONY: help setup run test check format bench proof conformance fuzz docs lock compiled compiled-test clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,11 @@ HOST ?= 127.0.0.1
 PROCESSES ?= 1
 PYTEST_ARGS ?=
 WORKERS ?= auto
+COMPILED ?=
+TREE := build/compiled
+AS := $(if $(COMPILED),PYTHONPATH=$(CURDIR)/$(TREE))
+PARITY := tests/unit/sip tests/unit/domain/routing tests/unit/domain/calls tests/unit/services/sip_proxy \
+  tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +38,11 @@ format: $(STAMP) ## Format the code and repair what ruff can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Run every benchmark (one alone: make bench-NAME)
-	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+bench: $(STAMP) $(if $(COMPILED),$(TREE)/.made) ## Run every benchmark (one alone: make bench-NAME; COMPILED=1: compiled)
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(AS) $(BIN)/python "$$file" || exit 1; done
 
-bench-%: $(STAMP) ## Run the benchmark tests/bench/bench_NAME.py
-	@$(BIN)/python tests/bench/bench_$*.py
+bench-%: $(STAMP) $(if $(COMPILED),$(TREE)/.made) ## Run the benchmark tests/bench/bench_NAME.py
+	@$(AS) $(BIN)/python tests/bench/bench_$*.py
 
 proof: $(STAMP) ## Kill two nodes of engagement at random over ten thousand callbacks: each dialled once, none lost
 	@RINGBACK_PROOF_CALLBACKS=10000 $(BIN)/pytest -s tests/integration/services/engagement/test_two_nodes.py
@@ -54,9 +59,20 @@ docs: $(STAMP) ## Write docs/reference anew from the code
 lock: $(STAMP) ## Choose the newest versions of all dependencies anew (constraints.txt)
 	$(BIN)/python tools/lock.py
 
+compiled: $(TREE)/.made ## Build the wheel with compiled modules into dist/ (needs a C compiler; minutes)
+
+compiled-test: $(TREE)/.made ## Run the tests of the compiled modules against their compiled form
+	@PYTHONPATH=$(CURDIR)/$(TREE) $(BIN)/pytest -n $(WORKERS) --dist loadfile $(PARITY) $(PYTEST_ARGS)
+
 clean: ## Remove what was built and installed; var/ with your data stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(TREE)/.made: $(STAMP) tools/compiled_build.py $(shell find src -name '*.py')
+	@rm -rf $(TREE) dist/ringback-*-cp*.whl
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(BIN)/python -m hatchling build -t wheel -d dist
+	@$(BIN)/python -m zipfile -e dist/ringback-*-cp*.whl $(TREE)
+	@touch $@
 
 $(STAMP): constraints.txt pyproject.toml tools/find_python.sh
 	@python=$$(tools/find_python.sh) && \

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = "3.11"
-BUILD_PACKAGES = "hatchling\neditables\n"  # what an editable install needs beside pip
+BUILD_PACKAGES = "hatchling\neditables\nsetuptools\n"  # for the editable install; for the compiled wheel
 HEADER = "# Made by tools/lock.py. Install with: pip install --require-hashes -r constraints.txt\n"
 LINE = re.compile(r"^(#.*|[a-z0-9-]+==\S+( ; .*?)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?)$")
 

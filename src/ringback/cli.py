@@ -223,10 +223,11 @@ def demo(*, data: Data = None) -> None:
 
 @app.command()
 def version() -> None:
-    """Print the version."""
-    from ringback import __version__
+    """Print the version, and whether it runs compiled and on what Python."""
+    from ringback.commands.version import lines
 
-    typer.echo(__version__)
+    for line in lines():
+        typer.echo(line)
 
 
 def main(arguments: list[str] | None = None) -> None:

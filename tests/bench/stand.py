@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sipload import Plan, Result
 
+from ringback.commands.version import lines
 from ringback.runtime.context import Context, Process
 from ringback.runtime.counters import read_totals
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
@@ -248,7 +249,7 @@ def report(
     name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], figures: Any
 ) -> None:
     """Print one table and write `var/bench/NAME.json`, a list of metric, value, unit, peer, peer_value."""
-    table = Table(title=title)
+    table = Table(title=f"{title}; {lines()[1]}")
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:

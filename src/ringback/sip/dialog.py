@@ -160,7 +160,7 @@ class Dialog:
 
     def to_dict(self) -> dict[str, Any]:
         """A snapshot of JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_dict(cls, snapshot: dict[str, Any]) -> Dialog:

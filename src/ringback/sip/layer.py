@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import Struct
-
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
 from ringback.sip.message import Message, Request, Response
+from ringback.sip.records import Record
 from ringback.sip.timer_queue import TimerQueue
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
 
@@ -64,7 +63,7 @@ class Transaction:
 
 
 # Outputs are made for every message and soon forgotten.
-class Send(Struct, gc=False):
+class Send(Record):
     """Bytes for the peer of a transaction."""
 
     transaction: Transaction
@@ -72,13 +71,13 @@ class Send(Struct, gc=False):
     repeated: bool = False
 
 
-class RequestReceived(Struct, gc=False):
+class RequestReceived(Record):
     """A new request with its server transaction."""
 
     transaction: Transaction
 
 
-class AckReceived(Struct, gc=False):
+class AckReceived(Record):
     """An ACK to a 2xx; `transaction` is that of the INVITE if its user waits for the ACK."""
 
     request: Request
@@ -86,33 +85,33 @@ class AckReceived(Struct, gc=False):
     transaction: Transaction | None
 
 
-class Cancelled(Struct, gc=False):
+class Cancelled(Record):
     """The peer cancelled this INVITE; the CANCEL itself is answered, the user sends 487."""
 
     transaction: Transaction
     cancel: Request
 
 
-class ResponseReceived(Struct, gc=False):
+class ResponseReceived(Record):
     """A response for the user; local ones (408 after timers B and F, 503) are marked."""
 
     transaction: Transaction
     response: Response
 
 
-class Unacknowledged(Struct, gc=False):
+class Unacknowledged(Record):
     """No ACK came to the final response within 64*T1."""
 
     transaction: Transaction
 
 
-class Ended(Struct, gc=False):
+class Ended(Record):
     """The transaction is gone."""
 
     transaction: Transaction
 
 
-class Stray(Struct, gc=False):
+class Stray(Record):
     """A response that matches no transaction."""
 
     response: Response

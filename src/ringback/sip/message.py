@@ -119,6 +119,8 @@ class Message:
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
             self._length += 1
+        else:
+            self._indexed = None
         headers.append((name, text))
         self._cache.pop(name, None)
 
@@ -370,26 +372,21 @@ class Request(Message):
         return self._uri
 
     @uri.setter
-    def uri(self, uri: SipUri | str) -> None:
+    def uri(self, uri: SipUri) -> None:
+        self.retarget(uri)
+
+    def retarget(self, uri: SipUri | str) -> None:
+        """Take another Request-URI; text is parsed when it is first read."""
         self.raw_uri = _safe(str(uri))
         self._uri = uri if isinstance(uri, SipUri) else None
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request.__new__(Request)
-        twin.method, twin.raw_uri, twin._uri = self.method, self.raw_uri, self._uri
-        twin.headers, twin.body, twin._cache = self.headers.copy(), self.body, self._cache.copy()
+        twin = Request(self.method, self.raw_uri)
+        twin._uri, twin.headers, twin.body = self._uri, self.headers.copy(), self.body
+        twin._cache = self._cache.copy()
         twin.index(self.first_values().copy())
         return twin
-
-    @classmethod
-    def read(cls, method: str, uri: str) -> Request:
-        """A request whose first line came from the wire: it has no line breaks in it."""
-        request = cls.__new__(cls)
-        request.method, request.raw_uri, request._uri = method, uri, None
-        request.headers, request.body, request._cache = [], b"", {}
-        request._indexed = None
-        return request
 
     def _start_line(self) -> str:
         return f"{self.method} {self.raw_uri} SIP/2.0"

@@ -69,7 +69,7 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
         return Response(int(match[1]), match[2] or ""), None
     parts = line.rstrip(" ").split(" ")
     if len(parts) == 3 and is_token(parts[0]):
-        request = Request.read(parts[0], parts[1])
+        request = Request(parts[0], parts[1])
         version = parts[2].upper()
         if version == "SIP/2.0":
             return request, None

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
-from msgspec import Struct, field
+from msgspec import field
 
 from ringback.sip.errors import SipParseError
+from ringback.sip.records import Value
 
 Params = Mapping[str, str | None]
 
@@ -102,7 +103,7 @@ def format_params(params: Params) -> str:
     return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in params.items()])
 
 
-class SipUri(Struct, frozen=True, gc=False):
+class SipUri(Value, frozen=True):
     """A URI of RFC 3261 19.1.1, or any other absolute URI with its text in `opaque`.
 
     `user` is kept as sent (percent escapes included); `tel:` numbers are in `user` with an empty host. IPv6
@@ -241,7 +242,7 @@ def _parse_uri_headers(text: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name}
 
 
-class NameAddr(Struct, frozen=True, gc=False):
+class NameAddr(Value, frozen=True):
     """A From, To, Contact, Route or Refer-To value: display name, URI and header parameters."""
 
     uri: SipUri
@@ -297,7 +298,7 @@ class NameAddr(Struct, frozen=True, gc=False):
         return f"{shown}<{self.uri}>{format_params(self.params)}"
 
 
-class Via(Struct, frozen=True, gc=False):
+class Via(Value, frozen=True):
     """One Via value (RFC 3261 20.42) with the parameters of RFC 3581."""
 
     transport: str

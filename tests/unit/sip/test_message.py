@@ -91,7 +91,7 @@ def test_a_copy_can_be_changed_alone() -> None:
     message = invite()
     twin = message.copy()
     twin.set("Call-ID", "other")
-    twin.uri = "sip:else@example.com"
+    twin.retarget("sip:else@example.com")
     assert message.call_id == "abc"
     assert message.uri.user == "bob"
 
@@ -197,6 +197,9 @@ class TestFirstValues:
         assert (request.get("Subject"), request.get("X-Note")) == ("two", None)
         request.headers[:0] = [("Subject", "three")]
         assert request.get("subject") == "three"
+        del request.headers[0]
+        request.add("X-Note", "n")
+        assert (request.get("Subject"), request.get("X-Note")) == ("two", "n")
 
     def test_a_change_by_its_own_methods_is_seen(self) -> None:
         request = Request("BYE", "sip:a@b", [("Route", "<sip:1;lr>, <sip:2;lr>"), ("Route", "<sip:3;lr>")])

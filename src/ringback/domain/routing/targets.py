@@ -37,9 +37,9 @@ def read_target(text: str) -> Target:
     if prefix["threshold"] is not None:
         try:
             threshold = parse_threshold(prefix["threshold"])
-        except ThresholdError as error:
-            position = prefix.start("threshold") + error.position
-            raise ExpressionError(text, position, error.reason) from None
+        except ThresholdError as wrong:
+            position = prefix.start("threshold") + wrong.position
+            raise ExpressionError(text, position, wrong.reason) from None
     weight = float(prefix["weight"] or 0.0)
     if device := _DEVICE.match(rest):
         return Target(text, None, device["number"], threshold, weight)

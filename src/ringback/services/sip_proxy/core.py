@@ -21,6 +21,7 @@ from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
 from ringback.services.sip_proxy.metrics import ProxyMetrics
+from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.room import Room
@@ -82,6 +83,7 @@ class ProxyCore:
         self.webrtc = WebGateways(self)
         self.earlier = EarlierCalls(self)
         self.flows = Flows(settings.flow_timer_s)
+        self.node_watch = NodeWatch(self, settings.node_options_s)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
@@ -275,7 +277,7 @@ class ProxyCore:
         copy = onward(request)
         shift_numbers(copy, target.shift)
         if target.uri is not None:
-            copy.uri = target.uri
+            copy.retarget(target.uri)
         if target.side == "edge":
             self.clean(copy, target.destination.transport)
         self._count_forwarded(copy, target)

@@ -207,7 +207,7 @@ class Forwarding:
         copy = onward(self._request)
         shift_numbers(copy, target.shift)
         if target.uri is not None:
-            copy.uri = target.uri
+            copy.retarget(target.uri)
         for route in target.record_routes:
             copy.prepend("Record-Route", route)
         for name, value in target.headers:

@@ -35,7 +35,7 @@ class Hygiene:
             kept = [self._let_in(name, value, trusted) for name, value in message.headers]
             message.replace_headers([pair for pair in kept if pair is not None])
         if isinstance(message, Request) and not message.raw_uri.isascii():
-            message.uri = as_text(message.raw_uri)
+            message.retarget(as_text(message.raw_uri))
         elif isinstance(message, Response) and not message.reason.isascii():
             message.reason = as_text(message.reason)
         if message.body and not isinstance(message, Request) and not self._may_come_in(message):

@@ -36,6 +36,7 @@ class NodeDirectory:
         """Where nodes, media, registrars and WebRTC gateways are."""
         self._recent: dict[str, int] = {}
         self._distrusted: dict[str, float] = {}
+        self._slow: set[str] = set()
         self._seen_at = 0.0
 
     async def start(self) -> None:
@@ -78,6 +79,13 @@ class NodeDirectory:
         self._distrusted = {name: until for name, until in self._distrusted.items() if until > now}
         return ", ".join(name for name in self._distrusted if name in self.cluster)
 
+    def heard(self, name: str, *, soon: bool) -> None:
+        """Whether a node answers soon enough: if not, new calls go to others; those it has stay its own."""
+        if soon:
+            self._slow.discard(name)
+        else:
+            self._slow.add(name)
+
     def node_at(self, host: str, port: int) -> str:
         """The cluster node with this SIP address, or an empty string."""
         return self._addresses.get((host, port), "")
@@ -85,7 +93,14 @@ class NodeDirectory:
     def cluster_order(self, first: str, now: float) -> list[ClusterNode]:
         """Nodes for a request: `first` if it is alive, then those with the most room."""
         usable = [node for node in self.cluster.values() if self._usable(node, first)]
-        usable.sort(key=lambda node: (self._doubtful(node.node, now), node.node != first, self._load(node)))
+        slow: set[str] = set() if first else self._slow
+        usable.sort(
+            key=lambda node: (
+                node.node in slow or self._doubtful(node.node, now),
+                node.node != first,
+                self._load(node),
+            )
+        )
         return usable
 
     def chosen(self, name: str) -> None:

@@ -69,6 +69,7 @@ class SipProxyService(Service):
         core.hops.able = Able(families=tuple(6 if ":" in host else 4 for host in core.edge.hosts))
         core.trunks.start()
         core.webrtc.start()
+        core.node_watch.start()
         self.ctx.spawn(core.room.keep(), "room")
         self._watch_gauges()
 

@@ -108,6 +108,9 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
         Doc("WebRTC media gateways, host or host:port (5070), beside those that announce themselves"),
     ] = ()
     webrtc_options_s: Annotated[float, Doc("seconds between questions whether a gateway is there")] = 2.0
+    node_options_s: Annotated[
+        float, Doc("seconds between questions whether a cluster node answers; 0: none is asked")
+    ] = 2.0
     flow_timer_s: Annotated[
         int,
         Doc("seconds within which phones are told to keep their TCP or TLS flow alive (RFC 5626); 0: none"),

@@ -92,7 +92,7 @@ class WebCalls:
         order = core.directory.cluster_order("", core.ctx.monotonic())[: core.settings.attempts]
         if order:
             core.directory.chosen(order[0].node)
-        request.uri = passage.uri
+        request.retarget(passage.uri)
         headers = ((HEADER_TENANT, passage.tenant), (HEADER_ORIGIN, passage.origin))
         return [
             [

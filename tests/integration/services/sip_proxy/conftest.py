@@ -59,8 +59,8 @@ def configuration() -> Configuration:
 async def publish(valkey: Commands, whole: Configuration) -> None:
     """Write a configuration as the tenant service does."""
     for kind, item in whole.objects():
-        await valkey.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))
-    await valkey.call("INCR", version_key("demo"))
+        await valkey.call("HSET", kind_key(whole.tenant.id, kind), item.id, msgspec.json.encode(item))
+    await valkey.call("INCR", version_key(whole.tenant.id))
 
 
 class Part:
@@ -207,9 +207,22 @@ def broker() -> str:
 
 
 @pytest.fixture
-async def stage(valkey_url: str, proxy_settings: dict[str, str], broker: str) -> AsyncIterator[Stage]:
+def configurations() -> list[Configuration]:
+    """The tenants' configurations; one tenant unless a test overrides this fixture."""
+    return [configuration()]
+
+
+@pytest.fixture
+async def stage(
+    valkey_url: str, proxy_settings: dict[str, str], broker: str, configurations: list[Configuration]
+) -> AsyncIterator[Stage]:
     """Config, registrar and proxy on a private address."""
-    env = {"RINGBACK_CONFIG_REFRESH_S": "0.05", "RINGBACK_REGISTRAR_MIN_EXPIRES_S": "1", **proxy_settings}
+    env = {
+        "RINGBACK_CONFIG_REFRESH_S": "0.05",
+        "RINGBACK_REGISTRAR_MIN_EXPIRES_S": "1",
+        "RINGBACK_SIP_PROXY_NODE_OPTIONS_S": "0",  # played nodes count what they get
+        **proxy_settings,
+    }
     async with ServiceHarness(
         "config",
         "registrar",
@@ -219,8 +232,10 @@ async def stage(valkey_url: str, proxy_settings: dict[str, str], broker: str) ->
         host=HOST,
         env=env,
         node="here",
+        tenants=tuple(whole.tenant.id for whole in configurations),
     ) as running:
-        await publish(running.process.valkey, configuration())
+        for whole in configurations:
+            await publish(running.process.valkey, whole)
         async with asyncio.timeout(LIMIT):
             while not running["config"].checks()["configuration"]:
                 await asyncio.sleep(0.01)

@@ -53,6 +53,7 @@ async def world(valkey_url: str, tmp_path: Any) -> AsyncIterator[tuple[Proxy, Se
         "RINGBACK_CLUSTER_SECRET": SECRET,
         "RINGBACK_KAFKA_BOOTSTRAP": "",
         "RINGBACK_SIP_PROXY_DIRECTORY_S": "0.1",
+        "RINGBACK_SIP_PROXY_NODE_OPTIONS_S": "0",
     }
     async with ServiceHarness("config", valkey_url=valkey_url, host=HOST) as running:
         await publish(running.process.valkey, configuration())

@@ -1,19 +1,13 @@
 """Two tenants with the same numbers: the domain tells whose they are."""
 
-import asyncio
-from collections.abc import AsyncIterator
-
-import msgspec
 import pytest
 from tests.integration.services.sip_proxy.conftest import DOMAIN, Part, Stage, answer, configuration
 
-from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.sip import bindings_key
 from ringback.domain.configuration import Configuration, Extension, Tenant, digest_hashes
 from ringback.sip import Request, Response
 from ringback.sip.digest import DigestClient
 from ringback.sip.message import CSeq
-from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import run_host
 
 HOST = run_host(62)
@@ -30,24 +24,8 @@ def another() -> Configuration:
 
 
 @pytest.fixture
-async def stage(valkey_url: str) -> AsyncIterator[Stage]:
-    env = {"RINGBACK_CONFIG_REFRESH_S": "0.05"}
-    services = ("config", "registrar", "sip_proxy")
-    async with ServiceHarness(
-        *services, valkey_url=valkey_url, host=HOST, env=env, node="here", tenants=("demo", "other")
-    ) as running:
-        valkey = running.process.valkey
-        for tenant, whole in (("demo", configuration()), ("other", another())):
-            for kind, item in whole.objects():
-                await valkey.call("HSET", kind_key(tenant, kind), item.id, msgspec.json.encode(item))
-            await valkey.call("INCR", version_key(tenant))
-        async with asyncio.timeout(LIMIT):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
-        made = Stage(running, [])
-        yield made
-        for part in made.parts:
-            await part.endpoint.close()
+def configurations() -> list[Configuration]:
+    return [configuration(), another()]
 
 
 async def ask(stage: Stage, part: Part, method: str, uri: str, domain: str, password: str) -> Response:

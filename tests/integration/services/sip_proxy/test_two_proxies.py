@@ -17,7 +17,11 @@ LIMIT = 5.0
 
 @pytest.fixture
 def proxy_settings() -> dict[str, str]:
-    return {"RINGBACK_SIP_PROXY_NEVER_BANNED": "192.0.2.0/24", "RINGBACK_SIP_PROXY_BAN_POINTS": "3"}
+    return {
+        "RINGBACK_SIP_PROXY_NEVER_BANNED": "192.0.2.0/24",
+        "RINGBACK_SIP_PROXY_BAN_POINTS": "3",
+        "RINGBACK_SIP_PROXY_NODE_OPTIONS_S": "0",
+    }
 
 
 async def test_rfc7616_5_5_an_invite_that_one_proxy_has_let_in_is_not_let_in_by_another(

@@ -6,20 +6,26 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.integration.services.sip_proxy.conftest import PASSWORDS, Part
 from tests.integration.services.sip_proxy.test_foreign_agents import speak
 from tests.integration.services.sip_proxy.test_secure_edges import Browser, invitation
 from websockets.asyncio.client import connect
 
+from ringback.contracts.telephony import SipNode
 from ringback.runtime.counters import read_totals
+from ringback.runtime.directory import announce
 from ringback.services.sip_proxy.supervision import Health
 from ringback.sip import Dialog, NameAddr, Request, Response, SipUri, parse_message
 from ringback.sip.digest import DigestClient
 from ringback.sip.sdp import Sdp
 from ringback.sip.transport import Destination
+from ringback.testing import check_gateway
+from ringback.testing.check_report import Steps
 from ringback.testing.servers import run_host
 
 SIPP = shutil.which("sipp")
@@ -125,12 +131,7 @@ async def gateway(stage: Stage, tmp_path: Path) -> AsyncIterator[Gateway]:
 
 async def state(stage: Stage, wanted: Health) -> None:
     """Wait until the proxy finds its one gateway in this state."""
-    async with asyncio.timeout(LIMIT):
-        while True:
-            (known,) = stage.proxy._core.webrtc._known.values()
-            if known.watch.health is wanted:
-                return
-            await asyncio.sleep(0.02)
+    await state_of(stage, f"udp:{GATEWAY}:5070", wanted)
 
 
 @pytest.fixture
@@ -160,14 +161,14 @@ def offer(proof: str = "", number: int = 1) -> str:
     return "\r\n".join([*head, "", BROWSER_SDP])
 
 
-async def call(browser: Browser) -> tuple[Request, Response]:
+async def call(browser: Browser, number: int = 1) -> tuple[Request, Response]:
     """Call 8000 with the password; the INVITE and its final answer."""
-    await browser.socket.send(offer())
+    await browser.socket.send(offer("", number))
     challenge = await final(browser)
     assert challenge.status == 407
     values = challenge.get_all("Proxy-Authenticate")
     proof = DigestClient("1001", PASSWORDS["1001"]).answer(values, "INVITE", f"sip:8000@{DOMAIN}", "c")
-    text = offer(proof or "", 2)
+    text = offer(proof or "", number + 1)
     await browser.socket.send(text)
     request = parsed(text)
     return request, await final(browser)
@@ -321,3 +322,38 @@ async def test_without_a_gateway_in_service_calls_are_refused_and_say_why(
     refused = await node.endpoint.send_request(invitation(stage, node), stage.inside).final(LIMIT)
     assert (refused.status, "WebRTC gateway" in (refused.get("Warning") or "")) == (503, True)
     assert node.got.empty()
+
+
+async def test_a_gateway_that_announces_itself_is_asked_and_gets_no_calls_while_it_drains(
+    stage: Stage, browser: Browser
+) -> None:
+    """What `ringback check` does on a platform that may have no gateway."""
+    world = SimpleNamespace(ctx=stage.harness.context("check"), host=GATEWAY)
+    steps = Steps(None)
+    await check_gateway.supervised(world, steps)  # type: ignore[arg-type]
+    assert [step.ok for step in steps.report().steps] == [True]
+    await stage.look()
+    stage.proxy._core.webrtc.refresh()
+    assert [str(place) for place in stage.proxy._core.webrtc._known] == [f"udp:{GATEWAY}:5070"]
+
+    played = await stage.part("gateway", GATEWAY, 5077)
+    entry = SipNode(node="w", sip_host=GATEWAY, sip_port=5077, draining=True)
+    for number, draining, status in ((1, True, 503), (3, False, 200)):
+        entry = msgspec.structs.replace(entry, draining=draining)
+        await announce(stage.harness.process.valkey, "webrtc", "w", entry, 60)
+        async with asyncio.timeout(LIMIT):
+            await played.next("OPTIONS")
+        await stage.look()
+        stage.proxy._core.webrtc.refresh()
+        await state_of(stage, f"udp:{GATEWAY}:5070", Health.OUT)
+        assert (await call(browser, number))[1].status == status
+
+
+async def state_of(stage: Stage, address: str, wanted: Health) -> None:
+    """Wait until the proxy finds one of its gateways in this state."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            known = {str(place): item.watch.health for place, item in stage.proxy._core.webrtc._known.items()}
+            if known.get(address) is wanted:
+                return
+            await asyncio.sleep(0.02)

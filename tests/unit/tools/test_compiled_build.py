@@ -1,0 +1,77 @@
+"""The compiled form does the same as its source (docs/decisions/0018)."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PARTS = (
+    "errors",
+    "names",
+    "reasons",
+    "uri",
+    "message",
+    "build",
+    "parser",
+    "transactions",
+    "timer_queue",
+    "layer",
+)
+TESTS = ("unit/sip/test_message.py", "unit/sip/test_uri.py", "unit/sip/test_transactions.py")
+TESTS += ("unit/sip/test_layer.py", "conformance/test_sip_torture.py")
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    """The module under test; tools are scripts, not a package."""
+    spec = importlib.util.spec_from_file_location("compiled_build", ROOT / "tools" / "compiled_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("async def run() -> None: ...", "coroutines"),
+        ("class Mark(Struct, frozen=True): ...", "options of class Mark"),
+        ("class Mark(msgspec.Struct): ...", "options of class Mark"),
+        ("class Mark(Other, kw_only=True): ...", "options of class Mark"),
+        ("class Mark(Value, frozen=True): ...", None),
+        ("class Mark(Enum):\n    ONE = 1", None),
+    ],
+)
+def test_what_would_not_do_the_same_compiled_stays_as_it_is(
+    build: ModuleType, source: str, reason: str | None
+) -> None:
+    assert build.why_not(source) == reason
+
+
+def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) -> None:
+    found = build.choose(ROOT / "src", ["ringback/sip", "ringback/domain/routing"])
+    hot = {f"ringback/sip/{name}.py" for name in PARTS} | {"ringback/domain/routing/pool.py"}
+    assert hot <= set(found)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_the_parser_and_the_transactions_pass_their_tests_compiled(build: ModuleType, tmp_path: Path) -> None:
+    files = [f"ringback/sip/{name}.py" for name in PARTS]
+    made = build.compile_tree(ROOT / "src", tmp_path, ROOT / "pyproject.toml", files, opt="0")
+    assert len(made) == len(PARTS) + 1, "one for each module, and what they share"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    look = "from ringback.sip import layer, parser; print(layer.__file__, parser.__file__)"
+    shown = subprocess.run([sys.executable, "-c", look], env=env, text=True, capture_output=True, check=True)
+    assert shown.stdout.count(build.SUFFIX) == 2
+    command = [sys.executable, "-m", "pytest", "-q", *(str(ROOT / "tests" / name) for name in TESTS)]
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout[-3000:]

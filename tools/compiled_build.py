@@ -1,0 +1,100 @@
+"""The compiled form of the wheel: what `make compiled` adds to the sources (docs/decisions/0018).
+
+hatchling runs `CompiledBuild` where HATCH_BUILD_HOOK_ENABLE_CUSTOM is set. The pure modules of the packages
+that pyproject.toml names are compiled with mypyc in a folder of their own, and the extension modules go into
+the wheel beside their sources. Nothing is written into `src/`: it would be imported in place of the source.
+"""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
+BASES = {"Value", "Record"}
+"""Bases that have their options themselves (ringback.sip.records); naming them again changes nothing."""
+_COROUTINES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+_SETUP = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+config, opt, group, *files = sys.argv[1:]
+sys.argv[1:] = ["build_ext", "--inplace", "--quiet"]
+extensions = mypycify(
+    ["--config-file=" + config, "--namespace-packages", *files],
+    opt_level=opt, debug_level="0", target_dir="build", group_name=group,
+)
+setup(name="ringback", packages=[], ext_modules=extensions)
+"""
+
+
+def why_not(source: str) -> str | None:
+    """Why a module cannot be compiled so that it does the same as its source; None if it can.
+
+    mypyc's coroutines are not those of the interpreter (`close` of one that was never begun fails), and it
+    passes over the options of a class, so that a frozen record would not be frozen.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, _COROUTINES):
+            return "coroutines"
+        if isinstance(node, ast.ClassDef):
+            bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            if "Struct" in bases or (node.keywords and not bases <= BASES):
+                return f"options of class {node.name}"
+    return None
+
+
+def choose(root: Path, packages: Iterable[str]) -> list[str]:
+    """The modules to compile, as paths below `root`; a package stands for the modules directly in it."""
+    found = []
+    for package in packages:
+        place = root / package
+        for path in [place] if place.is_file() else sorted(place.glob("*.py")):
+            if path.name != "__init__.py" and why_not(path.read_text()) is None:
+                found.append(str(path.relative_to(root)))
+    return found
+
+
+def compile_tree(source: Path, folder: Path, config: Path, files: list[str], *, opt: str = "3") -> list[Path]:
+    """Compile modules of a copy of `source` made in `folder`; gives the extension modules. Takes minutes."""
+    shutil.copytree(
+        source / "ringback", folder / "ringback", ignore=shutil.ignore_patterns("*.so", "__pycache__")
+    )
+    command = [sys.executable, "-c", _SETUP, str(config), opt, "ringback", *files]
+    env = {**os.environ, "MYPYPATH": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, cwd=folder, env=env, text=True, capture_output=True)  # noqa: S603
+    if done.returncode:
+        sys.exit(f"mypyc could not compile:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return sorted(
+        path for path in folder.rglob(f"*{SUFFIX}") if "build" not in path.parts[len(folder.parts) :]
+    )
+
+
+class CompiledBuild(BuildHookInterface[Any]):
+    """Compile, and put what came of it into the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it packs; an editable install stays as it is."""
+        if version == "editable":
+            return
+        source = Path(self.root) / "src"
+        self._folder = Path(tempfile.mkdtemp(prefix="ringback-compiled-"))
+        files = choose(source, self.config["packages"])
+        made = compile_tree(source, self._folder, Path(self.root) / "pyproject.toml", files)
+        for path in made:
+            build_data["force_include"][str(path)] = str(path.relative_to(self._folder))
+        build_data["pure_python"], build_data["infer_tag"] = False, True
+        self.app.display_info(f"{len(files)} modules compiled")
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Called by hatchling when the wheel is there."""
+        if version != "editable":
+            shutil.rmtree(self._folder)
