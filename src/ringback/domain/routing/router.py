@@ -2,7 +2,8 @@
 
 Rules:
 - Interactions are served by priority, then by arrival time as the request gives it, then by sequence; across
-  all virtual queues that share an agent. Queues with weights get their shares of an agent they compete for.
+  all virtual queues that share an agent. Where priorities grow, a priority counts as having come earlier, by
+  as long as it takes to grow. Queues with weights get their shares of an agent they compete for.
 - Of the agents who match, the one who has been ready longest gets the interaction, unless the request asks
   for another order.
 - No ready agent and no waiting interaction that may have each other ever stand side by side after an input;

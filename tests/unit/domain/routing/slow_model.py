@@ -38,8 +38,11 @@ class SlowCall:
     excluded: set[str] = field(default_factory=set)
 
     def urgency(self, now: float) -> tuple[float, float, int]:
-        grown = self.growth * (now - self.arrived) if self.growth else 0.0
-        return (-(self.priority + grown), self.arrived, self.sequence)
+        """Who is first; of two whose priorities stay the same for good, who came to the router first."""
+        if not self.growth:
+            return (-self.priority, self.arrived, self.sequence)
+        head_start = self.arrived - self.priority / self.growth
+        return (self.growth * (head_start - now), head_start, self.sequence)
 
 
 class SlowRouter:
