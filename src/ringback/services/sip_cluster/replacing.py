@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from ringback.contracts.sip import HEADER_OWNER
 from ringback.domain.calls import inputs as i
@@ -18,6 +19,18 @@ from ringback.sip.transfer import Replaces, replaces_of
 
 Placed = Callable[[LiveCall, SipLeg], None]
 UNDER_WAY = frozenset({LegState.INVITING, LegState.RINGING})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An INVITE with Replaces: of whom, and who is told of the leg that comes of it."""
+
+    tx: ServerTransaction
+    request: Request
+    tenant: str
+    dn: str
+    placed: Placed
+    replaces: Replaces
 
 
 class Replacing:
@@ -38,41 +51,28 @@ class Replacing:
             tx.reply(400)
             return None
         assert replaces is not None
+        asked = _Asked(tx, request, tenant, dn, placed, replaces)
         # Who may not take calls over does not learn which there are, nor makes us look for them.
         if dn and replaces.call_id not in self._index.legs:
-            return self._look_up(tx, request, tenant, dn, placed, replaces)
-        self._judge(tx, request, tenant, dn, placed, replaces)
+            return self._look_up(asked)
+        self._judge(asked)
         return None
 
-    async def _look_up(
-        self,
-        tx: ServerTransaction,
-        request: Request,
-        tenant: str,
-        dn: str,
-        placed: Placed,
-        replaces: Replaces,
-    ) -> None:
+    async def _look_up(self, asked: _Asked) -> None:
         """The call may be at another node, or may have been at one that is gone."""
-        found = await self._takeover.call_of((tenant,), replaces.call_id, silent_of(request))
+        tx, wanted = asked.tx, asked.replaces.call_id
+        found = await self._takeover.call_of((asked.tenant,), wanted, silent_of(asked.request))
         if tx.cancelled:
             tx.reply(487)
         elif isinstance(found, Elsewhere):
             tx.reply(481, headers=[(HEADER_OWNER, found.node)])
         else:
-            self._judge(tx, request, tenant, dn, placed, replaces)
+            self._judge(asked)
 
-    def _judge(
-        self,
-        tx: ServerTransaction,
-        request: Request,
-        tenant: str,
-        dn: str,
-        placed: Placed,
-        replaces: Replaces,
-    ) -> None:
-        found = self._index.named(tenant, replaces)
-        status = _refusal(found, replaces, dn)
+    def _judge(self, asked: _Asked) -> None:
+        tx, request, dn = asked.tx, asked.request, asked.dn
+        found = self._index.named(asked.tenant, asked.replaces)
+        status = _refusal(found, asked.replaces, dn)
         if found is None or status:
             tx.reply(status)
             return
@@ -87,7 +87,7 @@ class Replacing:
         self._index.add(live, leg)
         offer = request.body.decode("utf-8", "replace") or None
         self._driver.feed(live, i.Replaced(old.id, leg.id, dn, offer))
-        placed(live, leg)
+        asked.placed(live, leg)
 
 
 def _refusal(found: tuple[LiveCall, SipLeg] | None, replaces: Replaces, dn: str) -> int:
