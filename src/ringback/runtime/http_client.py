@@ -75,16 +75,16 @@ class HttpClient:
         self._base = base_url or ctx.url(service, listener)
         self._connection = connection
         self._ours = base_url is None or trusted  # the secret goes to nobody else
-        self._headers = dict(_JSON)
+        parts = urlsplit(self._base)
+        self._headers = {"Host": parts.netloc, **_JSON}
         if self._ours:
             self._headers[CLUSTER_HEADER] = ctx.common.cluster_secret
             if connection:
                 self._headers[CONNECTION_HEADER] = connection
         self._times = ctx.outgoing.neighbour(service)
         self._timeout_s = timeout_s
-        parts = urlsplit(self._base)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._fields = _fields({"Host": parts.netloc, **self._headers})
+        self._fields = _fields(self._headers)
 
     @overload
     async def get(self, path: str, kind: type[T]) -> T: ...
@@ -126,9 +126,7 @@ class HttpClient:
         """The request as it goes on the wire (RFC 9112 3 to 6)."""
         if not _PLAIN_PATH.fullmatch(path) or "/." in path:
             path = URL(self._base + path).raw_path_qs
-        fields = self._fields
-        if headers:
-            fields = _fields({"Host": urlsplit(self._base).netloc, **self._headers, **headers})
+        fields = _fields({**self._headers, **headers}) if headers else self._fields
         length = b"" if not data and method in _NO_BODY else b"Content-Length: %d\r\n" % len(data)
         return b"%s %s HTTP/1.1\r\n%s%s\r\n%s" % (method.encode(), path.encode(), fields, length, data)
 

@@ -168,11 +168,7 @@ class LinkServer:
             return
         self.sessions.add(session)
         try:
-            await self._read(session, reader)
-        except LineTooLong:
-            most = self._longest(session)
-            session.send(_error(None, INVALID_REQUEST, f"a line has at most {most} bytes: send portions"))
-            await leave_unread(reader)
+            await self._listen(session, reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # a client that went away
         except asyncio.CancelledError:
@@ -183,6 +179,15 @@ class LinkServer:
                 self.on_close(session)
             with suppress(ConnectionError):
                 session.close()
+
+    async def _listen(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
+        """Return when the client has left, or has said more at once than is read."""
+        try:
+            await self._read(session, reader)
+        except LineTooLong:
+            most = self._longest(session)
+            session.send(_error(None, INVALID_REQUEST, f"a line has at most {most} bytes: send portions"))
+            await leave_unread(reader)
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
         async for lines in lines_of(reader, lambda: self._longest(session)):

@@ -16,7 +16,6 @@ MAX_LINE = 1024 * 1024
 MAX_LONG_LINE = 64 * MAX_LINE
 """Bytes of a line that holds a whole configuration, or the answer to a wide search."""
 READ_AHEAD = 256 * 1024
-_CHUNK = 256 * 1024
 _LINGER_S = 1.0
 
 Params = dict[str, Any]
@@ -56,7 +55,7 @@ async def lines_of(
 ) -> AsyncIterator[list[bytes]]:
     """The lines of a stream as they come, many at a time. LineTooLong for one over `longest()` bytes."""
     rest = bytearray()
-    while data := await reader.read(_CHUNK):
+    while data := await reader.read(READ_AHEAD):
         rest += data
         if len(rest) > longest() and max(map(len, rest.split(b"\n"))) > longest():
             raise LineTooLong
@@ -72,7 +71,7 @@ async def leave_unread(reader: asyncio.StreamReader) -> None:
     """Throw away what still comes: closed with bytes unread, a session loses its last answer."""
     with suppress(TimeoutError, ConnectionError):
         async with asyncio.timeout(_LINGER_S):
-            while await reader.read(_CHUNK):
+            while await reader.read(READ_AHEAD):
                 pass
 
 

@@ -123,7 +123,7 @@ class StreamConsumer:
         try:
             await self._run(self._read_own_then_new, await self._dedicated())
         finally:
-            self._acknowledge_all()
+            self._acknowledge(self._ctx.valkey)
 
     async def _run(self, loop: Callable[[Valkey], Awaitable[None]], valkey: Valkey) -> None:
         while True:
@@ -154,42 +154,41 @@ class StreamConsumer:
         read = ("XREADGROUP", "GROUP", self._group, self._name, "COUNT", _BATCH, "BLOCK", _BLOCK_MS)
         while True:
             reply = await valkey.call(*read, "STREAMS", *wanted)
-            handled: list[tuple[list[StreamEntry], list[str]]] = []
-            try:
-                for name, rows in reply or ():
-                    entries = parse_entries(name.decode(), rows)
-                    handled.append((entries, await self._handle(entries)))
-                if reply and self._gather_s:
-                    await asyncio.sleep(self._gather_s)
-            finally:
-                for entries, done in handled:
-                    self._acknowledge(valkey, entries, done)
+            for name, rows in reply or ():
+                await self._take(parse_entries(name.decode(), rows))
+            if reply and self._gather_s:
+                await asyncio.sleep(self._gather_s)
+            self._acknowledge_soon(valkey)
 
-    def _acknowledge(self, valkey: Valkey, entries: list[StreamEntry], done: list[str]) -> None:
-        """Leaves in one write with the next read; an acknowledgement that is lost brings the entry again."""
+    async def _take(self, entries: list[StreamEntry]) -> None:
+        """Handle entries of one stream, and note which of them are to be acknowledged."""
+        done = await self._handle(entries)
         if not done:
             return
-        if not self._acknowledge_s:
-            with suppress(ValkeyUnavailable):
-                valkey.tell("XACK", entries[0].stream, self._group, *done)
-            return
-        if not self._done:
-            asyncio.get_running_loop().call_later(self._acknowledge_s, self._acknowledge_all)
+        if self._acknowledge_s and not self._done:
+            later = asyncio.get_running_loop().call_later
+            later(self._acknowledge_s, self._acknowledge, self._ctx.valkey)
         self._done.setdefault(entries[0].stream, []).extend(done)
 
-    def _acknowledge_all(self) -> None:
+    def _acknowledge_soon(self, valkey: Valkey) -> None:
+        """In one write with what is asked next on this connection, or with the others of `acknowledge_s`."""
+        if not self._acknowledge_s:
+            self._acknowledge(valkey)
+
+    def _acknowledge(self, valkey: Valkey) -> None:
+        """Say what is done with; an acknowledgement that is lost brings the entry again."""
         done, self._done = self._done, {}
         for stream, ids in done.items():
             with suppress(ValkeyUnavailable):
-                self._ctx.valkey.tell("XACK", stream, self._group, *ids)
+                valkey.tell("XACK", stream, self._group, *ids)
 
     async def _retry_own(self, valkey: Valkey) -> None:
         """Meet again what this consumer had read but not acknowledged before it was restarted."""
         for stream in self._streams:
             read = ("XREADGROUP", "GROUP", self._group, self._name, "COUNT", _BATCH, "STREAMS", stream, "0")
             for name, rows in await valkey.call(*read) or ():
-                entries = parse_entries(name.decode(), rows)
-                self._acknowledge(valkey, entries, await self._handle(entries))
+                await self._take(parse_entries(name.decode(), rows))
+                self._acknowledge_soon(valkey)
 
     async def _claim_loop(self, valkey: Valkey) -> None:
         while True:
@@ -198,8 +197,9 @@ class StreamConsumer:
                 reply = await valkey.call(
                     "XAUTOCLAIM", stream, self._group, self._name, self._claim_idle_ms, "0", "COUNT", _BATCH
                 )
-                entries = parse_entries(stream, reply[1])
-                self._acknowledge(valkey, entries, await self._handle(entries))
+                if entries := parse_entries(stream, reply[1]):
+                    await self._take(entries)
+                    self._acknowledge_soon(valkey)
 
     async def _handle(self, entries: list[StreamEntry]) -> list[str]:
         """The entries that are done with."""
