@@ -12,11 +12,11 @@ from inspect import isawaitable
 from typing import Any
 
 from ringback.sip import layer as core
-from ringback.sip import stun
 from ringback.sip.build import can_be_answered, response_to_malformed
 from ringback.sip.errors import SipParseError
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.ids import IdSource, RandomPool
+from ringback.sip.keep_alive import FILLERS, KeepAlives
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
@@ -26,10 +26,6 @@ from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via
 
-_FILLERS = (b"", b"\r", b"\n", b"\x00", b"\x01")
-"""How datagrams begin that are no SIP: nothing, line breaks, STUN and its answers."""
-_STUN_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 8.0)
-"""RFC 5389 7.2.1."""
 _log = logging.getLogger(__name__)
 
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
@@ -77,8 +73,7 @@ class SipEndpoint:
         self.counters = Counters()
         self._layer = core.TransactionLayer(self.ids, timers)
         self._large = LargeRequests()
-        self._asked: dict[bytes, asyncio.Future[tuple[str, int]]] = {}
-        """What was asked by STUN and is not answered yet."""
+        self._keep_alives = KeepAlives()
         self._sockets = Sockets(self._received, self, advertised_host, tls or Tls())
         self._tasks: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -181,19 +176,10 @@ class SipEndpoint:
 
     async def seen_as(self, destination: Destination) -> tuple[str, int]:
         """How a UDP peer sees us, by STUN (RFC 5626 4.4.2). Raises TimeoutError if it is silent."""
-        transaction = os.urandom(12)
-        answer: asyncio.Future[tuple[str, int]] = self._running().create_future()
-        self._asked[transaction] = answer
-        data = stun.request(transaction)
-        try:
-            for pause in _STUN_PAUSES_S:
-                self._sockets.send(data, destination, _nothing)
-                await asyncio.wait([answer], timeout=pause)
-                if answer.done():
-                    return answer.result()
-            raise TimeoutError(f"no answer of {destination}")
-        finally:
-            del self._asked[transaction]
+        sockets = self._sockets
+        return await self._keep_alives.seen_as(
+            str(destination), lambda data: sockets.send(data, destination, _nothing)
+        )
 
     def new_request(
         self,
@@ -339,7 +325,7 @@ class SipEndpoint:
             if source.connection is not None:
                 source.connection.close()
             return
-        if data[:1] in _FILLERS and self._keeps_alive(data, source):
+        if data[:1] in FILLERS and self._keep_alives.takes(data, source):
             return
         self.counters.received += 1
         if self._trace is not None:
@@ -357,23 +343,6 @@ class SipEndpoint:
                 return
         self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
         self._run()
-
-    def _keeps_alive(self, data: bytes, source: Source) -> bool:
-        """RFC 5626 keep-alives over UDP: STUN is answered (8); an empty datagram only opens a NAT binding."""
-        if data.strip(b"\r\n\x00") == b"":
-            return True
-        if source.socket is None or not stun.is_stun(data):
-            return False
-        asked = self._asked.get(data[8:20])
-        if asked is not None:
-            mapped = stun.mapped_address(data, data[8:20])
-            if mapped is not None and not asked.done():
-                asked.set_result(mapped)
-            return True
-        answer = stun.answer(data, source.host, source.port)
-        if answer is not None:
-            source.socket.send(answer, source.host, source.port, _nothing)
-        return True
 
     def _refused(self, request: Request, source: Source) -> bool:
         if request.method == "ACK" or self._layer.knows(request) or self._admit is None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.sip.test_endpoint import ALICE, BOB, LIMIT, Answerer, alice, bob, listen, ok
 
-from ringback.sip import Request, Response, parse_message
-from ringback.sip import endpoint as endpoint_module
+from ringback.sip import Request, Response, keep_alive, parse_message
 from ringback.sip import stream as stream_module
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
@@ -114,7 +113,7 @@ async def test_rfc5626_4_4_2_a_udp_peer_says_how_it_sees_us_and_one_that_is_sile
 ) -> None:
     place = await listen(bob, "udp")
     assert await asyncio.wait_for(alice.endpoint.seen_as(place), LIMIT) == alice.endpoint.local_address("udp")
-    monkeypatch.setattr(endpoint_module, "_STUN_PAUSES_S", (0.01, 0.02))
+    monkeypatch.setattr(keep_alive, "_PAUSES_S", (0.01, 0.02))
     await bob.endpoint.close()
     with pytest.raises(TimeoutError, match="no answer of udp"):
         await alice.endpoint.seen_as(place)
