@@ -241,10 +241,10 @@ class AgentSessions:
                 msgspec.json.encode(_event(tenant, after, emitted, now, dn)) for emitted in outcome.events
             ]
         answers: list[int | bytes] = await self._valkey.script(_COMMIT, keys, args)
-        done: list[_Held | DnTaken | None] = []
-        for (_, outcome), body, answer in zip(changes, bodies, answers, strict=True):
-            done.append(self._stored(outcome.session, body, answer))
-        return done
+        return [
+            self._stored(outcome.session, body, answer)
+            for (_, outcome), body, answer in zip(changes, bodies, answers, strict=True)
+        ]
 
     def _stored(self, after: AgentSession, body: bytes, answer: int | bytes) -> _Held | DnTaken | None:
         if isinstance(answer, bytes):

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from dataclasses import dataclass, field
 
 import phonenumbers
@@ -108,9 +108,9 @@ class Whole:
         self._objects: dict[Key, AnyObject] = {}
         self._known = _Known()
 
-    def keys(self) -> set[Key]:
+    def keys(self) -> KeysView[Key]:
         """The objects that are there."""
-        return set(self._objects)
+        return self._objects.keys()
 
     def put(self, kind: Kind, item: AnyObject) -> None:
         """Add an object, or put it in the place of the one with its id."""

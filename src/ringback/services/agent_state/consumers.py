@@ -144,7 +144,7 @@ class Followers:
         self._ctx.consume_kafka([TOPIC_AGENT_REQUESTS], GROUP, self._on_kafka, connection="voice-55")
 
     async def _on_call(self, entry: StreamEntry) -> None:
-        await self._follow([entry.json(CallEvent)])
+        await self._on_calls([entry])
 
     async def _on_calls(self, entries: list[StreamEntry]) -> None:
         """The steps of several agents leave together, those of one agent one after the other."""
@@ -162,13 +162,12 @@ class Followers:
 
     async def _follow(self, events: Sequence[CallEvent]) -> None:
         for event in events:
-            happening = CALL_EVENTS.get(event.id)
             sessions = self._sessions.get(event.tenant)
-            if happening is None or sessions is None:
+            if sessions is None:
                 continue
             agent_id = event.agent_id or await sessions.at_dn(event.this_dn)
             if agent_id:
-                await sessions.apply(agent_id, happening(event), self._ctx.now())
+                await sessions.apply(agent_id, CALL_EVENTS[event.id](event), self._ctx.now())
 
     async def _on_dn(self, entry: StreamEntry) -> None:
         event = entry.json(DnEvent)

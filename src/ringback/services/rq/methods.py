@@ -72,7 +72,7 @@ class RqMethods:
                     request = decode(each)
                     tenant = self._known(request)
                     checked(request)
-                except (LinkError, msgspec.ValidationError) as error:
+                except LinkError as error:
                     answers.append(error)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     answers.append(LinkError(INVALID_PARAMS, str(error)))

@@ -46,7 +46,6 @@ _PAUSE_S = 0.3
 _BATCH = 50
 """Agent events taken in one turn of the loop, so that routing goes on while thousands log in."""
 _BLOCK_MS = 1000
-_agent_told = msgspec.json.Decoder(AgentTold).decode
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -214,7 +213,7 @@ class Leader:
     def _agent_event(self, entry: StreamEntry) -> None:
         self._ctx.connections.count("voice-14", received=1)
         if self.feeder is not None:
-            self.feeder.agent(_agent_told(entry.fields["e"]))
+            self.feeder.agent(entry.json(AgentTold))
 
     def _vanished(self, agent: str) -> None:
         self._ctx.log.warning("reserved_phone_vanished", tenant=self.tenant, agent=agent)

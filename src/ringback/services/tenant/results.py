@@ -43,7 +43,7 @@ class Results:
 
     async def store(self, results: Sequence[RouteResult]) -> list[bool]:
         """Whether each request is still open, as far as could be learned before the result was obsolete."""
-        accepted: dict[int, bool] = {}
+        accepted = [True] * len(results)
         left = list(enumerate(results))
         while left:
             answers = await self._rq.call_all("decide", [result for _, result in left])
@@ -57,7 +57,7 @@ class Results:
             if again:
                 await asyncio.sleep(_RETRY_S)
             left = [each for each in again if self._wanted(each[1])]
-        return [accepted.get(number, True) for number in range(len(results))]
+        return accepted
 
     def _accepted(self, result: RouteResult, answer: Any) -> bool:
         if isinstance(answer, LinkError):

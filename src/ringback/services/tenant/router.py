@@ -131,7 +131,7 @@ class TenantRouter:
 
     def release(self, agent_id: str, name: str, reason: str) -> None:
         """Let an agent go whom a reservation still holds."""
-        self._spawn(self._unreserve(agent_id, name, reason))
+        self._spawn(self._apply(agent_id, Unreserve(name, reason)))
 
     def keep(self, agent_id: str, name: str) -> None:
         """The agent has accepted an interaction of another medium: it lasts until it is ended."""
@@ -235,13 +235,15 @@ class TenantRouter:
         outputs, self._reserving = self._reserving[:_TOGETHER], self._reserving[_TOGETHER:]
         if self._reserving:
             self._spawn(self._reserve())
-        meant = [each for each in outputs if self._is_meant(each)]
+        meant: list[messages.Reserve] = []
         wanted: list[tuple[str, Happening]] = []
-        for output in meant:
-            known = self.book.get(output.interaction)
-            assert known is not None
-            submit = known.submit
-            wanted.append((output.agent, to_reservation(submit, output, self.lease_of(submit))))
+        for output in outputs:
+            known = self._meant(output)
+            if known is None:  # the agent is as ready as before
+                self.feed(messages.NotTaken(output.agent, output.version, output.media))
+                continue
+            meant.append(output)
+            wanted.append((output.agent, to_reservation(known.submit, output, self.lease_of(known.submit))))
         self.decisions += len(wanted)
         try:
             steps = await self._sessions.apply_all(wanted, self._ctx.now()) if wanted else []
@@ -255,13 +257,10 @@ class TenantRouter:
             if not accepted:
                 self.feed(messages.Cancel(result.request_id, "closed"))
 
-    def _is_meant(self, output: messages.Reserve) -> bool:
-        """Whether a reservation is still to be made; else the agent is as ready as before."""
+    def _meant(self, output: messages.Reserve) -> Known | None:
+        """The request of a reservation, while the reservation is still meant."""
         meant = self.attempt_of(output.interaction, output.agent) == output.attempt
-        if not meant or self.book.get(output.interaction) is None:
-            self.feed(messages.NotTaken(output.agent, output.version, output.media))
-            return False
-        return True
+        return self.book.get(output.interaction) if meant else None
 
     def _reserved(self, output: messages.Reserve, step: Applied) -> RouteResult | None:
         """What is told of a reservation; None when the agent has been taken, or is no longer needed."""
@@ -269,8 +268,8 @@ class TenantRouter:
             self.feed(messages.Return(output.interaction, output.attempt, "agent_taken", exclude=False))
             return None
         name = reservation_id(output.interaction, output.attempt)
-        known = self.book.get(output.interaction)
-        if known is None or self.attempt_of(output.interaction, output.agent) != output.attempt:
+        known = self._meant(output)
+        if known is None:
             self.release(output.agent, name, "superseded")
             return None
         return self._result(
@@ -281,9 +280,6 @@ class TenantRouter:
             reservation_id=name,
             lease_until=output.lease_until,
         )
-
-    async def _unreserve(self, agent_id: str, name: str, reason: str) -> None:
-        await self._apply(agent_id, Unreserve(name, reason))
 
     async def _apply(self, agent_id: str, change: Unreserve | Keep) -> None:
         try:
