@@ -229,10 +229,10 @@ class Driver:
 
     def _due(self, live: LiveCall) -> None:
         live.timer, due = None, live.call.next_timer()
-        if due is not None and due > self._ctx.now():
-            self._arm(live)
-        elif due is not None:
+        if due is not None and due <= self._ctx.now():
             self.feed(live, i.TimersDue())
+        else:
+            self._arm(live)
 
     def _drop(self, live: LiveCall) -> None:
         live.lost = True

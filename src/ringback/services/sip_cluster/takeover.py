@@ -99,22 +99,23 @@ class Takeover:
         if snapshot is None:
             return None
         live = restore(snapshot)
-        self._driver.open(live)
-        for leg in live.legs.values():
-            self._index.add(live, leg)
-        self.restored(live)
+        self._care_for(live)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
         self._mourn(live, snapshot.sent_by)
         return live
 
-    async def keep(self, live: LiveCall) -> None:
-        """Go on with a call that could not be handed over, unless it turns out that it was."""
-        live.lost = False
+    def _care_for(self, live: LiveCall) -> None:
+        """Put a call into this node's care."""
         self._driver.open(live)
         for leg in live.legs.values():
             self._index.add(live, leg)
         self.restored(live)
+
+    async def keep(self, live: LiveCall) -> None:
+        """Go on with a call that could not be handed over, unless it turns out that it was."""
+        live.lost = False
+        self._care_for(live)
         self._driver.carry_on(live, [])
         if not await until_stored(partial(self._store.is_owner, live.tenant, live.conn_id)):
             self._driver.abandon(live)
@@ -171,9 +172,8 @@ class Takeover:
     async def _take_all(self, node: str) -> None:
         calls = await self._store.owned(node)
         for tenant, conn_id in calls:
-            if await self._store.owner(tenant, conn_id) not in ("", node):
-                await self._store.release(node, tenant, conn_id)  # it was handed over
-            elif await self.take(tenant, conn_id) is None:
+            handed_over = await self._store.owner(tenant, conn_id) not in ("", node)
+            if handed_over or await self.take(tenant, conn_id) is None:
                 await self._store.release(node, tenant, conn_id)
         if not calls:
             await self._store.disown(node)

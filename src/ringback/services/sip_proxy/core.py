@@ -24,6 +24,7 @@ from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.passage import veil
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
@@ -134,7 +135,7 @@ class ProxyCore:
 
     def living_flow(self, flow: Destination | None) -> Destination | None:
         """The flow behind which a phone sits, as long as it is there (RFC 5626 5.3)."""
-        if flow is not None and (flow.transport == "udp" or self.endpoints["edge"].is_connected(flow)):
+        if flow is not None and (not flow.reliable or self.endpoints["edge"].is_connected(flow)):
             return flow
         return None
 
@@ -166,7 +167,7 @@ class ProxyCore:
 
     def veil(self, message: Request | Response) -> None:
         """Hide the Contact of a WebRTC gateway from the browser."""
-        self.webrtc.veil(message)
+        veil(message, self.flow_key)
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""

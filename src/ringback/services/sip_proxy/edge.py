@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from msgspec.structs import replace
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.contracts.telephony import ClusterNode
 from ringback.domain.configuration import Tenant, Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
@@ -284,7 +285,7 @@ class Edge:
             core.call_ended(request.call_id)
             core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
             return
-        groups = [[self._node_target(node.node, node.sip_host, node.sip_port, tx, caller)] for node in order]
+        groups = [[self._node_target(node, tx, caller)] for node in order]
         core.directory.chosen(order[0].node)
 
         def done(outcome: Outcome) -> None:
@@ -298,19 +299,16 @@ class Edge:
         seed = seed_of(request)
         core.forward(tx, request, groups, role=role, to_edge=True, seed=seed, done=done)
 
-    def _node_target(self, name: str, host: str, port: int, tx: ServerTransaction, caller: Caller) -> Target:
+    def _node_target(self, node: ClusterNode, tx: ServerTransaction, caller: Caller) -> Target:
         core, source = self._core, tx.source
         flow = None if caller.is_trunk else Destination(source.transport, source.host, source.port)
         known = caller.trunk is not None and core.trunks.digest(caller.tenant, caller.trunk) is not None
         trunk = f"{caller.tenant}/{caller.trunk.id}" if caller.trunk is not None and known else ""
-        return Target(
-            "node",
-            name,
-            "inside",
-            Destination("tcp", host, port),
+        return node_target(
+            node,
             record_routes=(
-                core.edge.route(Mark(name, flow, 0, trunk), source.transport, source.host),
-                core.inside.route(Mark(name), "tcp"),
+                core.edge.route(Mark(node.node, flow, 0, trunk), source.transport, source.host),
+                core.inside.route(Mark(node.node), "tcp"),
             ),
             headers=((HEADER_TENANT, caller.tenant), (HEADER_ORIGIN, caller.origin)),
         )

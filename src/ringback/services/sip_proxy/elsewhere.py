@@ -37,7 +37,7 @@ class Elsewhere:
 
     def node_of(self, call_id: str, named: str) -> str:
         """The node to ask: the one that is remembered, else the one that the route names."""
-        return self._nodes.get(call_id, named) if self._nodes else named
+        return self._nodes.get(call_id, named)
 
 
 def owner_of(target: Target, response: Response) -> str:

@@ -272,15 +272,4 @@ class Inside:
             raise Refusal(503)
         core.directory.chosen(nodes[0].node)
         routes = (core.inside.route(Mark(sender), "tcp"),)
-        return [
-            [
-                Target(
-                    "media",
-                    node.node,
-                    "inside",
-                    Destination("tcp", node.sip_host, node.sip_port),
-                    record_routes=routes,
-                )
-            ]
-            for node in nodes
-        ]
+        return [[node_target(node, "media", record_routes=routes)] for node in nodes]

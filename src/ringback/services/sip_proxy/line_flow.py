@@ -30,7 +30,7 @@ class LineFlow:
     def goes_over(self, remote: tuple[str, int]) -> bool:
         """True if a connection with this other side is the flow."""
         place = self.place
-        return place is not None and place.transport != "udp" and (place.host, place.port) == remote
+        return place is not None and place.reliable and (place.host, place.port) == remote
 
     async def is_alive(self, endpoint: SipEndpoint, line: Registration, now: float) -> bool:
         """Show that we are there: by STUN over UDP (4.4.2), else by line breaks (4.4.1).
@@ -41,7 +41,7 @@ class LineFlow:
         if place is None:
             return True
         self.due_at = now + line.alive_again(place.transport)
-        if place.transport != "udp":
+        if place.reliable:
             return endpoint.ping(place)
         before, self.seen_as = self.seen_as, None
         with contextlib.suppress(TimeoutError):

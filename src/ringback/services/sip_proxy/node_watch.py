@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ringback.sip import NameAddr, Response, SipUri
+from ringback.services.sip_proxy.asking import ask
 from ringback.sip.transport import Destination
 
 if TYPE_CHECKING:
@@ -58,15 +58,6 @@ class NodeWatch:
             core.directory.heard(node.node, soon=True)
 
     async def _answers(self, node: ClusterNode) -> bool:
-        core = self._core
-        endpoint = core.endpoints["inside"]
-        host, port = endpoint.local_address("tcp", node.sip_host)
-        me = NameAddr(SipUri("sip", "ringback", host, port))
-        target = SipUri("sip", None, node.sip_host, node.sip_port, {"transport": "tcp"})
-        request = endpoint.new_request("OPTIONS", target, from_=me, to=NameAddr(target))
-        sent = endpoint.send_request(request, Destination("tcp", node.sip_host, node.sip_port))
-        try:
-            response: Response = await sent.final(self._every_s)
-        except TimeoutError:
-            return False
+        place = Destination("tcp", node.sip_host, node.sip_port)
+        response = await ask(self._core.endpoints["inside"], place, self._every_s, {"transport": "tcp"})
         return not response.local

@@ -35,7 +35,6 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contact: str = ""
     received: str = ""
     """The flow of the phone, as in its binding."""
-    path: tuple[str, ...] = ()
     instance: str = ""
 
     def through(self, user: str | None, host: str, port: int, key: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ringback.contracts.telephony import ClusterNode
+from ringback.contracts.telephony import ClusterNode, SipNode
 from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
 
@@ -44,9 +44,16 @@ class Target(Struct, frozen=True):
         return f"{self.role}={self.name}"
 
 
-def node_target(node: ClusterNode) -> Target:
-    """A cluster node, for a request in a dialog that it has."""
-    return Target("node", node.node, "inside", Destination("tcp", node.sip_host, node.sip_port))
+def node_target(
+    node: ClusterNode | SipNode,
+    role: str = "node",
+    *,
+    record_routes: tuple[str, ...] = (),
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Target:
+    """A node of the cluster, or of media; no routes and headers: for a request in a dialog that it has."""
+    place = Destination("tcp", node.sip_host, node.sip_port)
+    return Target(role, node.node, "inside", place, record_routes=record_routes, headers=headers)
 
 
 class Outcome(Struct, frozen=True):

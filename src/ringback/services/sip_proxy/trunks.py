@@ -25,6 +25,7 @@ from ringback.runtime.http import HttpFailure, HttpRequest, HttpServer, HttpUnav
 from ringback.runtime.lease import Lease
 from ringback.runtime.streams import MAXLEN
 from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
+from ringback.services.sip_proxy.asking import answer_to, ask
 from ringback.services.sip_proxy.hops import uri_of
 from ringback.services.sip_proxy.line_flow import LineFlow
 from ringback.services.sip_proxy.supervision import Health, Watch
@@ -256,25 +257,12 @@ class Trunks:
         kept.looked = True
 
     async def _ask(self, kept: Kept, place: Destination, watch: Watch) -> None:
-        """Send OPTIONS (RFC 3261 11.1); silence is noticed sooner than the transaction gives up."""
-        endpoint = self._core.endpoints["edge"]
-        host, port = endpoint.local_address(place.transport, place.host)
-        me = NameAddr(SipUri("sip", "ringback", host, port))
-        target = SipUri("sip", None, place.identity or place.host, place.port)
-        request = endpoint.new_request("OPTIONS", target, from_=me, to=NameAddr(target))
-        response = await self._answer(request, place)
+        response = await ask(self._core.endpoints["edge"], place, _ANSWER_S)
         watch.told(response.status, self._ctx.now(), local=response.local)
         if response.local:
             self._core.hops.failed(place)
         else:
             self._core.hops.answered(place, response)
-
-    async def _answer(self, request: Request, place: Destination) -> Response:
-        endpoint = self._core.endpoints["edge"]
-        try:
-            return await endpoint.send_request(request, place).final(_ANSWER_S)
-        except TimeoutError:
-            return Response(408, local=True)
 
     async def _register(self, kept: Kept, *, remove: bool = False) -> None:
         """Send REGISTER to the registrar's addresses, one after the other, until one answers."""
@@ -285,7 +273,8 @@ class Trunks:
         place: Destination | None = None
         for place in places[: self._core.settings.attempts]:
             contact = self._contact(kept, place)
-            response = await self._answer(line.request(contact, remove=remove), place)
+            register = line.request(contact, remove=remove)
+            response = await answer_to(self._core.endpoints["edge"], register, place, _ANSWER_S)
             if not response.local:
                 break
             self._core.hops.failed(place)
@@ -309,8 +298,9 @@ class Trunks:
 
     def connection_lost(self, remote: tuple[str, int]) -> None:
         """A connection outside is gone: lines whose flow it was are registered anew."""
-        for kept in [kept for kept in self._kept.values() if kept.flow.goes_over(remote)]:
-            self._flow_failed(kept)
+        for kept in self._kept.values():
+            if kept.flow.goes_over(remote):
+                self._flow_failed(kept)
 
     def _flow_failed(self, kept: Kept) -> None:
         if kept.line is not None and kept.flow.failed(kept.line, self._ctx.now()):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.services.sip_proxy.passage import Passage
 from ringback.services.sip_proxy.routes import Mark
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
 from ringback.sip import Request
 from ringback.sip.exchange import ServerTransaction
@@ -95,15 +95,6 @@ class WebCalls:
         request.retarget(passage.uri)
         headers = ((HEADER_TENANT, passage.tenant), (HEADER_ORIGIN, passage.origin))
         return [
-            [
-                Target(
-                    "node",
-                    node.node,
-                    "inside",
-                    Destination("tcp", node.sip_host, node.sip_port),
-                    record_routes=(core.inside.route(Mark(node.node), "tcp"),),
-                    headers=headers,
-                )
-            ]
+            [node_target(node, record_routes=(core.inside.route(Mark(node.node), "tcp"),), headers=headers)]
             for node in order
         ]

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from ringback.contracts.sip import WebrtcState
 from ringback.runtime.settings import SettingsError
-from ringback.services.sip_proxy.passage import Passage, is_plain_rtp, mark_of, unveil, veil
+from ringback.services.sip_proxy.asking import ask
+from ringback.services.sip_proxy.passage import Passage, is_plain_rtp, mark_of, unveil
 from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.supervision import Health, Watch
 from ringback.services.sip_proxy.targets import Target
-from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
-from ringback.sip.message import Message
+from ringback.sip import Request, SipParseError
 from ringback.sip.transport import WEB, Destination, Source, is_address
 from ringback.sip.uri import parse_host_port
 from ringback.topology import WEBRTC_PORT
@@ -79,7 +79,7 @@ class WebGateways:
 
     def speaks_to(self, place: Destination) -> bool:
         """True for the address of a gateway."""
-        return any(place.host == known.host and place.port == known.port for known in self._known)
+        return Destination("udp", place.host, place.port) in self._known
 
     def is_wanted(self, transport: str, body: bytes) -> bool:
         """True if a call between the platform and a phone on this transport needs a gateway."""
@@ -140,10 +140,6 @@ class WebGateways:
         """For whom a call is that a gateway makes."""
         return Passage.of(request.uri, self._core.flow_key)
 
-    def veil(self, message: Message) -> None:
-        """Hide a gateway's Contact from a browser."""
-        veil(message, self._core.flow_key)
-
     def behind(self, request: Request, place: Destination) -> Target:
         """The gateway that a browser's request in a dialog is for."""
         hidden = unveil(request.uri, self._core.flow_key) if self._core.edge.owns(request.uri) else None
@@ -188,18 +184,9 @@ class WebGateways:
             self._known[place].draining = draining
 
     async def _ask(self, gateway: Gateway) -> None:
-        """Send OPTIONS (RFC 3261 11.1)."""
-        core, place = self._core, gateway.place
-        endpoint = core.endpoints["inside"]
-        host, port = endpoint.local_address("udp", place.host)
-        me = NameAddr(SipUri("sip", "ringback", host, port))
-        target = SipUri("sip", None, place.host, place.port)
-        request = endpoint.new_request("OPTIONS", target, from_=me, to=NameAddr(target))
+        core = self._core
         core.count("webrtc", sent=1)
-        try:
-            response = await endpoint.send_request(request, place).final(_ANSWER_S)
-        except TimeoutError:
-            response = Response(408, local=True)
+        response = await ask(core.endpoints["inside"], gateway.place, _ANSWER_S)
         if not response.local:
             core.count("webrtc", received=1)
         gateway.watch.told(response.status, self._ctx.now(), local=response.local)

@@ -22,9 +22,7 @@ words = st.text(st.characters(min_codepoint=32, max_codepoint=1000), max_size=40
 
 @given(words, words, words)
 def test_a_passage_comes_back_as_it_was_sealed(tenant: str, uri: str, contact: str) -> None:
-    passage = Passage(
-        tenant=tenant, mark="@webrtc 192.0.2.1:5070", uri=uri, contact=contact, path=("<sip:a;lr>",)
-    )
+    passage = Passage(tenant=tenant, mark="@webrtc 192.0.2.1:5070", uri=uri, contact=contact)
     through = SipUri.parse(passage.through("8000", "192.0.2.9", 5080, KEY))
     assert (through.host, through.port, through.transport, through.user) == ("192.0.2.9", 5080, "tcp", "8000")
     assert Passage.of(through, KEY) == passage
