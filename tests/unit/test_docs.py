@@ -1,7 +1,7 @@
 """The documents say what is so: pages made from the code match it, links lead somewhere, settings exist."""
 
-import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -23,16 +23,6 @@ _VARIABLE = re.compile(r"RINGBACK_[A-Z0-9_]*[A-Z0-9]\b")
 _ELEMENT = re.compile(r"<(?:queue|dialog|ixn|session|statistic|classification|resource|ws|callback):([a-z]+)")
 
 
-def load_tool() -> ModuleType:
-    """Tools are scripts, not a package."""
-    spec = importlib.util.spec_from_file_location("make_diagrams", ROOT / "tools" / "make_diagrams.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def read(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
@@ -45,14 +35,16 @@ def known_variables() -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["states.md", "settings.md", "ports.md", "connections.md"])
-def test_a_page_made_from_the_code_is_what_the_code_says(name: str) -> None:
-    made = load_tool().pages()[name]
+def test_a_page_made_from_the_code_is_what_the_code_says(
+    load_tool: Callable[[str], ModuleType], name: str
+) -> None:
+    made = load_tool("make_diagrams").pages()[name]
     assert read(f"reference/{name}") == made, "run `make docs`"
 
 
-def test_every_page_of_the_reference_is_made_from_the_code() -> None:
+def test_every_page_of_the_reference_is_made_from_the_code(load_tool: Callable[[str], ModuleType]) -> None:
     found = {page.name for page in (DOCS / "reference").iterdir()}
-    assert found == set(load_tool().pages())
+    assert found == set(load_tool("make_diagrams").pages())
 
 
 def test_a_diagram_has_no_character_that_ends_a_label() -> None:

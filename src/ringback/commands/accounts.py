@@ -13,9 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 from rich.markup import escape
-from rich.table import Table
 
-from ringback.commands.showing import present
+from ringback.commands.showing import columns, present
 from ringback.commands.talking import talk
 from ringback.contracts.auth import (
     Actor,
@@ -210,9 +209,7 @@ def _day(seconds: float) -> str:
 def _print(
     views: Sequence[Any], heads: Sequence[str], rows: Sequence[Sequence[str]], *, as_json: bool
 ) -> None:
-    found = Table(box=None, pad_edge=False)
-    for head in heads:
-        found.add_column(head, overflow="fold")
+    found = columns(*heads)
     for row in rows:
         found.add_row(*map(escape, row))
     present(views, found, as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 
 def print_json(value: object) -> None:
@@ -18,3 +19,11 @@ def present(value: object, for_people: RenderableType, *, as_json: bool) -> None
         print_json(value)
     else:
         Console(highlight=False).print(for_people)
+
+
+def columns(*names: str) -> Table:
+    """An empty table."""
+    found = Table(box=None, pad_edge=False)
+    for name in names:
+        found.add_column(name, overflow="fold")
+    return found

@@ -26,7 +26,6 @@ class LazyEcmaScript:
         self._limits = limits
         self._variables: Variables | None = Variables()
         self._engine: EcmaScript | None = None
-        self._saved: Json = None
 
     @property
     def has_engine(self) -> bool:
@@ -105,11 +104,7 @@ class LazyEcmaScript:
 
     def save(self) -> Json:
         """See DataModel. The same object as the last time when nothing has changed since."""
-        if self._variables is None:
-            return self._with_engine().save()
-        if self._variables.changed:
-            self._saved = self._variables.save()
-        return self._saved
+        return self._do(lambda it: it.save(), lambda it: it.save())
 
     def load(self, saved: Json, scripts: Sequence[str] = ()) -> None:
         """See DataModel."""

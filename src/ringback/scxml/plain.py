@@ -152,9 +152,7 @@ class _Parser:
             raise _NotPlain
 
     def _conditional(self) -> Plain:
-        self._depth += 1
-        if self._depth > _DEPTH:
-            raise _NotPlain
+        self._deeper()
         found = self._binary(0)
         if self._take("?"):
             yes = self._conditional()

@@ -168,22 +168,21 @@ def alike(left: Value, right: Value) -> bool:
 
 def less(left: Value, right: Value) -> bool:
     """`<` of two numbers, or of two texts that Python orders as the engine does."""
-    kind = kind_of(left)
-    if kind != kind_of(right) or not (kind == "number" or _is_ascii(left, right)):
-        raise Unsure
+    _orderable(left, right)
     return bool(left < right)
 
 
 def at_most(left: Value, right: Value) -> bool:
     """`<=`, as `less`."""
-    kind = kind_of(left)
-    if kind != kind_of(right) or not (kind == "number" or _is_ascii(left, right)):
-        raise Unsure
+    _orderable(left, right)
     return bool(left <= right)
 
 
-def _is_ascii(left: Value, right: Value) -> bool:
-    return type(left) is str and type(right) is str and left.isascii() and right.isascii()
+def _orderable(left: Value, right: Value) -> None:
+    """Two numbers, or two texts of ASCII; else Unsure."""
+    ascii_texts = type(left) is str and type(right) is str and left.isascii() and right.isascii()
+    if not (ascii_texts or kind_of(left) == kind_of(right) == "number"):
+        raise Unsure
 
 
 def plus(left: Value, right: Value) -> Value:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .declarations import built_in, declared
-from .events import Event
+from .events import Event, Json
 from .plain import NAME, RESERVED, Scope, compile_plain
 from .plain_values import OF_JSON, UNDEFINED, Admission, Unsure, Value, export, flatten, truth, unflatten
 
 _EVALUATIONS = 2_000
 """In one input; who needs more is metered by an engine."""
-Json = Any
 
 
 class Everything(NamedTuple):
@@ -37,8 +36,9 @@ class Variables:
         self._scripts: list[str] = []
         self._evaluations = 0
         self._event: Value = None
-        self.changed = True
-        """Whether `save` would say something else than the last time."""
+        self._saved: Json = None
+        self._changed = True
+        """Since `save` was asked last."""
 
     def begin_input(self) -> None:
         """A new input begins."""
@@ -73,7 +73,7 @@ class Variables:
         if name in self._scope.functions:
             raise Unsure
         self._scope.values.setdefault(name, UNDEFINED)
-        self.changed = True
+        self._changed = True
 
     def evaluate(self, expr: str) -> Json:
         """The value of an expression."""
@@ -107,9 +107,10 @@ class Variables:
         self._scripts.append(script)
 
     def save(self) -> Json:
-        """As the engine saves; functions come from their scripts again."""
-        self.changed = False
-        return flatten(self._scope.values)
+        """As the engine saves; functions come from their scripts again. The same object until one changes."""
+        if self._changed:
+            self._saved, self._changed = flatten(self._scope.values), False
+        return self._saved
 
     def load(self, saved: Json, scripts: Iterable[str]) -> None:
         """The inverse of `save`, in a session that has nothing yet."""
@@ -142,4 +143,4 @@ class Variables:
         if location not in self._scope.values or value != value:
             raise Unsure
         self._scope.values[location] = value
-        self.changed = True
+        self._changed = True

@@ -1,6 +1,6 @@
 """The limits on sizes that `make check` enforces."""
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,14 +10,9 @@ TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
 @pytest.fixture(scope="module")
-def sizes() -> ModuleType:
-    """The module under test; tools are scripts, not a package."""
-    spec = importlib.util.spec_from_file_location("check_sizes", TOOLS / "check_sizes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def sizes(load_tool: Callable[[str], ModuleType]) -> ModuleType:
+    """The module under test."""
+    return load_tool("check_sizes")
 
 
 def function(lines: int, doc: int = 0) -> str:

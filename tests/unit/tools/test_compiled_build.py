@@ -1,10 +1,10 @@
 """The compiled form does the same as its source (docs/decisions/0018)."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -28,14 +28,9 @@ TESTS += ("unit/sip/test_layer.py", "conformance/test_sip_torture.py")
 
 
 @pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """The module under test; tools are scripts, not a package."""
-    spec = importlib.util.spec_from_file_location("compiled_build", ROOT / "tools" / "compiled_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def build(load_tool: Callable[[str], ModuleType]) -> ModuleType:
+    """The module under test."""
+    return load_tool("compiled_build")
 
 
 @pytest.mark.parametrize(

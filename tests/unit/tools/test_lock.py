@@ -1,8 +1,8 @@
 """The constraints file: names, versions, markers and hashes, and nothing else."""
 
-import importlib.util
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,14 +12,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def lock() -> ModuleType:
-    """The module under test; tools are scripts, not a package."""
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def lock(load_tool: Callable[[str], ModuleType]) -> ModuleType:
+    """The module under test."""
+    return load_tool("lock")
 
 
 def test_the_file_names_no_index(lock: ModuleType) -> None:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.table import Table
 
-from ringback.commands.siptools.listing import columns, duration, list_rows
+from ringback.commands.showing import columns
+from ringback.commands.siptools.listing import duration, list_rows
 from ringback.commands.talking import talk
 from ringback.contracts.sip import Ban
 from ringback.runtime.context import Context

@@ -36,14 +36,6 @@ def list_rows(
     present(rows, table(rows, time.time()) if rows else nothing, as_json=as_json)
 
 
-def columns(*names: str) -> Table:
-    """An empty table."""
-    found = Table(box=None, pad_edge=False)
-    for name in names:
-        found.add_column(name, overflow="fold")
-    return found
-
-
 def duration(seconds: float) -> str:
     """`59 s`, `3 min`, `2 h 5 min`."""
     whole = max(0, round(seconds))

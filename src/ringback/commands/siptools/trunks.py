@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ringback.commands.siptools.listing import columns, duration, list_rows
+from ringback.commands.showing import columns
+from ringback.commands.siptools.listing import duration, list_rows
 from ringback.contracts.sip import TrunkState
 
 

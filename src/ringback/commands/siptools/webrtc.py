@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ringback.commands.siptools.listing import columns, list_rows
+from ringback.commands.showing import columns
+from ringback.commands.siptools.listing import list_rows
 from ringback.contracts.sip import WebrtcState
 
 

@@ -28,6 +28,11 @@ Told = list[tuple[str, Event]]
 Came = Literal["reserved", "ended", "used", "refused", "late", "lost", "gone", "due", "overdue"]
 """`ended`: the router has given the request up; `late`: a telephone answers that was given up; `lost`:
 refused, and there is no place to go back to; `gone`: the caller has; `overdue`: the router says nothing."""
+_OUTCOMES: dict[str, Came] = {
+    "queue.submit.done": "reserved",
+    "queue.cancel.done": "ended",
+    "error.queue.submit": "ended",
+}
 
 
 def begin(record: Record, action: Action) -> None:
@@ -47,12 +52,7 @@ def take(record: Record, event: Event, now: float) -> Told | None:
     data = event.data if isinstance(event.data, dict) else {}
     number = str(data.get("requestid", "")).rpartition(":")[2]
     if number in record.routes:
-        outcomes: dict[str, Came] = {
-            "queue.submit.done": "reserved",
-            "queue.cancel.done": "ended",
-            "error.queue.submit": "ended",
-        }
-        came = outcomes.get(event.name)
+        came = _OUTCOMES.get(event.name)
         return None if came is None else _Routing(record, number, now).take(came, event)
     submit = str(int(number) // SHARE) if number.isdecimal() and len(number) < _DIGITS else ""
     if submit not in record.routes:
@@ -105,6 +105,8 @@ class _Routing:
             for each in work:
                 each(self, event or Event(""))
             if self._route.state == "done":
+                self._stop_ringing()
+                self._record.answered(self._number)
                 self._route.offer, self._route.kept = {}, None
         return self._told
 
@@ -155,7 +157,6 @@ class _Routing:
 
     def connected(self, _event: Event) -> None:
         """Whom the router has found besides is let go with the request."""
-        self._stop_ringing()
         if self._route.kept is not None:
             self._of_queue("cancel", reason="answered")
         elif agent := self._route.offer.get("agent"):
@@ -163,8 +164,6 @@ class _Routing:
 
     def let_go(self, _event: Event) -> None:
         """The request leaves the queue."""
-        self._stop_ringing()
-        self._record.answered(self._number)
         reason = "answered" if self._record.routed else "caller_gone" if self._record.gone else "timeout"
         self._of_queue("cancel", reason=reason)
 
@@ -176,15 +175,12 @@ class _Routing:
             "interactionid": self._route.interaction_id,
             "targetcomponentselected": offer.get("targetselected", ""),
         }
-        self._record.answered(self._number)
         self._told.append((self._route.session, Event("queue.submit.done", data={**offer, **more})))
 
     def tell_end(self, event: Event) -> None:
         """The application hears that nobody did; the request is over."""
         data = {**event.data, "requestid": self._record.reference(int(self._number))}
         name = event.name if event.name == "queue.cancel.done" else "error.queue.submit"
-        self._stop_ringing()
-        self._record.answered(self._number)
         self._told.append((self._route.session, Event(name, data=data)))
 
     def _stop_ringing(self) -> None:
