@@ -475,7 +475,9 @@ class Load:
         self._send(call_id, data)
 
     def _registered(self, data: bytes, status: int, call_id: str, call: Call) -> None:
-        if status == 401:
+        if status == 401 and b"\r\nAuthorization: " in call.sent and b"stale=true" not in data:
+            self._fail(call_id, "401 to the right password")
+        elif status == 401:
             user = self._by_name[call.user]
             offered = [_pairs(line) for line in values(data, b"www-authenticate:")]
             user.challenge = next(item for item in offered if item.get("algorithm", "MD5") == "MD5")

@@ -140,9 +140,16 @@ class ConfigClient:
         return await self._read(f"/tenants/{_part(tenant)}/callback-services", list[CallbackService]) or []
 
     def changed(self, tenant: str, change: ConfigChange) -> None:
-        """Ask anew for what a change is about: called when the change stream tells of it."""
-        self._wanted[tenant] = max(change.version, self._wanted.get(tenant, 0))
-        for path in _touched(tenant, change):
+        """Ask anew for what a change is about: called when the change stream tells of it.
+
+        Changes come in the order of their versions. Where one is missing, everything is asked for anew.
+        """
+        before = self._wanted.get(tenant, 0)
+        self._wanted[tenant] = max(change.version, before)
+        touched = _touched(tenant, change)
+        if change.version > before + 1:
+            touched = [path for path in self._cache if path.startswith(f"/tenants/{_part(tenant)}")]
+        for path in touched:
             if (known := self._cache.get(path)) is not None:
                 self._cache[path] = (0.0, known[1], known[2])
 
@@ -160,6 +167,7 @@ class ConfigClient:
         until = self._until(f"{prefix}/dns", etag)
         for item in found or []:
             self._cache[f"{prefix}/dns/{_part(item.id)}"] = (until, etag, item)
+        self._wanted[tenant] = max(_version(etag), self._wanted.get(tenant, 0))
         return _version(etag)
 
     def tenant_at_hand(self, tenant: str) -> Tenant | None:

@@ -1,9 +1,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
-from ringback.contracts.configuration import ConfigClient, version_key
+from ringback.contracts.configuration import (
+    ConfigChange,
+    ConfigClient,
+    changes_stream,
+    kind_key,
+    version_key,
+)
 from ringback.contracts.followed_configuration import FollowedConfiguration
 from ringback.domain.configuration import (
     Configuration,
@@ -176,3 +183,34 @@ async def test_numbers_of_which_no_change_told_are_noticed_at_the_second_look(
     await numbers.look("demo")
     assert numbers.dn_at_hand("demo", "8500") == known
     assert numbers.dn_at_hand("demo", "8500") is not known
+
+
+async def test_changes_that_the_stream_has_lost_are_served_and_asked_for_too(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    """More changes than the stream holds, faster than they are read: a list of numbers is brought in."""
+    valkey, client = (
+        harness["config"].ctx.process.valkey,
+        ConfigClient(harness.context(), "voice-28", ttl_s=60),
+    )
+    version = await client.version("demo")
+    assert await client.dn("demo", "5001") is await client.dn("demo", "5002") is None
+    assert await client.skills("demo") == [Skill(id="English")]
+    last = ConfigChange("dns", "5002", version + 3)
+    await valkey.post(
+        [
+            ("HSET", kind_key("demo", "dns"), "5001", msgspec.json.encode(Extension(id="5001"))),
+            ("HSET", kind_key("demo", "skills"), "Sales", msgspec.json.encode(Skill(id="Sales"))),
+            ("HSET", kind_key("demo", "dns"), "5002", msgspec.json.encode(Extension(id="5002"))),
+            ("XADD", changes_stream("demo"), "*", "e", msgspec.json.encode(last)),
+            ("SET", version_key("demo"), last.version),
+        ]
+    )
+    client.changed("demo", ConfigChange("dns", "1001", version))
+    client.changed("demo", last)
+    async with asyncio.timeout(5):
+        while await client.dn("demo", "5002") is None:
+            await asyncio.sleep(0.01)
+        while await client.skills("demo") != [Skill(id="English"), Skill(id="Sales")]:
+            await asyncio.sleep(0.01)
+        assert await client.dn("demo", "5001") == Extension(id="5001")
