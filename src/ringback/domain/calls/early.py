@@ -4,13 +4,18 @@ A caller who waits for the answer gets the description of the called party as it
 the network or the phone plays. Nothing is anchored for that, so that it works for callers that take no
 re-INVITE. Each other description, of a second phone behind the INVITE or of the next destination, is passed
 on as well: the caller gets an early dialog for each (RFC 3261 12.1), as from phones that ring side by side,
-and chooses what he hears. Who hears the media server already goes on hearing it.
+and chooses what he hears.
+
+A first party that is on the line already, and hears our ringing (a call that we make), is moved over to what
+the network plays, and hears ours again when that ends without an answer. A phone's 180 leaves it our ringing:
+there a description promises no media (RFC 3960 3.1). Who hears anything else goes on hearing it.
 """
 
 from ringback.domain.calls import sdp_text
 from ringback.domain.calls.inputs import OfferReceived, Progress
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Provisional
+from ringback.domain.calls.pairs import hears_ours
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import LegState, Slot
 
@@ -25,9 +30,22 @@ def media(m: Machine, word: Progress) -> None:
     if not word.sdp or m.ended or leg is None or origin is None:
         return
     rings = leg.slot is Slot.TARGET and leg.state is LegState.RINGING
-    waits = origin.state is LegState.OFFERED and origin.remote_sdp is not None
-    if not (rings and waits) or origin.sdp_version >= MOST:
+    if not rings or origin.sdp_version >= MOST:
         return
+    if word.status != RINGING and hears_ours(m):
+        _plays(m, leg, word.sdp)
+    elif origin.state is LegState.OFFERED and origin.remote_sdp is not None:
+        _tell(m, leg, origin, word)
+
+
+def _plays(m: Machine, leg: Leg, sdp: str) -> None:
+    """The first party is moved to this by `settle`."""
+    if leg.remote_sdp != sdp:
+        m.unpair(leg)
+    leg.early, leg.remote_sdp = True, sdp
+
+
+def _tell(m: Machine, leg: Leg, origin: Leg, word: Progress) -> None:
     leg.early, before = True, origin.local_sdp
     status, text = word.status, m.describe(origin, word.sdp, answers=True)
     if text != before:

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from ringback.contracts.telephony import RequestMakeCall
+from ringback.contracts.treatment import Play
 from ringback.sip import Dialog, Response, response_to
 from ringback.sip.reason_header import ELSEWHERE
 
@@ -234,3 +236,24 @@ async def test_update_refreshes_and_offers(world: Any) -> None:
     assert (late.status, 0 <= int(late.get("Retry-After") or -1) <= 10) == (500, True)
     caller.dialog.local_cseq += 2
     assert await caller.bye() == 200
+
+
+async def test_click_to_dial_lets_the_first_party_hear_the_network(world: Any) -> None:
+    """RFC 3960 2; RFC 3725 4.1: our ringing until there is early media, and nobody is moved twice."""
+    made = await world.ask(RequestMakeCall(tenant="demo", this_dn="1001", other_dn="+15550009"))
+    own = await world.far.leg("dn=1001")
+    own.answer(sdp("own"))
+    media, callee = await world.far.leg("media"), await world.far.leg("trunk=carrier")
+    assert b"s=own" in callee.invite.body
+    assert await asyncio.wait_for(media.commands.get(), 5) == Play(
+        reference="ringback", prompts=("ringback",), loop=True
+    )
+    callee.reply(183, ("Require", "100rel"), ("RSeq", "1"), text=sdp("network"))
+    assert "s=network" in await asyncio.wait_for(own.offers.get(), 5)
+    await asyncio.wait_for(media.gone.wait(), 5)
+    callee.answer(sdp("network"))
+    established = await world.event("EventEstablished", this_dn="1001")
+    assert (established.conn_id, established.other_dn) == (made.conn_id, "+15550009")
+    assert own.offers.empty()
+    await own.bye()
+    await asyncio.wait_for(callee.gone.wait(), 5)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
-from ringback.domain.calls.types import DestinationKind
+from ringback.domain.calls.types import DestinationKind, LegRole, Phase, TreatmentType
 
 Describe = Callable[..., str]
 
@@ -95,6 +95,119 @@ class TestEarlyMedia:
         bench.resolve(DestinationKind.EXTERNAL, dn="+15550009", target="trunk=carrier")
         bench.do(i.Progress(bench.sent(o.Invite).leg, 183, describe("network")))
         assert bench.sent(o.Provisional).sdp is None
+
+
+class TestACallThatWeMake:
+    """RFC 3960 2: the first party, on the line already, hears what the network of the second one plays."""
+
+    def dialled(self, bench, describe: Describe) -> tuple[str, str]:
+        """1001 has answered and hears our ringing; its leg, and that of the number it calls."""
+        bench.do(i.RequestMakeCall("m1", "1001", "+15550009"))
+        bench.resolve(DestinationKind.DN, dn="1001", target="dn=1001")
+        own = bench.sent(o.Invite).leg
+        bench.do(i.Answered(own, describe("agent")))
+        media = bench.sent(o.Invite).leg
+        bench.resolve(DestinationKind.EXTERNAL, dn="+15550009", target="trunk=carrier", on_busy="1003")
+        other = bench.sent(o.Invite).leg
+        bench.do(i.Answered(media, describe("media")))
+        assert bench.sent(o.Play).type is TreatmentType.RINGBACK
+        return own, other
+
+    def hears_the_network(self, bench, describe: Describe) -> tuple[str, str]:
+        own, other = self.dialled(bench, describe)
+        bench.do(i.Progress(other, 183, describe("network")))
+        assert (bench.sent(o.SendOffer).leg, "c=IN IP4 network" in bench.sent(o.SendOffer).sdp) == (own, True)
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        return own, other
+
+    def test_it_is_moved_over_and_our_ringing_ends(self, bench, describe: Describe) -> None:
+        self.hears_the_network(bench, describe)
+        assert bench.role_of(bench.sent(o.Bye).leg) is LegRole.MEDIA
+        assert bench.names() == []
+
+    def test_the_answer_needs_no_re_invite_and_connects_both(self, bench, describe: Describe) -> None:
+        _, other = self.hears_the_network(bench, describe)
+        bench.do(i.Answered(other, describe("network")))
+        assert bench.none(o.SendOffer)
+        assert bench.event("EventEstablished").other_dn == "+15550009"
+        assert bench.call.data.phase is Phase.CONNECTED
+
+    def test_an_answer_from_another_place_moves_it_again(self, bench, describe: Describe) -> None:
+        own, other = self.hears_the_network(bench, describe)
+        bench.do(i.Answered(other, describe("customer")))
+        assert "c=IN IP4 customer" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert bench.call.data.phase is Phase.CONNECTED
+
+    def test_an_answer_that_overtakes_the_move_connects_when_the_move_is_done(
+        self, bench, describe: Describe
+    ) -> None:
+        own, other = self.dialled(bench, describe)
+        bench.do(i.Progress(other, 183, describe("network")))
+        bench.do(i.Answered(other, describe("customer")))
+        assert bench.none(o.SendOffer)
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert "c=IN IP4 customer" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert bench.call.data.phase is Phase.CONNECTED
+
+    def test_what_another_phone_plays_then_is_heard_instead(self, bench, describe: Describe) -> None:
+        own, other = self.hears_the_network(bench, describe)
+        bench.do(i.Progress(other, 180))
+        bench.do(i.Progress(other, 183, describe("network")))
+        assert bench.none(o.SendOffer)
+        bench.do(i.Progress(other, 183, describe("another")))
+        assert "c=IN IP4 another" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert bench.none(o.SendOffer)
+
+    def test_a_phone_that_rings_promises_no_media(self, bench, describe: Describe) -> None:
+        """RFC 3960 3.1: our ringing goes on."""
+        _, other = self.dialled(bench, describe)
+        bench.do(i.Progress(other, 180, describe("phone")))
+        assert bench.last == [bench.event("EventNetworkReached")]
+
+    def test_when_the_next_number_is_tried_our_ringing_is_heard_again(
+        self, bench, describe: Describe
+    ) -> None:
+        own, other = self.hears_the_network(bench, describe)
+        bench.do(i.Failed(other, 486))
+        media = next(each.leg for each in bench.last if isinstance(each, o.Invite))
+        assert bench.role_of(media) is LegRole.MEDIA
+        bench.do(i.Answered(media, describe("media")))
+        assert bench.sent(o.SendOffer).leg == own
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert bench.sent(o.Play).type is TreatmentType.RINGBACK
+
+    def test_a_first_party_that_cannot_be_moved_hears_ours_and_is_connected_on_the_answer(
+        self, bench, describe: Describe
+    ) -> None:
+        own, other = self.dialled(bench, describe)
+        bench.do(i.Progress(other, 183, describe("network")))
+        bench.do(i.ReofferFailed(own, 488))
+        assert "c=IN IP4 media" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        bench.do(i.Answered(other, describe("network")))
+        assert "c=IN IP4 network" in bench.sent(o.SendOffer).sdp
+        bench.do(i.ReofferAnswered(own, describe("agent")))
+        assert bench.call.data.phase is Phase.CONNECTED
+
+    def test_early_media_that_is_there_before_our_own_needs_no_move(self, bench, describe: Describe) -> None:
+        """RFC 3725 4.1: the ACK brings it."""
+        bench.do(i.RequestMakeCall("m1", "1001", "+15550009"))
+        bench.resolve(DestinationKind.DN, dn="1001", target="dn=1001")
+        own = bench.sent(o.Invite).leg
+        bench.do(i.Answered(own, describe("agent")))
+        bench.resolve(DestinationKind.EXTERNAL, dn="+15550009", target="trunk=carrier")
+        bench.do(i.Progress(bench.sent(o.Invite).leg, 183, describe("network")))
+        assert (bench.sent(o.Ack).leg, "c=IN IP4 network" in (bench.sent(o.Ack).sdp or "")) == (own, True)
+        assert bench.role_of(bench.sent(o.Cancel).leg) is LegRole.MEDIA
+
+    def test_no_answer_ends_the_call(self, bench, describe: Describe) -> None:
+        own, other = self.hears_the_network(bench, describe)
+        bench.do(i.Failed(other, 503))
+        assert bench.sent(o.Bye).leg == own
+        assert bench.none(o.Invite)
 
 
 class TestEarlyOffer:
