@@ -11,15 +11,16 @@ the network plays, and hears ours again when that ends without an answer. A phon
 there a description promises no media (RFC 3960 3.1). Who hears anything else goes on hearing it.
 """
 
-from ringback.domain.calls import sdp_text
-from ringback.domain.calls.inputs import OfferReceived, Progress
+from ringback.domain.calls import bridge, sdp_text
+from ringback.domain.calls.inputs import OfferReceived, Progress, ReofferAnswered, ReofferFailed
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Provisional
 from ringback.domain.calls.pairs import hears_ours
 from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import LegState, Slot
+from ringback.domain.calls.types import LegState, Reoffer, Slot
 
 RINGING, IN_PROGRESS = 180, 183
+STANDS = (LegState.OFFERED, LegState.RINGING, LegState.UP)
 MOST = 8
 """So many descriptions a caller is told before the answer, and no more."""
 
@@ -53,12 +54,38 @@ def _tell(m: Machine, leg: Leg, origin: Leg, word: Progress) -> None:
 
 
 def offer(m: Machine, leg: Leg, word: OfferReceived) -> None:
-    """An offer on a leg that is not up. A caller with early media may change his description: whoever is
-    called hears of it on the answer.
+    """An offer before the answer. It is passed on where the other side takes it now; else the first party,
+    where it hears early media, is answered here, and whoever is called hears of it on the answer.
     """
-    if leg.state is LegState.OFFERED and leg.local_sdp is not None and word.sdp is not None and not m.ended:
+    if m.ended or leg.state not in STANDS:
+        m.answer_offer(leg, 491 if leg.state in (LegState.ANSWERED, LegState.OFFERED) else 481)
+    elif leg.offering or leg.reoffer or leg.local_sdp is None or word.sdp is None:
+        m.answer_offer(leg, 491)
+    elif word.onward:
+        _pass_on(m, leg, word.sdp)
+    else:
         leg.remote_sdp = word.sdp
         answer = sdp_text.ANSWER_TO[sdp_text.direction(word.sdp)]
         m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp, answer))
+
+
+def _pass_on(m: Machine, leg: Leg, sdp: str) -> None:
+    other = m.at(bridge.OTHER[leg.slot])
+    if other is None or other.reoffer or other.offering:
+        m.answer_offer(leg, 491)
     else:
-        m.answer_offer(leg, 491 if leg.state in (LegState.ANSWERED, LegState.OFFERED) else 481)
+        leg.offering, other.pass_to = True, leg.id
+        m.offer(other, sdp, Reoffer.PASS)
+
+
+def offer_answered(m: Machine, leg: Leg, word: ReofferAnswered) -> None:
+    """The other side has taken what was passed on."""
+    if leg.state in STANDS and not m.ended:
+        bridge.reoffer_answered(m, leg, word)
+
+
+def offer_failed(m: Machine, leg: Leg, word: ReofferFailed) -> None:
+    """It has not. An early dialog that is gone ends nothing: another phone may still answer."""
+    why, leg.reoffer = leg.reoffer, None
+    if why is Reoffer.PASS:
+        bridge.pass_failed(m, leg, 500 if word.status in bridge.LOST_DIALOG else word.status)

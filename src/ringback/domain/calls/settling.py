@@ -31,6 +31,8 @@ def _move(m: Machine, slot: Slot) -> None:
     if f"retry:{mover.id}:{Reoffer.JOIN}" in m.data.timers:
         return
     if mover.state is LegState.OFFERED:
+        if mover.reoffer or mover.offering:
+            return  # an UPDATE is under way: the answer to it comes first
         m.accept(mover, peer.remote_sdp)
         _joined(m, mover, peer)
     elif mover.state is LegState.ANSWERED:

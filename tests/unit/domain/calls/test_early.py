@@ -228,6 +228,94 @@ class TestEarlyOffer:
         assert bench.sent(o.AnswerOffer).status == 491
 
 
+class TestAnOfferThatIsPassedOn:
+    """RFC 3311 5: where both sides take UPDATE it does not wait for the answer."""
+
+    def early(self, bench, describe: Describe) -> str:
+        leg = dialled(bench, describe)
+        bench.do(i.Progress(leg, 183, describe("network")))
+        return leg
+
+    def test_of_the_caller(self, bench, describe: Describe) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        assert (bench.sent(o.SendOffer).leg, "c=IN IP4 moved" in bench.sent(o.SendOffer).sdp) == (leg, True)
+        assert bench.none(o.AnswerOffer)
+        bench.do(i.ReofferAnswered(leg, describe("elsewhere")))
+        answer = bench.sent(o.AnswerOffer)
+        assert (answer.leg, answer.status, "c=IN IP4 elsewhere" in (answer.sdp or "")) == ("in1", 200, True)
+        bench.do(i.Answered(leg, describe("elsewhere")))
+        assert bench.sent(o.Answer).sdp == answer.sdp
+        assert bench.none(o.SendOffer)
+
+    def test_of_the_called_party(self, bench, describe: Describe) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived(leg, describe("person"), onward=True))
+        offered = bench.sent(o.SendOffer)
+        assert (offered.leg, "c=IN IP4 person" in offered.sdp) == ("in1", True)
+        bench.do(i.ReofferAnswered("in1", describe("caller", 4002)))
+        answer = bench.sent(o.AnswerOffer)
+        assert (answer.leg, answer.status, "m=audio 4002" in (answer.sdp or "")) == (leg, 200, True)
+        bench.do(i.Answered(leg, describe("person")))
+        assert bench.sent(o.Answer).sdp == offered.sdp
+        assert bench.none(o.SendOffer)
+
+    def test_of_a_first_party_that_we_have_dialled_and_of_whom_it_hears(
+        self, bench, describe: Describe
+    ) -> None:
+        own, other = TestACallThatWeMake().hears_the_network(bench, describe)
+        bench.do(i.OfferReceived(own, describe("moved"), onward=True))
+        assert bench.sent(o.SendOffer).leg == other
+        bench.do(i.ReofferAnswered(other, describe("network")))
+        assert bench.sent(o.AnswerOffer).status == 200
+        bench.do(i.OfferReceived(other, describe("person"), onward=True))
+        assert bench.sent(o.SendOffer).leg == own
+        bench.do(i.ReofferAnswered(own, describe("moved")))
+        bench.do(i.Answered(other, describe("person")))
+        assert bench.none(o.SendOffer)
+        assert bench.call.data.phase is Phase.CONNECTED
+
+    def test_a_refusal_is_passed_back_and_leaves_all_as_it_was(self, bench, describe: Describe) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        bench.do(i.ReofferFailed(leg, 488))
+        assert bench.sent(o.AnswerOffer).status == 488
+        bench.do(i.Answered(leg, describe("network")))
+        assert bench.sent(o.Answer).status == 200
+
+    def test_an_early_dialog_that_is_gone_does_not_end_the_call(self, bench, describe: Describe) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        bench.do(i.ReofferFailed(leg, 481))
+        assert bench.last == [o.AnswerOffer("in1", 500)]
+
+    def test_the_200_waits_for_the_answer_to_it(self, bench, describe: Describe) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        bench.do(i.Answered(leg, describe("network")))
+        assert bench.none(o.Answer)
+        bench.do(i.ReofferAnswered(leg, describe("network")))
+        assert [type(each) for each in bench.last if not isinstance(each, o.Event)] == [
+            o.AnswerOffer,
+            o.Answer,
+        ]
+
+    def test_two_that_meet_are_refused(self, bench, describe: Describe) -> None:
+        """RFC 3311 5.2: 491."""
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        bench.do(i.OfferReceived(leg, describe("person"), onward=True))
+        assert bench.last == [o.AnswerOffer(leg, 491)]
+
+    def test_a_destination_that_fails_meanwhile_leaves_no_offer_without_an_answer(
+        self, bench, describe: Describe
+    ) -> None:
+        leg = self.early(bench, describe)
+        bench.do(i.OfferReceived("in1", describe("moved"), onward=True))
+        bench.do(i.Failed(leg, 486))
+        assert bench.sent(o.AnswerOffer) == o.AnswerOffer("in1", 491)
+
+
 def test_the_answer_to_our_offer_in_a_200_is_followed(bench, describe: Describe) -> None:
     """RFC 3261 14.2: an offerless re-INVITE; the ACK brings the answer."""
     bench.talk()
