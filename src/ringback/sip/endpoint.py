@@ -94,6 +94,10 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.takes: dict[str, Callable[[Request, Source], bool]] = {}
+        """By method: asked before a transaction is made for a request; true where it is cared for without."""
+        self.takes_answer: Callable[[bytes, Source], bool] | None = None
+        """Asked before a response is read; true where it is cared for as it is."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self._on_stray: Callable[[Response, Source], None] | None = None
@@ -281,6 +285,12 @@ class SipEndpoint:
         """Send a message as it is, without a transaction."""
         self._send(message.to_bytes(), destination, _nothing)
 
+    def send_bytes(
+        self, data: bytes, destination: Destination, failed: Callable[[], None] | None = None
+    ) -> None:
+        """Send what is a message already, without a transaction."""
+        self._send(data, destination, failed or _nothing)
+
     def _push_via(
         self,
         request: Request,
@@ -332,6 +342,8 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
+        if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
+            return
         try:
             message = parse_message(data)
         except SipParseError as error:
@@ -339,10 +351,21 @@ class SipEndpoint:
             return
         if isinstance(message, Request):
             source = self._mark_via(message, source)
+            takes = self.takes.get(message.method)
+            if takes is not None and takes(message, source):
+                return
             if self._admit is not None and self._refused(message, source):
                 return
+        self.receive(message, source)
+
+    def receive(self, message: Request | Response, source: Source) -> None:
+        """Let the transactions have a message: one that has just come, or one that was cared for without."""
         self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
         self._run()
+
+    def knows(self, request: Request) -> bool:
+        """True if a request has a transaction."""
+        return self._layer.knows(request)
 
     def _refused(self, request: Request, source: Source) -> bool:
         if request.method == "ACK" or self._layer.knows(request) or self._admit is None:
@@ -391,7 +414,8 @@ class SipEndpoint:
     def _send_out(self, output: core.Send) -> None:
         transaction = output.transaction
         self.counters.repeated += output.repeated
-        self._send(output.data, _way_back(transaction), partial(self._failed, transaction))
+        where = transaction.peer if transaction.is_client else way_back(transaction.peer, transaction.request)
+        self._send(output.data, where, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
@@ -496,18 +520,13 @@ def _reply_source(via: Via, source: Source) -> Source:
     return Source("udp", host, port, socket=source.socket)
 
 
-def _way_back(transaction: core.Transaction) -> Destination:
-    """Where a message goes: a response to where Via says if its connection is gone (18.2.2)."""
-    peer: Destination = transaction.peer
-    if (
-        transaction.is_client
-        or type(peer) is not Source
-        or peer.connection is None
-        or peer.connection.is_open
-    ):
+def way_back(peer: Destination, request: Request) -> Destination:
+    """Where a response goes: to where Via says if the connection of its request is gone (18.2.2)."""
+    if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
-    via = transaction.request.via
-    return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
+    return Destination(
+        peer.transport, peer.host, request.via.port or (5061 if peer.transport == "tls" else 5060)
+    )
 
 
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:

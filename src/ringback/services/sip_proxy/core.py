@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": "voice-57"}
 """The row of the connections' table that a message to or from such a peer counts for."""
-_CLASS_LABELS = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 _LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
@@ -89,6 +88,8 @@ class ProxyCore:
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
         self.endpoints: dict[str, SipEndpoint] = {}
+        self.passing: Callable[[], int] = lambda: 0
+        """What is under way without transactions."""
         self.edge = Side("edge", "", 0)
         self.inside = Side("inside", "", 0)
 
@@ -105,7 +106,8 @@ class ProxyCore:
             await asyncio.sleep(_LOOK_S)
             now, endpoints = loop.time(), self.endpoints.values()
             delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
-            self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
+            queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
+            self.overload.measured(delay, queued)
 
     # Lines, as `Forwarding` needs them
 
@@ -171,7 +173,7 @@ class ProxyCore:
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
-        self.metrics.responses.counts[_CLASS_LABELS[response.status // 100]] += 1
+        self.metrics.answered(response.status)
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)

@@ -25,6 +25,8 @@ _METHODS = frozenset(
     ]
 )
 
+_CLASSES = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
+
 
 class ProxyMetrics:
     """The metrics of one proxy."""
@@ -69,6 +71,10 @@ class ProxyMetrics:
     def sent_on(self, method: str, direction: str, node: str) -> None:
         """A request has been sent on, to a node or from one."""
         self.forwarded.counts[_named(method), direction, node] += 1
+
+    def answered(self, status: int) -> None:
+        """A response has come and is sent on."""
+        self.responses.counts[_CLASSES[status // 100]] += 1
 
     def _of_trunks(self, registry: CollectorRegistry) -> None:
         labels = ("tenant", "trunk")
