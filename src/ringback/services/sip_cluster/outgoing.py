@@ -20,6 +20,7 @@ from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.updating import EARLY, Updates
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
@@ -61,6 +62,7 @@ class Outgoing:
         self._own: NameAddr | None = None
         self.early = EarlyDialogs(endpoint, driver, self._contact)
         self.sessions = Sessions(endpoint, driver, settings, self._contact)
+        self._updates = Updates(endpoint, driver, self._contact)
         self._info = info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
@@ -194,7 +196,9 @@ class Outgoing:
             leg.taken = True
             if response.status > 100 and self.early.hear(leg, response):
                 note_ringing(leg, response)
-                self._driver.feed(live, i.Progress(leg.id, response.status, body_of(response)))
+                self._driver.feed(
+                    live, i.Progress(leg.id, response.status, self.early.described(leg, response))
+                )
         elif response.is_success:
             self._accepted(live, leg, response)
         elif response.local and leg.taken:
@@ -295,7 +299,7 @@ class Outgoing:
         response = response_to(server.request, 200, to_tag=to_tag, headers=headers, body=sdp.encode())
         if server.request.method != "INVITE":
             server.respond(response)
-            self.early.changed(live, leg, server.request.to_tag, sdp)
+            self.early.changed(live, leg, server.request, sdp)
             return
         if leg.dialog is not None:
             leg.dialog.confirmed = True
@@ -317,7 +321,10 @@ class Outgoing:
     # Inside the dialog
 
     def _send_offer(self, live: LiveCall, leg: SipLeg, command: o.SendOffer) -> None:
-        leg.after_ack(lambda: self._reinvite(live, leg, command.sdp))
+        if live.call.data.legs[leg.id].state in EARLY:
+            self._updates.send(live, leg, command.sdp)
+        else:
+            leg.after_ack(lambda: self._reinvite(live, leg, command.sdp))
 
     def _reinvite(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         if leg.dialog is None:

@@ -77,6 +77,8 @@ class Leg:
         self.gone = asyncio.Event()
         self.lost = False
         """It has forgotten the dialog."""
+        self.refuses = 0
+        """With this status, what is no re-INVITE."""
 
         self.notified: asyncio.Queue[Request] = asyncio.Queue()
 
@@ -210,7 +212,11 @@ class Side:
             leg.gone.set()
         elif request.method == "NOTIFY":
             leg.notified.put_nowait(request)
-        tx.reply(200, headers=_timer(request))
+        if leg.refuses:
+            tx.reply(leg.refuses)
+            return
+        text = sdp(leg.name).encode() if request.method == "UPDATE" and request.body else b""
+        tx.reply(200, headers=_timer(request), body=text)
 
     def _invite(self, tx: ServerTransaction, request: Request) -> None:
         if self.forgetful:
