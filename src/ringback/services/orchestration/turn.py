@@ -32,6 +32,12 @@ class Effects:
     posts: list[HttpPost] = field(default_factory=list)
     error: str = ""
 
+    def add(self, more: Effects) -> None:
+        """What the next step of the same turn leaves to do."""
+        self.fetches += more.fetches
+        self.logs += more.logs
+        self.posts += more.posts
+
 
 def next_timer(record: Record) -> float | None:
     """When the next delayed event is due, or an answer overdue, seconds since the epoch; as stored."""
