@@ -37,7 +37,7 @@ DOMAIN = "demo.ringback.example"
 SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
 CHECK_CALL_IN = "8902"
 CHECK_DIRECT, CHECK_CLOSED, CHECK_MENU = "8903", "8904", "8905"
-CHECK_OUTBOUND, CHECK_CAMPAIGN = "8906", "Check"
+OUTBOUND, CHECK_OUTBOUND, CHECK_CAMPAIGN = "8020", "8906", "Check"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -122,7 +122,7 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
         ),
         calling_lists=(CallingList(id="Spring", name="Spring offers"), CallingList(id=CHECK_CAMPAIGN)),
         campaigns=(
-            _campaign("Spring", SALES, "VQ_Sales", SALES_NUMBER),
+            _campaign("Spring", OUTBOUND, "VQ_Sales", SALES_NUMBER),
             _campaign(CHECK_CAMPAIGN, CHECK_OUTBOUND, "VQ_Check", CHECK_NUMBER, max_dials=1),
         ),
     )
@@ -208,7 +208,8 @@ def _route_points() -> tuple[DN, ...]:
         _point(CHECK_DIRECT, "An agent's own number", "direct", dn=CHECK_PHONES[0], no_answer="5"),
         _point(CHECK_CLOSED, "After hours", "closed", mailbox=CHECK_MAILBOX),
         _point(CHECK_MENU, "Menu", "menu", menu="check", hours="always", say="press-one-to-connect"),
-        _point(CHECK_OUTBOUND, "Campaign", "inbound", queue="VQ_Check", target="?:Check>=1", no_answer="5"),
+        RoutePoint(id=OUTBOUND, name="Campaigns", script="outbound", parameters={"queue": "VQ_Sales"}),
+        _point(CHECK_OUTBOUND, "Campaign", "outbound", queue="VQ_Check", no_answer="5"),
         RoutePoint(id="8010", name="Callbacks", script="callback"),
         RoutePoint(id="8910", name="Callbacks of the check", script="callback", parameters=quick),
     )
