@@ -246,7 +246,7 @@ class SipEndpoint:
             return False
         self._large.no_tcp(client.destination, now)
         old.user = None
-        branch = client.request.via.branch
+        branch = old.via.branch
         client.request = client.request.copy()
         client.request.pop_first("Via")
         client.destination = destination
@@ -366,8 +366,12 @@ class SipEndpoint:
         """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
         via = request.via
         if "rport" in via.params:
+            line = request.get("Via") or ""
+            plain = line.find(";rport") == len(line) - 6 and "," not in line and "received" not in via.params
             via = via.with_params(rport=str(source.port), received=source.host)
-        elif via.host != source.host or "received" in via.params:
+            request.replace_via(via, f"{line}={source.port};received={source.host}" if plain else "")
+            return _reply_source(via, source)
+        if via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
             return _reply_source(via, source)
@@ -506,7 +510,7 @@ def _way_back(transaction: core.Transaction) -> Destination:
         or peer.connection.is_open
     ):
         return peer
-    via = transaction.request.via
+    via = transaction.via
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
 
 

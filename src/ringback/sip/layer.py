@@ -11,7 +11,7 @@ from typing import Any
 
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
-from ringback.sip.message import Message, Request, Response
+from ringback.sip.message import FORGOTTEN, Message, Request, Response
 from ringback.sip.records import Record
 from ringback.sip.timer_queue import TimerQueue
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
@@ -34,8 +34,10 @@ class Transaction:
         "machine",
         "peer",
         "request",
+        "status",
         "to_tag",
         "user",
+        "via",
     )
 
     def __init__(self, request: Request, machine: Machine, key: Key, peer: Any, *, is_client: bool) -> None:
@@ -47,7 +49,10 @@ class Transaction:
         self.peer = peer
         self.is_client = is_client
         self.last: Response | None = None
-        """The last response that was received (client) or sent (server)."""
+        """The response that is being looked at (client)."""
+        self.status = 0
+        """Of the last response that was sent (server)."""
+        self.via = request.via
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
@@ -60,6 +65,13 @@ class Transaction:
     def state(self) -> State:
         """The state under its name of RFC 3261."""
         return self.machine.state
+
+    def forget(self) -> None:
+        """It stays for half a minute, for what may be repeated: what it needs no more is let go.
+
+        All that stays is memory that no other message finds in the caches, and work for the collector.
+        """
+        self.request = FORGOTTEN
 
 
 # Outputs are made for every message and soon forgotten.
@@ -135,10 +147,6 @@ def _server_key(request: Request, method: str) -> Key:
 
 def _accepted_key(message: Message, to_tag: str | None) -> Key:
     return (message.call_id, str(message.cseq.number), message.from_tag or "", to_tag or "")
-
-
-def _is_success(response: Response | None) -> bool:
-    return response is not None and response.is_success
 
 
 def _input_of(response: Response) -> Input:
@@ -258,9 +266,11 @@ class TransactionLayer:
         happened, machine = _input_of(response), transaction.machine
         if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
-        transaction.last = response
+        transaction.status = response.status
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
+        if happened is not Input.PROVISIONAL:
+            transaction.forget()
         if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
@@ -275,8 +285,13 @@ class TransactionLayer:
             if self.tells_strays:
                 self._outputs.append(Stray(response, peer))
             return
+        happened = _input_of(response)
         transaction.last = response
-        self._step(transaction, _input_of(response), now)
+        self._step(transaction, happened, now)
+        transaction.last = None
+        if happened is Input.SUCCESS:
+            transaction.forget()
+            transaction._wire = b""
         if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
@@ -369,7 +384,7 @@ class TransactionLayer:
             response = response_to(transaction.request, status)
             response.local = True
             self._outputs.append(ResponseReceived(transaction, response))
-        elif not transaction.acked and (transaction.accepted_key or not _is_success(transaction.last)):
+        elif not transaction.acked and (transaction.accepted_key or not 200 <= transaction.status < 300):
             self._outputs.append(Unacknowledged(transaction))
 
     def _end(self, transaction: Transaction) -> None:
@@ -379,4 +394,7 @@ class TransactionLayer:
             self._queue.clear()
         if transaction.accepted_key is not None:
             self._accepted.pop(transaction.accepted_key, None)
+        # A timer that was stopped may still hold it for a while.
+        transaction.forget()
+        transaction._wire = b""
         self._outputs.append(Ended(transaction))

@@ -89,6 +89,11 @@ class Message:
         """
         self._first, self._indexed, self._length = first, self.headers, len(self.headers)
 
+    def take(self, headers: list[tuple[str, str]], first: dict[str, str]) -> None:
+        """Take these lines, which were just read, and note the first value of each header."""
+        self.headers = self._indexed = headers
+        self._first, self._length = first, len(headers)
+
     def first_values(self) -> dict[str, str]:
         """The first value line of each header that there is, by its canonical name; to be read only."""
         headers = self.headers
@@ -114,7 +119,10 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header line."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        if name == "Content-Length":
+            self.set(name, text)  # there may be one only
+            return
         headers = self.headers
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
@@ -126,7 +134,7 @@ class Message:
 
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
         place = self._place(name)
         headers = self.headers
         if place < 0:
@@ -140,15 +148,16 @@ class Message:
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
-        name, text = canonical(name), _safe(str(value))
-        self.headers.insert(max(0, self._place(name)), (name, text))
+        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        place = self._place(name)
+        self.headers.insert(place if place > 0 else 0, (name, text))
         self._first[name] = text
         self._length += 1
         self._cache.pop(name, None)
 
     def remove(self, name: str) -> None:
         """Remove all lines of a header."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         if self._place(name) >= 0:
             self.headers = [pair for pair in self.headers if pair[0] != name]
             del self._first[name]
@@ -157,7 +166,7 @@ class Message:
 
     def pop_first(self, name: str) -> str | None:
         """Remove and return the first value of a list header (top Via, top Route); None if there is none."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         place = self._place(name)
         if place < 0:
             return None
@@ -168,7 +177,7 @@ class Message:
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
         place = self._place(name)
         if place < 0:
             return
@@ -191,9 +200,9 @@ class Message:
                 return
         del self._first[name]
 
-    def replace_via(self, via: Via) -> None:
-        """Replace the top Via; it is not parsed again."""
-        self.replace_first("Via", via)
+    def replace_via(self, via: Via, text: str = "") -> None:
+        """Replace the top Via; it is not parsed again, nor written where its `text` is at hand."""
+        self.replace_first("Via", text or via)
         self._cache["Via"] = via
 
     def replace_headers(self, headers: list[tuple[str, str]]) -> None:
@@ -202,9 +211,9 @@ class Message:
         self._cache.clear()
         self._indexed = None
 
-    def push_via(self, via: Via) -> None:
-        """Put a Via on top; it is not parsed again."""
-        self.prepend("Via", via)
+    def push_via(self, via: Via, text: str = "") -> None:
+        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand."""
+        self.prepend("Via", text or via)
         self._cache["Via"] = via
 
     def _place(self, name: str) -> int:
@@ -224,10 +233,12 @@ class Message:
     def via(self) -> Via:
         """The top Via."""
         cached = self._cache.get("Via")
-        if cached is None:
-            line = self._required("Via")
-            cached = self._cache["Via"] = Via.parse(split_commas(line)[0] if "," in line else line.strip())
-        return cached  # type: ignore[return-value]
+        return self._read_via() if cached is None else cached  # type: ignore[return-value]
+
+    def _read_via(self) -> Via:
+        line = self._required("Via")
+        via = self._cache["Via"] = Via.parse(split_commas(line)[0] if "," in line else line.strip())
+        return via
 
     @property
     def cseq(self) -> CSeq:
@@ -341,14 +352,23 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is always that of the body."""
-        lines = [self._start_line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        headers, length = self.headers, str(len(self.body))
+        said = self.first_values().get("Content-Length")
+        if said is None:
+            headers = [*headers, ("Content-Length", length)]
+        elif said != length:
+            headers = [pair for pair in headers if pair[0] != "Content-Length"]
+            headers.append(("Content-Length", length))
+        # Without a loop of ours: neither form of this module has to make each line by itself.
+        head = "\r\n".join([self._start_line(), *map(": ".join, headers), "\r\n"])
+        return head.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
-    """A request. `uri` may be given as text; it is parsed when it is first read."""
+    """A request. `uri` may be given as text; it is parsed when it is first read.
+
+    `read` is what that text says, where it was read already.
+    """
 
     __slots__ = ("_uri", "method", "raw_uri")
 
@@ -358,11 +378,13 @@ class Request(Message):
         uri: SipUri | str,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
+        *,
+        read: SipUri | None = None,
     ) -> None:
         super().__init__(headers, body)
         self.method = method
-        self.raw_uri = _safe(str(uri))
-        self._uri = uri if isinstance(uri, SipUri) else None
+        self.raw_uri = str(uri) if read is not None else _safe(str(uri))
+        self._uri: SipUri | None = uri if isinstance(uri, SipUri) else read
 
     @property
     def uri(self) -> SipUri:
@@ -382,10 +404,9 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request(self.method, self.raw_uri)
-        twin._uri, twin.headers, twin.body = self._uri, self.headers.copy(), self.body
+        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
         twin._cache = self._cache.copy()
-        twin.index(self.first_values().copy())
+        twin.take(self.headers.copy(), self.first_values().copy())
         return twin
 
     def _start_line(self) -> str:
@@ -468,3 +489,7 @@ def _safe(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise ValueError("a header value cannot hold a line break")
     return text
+
+
+FORGOTTEN = Request("", "")
+"""Stands for a request that was let go."""
