@@ -7,6 +7,7 @@ and ``trunks`` show the DNs of one type.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -197,6 +198,7 @@ class ConfigClient:
         return reply.headers.get("ETag", ""), msgspec.json.decode(reply.body, type=kind)
 
 
+@lru_cache(256)
 def _part(text: str) -> str:
     return quote(text, safe="")
 

@@ -337,21 +337,17 @@ class SipEndpoint:
         except SipParseError as error:
             self._refuse(error, source)
             return
+        key = None
         if isinstance(message, Request):
             source = self._mark_via(message, source)
-            if self._admit is not None and self._refused(message, source):
-                return
-        self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
+            if self._admit is not None and message.method != "ACK":
+                key = self._layer.key_of(message)
+                response = None if self._layer.knows(message, key) else self._admit(message, source)
+                if response is not None:
+                    self._send(response.to_bytes(), source, _nothing)
+                    return
+        self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source, key=key)
         self._run()
-
-    def _refused(self, request: Request, source: Source) -> bool:
-        if request.method == "ACK" or self._layer.knows(request) or self._admit is None:
-            return False
-        response = self._admit(request, source)
-        if response is None:
-            return False
-        self._send(response.to_bytes(), source, _nothing)
-        return True
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
@@ -382,8 +378,8 @@ class SipEndpoint:
 
     def _run(self) -> None:
         layer, effects = self._layer, self._effects
-        while outputs := layer.take_outputs():
-            for output in outputs:
+        while layer.outputs:
+            for output in layer.take_outputs():
                 # A callback that fails must not cost the other messages of this turn.
                 try:
                     effects[type(output)](output)

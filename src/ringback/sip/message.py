@@ -12,6 +12,8 @@ from ringback.sip.names import KNOWN, canonical
 from ringback.sip.reasons import reason_phrase
 from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
 
+_NO_BREAK = "a header value cannot hold a line break"
+
 
 class CSeq(NamedTuple):
     """Sequence number and method (RFC 3261 20.16)."""
@@ -119,7 +121,9 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header line."""
-        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         if name == "Content-Length":
             self.set(name, text)  # there may be one only
             return
@@ -134,7 +138,9 @@ class Message:
 
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
-        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         place = self._place(name)
         headers = self.headers
         if place < 0:
@@ -148,7 +154,9 @@ class Message:
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
-        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         place = self._place(name)
         self.headers.insert(place if place > 0 else 0, (name, text))
         self._first[name] = text
@@ -177,7 +185,9 @@ class Message:
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        name, text = KNOWN.get(name) or canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         place = self._place(name)
         if place < 0:
             return
@@ -218,8 +228,11 @@ class Message:
 
     def _place(self, name: str) -> int:
         """Where the first line of a header is, by its canonical name; -1 if it is not there."""
-        value = self.first_values().get(name)
-        return -1 if value is None else self.headers.index((name, value))
+        headers = self.headers
+        if self._indexed is not headers or self._length != len(headers):
+            self.index(dict(headers[::-1]))
+        value = self._first.get(name)
+        return -1 if value is None else headers.index((name, value))
 
     def _required(self, name: str) -> str:
         value = self.get(name)
@@ -409,6 +422,20 @@ class Request(Message):
         twin.take(self.headers.copy(), self.first_values().copy())
         return twin
 
+    def onward(self, on_top: list[tuple[str, str]], instead: dict[str, str]) -> Request:
+        """A copy with the lines `on_top` before all others; those of `instead` stand for all of their names.
+
+        Names must be canonical. It costs as much as a copy and one change.
+        """
+        changed = {**instead, **dict(on_top[::-1])}
+        for value in changed.values():
+            _safe(value)
+        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
+        twin._cache = {name: value for name, value in self._cache.items() if name not in changed}
+        kept = [pair for pair in self.headers if pair[0] not in instead]
+        twin.take([*on_top, *instead.items(), *kept], {**self.first_values(), **changed})
+        return twin
+
     def _start_line(self) -> str:
         return f"{self.method} {self.raw_uri} SIP/2.0"
 
@@ -487,7 +514,7 @@ _known_tag = lru_cache(maxsize=4096)(_read_tag)
 
 def _safe(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError("a header value cannot hold a line break")
+        raise ValueError(_NO_BREAK)
     return text
 
 

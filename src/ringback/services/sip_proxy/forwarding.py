@@ -205,16 +205,12 @@ class Forwarding:
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
-        copy = onward(self._request)
+        on_top = [("Record-Route", route) for route in reversed(target.record_routes)]
+        on_top += [("Route", route) for route in target.routes]
+        copy = onward(self._request, on_top, target.headers)
         shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
-        for route in target.record_routes:
-            copy.prepend("Record-Route", route)
-        for name, value in target.headers:
-            copy.set(name, value)
-        for route in reversed(target.routes):
-            copy.prepend("Route", route)
         if target.side == "edge":
             self._lines.clean(copy, target.destination.transport, trusted=target.trusted)
             lead_to_strict_router(copy)
