@@ -105,7 +105,7 @@ class RegistrarService(Service):
         self._answered(status).inc()
         endpoint = self._endpoint
         response = response_to(request, status, reason, to_tag=endpoint.ids.tag(), headers=headers)
-        endpoint.send(response, way_back(source, request))
+        endpoint.send(response, way_back(source, request.via))
 
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")

@@ -53,6 +53,7 @@ class ProxyCore:
 
     def __init__(self, ctx: Context, settings: SipProxySettings) -> None:
         self.ctx = ctx
+        self._count = ctx.connections.count
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
         self.fork_ring_s = settings.fork_ring_s
@@ -115,7 +116,12 @@ class ProxyCore:
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
     ) -> ClientTransaction:
         """Send on the target's side, with its own Via; a node is told which others do not answer."""
-        if target.role == "node" and (silent := self.directory.silent(self.ctx.monotonic())):
+        directory = self.directory
+        if (
+            directory.distrusted
+            and target.role == "node"
+            and (silent := directory.silent(self.ctx.monotonic()))
+        ):
             request.set(HEADER_SILENT, silent)
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
@@ -213,7 +219,7 @@ class ProxyCore:
         """Count a message for its row of the connections' table."""
         row = ROWS.get(role)
         if row is not None:
-            self.ctx.connections.count(row, sent=sent, received=received)
+            self._count(row, sent=sent, received=received)
 
     def _count_forwarded(self, request: Request, target: Target) -> None:
         self.count(target.role, sent=1)
