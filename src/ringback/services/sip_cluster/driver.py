@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
-from ringback.contracts.events import TOPIC_SIP, CallEvent, for_reports
+from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
@@ -84,13 +84,17 @@ class Driver:
         if live.lost:
             return []
         outputs = live.call.handle(word, self._ctx.now())
-        self.carry_on(live, outputs)
+        self.carry_on(live, outputs, lasts=type(word) is not i.Progress or bool(word.sdp))
         return outputs
 
-    def carry_on(self, live: LiveCall, outputs: list[Output]) -> None:
-        """Store the call's state and carry out what it wants done."""
+    def carry_on(self, live: LiveCall, outputs: list[Output], *, lasts: bool = True) -> None:
+        """Store the call's state and carry out what it wants done.
+
+        What does not last need not be stored: a phone that rings is heard of again after a takeover.
+        """
         live.outbox += outputs
         live.changed = True
+        live.lasting = live.lasting or lasts
         if not live.flushing:
             live.flushing = True
             self._loop().call_soon(self._flush, live)
@@ -118,8 +122,17 @@ class Driver:
             if live.call.over and not live.lost:
                 self._drop(live)
             return
+        self._ask_first(live)
+        if live.unsaid and live.call.data.asks:
+            # Nobody has heard of this call: it is stored with what the dial plan answers.
+            live.flushing = False
+            return
         batch, live.outbox, live.changed = live.outbox, [], False
+        lasting, live.lasting, live.unsaid = live.lasting, False, False
         said = [output for output in batch if isinstance(output, Event)]
+        if not (lasting or said):
+            self._act(live, batch, [])
+            return
         events = [translate.event(output, self._ctx.node) for output in said]
         first = any(event.id == "EventCallCreated" for event in events)
         self._note_consultations(live, events)
@@ -133,6 +146,15 @@ class Driver:
             self._act(live, batch, events)
         else:
             stored.add_done_callback(partial(self._act, live, batch, events))
+
+    def _ask_first(self, live: LiveCall) -> None:
+        """A question to the dial plan promises nothing: it does not wait for the store."""
+        while any(isinstance(output, AskDialplan) for output in live.outbox):
+            outputs, live.outbox = live.outbox, []
+            for output in outputs:
+                if isinstance(output, AskDialplan):
+                    self._ask(live, output)  # what it says at once stands at the end of the outbox
+            live.outbox[:0] = [output for output in outputs if not isinstance(output, AskDialplan)]
 
     def _note_consultations(self, live: LiveCall, events: list[CallEvent]) -> None:
         for event in events:
@@ -150,9 +172,7 @@ class Driver:
             if live.referrals:
                 self.told(live, events)
             for output in batch:
-                if isinstance(output, AskDialplan):
-                    self._ask(live, output)
-                elif not isinstance(output, Event):
+                if not isinstance(output, Event | AskDialplan):
                     self._carry_out(live, output)
             for event in events:
                 self._tell(event)
@@ -168,16 +188,9 @@ class Driver:
             self.feed(live, i.Failed(command.leg, 500))
 
     def _tell(self, event: CallEvent) -> None:
-        """Metrics, the request queue, and the record of a finished call."""
+        """Metrics, and the request queue."""
         self._metrics.event(event)
         self._details.event(event)
-        if event.id == "EventCallDeleted":
-            key = f"{event.tenant}:{event.call_uuid}"
-            failed = partial(self._not_reported, event.conn_id)
-            self._ctx.kafka.report(TOPIC_SIP, key, for_reports(event), connection="voice-50", failed=failed)
-
-    def _not_reported(self, conn_id: str, error: BaseException) -> None:
-        self._ctx.log.warning("call_not_reported", conn_id=conn_id, error=str(error))
 
     def _ask(self, live: LiveCall, ask: AskDialplan) -> None:
         until, found = self._settled.get((live.tenant, ask.origin, ask.number), (0.0, _NOBODY))

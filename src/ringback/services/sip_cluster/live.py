@@ -119,6 +119,7 @@ class LiveCall:
         "changed",
         "conn_id",
         "flushing",
+        "lasting",
         "legs",
         "lost",
         "outbox",
@@ -129,6 +130,7 @@ class LiveCall:
         "timer",
         "timer_due",
         "unindexed",
+        "unsaid",
     )
 
     def __init__(self, call: Call) -> None:
@@ -148,6 +150,10 @@ class LiveCall:
         self.flushing = False
         self.changed = False
         """There is a step that has not been stored."""
+        self.lasting = False
+        """It changes what another node could not find out."""
+        self.unsaid = False
+        """Nobody, the caller neither, was told of the call."""
         self.lost = False
         """The call is over, or another node's: words for it are not heard any more."""
         self.timer: asyncio.TimerHandle | None = None

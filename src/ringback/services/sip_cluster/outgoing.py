@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
+from ringback.domain.calls.bridge import awaits_answer
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
@@ -308,7 +309,11 @@ class Outgoing:
             return
         leg.acknowledged()
         body: bytes = ack.body  # type: ignore[attr-defined]
-        self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))
+        known = live.call.data.legs.get(leg.id)
+        if body or known is None or awaits_answer(known):
+            self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))
+        elif leg.session is not None and not live.lost:
+            self._driver.carry_on(live, [])  # what was agreed on with our 200 is stored after it
 
     # Inside the dialog
 
