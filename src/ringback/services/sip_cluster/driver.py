@@ -23,17 +23,19 @@ from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.store import CallStore
+from ringback.sip.ids import RandomPool
 
 _UUID = ((string.ascii_uppercase + string.digits) * 8)[:256].encode()
 """From any byte to a character of a CallUUID."""
+_random = RandomPool(secrets.token_bytes)
 _MOST_SETTLED = 1024
 _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
 
 
 def new_call(tenant: str) -> LiveCall:
     """A call with fresh identifiers."""
-    uuid, thread = (secrets.token_bytes(32).translate(_UUID).decode() for _ in range(2))
-    return LiveCall(Call(CallData(secrets.token_hex(8), uuid, thread, tenant)))
+    uuid, thread = (_random(32).translate(_UUID).decode() for _ in range(2))
+    return LiveCall(Call(CallData(_random(8).hex(), uuid, thread, tenant)))
 
 
 class Driver:
@@ -252,10 +254,12 @@ class Driver:
         for timer in (live.timer, live.audit):
             if timer is not None:
                 timer.cancel()
+        live.timer = live.audit = None
         for leg in live.legs.values():
             leg.stop_session()
         self.forget(live)
-        self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
+        if self.consultations:
+            self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
         self.calls.pop(live.conn_id, None)
         if not self.calls:
             self._idle.set()

@@ -68,6 +68,7 @@ class CallStore:
         self._ttl_s = ttl_s
         self._idempotency_ttl_s = idempotency_ttl_s
         self._calls = ctx.valkey.using(_CALLS)
+        self._connections = ctx.connections
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
         self._unanswered: deque[tuple[float, asyncio.Future[list[Any]]]] = deque()
@@ -157,7 +158,7 @@ class CallStore:
             self._ended.append(live)
 
     def _count(self, row: str, n: int = 1) -> None:
-        self._ctx.connections.count(row, sent=n)
+        self._connections.count(row, sent=n)
 
     async def keep_again(self, live: LiveCall) -> None:
         """Store a call whole after Valkey was away."""
