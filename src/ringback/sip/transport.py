@@ -122,7 +122,7 @@ class UdpSocket:
                 failed()
 
     def behind(self, now: float) -> float:
-        """Seconds that datagrams wait now to be read, 0 once the socket was read empty; to be asked regularly.
+        """Seconds that datagrams wait now to be read; 0: the socket was read empty. To be asked regularly.
 
         What the kernel had no room for since the last question waits until it is repeated.
         """

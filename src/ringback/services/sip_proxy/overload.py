@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _SMOOTHING = 0.3
 _MOST = 2.5
-"""The weight of the newest delay, and how often the limit it counts for at most: one slow turn refuses nobody."""
+"""Weight of the newest delay, and how often the limit it counts for at most: one slow turn refuses nobody."""
 _RETRY_S = 2
 _SPREAD_S = 8
 
