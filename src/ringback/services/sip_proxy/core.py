@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -100,13 +101,18 @@ class ProxyCore:
         return (self.edge, self.inside)
 
     async def watch_load(self) -> None:
-        """Measure how late the loop is, how long datagrams wait, and how much is under way."""
+        """Measure how late the loop is by what it does, how long datagrams wait, and how much is under way.
+
+        A loop that is late because the machine had no time for it is not relieved by refusing calls: what
+        waits for it meanwhile shows in the sockets.
+        """
         loop = asyncio.get_running_loop()
         while True:
-            wanted = loop.time() + _LOOK_S
+            wanted, worked = loop.time() + _LOOK_S, time.thread_time()
             await asyncio.sleep(_LOOK_S)
             now, endpoints = loop.time(), self.endpoints.values()
-            delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
+            late = min(now - wanted, time.thread_time() - worked)
+            delay = late + max(endpoint.behind(now) for endpoint in endpoints)
             queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
             self.overload.measured(delay, queued)
 
