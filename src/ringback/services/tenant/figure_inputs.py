@@ -98,6 +98,8 @@ class Translator:
             results_stream(tenant),
         )
         calls, agents, requests, results = self.streams
+        self.of_router = (agents, requests)
+        """Those that the router of a node is given too."""
         self._read = {
             calls: self._call,
             agents: self._agent,
