@@ -205,13 +205,13 @@ class Figures:
         read = ("XREAD", "COUNT", _PAGE, "BLOCK", _BLOCK_MS, "STREAMS")
         streams = [each for each in self._cursors if each not in self._told or each in self._missed]
         more = False
-        for name, rows in (
-            await blocking.call(*read, *streams, *(self._cursors[each] for each in streams)) or ()
-        ):
+        cursors = [self._cursors[each] for each in streams]
+        for name, rows in await blocking.call(*read, *streams, *cursors) or ():
             self._ctx.connections.count("voice-14", received=len(rows))
             more = more or len(rows) == _PAGE
             stream = name.decode()
-            self._gather(stream, parse_entries(stream, rows))
+            self._gather(stream, parse_entries(stream, self._translator.worth_parsing(stream, rows)))
+            self._cursors[stream] = _later(self._cursors[stream], rows[-1][0].decode())
         return more
 
     async def _keep_configuration(self) -> None:
@@ -231,6 +231,11 @@ class Figures:
     def _set_levels(self) -> None:
         for queue, seconds in self._levels.items():
             self.floor.handle(QueueIs(Subject("vq", queue), seconds), self._ctx.now() if self.ready else 0.0)
+
+
+def _later(one: str, other: str) -> str:
+    """The id of the later entry."""
+    return max(one, other, key=entry_number)
 
 
 def _next_time(page: deque[StreamEntry]) -> float:

@@ -113,6 +113,16 @@ async def test_a_stream_is_read_until_what_is_told_follows(bench: Bench) -> None
     assert bench.figures._cursors[STREAM] == "0-0"  # told, so not read
 
 
+async def test_results_that_end_nothing_are_passed_over(bench: Bench) -> None:
+    translator = bench.figures._translator
+    results = translator.streams[3]
+    rows = [[b"1-1", [b"e", b'{"outcome":"reserved"}']], [b"1-2", None]]
+    assert translator.worth_parsing(results, rows) == []
+    ended = [b"1-3", [b"e", b'{"request_id":"r1","outcome":"timeout"}']]
+    assert translator.worth_parsing(results, [*rows, ended]) == [ended]
+    assert translator.worth_parsing(STREAM, rows) == rows
+
+
 async def test_a_node_that_routes_no_longer_reads_for_itself(bench: Bench) -> None:
     bench.figures.beside_router(True)
     bench.figures.tell(STREAM, "0-0", bench.login(1))
