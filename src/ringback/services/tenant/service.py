@@ -132,6 +132,8 @@ class TenantService(Service):
         registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
             leader.on_vanished = vanished.labels(name).inc
+            leader.on_entries = self.figures[name].tell
+            leader.on_lead = self.figures[name].beside_router
             leading.labels(name).set_function(partial(_leads, leader))
             waiting.labels(name).set_function(partial(_in_queues, leader))
 
