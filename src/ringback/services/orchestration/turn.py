@@ -266,7 +266,12 @@ def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialo
         dialogs.rest()
         found, dialogs.logs = dialogs.logs, []
         effects.logs += [Log(record.id, each.label, each.text) for each in found]
-    record.snapshot = None if record.ended else interpreter.snapshot()
+    if record.ended:
+        record.snapshot = None
+    elif interpreter.moved or record.snapshot is None:
+        record.snapshot = interpreter.snapshot()
+    else:
+        return effects
     record.note("states", " ".join(interpreter.configuration) or "(ended)", now)
     return effects
 
