@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.campaigns.attempts import Progress
-from ringback.domain.campaigns.definition import Rules
 from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
-from ringback.domain.campaigns.permission import Never, Permitted, permission
 from ringback.domain.campaigns.states import Command, State
 from ringback.domain.configuration import Campaign
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
-from ringback.services.tenant.campaigns.attempts import ASK_AGAIN_S, Attempts
+from ringback.services.tenant.campaigns.asking import ASK_AGAIN_S, Asking
+from ringback.services.tenant.campaigns.attempts import Attempts
+from ringback.services.tenant.campaigns.choosing import Beginning, choose
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.definitions import Definitions
-from ringback.services.tenant.campaigns.hearing import Hearing, reference_of
-from ringback.services.tenant.campaigns.store import Attempt, Due, Session, Standing, Store
+from ringback.services.tenant.campaigns.hearing import Hearing
+from ringback.services.tenant.campaigns.store import Attempt, Session, Standing, Store
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
 _LOOK_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 0.5
-_MOST_LOOKED_AT = 200
-"""Records that one look may pass over because they are not to be dialled now."""
+_BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
 
 class Dialler:
@@ -46,6 +44,7 @@ class Dialler:
         definitions: Definitions,
         leader: Leader,
         attempts: Attempts,
+        asking: Asking,
         told: Callable[[], None],
     ) -> None:
         self._ctx = ctx
@@ -54,10 +53,10 @@ class Dialler:
         self._definitions = definitions
         self._leader = leader
         self._attempts = attempts
+        self._asking = asking
         self._told = told
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
-        self._rules: dict[str, Rules] = {}
         self._wanted = False
         self._woken = asyncio.Event()
 
@@ -111,14 +110,13 @@ class Dialler:
         active = {each.campaign: each for each in standings if each.state in ACTIVE}
         campaigns = await self._definitions.campaigns() if active or open_ else {}
         for name in active.keys() & campaigns.keys():
-            self._rules[name] = await self._definitions.rules(campaigns[name])
-            self._attempts.policies[name] = self._rules[name].policy
+            self._attempts.rules[name] = await self._definitions.rules(campaigns[name])
         self._active, self._wanted = active, bool(active or open_)
         if not self._wanted:
             return
         for name in active:
             await self._campaign(name, campaigns, router)
-        await self._attempts.ask_after_silent(campaigns)
+        await self._asking.ask_after_silent(campaigns)
         self._told()
 
     async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
@@ -135,7 +133,7 @@ class Dialler:
                 elif self._hearing.listening.is_set():
                     dialled = await self._dial(session, standing, campaign, campaigns, router)
         if campaign is not None and dialled:
-            await self._attempts.ask(campaign, dialled)
+            await self._asking.ask(campaign, dialled)
 
     async def _change(self, session: Session, standing: Standing, command: Command, reason: str = "") -> None:
         await change(session, self._tenant, standing, command, self._ctx.now(), reason)
@@ -149,7 +147,7 @@ class Dialler:
         router: TenantRouter,
     ) -> list[Attempt]:
         """Write down the dials that may be made now."""
-        rules = self._rules[campaign.id]
+        rules = self._attempts.rules[campaign.id]
         rivals = [
             name for name in self._active if name in campaigns and _rivals(router, campaign, campaigns[name])
         ]
@@ -157,70 +155,15 @@ class Dialler:
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)
             return []
-        wanted, looked_at, dialled = to_dial(rules.pace, floor), 0, list[Attempt]()
-        while len(dialled) < wanted and looked_at < _MOST_LOOKED_AT:
-            found = await session.due(campaign.lists, self._ctx.now(), wanted - len(dialled))
-            if not found:
-                break
-            looked_at += len(found)
-            for due in found:
-                dialled += await self._decide(session, campaign, rules, due)
+        wanted = to_dial(rules.pace, floor)
+        dialled = await choose(self._ctx, session, campaign, rules, wanted, _BEGINNING)
+        await session.tell([self._attempts.event(told.ATTEMPT_STARTED, each) for each in dialled])
         if dialled and standing.exhausted:
             standing.exhausted = False
             await session.write(standing)
         elif not dialled:
             await self._maybe_exhausted(session, standing, campaign)
         return dialled
-
-    async def _decide(
-        self, session: Session, campaign: Campaign, rules: Rules, due: Due
-    ) -> Collection[Attempt]:
-        """Dial a record, or put it off, or close it."""
-        now = self._ctx.now()
-        verdict = permission(due.customer, rules.ringing, rules.office, now, do_not_call=due.do_not_call)
-        if isinstance(verdict, Permitted):
-            return [await self._write_down(session, campaign, due, now)]
-        if isinstance(verdict, Never):
-            await session.finish_record(due, verdict.reason)
-            await session.tell([self._event(told.RECORD_COMPLETED, campaign, due, reason=verdict.reason)])
-        else:
-            await session.postpone(due, verdict.until)
-        return []
-
-    async def _write_down(self, session: Session, campaign: Campaign, due: Due, now: float) -> Attempt:
-        attempt = Attempt(
-            id=uuid.uuid4(),
-            campaign=campaign.id,
-            list=due.list,
-            key=due.key,
-            number=due.attempts + 1,
-            asked_at=now,
-            customer=due.customer.number,
-            data=due.data,
-            progress=Progress(),
-        )
-        await session.dial(attempt, now + ASK_AGAIN_S)
-        started = self._event(
-            told.ATTEMPT_STARTED,
-            campaign,
-            due,
-            attempt=attempt.number,
-            reference_id=reference_of(attempt.id),
-            asked_at=now,
-        )
-        await session.tell([started])
-        return attempt
-
-    def _event(self, name: str, campaign: Campaign, due: Due, **more: object) -> CampaignEvent:
-        return CampaignEvent(
-            id=name,
-            time=self._ctx.now(),
-            tenant=self._tenant,
-            campaign=campaign.id,
-            calling_list=due.list,
-            record=due.key,
-            **more,  # type: ignore[arg-type]
-        )
 
     async def _maybe_exhausted(self, session: Session, standing: Standing, campaign: Campaign) -> None:
         """Tell once that nothing is left to dial; records that are added later are dialled all the same."""

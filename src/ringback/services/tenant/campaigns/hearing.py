@@ -62,6 +62,15 @@ def reference_of(attempt: UUID) -> str:
     return f"{PREFIX}{attempt.hex}"
 
 
+def attempt_of(reference: str) -> UUID | None:
+    """The attempt whose dial has this name."""
+    if not reference.startswith(PREFIX):
+        return None
+    with suppress(ValueError):
+        return UUID(reference.removeprefix(PREFIX))
+    return None
+
+
 def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
     """What an event says of the attempt."""
     match event.id:
@@ -69,10 +78,12 @@ def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
             if event.dial_result == DialResult.PERSON.value:
                 return Heard(Word.ANSWERED, event.time)
             return Heard(Word.FAILED, event.time, _result(event.dial_result), "not-a-person")
+        case "EventDialing" if by_reference:
+            return Heard(Word.DIALLED, event.time)
         case "EventError" if by_reference:
             result = _result(event.dial_result or DialResult.CREATE_CALL_ERROR.value)
             return Heard(Word.FAILED, event.time, result, event.reason)
-        case "EventEstablished" if not by_reference:
+        case "EventEstablished":
             return Heard(Word.CONNECTED, event.time, agent=event.agent_id)
         case "EventCallDeleted":
             return Heard(Word.DELETED, event.time)
@@ -111,10 +122,6 @@ class Hearing:
             with suppress(ValkeyUnavailable):
                 await asyncio.shield(self._ctx.valkey.release(blocking))
 
-    def forget(self, conn_id: str) -> None:
-        """The attempt of this call is over."""
-        self._calls.pop(conn_id, None)
-
     async def _begin(self) -> None:
         """From where it was left, if a call is under way; else from now on."""
         now_at = await end_of(self._valkey, self._stream)
@@ -142,6 +149,9 @@ class Hearing:
             async with self._store.transaction() as session:
                 await self._take(session, news)
                 await session.write_cursor(cursor)
+        for each in news:
+            if each.heard is not None and each.heard.word is Word.DELETED:
+                self._calls.pop(each.conn_id, None)
         self._cursor = cursor
 
     def _news(self, entry: StreamEntry) -> News | None:
@@ -149,12 +159,11 @@ class Hearing:
             event = entry.json(CallTold)
         except (msgspec.MsgspecError, KeyError):
             return None
+        attempt = attempt_of(event.reference_id)
+        if attempt is not None:
+            self._calls[event.conn_id] = attempt
+            return News(attempt, event.conn_id, word_of(event, by_reference=True))
         attempt = self._calls.get(event.conn_id)
-        if event.reference_id.startswith(PREFIX):
-            with suppress(ValueError):
-                attempt = UUID(event.reference_id.removeprefix(PREFIX))
-                self._calls[event.conn_id] = attempt
-                return News(attempt, event.conn_id, word_of(event, by_reference=True))
         if attempt is None:
             return None
         heard = word_of(event, by_reference=False)

@@ -31,6 +31,9 @@ from ringback.contracts.campaigns import (
     EventsParams,
     KeptEvent,
     ListParams,
+    Offer,
+    OfferParams,
+    PreviewParams,
     ReadRecords,
     RecordPage,
     RecordRefusal,
@@ -66,6 +69,9 @@ _METHODS = (
     "add_do_not_call",
     "remove_do_not_call",
     "check_do_not_call",
+    "preview",
+    "dial",
+    "reject",
     "status",
     "subscribe",
     "events",
@@ -189,6 +195,25 @@ class CampaignsLink:
         room.dialler.wake()
         self._told()
         return status
+
+    # Agents who choose
+
+    async def _preview(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Offer | None]:
+        wanted = msgspec.convert(params, PreviewParams)
+        room = self._room(wanted.tenant)
+        return {"offer": await room.preview.offer(wanted.campaign, wanted.agent)}
+
+    async def _dial(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
+        wanted = msgspec.convert(params, OfferParams)
+        await self._room(wanted.tenant).preview.dial(wanted.reference)
+        self._told()
+        return {"dialled": True}
+
+    async def _reject(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
+        wanted = msgspec.convert(params, OfferParams)
+        await self._room(wanted.tenant).preview.give_back(wanted.reference, wanted.reason)
+        self._told()
+        return {"rejected": True}
 
     async def _status(self, session: LinkSession, params: dict[str, Any]) -> list[CampaignStatus]:
         wanted = msgspec.convert(params, StatusParams)
