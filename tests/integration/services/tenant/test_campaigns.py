@@ -509,6 +509,14 @@ async def test_a_record_before_an_agent_is_not_dialled_against_the_customers_wis
         with pytest.raises(LinkError, match="may not be called"):
             await office.call("dial", reference=offer["reference"])
         assert (await office.until(told.ATTEMPT_ENDED)).reason == "not-permitted"
+        # Nor after the campaign was stopped.
+        await office.add({"key": "b", "number": number(2)})
+        offer = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        await office.call("stop", campaign="choice")
+        assert (await office.until(told.ATTEMPT_ENDED)).reason == "stopped"
+        await office.until(told.STOPPED)
+        with pytest.raises(LinkError, match="before no agent"):
+            await office.call("dial", reference=offer["reference"])
         assert office.line.asked == []
 
 
@@ -528,6 +536,9 @@ class TestTheLink:
                 ("preview", {"campaign": "offers", "agent": "kim"}, "without agents looking"),
                 ("preview", {"campaign": "choice", "agent": "nobody"}, "logged in nowhere"),
                 ("dial", {"reference": "campaign-guess"}, "before no agent"),
+                ("stop", {"campaign": "nothing"}, "no such campaign"),
+                ("stop", {"campaign": "a\0"}, "such a character"),
+                ("events", {"after": "$"}, "a cursor"),
             ):
                 with pytest.raises(LinkError, match=words):
                     await office.call(method, **params)

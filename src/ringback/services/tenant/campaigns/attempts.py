@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.callbacks import RetryPolicy
-from ringback.domain.campaigns.attempts import Effort, Stage, after, heard
+from ringback.domain.campaigns.attempts import Effort, Heard, Stage, Word, after, heard
 from ringback.domain.campaigns.definition import Rules
 from ringback.services.tenant.campaigns.hearing import News, reference_of
 from ringback.services.tenant.campaigns.store import Attempt, Session, Store
@@ -57,6 +57,12 @@ class Attempts:
         if progress.stage is Stage.OVER and attempt.progress.stage is not Stage.OVER:
             await self._over(session, after_)
         return after_
+
+    async def withdraw(self, session: Session, campaign: str) -> None:
+        """Take the records of a campaign that agents have before them away."""
+        for attempt in await session.offered(campaign):
+            word = Heard(Word.RETURNED, self._ctx.now(), reason="stopped")
+            await self.take_one(session, attempt, News(attempt.id, "", word))
 
     async def _over(self, session: Session, attempt: Attempt) -> None:
         result, now = attempt.progress.result, self._ctx.now()

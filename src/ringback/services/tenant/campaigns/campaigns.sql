@@ -103,12 +103,15 @@ ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
 
 -- name: offered_to
 SELECT id FROM tenant.campaign_attempts
-WHERE tenant = $1 AND campaign = $2 AND agent = $3 AND stage = 'offered' LIMIT 1;
+WHERE tenant = $1 AND campaign = $2 AND ($3 = '' OR agent = $3) AND stage = 'offered' LIMIT 1000;
 
 -- name: write_attempt
 UPDATE tenant.campaign_attempts SET stage = $2, conn_id = $3, agent = $4, result = $5, reason = $6,
     answered_at = $7, connected_at = $8, ended_at = $9, check_at = $10, asked_at = $11
 WHERE id = $1;
+
+-- name: forget_attempts
+DELETE FROM tenant.campaign_attempts WHERE tenant = $1 AND stage = 'over' AND ended_at < $2;
 
 -- name: after_attempt
 UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9

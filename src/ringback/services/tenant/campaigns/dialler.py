@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.campaigns.attempts import Progress
+from ringback.domain.campaigns.definition import rules_of
 from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
 from ringback.domain.campaigns.states import Command, State
 from ringback.domain.configuration import Campaign
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
-_LOOK_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 0.5
+_LOOK_S, _STAND_BY_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 30.0, 0.5
+_CONFIGURATION_S = 1.0
+_FORGET_EVERY_S, _DAY_S = 3600.0, 86_400.0
 _BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
 
@@ -46,6 +49,7 @@ class Dialler:
         attempts: Attempts,
         asking: Asking,
         told: Callable[[], None],
+        kept_days: float,
     ) -> None:
         self._ctx = ctx
         self._store = store
@@ -55,8 +59,11 @@ class Dialler:
         self._attempts = attempts
         self._asking = asking
         self._told = told
+        self._kept_days = kept_days
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
+        self._campaigns: dict[str, Campaign] = {}
+        self._read_at = float("-inf")
         self._wanted = False
         self._woken = asyncio.Event()
 
@@ -64,10 +71,18 @@ class Dialler:
         """Begin; runs until the service stops."""
         self._ctx.spawn(self._repeat(self._look), f"campaigns-{self._tenant}")
         self._ctx.spawn(self._repeat(self._listen), f"campaigns-heard-{self._tenant}")
+        self._ctx.spawn(self._repeat(self._forget), f"campaigns-forgotten-{self._tenant}")
 
     def wake(self) -> None:
         """Look now: a campaign was told something."""
         self._woken.set()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds until the next look, if nothing happens: a command wakes whoever dials."""
+        if self._leader.router is None:
+            return _STAND_BY_S
+        return _LOOK_S if self._wanted else _IDLE_S
 
     @property
     def running(self) -> int:
@@ -92,14 +107,22 @@ class Dialler:
         else:
             await asyncio.sleep(_LOOK_S)
 
+    async def _forget(self) -> None:
+        """Attempts are kept for as long as somebody may ask what they came to."""
+        if self._leader.router is not None:
+            async with self._store.transaction() as session:
+                await session.forget_attempts(self._ctx.now() - self._kept_days * _DAY_S)
+        await asyncio.sleep(_FORGET_EVERY_S)
+
     async def _look(self) -> None:
+        woken = self._woken.is_set()
         self._woken.clear()
-        await self._turn(self._leader.router)
+        await self._turn(self._leader.router, woken)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S if self._active else _IDLE_S):
+            async with asyncio.timeout(self._pause):
                 await self._woken.wait()
 
-    async def _turn(self, router: TenantRouter | None) -> None:
+    async def _turn(self, router: TenantRouter | None, woken: bool) -> None:
         """One look at all campaigns that are at work."""
         if router is None:
             self._active, self._wanted = {}, False
@@ -108,16 +131,23 @@ class Dialler:
             standings = await session.standings()
             open_ = await session.all_open()
         active = {each.campaign: each for each in standings if each.state in ACTIVE}
-        campaigns = await self._definitions.campaigns() if active or open_ else {}
-        for name in active.keys() & campaigns.keys():
-            self._attempts.rules[name] = await self._definitions.rules(campaigns[name])
+        if active or open_:
+            await self._read(woken)
         self._active, self._wanted = active, bool(active or open_)
         if not self._wanted:
             return
         for name in active:
-            await self._campaign(name, campaigns, router)
-        await self._asking.ask_after_silent(campaigns)
+            await self._campaign(name, self._campaigns, router)
+        await self._asking.ask_after_silent(self._campaigns)
         self._told()
+
+    async def _read(self, woken: bool) -> None:
+        """What is configured, as it was a moment ago at most."""
+        now = self._ctx.monotonic()
+        if woken or now - self._read_at > _CONFIGURATION_S:
+            self._campaigns, zone = await self._definitions.campaigns(), await self._definitions.time_zone()
+            self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
+            self._read_at = now
 
     async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
         campaign = campaigns.get(name)
@@ -125,6 +155,7 @@ class Dialler:
         async with self._store.transaction() as session:
             standing = await session.lock(name, self._ctx.now())
             if standing.state is State.STOPPING:
+                await self._attempts.withdraw(session, name)
                 if not await session.open_attempts(name):
                     await self._change(session, standing, Command.IDLE)
             elif standing.state is State.RUNNING:

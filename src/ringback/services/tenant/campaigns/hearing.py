@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PREFIX = "campaign-"
 _BATCH, _BLOCK_MS = 500, 1000
+_SAVE_AFTER = 5000
 _RETRY_S = 0.5
 
 
@@ -106,6 +107,8 @@ class Hearing:
         self._calls: dict[str, UUID] = {}
         """Attempts by the ConnID of their call."""
         self._cursor = ""
+        self._unsaved = 0
+        """Events since the position was kept."""
         self.listening = asyncio.Event()
         """Set while everything that happens is heard: only then may be dialled."""
 
@@ -145,7 +148,9 @@ class Hearing:
     async def _handle(self, entries: list[StreamEntry]) -> None:
         news = [each for entry in entries if (each := self._news(entry)) is not None]
         cursor = entries[-1].id if entries else self._cursor
-        if news:
+        self._unsaved += len(entries)
+        if news or self._unsaved > _SAVE_AFTER:
+            self._unsaved = 0
             async with self._store.transaction() as session:
                 await self._take(session, news)
                 await session.write_cursor(cursor)

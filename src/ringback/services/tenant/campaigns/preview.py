@@ -60,8 +60,8 @@ class Preview:
         dn = await self._phone(agent)
         async with self._store.transaction() as session:
             await self._running(session, name)
-            if before := await session.offered_to(name, agent):
-                return self._told((await session.attempts(before))[0])
+            for attempt in await session.offered(name, agent):
+                return self._told(attempt)
             how = Beginning(Progress(Stage.OFFERED, agent=agent), OFFER_S, dn)
             for attempt in await choose(self._ctx, session, campaign, rules, 1, how):
                 return self._told(attempt)

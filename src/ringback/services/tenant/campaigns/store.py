@@ -226,9 +226,14 @@ class Session:
             its.dn,
         )
 
-    async def offered_to(self, campaign: str, agent: str) -> list[UUID]:
-        """The attempt whose record an agent has before them."""
-        return [row["id"] for row in await self._fetch("offered_to", campaign, agent)]
+    async def offered(self, campaign: str, agent: str = "") -> list[Attempt]:
+        """The attempt whose record an agent has before them, or those of all agents; locked."""
+        ids = [row["id"] for row in await self._fetch("offered_to", campaign, agent)]
+        return await self.attempts(ids) if ids else []
+
+    async def forget_attempts(self, before: float) -> int:
+        """Remove attempts that were over before a moment."""
+        return await self._execute("forget_attempts", before)
 
     async def postpone(self, due: Due, until: float) -> None:
         """Not before `until`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.tenant.configuration import ConfigurationStore
     from ringback.services.tenant.leader import Leader
+    from ringback.services.tenant.settings import TenantSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ class Campaigns:
     """All tenants' campaigns: the link, the dialling, the events."""
 
     def __init__(
-        self, ctx: Context, stores: dict[str, ConfigurationStore], leaders: dict[str, Leader]
+        self,
+        ctx: Context,
+        settings: TenantSettings,
+        stores: dict[str, ConfigurationStore],
+        leaders: dict[str, Leader],
     ) -> None:
         self._telling = Telling(ctx)
         results = Counter(
@@ -52,7 +57,8 @@ class Campaigns:
             store, definitions = Store(ctx, tenant), Definitions(stores[tenant])
             attempts = Attempts(ctx, store, results)
             asking = Asking(ctx, store, attempts)
-            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, self._telling.wake)
+            days = settings.campaign_attempts_days
+            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, self._telling.wake, days)
             running.labels(tenant).set_function(partial(_running, dialler))
             preview = Preview(ctx, store, definitions, attempts, asking)
             self.rooms[tenant] = Room(store, definitions, dialler, preview)
