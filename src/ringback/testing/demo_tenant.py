@@ -9,6 +9,7 @@ for fiction.
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -37,7 +38,8 @@ DOMAIN = "demo.ringback.example"
 SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
 CHECK_CALL_IN = "8902"
 CHECK_DIRECT, CHECK_CLOSED, CHECK_MENU = "8903", "8904", "8905"
-OUTBOUND, CHECK_OUTBOUND, CHECK_CAMPAIGN = "8020", "8906", "Check"
+OUTBOUND, CHECK_OUTBOUND = "8020", "8906"
+CHECK_CAMPAIGN, CHECK_PREVIEW = "Check", "Check_Preview"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -122,22 +124,24 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
         ),
         calling_lists=(CallingList(id="Spring", name="Spring offers"), CallingList(id=CHECK_CAMPAIGN)),
         campaigns=(
-            _campaign("Spring", OUTBOUND, "VQ_Sales", SALES_NUMBER),
-            _campaign(CHECK_CAMPAIGN, CHECK_OUTBOUND, "VQ_Check", CHECK_NUMBER, max_dials=1),
+            Campaign(
+                id="Spring", lists=("Spring",), route_point=OUTBOUND, queue="VQ_Sales", caller_id=SALES_NUMBER
+            ),
+            _check_campaign(CHECK_CAMPAIGN, "progressive"),
+            _check_campaign(CHECK_PREVIEW, "preview"),
         ),
     )
 
 
-def _campaign(name: str, route_point: str, queue: str, caller_id: str, max_dials: int = 3) -> Campaign:
-    """A campaign over the list of its own name."""
+def _check_campaign(name: str, mode: Literal["progressive", "preview"]) -> Campaign:
     return Campaign(
         id=name,
-        lists=(name,),
-        route_point=route_point,
-        queue=queue,
-        caller_id=caller_id,
-        max_dials=max_dials,
-        retry_s=600.0,
+        mode=mode,
+        lists=(CHECK_CAMPAIGN,),
+        route_point=CHECK_OUTBOUND,
+        queue="VQ_Check",
+        caller_id=CHECK_NUMBER,
+        max_dials=1,
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PREFIX = "campaign-"
 _BATCH, _BLOCK_MS = 500, 1000
+_SAVE_AFTER = 5000
 _RETRY_S = 0.5
 
 
@@ -62,6 +63,15 @@ def reference_of(attempt: UUID) -> str:
     return f"{PREFIX}{attempt.hex}"
 
 
+def attempt_of(reference: str) -> UUID | None:
+    """The attempt whose dial has this name."""
+    if not reference.startswith(PREFIX):
+        return None
+    with suppress(ValueError):
+        return UUID(reference.removeprefix(PREFIX))
+    return None
+
+
 def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
     """What an event says of the attempt."""
     match event.id:
@@ -69,10 +79,12 @@ def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
             if event.dial_result == DialResult.PERSON.value:
                 return Heard(Word.ANSWERED, event.time)
             return Heard(Word.FAILED, event.time, _result(event.dial_result), "not-a-person")
+        case "EventDialing" if by_reference:
+            return Heard(Word.DIALLED, event.time)
         case "EventError" if by_reference:
             result = _result(event.dial_result or DialResult.CREATE_CALL_ERROR.value)
             return Heard(Word.FAILED, event.time, result, event.reason)
-        case "EventEstablished" if not by_reference:
+        case "EventEstablished":
             return Heard(Word.CONNECTED, event.time, agent=event.agent_id)
         case "EventCallDeleted":
             return Heard(Word.DELETED, event.time)
@@ -95,6 +107,8 @@ class Hearing:
         self._calls: dict[str, UUID] = {}
         """Attempts by the ConnID of their call."""
         self._cursor = ""
+        self._unsaved = 0
+        """Events since the position was kept."""
         self.listening = asyncio.Event()
         """Set while everything that happens is heard: only then may be dialled."""
 
@@ -110,10 +124,6 @@ class Hearing:
             self.listening.clear()
             with suppress(ValkeyUnavailable):
                 await asyncio.shield(self._ctx.valkey.release(blocking))
-
-    def forget(self, conn_id: str) -> None:
-        """The attempt of this call is over."""
-        self._calls.pop(conn_id, None)
 
     async def _begin(self) -> None:
         """From where it was left, if a call is under way; else from now on."""
@@ -138,10 +148,15 @@ class Hearing:
     async def _handle(self, entries: list[StreamEntry]) -> None:
         news = [each for entry in entries if (each := self._news(entry)) is not None]
         cursor = entries[-1].id if entries else self._cursor
-        if news:
+        self._unsaved += len(entries)
+        if news or self._unsaved > _SAVE_AFTER:
+            self._unsaved = 0
             async with self._store.transaction() as session:
                 await self._take(session, news)
                 await session.write_cursor(cursor)
+        for each in news:
+            if each.heard is not None and each.heard.word is Word.DELETED:
+                self._calls.pop(each.conn_id, None)
         self._cursor = cursor
 
     def _news(self, entry: StreamEntry) -> News | None:
@@ -149,12 +164,11 @@ class Hearing:
             event = entry.json(CallTold)
         except (msgspec.MsgspecError, KeyError):
             return None
+        attempt = attempt_of(event.reference_id)
+        if attempt is not None:
+            self._calls[event.conn_id] = attempt
+            return News(attempt, event.conn_id, word_of(event, by_reference=True))
         attempt = self._calls.get(event.conn_id)
-        if event.reference_id.startswith(PREFIX):
-            with suppress(ValueError):
-                attempt = UUID(event.reference_id.removeprefix(PREFIX))
-                self._calls[event.conn_id] = attempt
-                return News(attempt, event.conn_id, word_of(event, by_reference=True))
         if attempt is None:
             return None
         heard = word_of(event, by_reference=False)
