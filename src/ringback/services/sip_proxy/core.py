@@ -26,6 +26,7 @@ from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.passage import veil
+from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
@@ -61,6 +62,7 @@ class ProxyCore:
         self.failover_s = settings.failover_s
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.refusals = Refusals(ctx, self.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
@@ -112,6 +114,7 @@ class ProxyCore:
             late = min(now - wanted, time.thread_time() - worked)
             delay = late + max(endpoint.behind(now) for endpoint in endpoints)
             self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
+            self.refusals.look()
 
     # Lines, as `Forwarding` needs them
 
