@@ -55,7 +55,7 @@ def find_migrations(services: Iterable[str]) -> list[Migration]:
 
 
 def due(waiting: Iterable[Migration], phases: tuple[str, ...]) -> list[Migration]:
-    """Those of the phases in their order; MigrationError if an earlier one of the same service is left out."""
+    """Those of the phases in their order; MigrationError if an earlier one of its service is left out."""
     chosen: list[Migration] = []
     passed: dict[str, str] = {}
     for migration in waiting:
