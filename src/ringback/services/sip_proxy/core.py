@@ -26,6 +26,7 @@ from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.passage import veil
+from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
@@ -61,6 +62,7 @@ class ProxyCore:
         self.failover_s = settings.failover_s
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.refusals = Refusals(ctx, self.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
@@ -115,6 +117,7 @@ class ProxyCore:
             delay = late + max(endpoint.behind(now) for endpoint in endpoints)
             queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
             self.overload.measured(delay, queued)
+            self.refusals.look()
 
     # Lines, as `Forwarding` needs them
 

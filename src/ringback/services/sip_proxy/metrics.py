@@ -50,6 +50,7 @@ class ProxyMetrics:
         self.responses = tally("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.refused = tally("refused_requests", "Requests answered 503, by reason", "reason")
         self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
         self.loop_delay = gauge("loop_delay_seconds", "How long messages wait to be read, smoothed")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")

@@ -20,6 +20,7 @@ from ringback.domain.configuration import Tenant
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.core import ProxyCore
+from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response
 from ringback.sip.endpoint import SipEndpoint, way_back
@@ -253,6 +254,7 @@ class Registers:
         try:
             tenant = await self._core.callers.tenant_of(*hosts)
         except (HttpUnavailable, HttpFailure):
+            self._core.refusals.turn(Why.LOOKUP)
             self._core.reply(tx, 503, [("Retry-After", str(_RETRY_S))])
         else:
             self._forward(tx, request, tenant)
