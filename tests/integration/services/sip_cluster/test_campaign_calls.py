@@ -3,9 +3,6 @@
 import uuid
 from typing import Any
 
-import msgspec
-import pytest
-
 from ringback.contracts import telephony as t
 from ringback.contracts.events import calls_stream
 from ringback.domain.callbacks import DialResult
@@ -42,73 +39,62 @@ async def progress_of(world: Any, dialled: Attempt) -> Progress:
     ear, progress = Ear(), dialled.progress
     for entry in parse_entries("calls", rows):
         news = ear.news(entry.json(CallTold))
-        if news is not None and news.heard is not None:
-            assert news.attempt == dialled.id
+        if news is not None and news.heard is not None and news.attempt == dialled.id:
             progress = heard(progress, news.heard)
     return progress
 
 
-@pytest.mark.parametrize(
-    ("status", "result"),
-    [(486, DialResult.BUSY), (480, DialResult.NO_ANSWER), (404, DialResult.ERROR_TONE)],
-)
-async def test_a_customer_who_is_not_reached(world: Any, status: int, result: DialResult) -> None:
-    dialled = attempt()
-    await world.ask(request_for("demo", SPRING, dialled))
-    (await world.far.leg("trunk=carrier")).reply(status)
-    progress = await progress_of(world, dialled)
-    assert (progress.stage, progress.result) == (Stage.OVER, result)
+async def test_a_customer_who_is_not_reached(world: Any) -> None:
+    for status, result in ((486, DialResult.BUSY), (480, DialResult.NO_ANSWER), (404, DialResult.ERROR_TONE)):
+        dialled = attempt()
+        await world.ask(request_for("demo", SPRING, dialled))
+        (await world.far.leg("trunk=carrier")).reply(status)
+        progress = await progress_of(world, dialled)
+        assert (progress.stage, progress.result) == (Stage.OVER, result)
 
 
-async def test_a_customer_who_hangs_up_before_an_agent_is_there(world: Any, describe: Any) -> None:
-    dialled = attempt()
-    await world.ask(request_for("demo", SPRING, dialled))
-    customer = await world.far.leg("trunk=carrier")
-    customer.answer(describe("customer"))
-    await world.event("EventRouteRequest")
-    await customer.bye()
-    assert (await progress_of(world, dialled)).abandoned
-
-
-async def test_a_customer_who_talks_to_an_agent(world: Any, describe: Any) -> None:
-    dialled = attempt()
-    reply = await world.ask(request_for("demo", SPRING, dialled))
-    customer = await world.far.leg("trunk=carrier")
-    customer.answer(describe("customer"))
-    await world.event("EventRouteRequest")
-    routed = t.RequestRouteCall(tenant="demo", conn_id=reply.conn_id, other_dn="1001", agent_id="anna")
-    await world.ask(msgspec.structs.replace(routed, idempotency_key="r1"))
-    (await world.far.leg("dn=1001")).answer(describe("agent"))
-    await world.event("EventEstablished", agent_id="anna")
-    await customer.bye()
-    progress = await progress_of(world, dialled)
-    assert (progress.result, progress.agent) == (DialResult.CONNECTED, "anna")
+async def test_a_customer_who_answers_talks_to_an_agent_or_was_abandoned(world: Any, describe: Any) -> None:
+    for agent in ("", "anna"):
+        dialled = attempt()
+        reply = await world.ask(request_for("demo", SPRING, dialled))
+        customer = await world.far.leg("trunk=carrier")
+        customer.answer(describe("customer"))
+        await world.event("EventRouteRequest", conn_id=reply.conn_id)
+        if agent:
+            routed = t.RequestRouteCall(
+                tenant="demo", conn_id=reply.conn_id, other_dn="1001", agent_id=agent, idempotency_key="r1"
+            )
+            await world.ask(routed)
+            (await world.far.leg("dn=1001")).answer(describe("agent"))
+            await world.event("EventEstablished", agent_id=agent)
+        await customer.bye()
+        progress = await progress_of(world, dialled)
+        assert (progress.abandoned, progress.agent) == (not agent, agent)
+    assert progress.result is DialResult.CONNECTED
     assert 0 < progress.answered_at <= progress.connected_at <= progress.ended_at
 
 
-class TestFromTheAgentsPhone:
-    async def test_the_customer_is_rung_after_the_agent_has_answered(self, world: Any, describe: Any) -> None:
-        dialled = attempt("1001")
-        await world.ask(request_for("demo", SPRING, dialled))
-        (await world.far.leg("dn=1001")).answer(describe("agent"))
-        customer = await world.far.leg("trunk=carrier")
-        customer.answer(describe("customer"))
-        await world.event("EventEstablished", this_dn="1001")
-        await customer.bye()
-        progress = await progress_of(world, dialled)
-        assert (progress.result, progress.agent) == (DialResult.CONNECTED, "anna")
-
-    async def test_a_busy_customer(self, world: Any, describe: Any) -> None:
-        dialled = attempt("1001")
-        await world.ask(request_for("demo", SPRING, dialled))
-        (await world.far.leg("dn=1001")).answer(describe("agent"))
-        (await world.far.leg("trunk=carrier")).reply(486)
-        assert (await progress_of(world, dialled)).result is DialResult.BUSY
-
-    async def test_an_agent_whose_phone_refuses_has_dialled_nobody(self, world: Any) -> None:
-        dialled = attempt("1001")
-        await world.ask(request_for("demo", SPRING, dialled))
-        (await world.far.leg("dn=1001")).reply(603)
-        progress = await progress_of(world, dialled)
-        assert (progress.stage, progress.result) == (Stage.OVER, None)
-        assert world.far.queue("trunk=carrier").empty()
+async def test_a_dial_from_the_agents_phone(world: Any, describe: Any) -> None:
+    # The agent's phone refuses: nobody was dialled.
+    dialled = attempt("1001")
+    await world.ask(request_for("demo", SPRING, dialled))
+    (await world.far.leg("dn=1001")).reply(603)
+    progress = await progress_of(world, dialled)
+    assert (progress.stage, progress.result) == (Stage.OVER, None)
+    assert world.far.queue("trunk=carrier").empty()
+    # The customer is busy.
+    dialled = attempt("1001")
+    await world.ask(request_for("demo", SPRING, dialled))
+    (await world.far.leg("dn=1001")).answer(describe("agent"))
+    (await world.far.leg("trunk=carrier")).reply(486)
+    assert (await progress_of(world, dialled)).result is DialResult.BUSY
+    # Both talk.
+    dialled = attempt("1001")
+    await world.ask(request_for("demo", SPRING, dialled))
+    (await world.far.leg("dn=1001")).answer(describe("agent"))
+    customer = await world.far.leg("trunk=carrier")
+    customer.answer(describe("customer"))
+    await world.event("EventEstablished", this_dn="1001")
+    await customer.bye()
+    progress = await progress_of(world, dialled)
+    assert (progress.result, progress.agent) == (DialResult.CONNECTED, "anna")
