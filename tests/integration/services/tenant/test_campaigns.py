@@ -210,7 +210,21 @@ class Office:
         await self.agents.post("/requests", RequestAgentNotReady(tenant="demo", agent_id=agent), RequestReply)
 
     @asynccontextmanager
-    async def tenant(self, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def tenant(self, kafka_bootstrap: str = "") -> AsyncIterator[None]:
+        """The tenant service in this process."""
+        async with ServiceHarness(
+            "tenant",
+            valkey_url=self.env["RINGBACK_VALKEY_URL"],
+            postgres_dsn=self.env["RINGBACK_POSTGRES_DSN"],
+            kafka_bootstrap=kafka_bootstrap,
+            host=HOST,
+            node="here",
+        ):
+            await self.link.wait_connected(20.0)
+            yield
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """The tenant service as a process that can be killed."""
         env = {
             "PATH": os.environ["PATH"],
@@ -220,7 +234,6 @@ class Office:
             "RINGBACK_CLUSTER_SECRET": SECRET,
             "RINGBACK_LOG_LEVEL": "error",
             **self.env,
-            **more,
         }
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, "tenant", env=env)
         try:
@@ -255,7 +268,7 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
     office: Office, kafka: KafkaForTests
 ) -> None:
     await kafka.server.start()
-    async with office.tenant(RINGBACK_KAFKA_BOOTSTRAP=kafka.bootstrap):
+    async with office.tenant(kafka.bootstrap):
         added = await office.add({"key": "a", "number": "(202) 555-0101", "data": {"name": "Ann"}})
         assert (added["added"], added["refused"]) == (1, [])
         await office.begin()
@@ -407,7 +420,7 @@ async def test_a_campaign_whose_customers_find_nobody_pauses_itself(office: Offi
 async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None:
     line, numbers = office.line, [number(n) for n in range(5)]
     await office.login("kim", "1001")
-    async with office.tenant() as process:
+    async with office.process() as process:
         await office.add(*({"key": f"r{n}", "number": each} for n, each in enumerate(numbers)))
         line.refusing = True
         await office.begin()
@@ -416,7 +429,7 @@ async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None
                 await asyncio.sleep(0.01)
         process.kill()  # written down, and nobody was dialled
     line.refusing, line.held = False, asyncio.Event()
-    async with office.tenant() as process:
+    async with office.process() as process:
         first = await line.next()
         assert first.idempotency_key == line.asked[0].idempotency_key
         await line.answers(first)
@@ -424,10 +437,10 @@ async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None
     line.held.set()
     await line.connected(first, "kim")
     await line.hang_up(first, "kim")
-    async with office.tenant() as process:
+    async with office.process() as process:
         second = await line.next()
         process.kill()
-    async with office.tenant():
+    async with office.process():
         await line.answers(second)
         await line.connected(second, "kim")
         await line.hang_up(second, "kim")

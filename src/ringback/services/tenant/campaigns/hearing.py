@@ -95,6 +95,30 @@ def _result(name: str) -> DialResult:
     return DialResult.__members__.get(name, DialResult.UNKNOWN)
 
 
+class Ear:
+    """Knows an attempt's call: by the name of its dial, and from then on by its ConnID."""
+
+    def __init__(self, calls: dict[str, UUID] | None = None) -> None:
+        self._calls = dict(calls or {})
+
+    def news(self, event: CallTold) -> News | None:
+        """What an event says of an attempt; None when it says nothing."""
+        attempt = attempt_of(event.reference_id)
+        if attempt is not None:
+            self._calls[event.conn_id] = attempt
+            return News(attempt, event.conn_id, word_of(event, by_reference=True))
+        attempt = self._calls.get(event.conn_id)
+        if attempt is None:
+            return None
+        heard = word_of(event, by_reference=False)
+        return News(attempt, event.conn_id, heard) if heard else None
+
+    def forget(self, news: News) -> None:
+        """What was heard has been kept: a call that is over needs no ear."""
+        if news.heard is not None and news.heard.word is Word.DELETED:
+            self._calls.pop(news.conn_id, None)
+
+
 class Hearing:
     """Follows the calls of one tenant for as long as something is dialled, and hands on what it hears."""
 
@@ -104,8 +128,7 @@ class Hearing:
         self._take = take
         self._stream = calls_stream(store.tenant)
         self._valkey = ctx.valkey.using("voice-14")
-        self._calls: dict[str, UUID] = {}
-        """Attempts by the ConnID of their call."""
+        self._ear = Ear()
         self._cursor = ""
         self._unsaved = 0
         """Events since the position was kept."""
@@ -130,7 +153,7 @@ class Hearing:
         now_at = await end_of(self._valkey, self._stream)
         async with self._store.transaction() as session:
             calls = await session.all_open()
-            self._calls = {conn_id: attempt for attempt, conn_id in calls.items() if conn_id}
+            self._ear = Ear({conn_id: attempt for attempt, conn_id in calls.items() if conn_id})
             self._cursor = (await session.cursor() if calls else "") or now_at
             await session.write_cursor(self._cursor)
 
@@ -155,21 +178,11 @@ class Hearing:
                 await self._take(session, news)
                 await session.write_cursor(cursor)
         for each in news:
-            if each.heard is not None and each.heard.word is Word.DELETED:
-                self._calls.pop(each.conn_id, None)
+            self._ear.forget(each)
         self._cursor = cursor
 
     def _news(self, entry: StreamEntry) -> News | None:
         try:
-            event = entry.json(CallTold)
+            return self._ear.news(entry.json(CallTold))
         except (msgspec.MsgspecError, KeyError):
-            return None
-        attempt = attempt_of(event.reference_id)
-        if attempt is not None:
-            self._calls[event.conn_id] = attempt
-            return News(attempt, event.conn_id, word_of(event, by_reference=True))
-        attempt = self._calls.get(event.conn_id)
-        if attempt is None:
-            return None
-        heard = word_of(event, by_reference=False)
-        return News(attempt, event.conn_id, heard) if heard else None
+            return None  # whoever wrote it, it is about no call of ours

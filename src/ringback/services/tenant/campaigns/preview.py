@@ -12,7 +12,9 @@ import msgspec
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import Offer
+from ringback.contracts.events import calls_stream
 from ringback.contracts.reservation import AgentSessions
+from ringback.contracts.rq import end_of
 from ringback.domain.campaigns.attempts import Heard, Progress, Stage, Word
 from ringback.domain.campaigns.definition import Rules, permitted
 from ringback.domain.campaigns.permission import Permitted
@@ -50,7 +52,8 @@ class Preview:
         self._definitions = definitions
         self._attempts = attempts
         self._asking = asking
-        self._sessions = AgentSessions(ctx.valkey.using("voice-14"), store.tenant)
+        self._valkey = ctx.valkey.using("voice-14")
+        self._sessions = AgentSessions(self._valkey, store.tenant)
 
     async def offer(self, name: str, agent: str) -> Offer | None:
         """The record that the agent has before them, or the next one; None when none is due. LinkError."""
@@ -62,6 +65,9 @@ class Preview:
             await self._running(session, name)
             for attempt in await session.offered(name, agent):
                 return self._told(attempt)
+            if not await session.all_open():
+                # Nobody may listen yet: whoever does is to begin before this record is dialled.
+                await session.write_cursor(await end_of(self._valkey, calls_stream(self._store.tenant)))
             how = Beginning(Progress(Stage.OFFERED, agent=agent), OFFER_S, dn)
             for attempt in await choose(self._ctx, session, campaign, rules, 1, how):
                 return self._told(attempt)
