@@ -83,13 +83,13 @@ class ClientTransaction:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
             return
         smaller, self.by_datagram = self.by_datagram, None
-        broken = response.local and response.status == 503
+        broken = response.status == 503 and response.local
         if smaller is not None and broken and self._endpoint.send_as_datagram(self, smaller):
             return
         if self._final is None:
             if self.on_response is None:
                 self._unread.append(response)
-            if not response.is_provisional:
+            if response.status >= 200:
                 self._final = response
         if self.on_response is not None:
             self.on_response(response)

@@ -205,10 +205,14 @@ class Forwarding:
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
-        on_top = [("Record-Route", route) for route in reversed(target.record_routes)]
-        on_top += [("Route", route) for route in target.routes]
+        on_top: list[tuple[str, str]] = []
+        for route in target.record_routes:
+            on_top.insert(0, ("Record-Route", route))
+        for route in target.routes:
+            on_top.append(("Route", route))
         copy = onward(self._request, on_top, target.headers)
-        shift_numbers(copy, target.shift)
+        if target.shift:
+            shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":
@@ -242,23 +246,24 @@ class Forwarding:
         return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
+        status = response.status
         if not response.local:
             branch.heard = True
             self._lines.answered(branch.target, response)
-        if response.status == 100 or (response.is_provisional and branch.done):
+        if status == 100 or (status < 200 and branch.done):
             return
-        if response.is_provisional:
+        if status < 200:
             branch.provisional, branch.rings_since = True, self._loop.time()
             if not self._answered:
                 self._pass_on(response, branch.target)
-        elif response.is_success:
+        elif status < 300:
             branch.finish()
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
             if self._ask_owner(branch, response):
                 return
-            if response.status not in (401, 407) or not self._prove(branch, response):
+            if status not in (401, 407) or not self._prove(branch, response):
                 self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:

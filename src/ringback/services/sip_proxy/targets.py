@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from ringback.contracts.telephony import ClusterNode, SipNode
@@ -52,8 +54,13 @@ def node_target(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Target:
     """A node of the cluster, or of media; no routes and headers: for a request in a dialog that it has."""
-    place = Destination("tcp", node.sip_host, node.sip_port)
+    place = _place(node.sip_host, node.sip_port)
     return Target(role, node.node, "inside", place, record_routes=record_routes, headers=headers)
+
+
+@lru_cache(1024)
+def _place(host: str, port: int) -> Destination:
+    return Destination("tcp", host, port)
 
 
 class Outcome(Struct, frozen=True):
