@@ -21,8 +21,8 @@ help: ## Show what there is to make
 
 setup: $(STAMP) ## Make the virtual environment and install everything into it
 
-run: $(STAMP) ## Start the platform on embedded servers (DEMO=1 adds scripted callers and agents)
-	@$(BIN)/ringback up --data $(DATA) --host $(HOST) --processes $(PROCESSES) $(if $(DEMO),--demo)
+run: $(STAMP) $(if $(COMPILED),$(TREE)/.made) ## Start the platform on embedded servers (DEMO=1: with scripted callers and agents)
+	@$(AS) $(BIN)/ringback up --data $(DATA) --host $(HOST) --processes $(PROCESSES) $(if $(DEMO),--demo)
 
 test: $(STAMP) ## Run all tests, one process a core (WORKERS=0: in one process)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
