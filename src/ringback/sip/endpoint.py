@@ -385,7 +385,8 @@ class SipEndpoint:
     def _run(self) -> None:
         layer, effects = self._layer, self._effects
         while layer.outputs:
-            for output in layer.take_outputs():
+            outputs, layer.outputs = layer.outputs, []
+            for output in outputs:
                 # A callback that fails must not cost the other messages of this turn.
                 try:
                     effects[type(output)](output)
@@ -397,7 +398,10 @@ class SipEndpoint:
     def _send_out(self, output: core.Send) -> None:
         transaction = output.transaction
         self.counters.repeated += output.repeated
-        self._send(output.data, _way_back(transaction), partial(self._failed, transaction))
+        peer: Destination = transaction.peer
+        if peer.transport != "udp" and not transaction.is_client:
+            peer = _way_back(transaction)
+        self._send(output.data, peer, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
@@ -503,14 +507,9 @@ def _reply_source(via: Via, source: Source) -> Source:
 
 
 def _way_back(transaction: core.Transaction) -> Destination:
-    """Where a message goes: a response to where Via says if its connection is gone (18.2.2)."""
+    """Where a response goes: to where Via says if its connection is gone (18.2.2)."""
     peer: Destination = transaction.peer
-    if (
-        transaction.is_client
-        or type(peer) is not Source
-        or peer.connection is None
-        or peer.connection.is_open
-    ):
+    if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
     via = transaction.via
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))

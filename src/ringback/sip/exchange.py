@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ringback.sip.layer import Transaction
 
 
+_NEVER_FILLED: list[Response] = []
+"""Unread responses where each is handed over at once."""
+
+
 class ClientTransaction:
     """A request under way.
 
@@ -37,7 +41,7 @@ class ClientTransaction:
         self.core: Transaction | None = None
         self.by_datagram: Destination | None = None
         """Where a request goes that was too large for a datagram, if TCP fails."""
-        self._unread: list[Response] = []
+        self._unread: list[Response] = [] if on_response is None else _NEVER_FILLED
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
         self._ack: tuple[str | None, Request, Destination] | None = None
@@ -101,8 +105,8 @@ class ClientTransaction:
         self.on_response = None
 
     def forget_request(self) -> None:
-        """The user needs the request no more."""
-        self.request = FORGOTTEN
+        """The user needs the request no more, nor the response, which it has had."""
+        self.request, self._final = FORGOTTEN, None
 
     async def _changed(self) -> None:
         if self._wake is None or self._wake.done():

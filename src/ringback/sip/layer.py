@@ -164,6 +164,7 @@ class TransactionLayer:
 
     def __init__(self, ids: IdSource, timers: Timers | None = None) -> None:
         self._ids = ids
+        self._started: list[tuple[float, Input]] = []
         self._timers = timers or Timers()
         self._durations = {kind: self._timers.durations(reliable=kind) for kind in (False, True)}
         self._client: dict[Key, Transaction] = {}
@@ -206,8 +207,8 @@ class TransactionLayer:
         """Start a client transaction for a request that has its Via on top."""
         method = request.method
         kind = _INVITE_CLIENT if method == "INVITE" else _CLIENT
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        key = (request.via.branch, method)
+        machine = Machine(kind, self._durations[reliable], self._timers.t2, self._started)
+        key = (request.via.params.get("branch") or "", method)
         transaction = self._client[key] = Transaction(request, machine, key, peer, is_client=True)
         transaction._wire = request.to_bytes()
         self.outputs.append(Send(transaction, transaction._wire))
@@ -286,7 +287,8 @@ class TransactionLayer:
         return True
 
     def _receive_response(self, response: Response, now: float, peer: Any) -> None:
-        transaction = self._client.get((response.via.branch, response.cseq.method))
+        branch = response.via.params.get("branch") or ""
+        transaction = self._client.get((branch, response.cseq.method))
         if transaction is None:
             self.stray += 1
             if self.tells_strays:
@@ -324,7 +326,7 @@ class TransactionLayer:
             self._step(known, Input.REQUEST, now)
             return
         kind = _INVITE_SERVER if request.method == "INVITE" else _SERVER
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
+        machine = Machine(kind, self._durations[reliable], self._timers.t2, self._started)
         transaction = Transaction(request, machine, key, peer, is_client=False)
         transaction.to_tag = self._ids.tag()
         self._server[key] = transaction
@@ -353,14 +355,15 @@ class TransactionLayer:
 
     def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
         machine = transaction.machine
-        for action in machine.step(happened, now):
+        actions = machine.step(happened, now)
+        if machine.started:
+            self._schedule(transaction)
+        for action in actions:
             if action is Do.DELIVER:
                 if transaction.last is not None:
                     self.outputs.append(ResponseReceived(transaction, transaction.last))
             else:
                 self._act(transaction, action)
-        if machine.started:
-            self._schedule(transaction)
         if machine.state is State.TERMINATED:
             self._end(transaction)
 

@@ -171,7 +171,8 @@ class SipUri(Value, frozen=True):
     @property
     def number(self) -> str:
         """The user part with its escapes undone, or an empty string."""
-        return unquote(self.user) if self.user else ""
+        user = self.user or ""
+        return unquote(user) if "%" in user else user
 
     @property
     def transport(self) -> str:

@@ -117,15 +117,15 @@ class Forwarding:
         self._seed = seed
         self._tx = tx
         self._request = request
-        self._groups = [group for group in groups if group]
+        self._groups = groups if all(groups) else [group for group in groups if group]
         self._to_edge = to_edge
         self._done: Callable[[Outcome], None] | None = done
         self._branches: list[_Branch] = []
-        self._failures: list[tuple[Response, Target]] = []
+        self._failures: tuple[tuple[Response, Target], ...] = ()
         self._moved = False
         self._answered = False
         self._attempts = 0
-        self._reached: set[str] = set()
+        self._reached: frozenset[str] = frozenset()
         self._next: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -222,10 +222,12 @@ class Forwarding:
 
     def _limit_ringing(self) -> None:
         """Phones of a lower q get their turn though those of a higher one go on ringing."""
-        if self._request.method == "INVITE" and self._hunts and self._groups:
+        if not self._groups:
+            return
+        if self._request.method == "INVITE" and self._hunts:
             wait = self._lines.fork_ring_s
             self._next = self._loop.call_later(wait, self._cancel_others)
-        elif self._groups and self._branches[0].target.role == "trunk":
+        elif self._branches[0].target.role == "trunk":
             wait = self._lines.failover_s
             self._next = self._loop.call_later(wait, self._give_up_the_silent)
 
@@ -281,8 +283,8 @@ class Forwarding:
         if response.local and response.status in UNREACHABLE:
             self._lines.unreachable(branch.target)
         if response.status not in UNREACHABLE and branch.target.instance:
-            self._reached.add(branch.target.instance)
-        self._failures.append((response, branch.target))
+            self._reached |= {branch.target.instance}
+        self._failures = (*self._failures, (response, branch.target))
         if response.status >= 600:
             self._groups.clear()
             self._cancel_others()
