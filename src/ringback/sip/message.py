@@ -239,7 +239,12 @@ class Message:
         self._indexed = None
 
     def push_via(self, via: Via, text: str = "") -> None:
-        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand."""
+        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand.
+
+        With its text it is known again when it comes back in a response.
+        """
+        if text:
+            via.written_as(text)
         self.prepend("Via", text or via)
         self._cache["Via"] = via
 
