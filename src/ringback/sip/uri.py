@@ -416,7 +416,7 @@ def split_commas(text: str) -> list[str]:
 _known_sipuri = lru_cache(_REMEMBERED)(SipUri._parse)
 _known_nameaddr = lru_cache(_REMEMBERED)(NameAddr._parse)
 _VIAS: dict[str, Via] = {}
-"""By their text. Each belongs to one transaction: all are forgotten at once, none is looked for to make room."""
+"""By their text. Each belongs to one transaction, so all are forgotten at once when there are too many."""
 
 
 @lru_cache(_REMEMBERED)
