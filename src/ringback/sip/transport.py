@@ -21,10 +21,11 @@ WEB = frozenset({"ws", "wss"})
 TRANSPORTS = frozenset({"udp", "tcp", "tls"}) | WEB
 # Datagrams read in one turn of the loop: enough to be cheap, few enough to let others run.
 _BATCH = 64
+_MOST_SOURCES = 1024
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 
-class Destination(Struct, frozen=True):
+class Destination(Struct, frozen=True, gc=False):
     """Where to send: transport (one of `TRANSPORTS`), host, port.
 
     `identity` is the domain that the certificate of the other side must name, where that is not `host`.
@@ -49,7 +50,7 @@ class Destination(Struct, frozen=True):
         return f"{self.transport}:{self.host}:{self.port}"
 
 
-class Source(Destination, frozen=True):
+class Source(Destination, frozen=True, gc=True):
     """Where a message came from, with what is needed to answer on the same way."""
 
     connection: StreamConnection | None = None
@@ -75,6 +76,8 @@ class UdpSocket:
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._out: list[tuple[bytes, tuple[str, int], Callable[[], None]]] = []
+        self._sources: dict[tuple[str, int], Source] = {}
+        """Who has sent something: mostly the same few."""
         self.host, self.port = sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
@@ -125,6 +128,7 @@ class UdpSocket:
         with contextlib.suppress(ValueError, OSError):
             self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
+        self._sources.clear()  # each holds this
 
     def _readable(self) -> None:
         for _ in range(_BATCH):
@@ -136,10 +140,12 @@ class UdpSocket:
             except OSError:
                 # An ICMP error of an earlier send is no reason to stop reading.
                 continue
-            self._received(
-                bytes(memoryview(self._buffer)[:size]),
-                Source("udp", address[0], address[1], socket=self),
-            )
+            source = self._sources.get(address)
+            if source is None:
+                if len(self._sources) >= _MOST_SOURCES:
+                    self._sources.clear()
+                source = self._sources[address] = Source("udp", address[0], address[1], socket=self)
+            self._received(bytes(memoryview(self._buffer)[:size]), source)
             if self._sock.fileno() < 0:
                 return
         if self._behind_since is None:

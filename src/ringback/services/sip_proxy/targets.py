@@ -11,7 +11,7 @@ from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, gc=False):
     """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
 
     role: str
