@@ -24,7 +24,7 @@ from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import NameAddr, SipUri, Via
+from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
 
 _log = logging.getLogger(__name__)
 
@@ -227,17 +227,18 @@ class SipEndpoint:
         retransmission (17.2.3). What is too large for a datagram goes by TCP, and as a datagram if that fails
         (18.1.1); not so with `same_transport`, for a peer that can be reached on this way only.
         """
-        if not request.has("Max-Forwards"):
+        if "Max-Forwards" not in request.first_values():
             request.add("Max-Forwards", "70")
         now = self._now()
         wanted = destination
-        if not same_transport:
+        if not same_transport and destination.transport == "udp":
             destination = self._large.way(request, wanted, now)
         self._push_via(request, destination, branch, sent_by)
         client = ClientTransaction(self, request, destination, on_response)
         if destination is not wanted:
             client.by_datagram = wanted
-        transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
+        reliable = destination.transport != "udp"
+        transaction = self._layer.request(request, now, reliable=reliable, peer=destination)
         transaction.user = client
         client.core = transaction
         self._run()
@@ -298,11 +299,15 @@ class SipEndpoint:
         branch: str | None,
         sent_by: tuple[str, int] | None = None,
     ) -> None:
-        host, port = sent_by or self.local_address(destination.transport, destination.host)
-        params: dict[str, str | None] = {"branch": branch or self.ids.branch()}
-        if destination.transport == "udp":
+        way = destination.transport
+        host, port = sent_by or self._sockets.local_address(way, destination.host)
+        branch, way = branch or self.ids.branch(), way.upper()
+        params: dict[str, str | None] = {"branch": branch}
+        line = f"SIP/2.0/{way} {format_host_port(host, port)};branch={branch}"
+        if way == "UDP":
             params["rport"] = None
-        request.push_via(Via(destination.transport.upper(), host, port, params))
+            line += ";rport"
+        request.push_via(Via(way, host, port, params), line)
 
     def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
         self.counters.sent += 1
@@ -390,9 +395,10 @@ class SipEndpoint:
         if "rport" in via.params:
             line = request.get("Via") or ""
             plain = line.find(";rport") == len(line) - 6 and "," not in line and "received" not in via.params
-            via = via.with_params(rport=str(source.port), received=source.host)
+            params = {**via.params, "rport": str(source.port), "received": source.host}
+            via = Via(via.transport, via.host, via.port, params)
             request.replace_via(via, f"{line}={source.port};received={source.host}" if plain else "")
-            return _reply_source(via, source)
+            return source
         if via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
@@ -405,19 +411,22 @@ class SipEndpoint:
     def _run(self) -> None:
         layer, effects = self._layer, self._effects
         while layer.outputs:
-            for output in layer.take_outputs():
+            outputs, layer.outputs = layer.outputs, []
+            for output in outputs:
                 # A callback that fails must not cost the other messages of this turn.
                 try:
                     effects[type(output)](output)
                 except Exception:
                     _log.exception("a callback failed on %s", type(output).__name__)
-        if self._timer is None or layer.sooner:
+        if self._timer is None or layer.queue.sooner:
             self._arm()
 
     def _send_out(self, output: core.Send) -> None:
         transaction = output.transaction
         self.counters.repeated += output.repeated
-        where = transaction.peer if transaction.is_client else way_back(transaction.peer, transaction.via)
+        where: Destination = transaction.peer
+        if where.transport != "udp" and not transaction.is_client:
+            where = way_back(where, transaction.via)
         self._send(output.data, where, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:

@@ -96,6 +96,19 @@ class Message:
         self.headers = self._indexed = headers
         self._first, self._length = first, len(headers)
 
+    def read_routing(self) -> CSeq:
+        """Read CSeq and top Via, which every receiver needs; returns the CSeq. Raises SipParseError."""
+        first, cache = self._first, self._cache
+        number, line = first.get("CSeq"), first.get("Via")
+        if number is None or line is None:
+            raise SipParseError("missing CSeq or Via")
+        cseq = CSeq.parse(number)
+        cache["CSeq"], cache["Via"] = cseq, Via.parse(split_commas(line)[0] if "," in line else line)
+        hops = first.get("Max-Forwards")
+        if hops is not None and hops not in _HOPS:
+            _ = self.max_forwards
+        return cseq
+
     def first_values(self) -> dict[str, str]:
         """The first value line of each header that there is, by its canonical name; to be read only."""
         headers = self.headers
@@ -210,9 +223,13 @@ class Message:
                 return
         del self._first[name]
 
-    def replace_via(self, via: Via, text: str = "") -> None:
-        """Replace the top Via; it is not parsed again, nor written where its `text` is at hand."""
-        self.replace_first("Via", text or via)
+    def replace_via(self, via: Via, line: str = "") -> None:
+        """Replace the top Via; it is not parsed again. Where it stands alone its new `line` may be given."""
+        if line:
+            self.headers[self._place("Via")] = ("Via", line)
+            self._first["Via"] = line
+        else:
+            self.replace_first("Via", via)
         self._cache["Via"] = via
 
     def replace_headers(self, headers: list[tuple[str, str]]) -> None:
@@ -222,7 +239,12 @@ class Message:
         self._indexed = None
 
     def push_via(self, via: Via, text: str = "") -> None:
-        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand."""
+        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand.
+
+        With its text it is known again when it comes back in a response.
+        """
+        if text:
+            via.written_as(text)
         self.prepend("Via", text or via)
         self._cache["Via"] = via
 
@@ -428,10 +450,11 @@ class Request(Message):
         Names must be canonical. It costs as much as a copy and one change.
         """
         changed = {**instead, **dict(on_top[::-1])}
-        for value in changed.values():
-            _safe(value)
+        _safe("".join(changed.values()))
         twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
-        twin._cache = {name: value for name, value in self._cache.items() if name not in changed}
+        twin._cache = self._cache.copy()
+        for name in changed:
+            twin._cache.pop(name, None)
         kept = [pair for pair in self.headers if pair[0] not in instead]
         twin.take([*on_top, *instead.items(), *kept], {**self.first_values(), **changed})
         return twin

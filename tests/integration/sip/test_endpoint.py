@@ -214,7 +214,7 @@ async def test_nothing_is_kept_when_it_is_over(alice: Answerer, bob: Answerer, t
             await asyncio.sleep(0.02)
     for endpoint in (alice.endpoint, bob.endpoint):
         assert endpoint._layer.next_timer() is None
-        assert not endpoint._layer._queue
+        assert not endpoint._layer.queue
 
 
 async def test_many_messages_of_one_turn_leave_in_order(alice: Answerer, bob: Answerer) -> None:

@@ -293,7 +293,8 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target, branch: str | None = None) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
-        shift_numbers(copy, target.shift)
+        if target.shift:
+            shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":

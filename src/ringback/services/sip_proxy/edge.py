@@ -23,7 +23,7 @@ from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
-from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
+from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, marked, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, behind_us, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri
@@ -117,7 +117,7 @@ class Edge:
 
     def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
         core = self._core
-        name = next((item.mark.node for item in taken if item.mark.node), "")
+        name, by_flow = marked(taken)
         if not taken:
             # Some user agents know nothing of route sets: the call itself says where it is.
             name = core.admission.node_of(request.call_id)
@@ -145,7 +145,7 @@ class Edge:
             core.forward_ack(request, targets[0], core.earlier.branch(request, targets[0]))
             return
 
-        role = "phone" if any(item.mark.flow for item in taken) else "trunk"
+        role = "phone" if by_flow else "trunk"
 
         def done(outcome: Outcome) -> None:
             if request.method == "BYE":
@@ -167,7 +167,7 @@ class Edge:
         line = core.trunks.line_of(request)
         if line is not None:
             dialled_at_line(request, line[1])
-        name = next((item.mark.node for item in taken if item.mark.node), "")
+        name, _ = marked(taken)
         targets = core.earlier.nodes(name)
         if request.to_tag is not None:
             targets = self._behind_us(request, targets)

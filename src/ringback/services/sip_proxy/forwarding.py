@@ -117,15 +117,15 @@ class Forwarding:
         self._seed = seed
         self._tx = tx
         self._request = request
-        self._groups = [group for group in groups if group]
+        self._groups = groups if all(groups) else [group for group in groups if group]
         self._to_edge = to_edge
         self._done: Callable[[Outcome], None] | None = done
         self._branches: list[_Branch] = []
-        self._failures: list[tuple[Response, Target]] = []
+        self._failures: tuple[tuple[Response, Target], ...] = ()
         self._moved = False
         self._answered = False
         self._attempts = 0
-        self._reached: set[str] = set()
+        self._reached: frozenset[str] = frozenset()
         self._next: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -205,10 +205,14 @@ class Forwarding:
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
-        on_top = [("Record-Route", route) for route in reversed(target.record_routes)]
-        on_top += [("Route", route) for route in target.routes]
+        on_top: list[tuple[str, str]] = []
+        for route in target.record_routes:
+            on_top.insert(0, ("Record-Route", route))
+        for route in target.routes:
+            on_top.append(("Route", route))
         copy = onward(self._request, on_top, target.headers)
-        shift_numbers(copy, target.shift)
+        if target.shift:
+            shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":
@@ -218,10 +222,12 @@ class Forwarding:
 
     def _limit_ringing(self) -> None:
         """Phones of a lower q get their turn though those of a higher one go on ringing."""
-        if self._request.method == "INVITE" and self._hunts and self._groups:
+        if not self._groups:
+            return
+        if self._request.method == "INVITE" and self._hunts:
             wait = self._lines.fork_ring_s
             self._next = self._loop.call_later(wait, self._cancel_others)
-        elif self._groups and self._branches[0].target.role == "trunk":
+        elif self._branches[0].target.role == "trunk":
             wait = self._lines.failover_s
             self._next = self._loop.call_later(wait, self._give_up_the_silent)
 
@@ -242,23 +248,24 @@ class Forwarding:
         return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
+        status = response.status
         if not response.local:
             branch.heard = True
             self._lines.answered(branch.target, response)
-        if response.status == 100 or (response.is_provisional and branch.done):
+        if status == 100 or (status < 200 and branch.done):
             return
-        if response.is_provisional:
+        if status < 200:
             branch.provisional, branch.rings_since = True, self._loop.time()
             if not self._answered:
                 self._pass_on(response, branch.target)
-        elif response.is_success:
+        elif status < 300:
             branch.finish()
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
             if self._ask_owner(branch, response):
                 return
-            if response.status not in (401, 407) or not self._prove(branch, response):
+            if status not in (401, 407) or not self._prove(branch, response):
                 self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:
@@ -276,8 +283,8 @@ class Forwarding:
         if response.local and response.status in UNREACHABLE:
             self._lines.unreachable(branch.target)
         if response.status not in UNREACHABLE and branch.target.instance:
-            self._reached.add(branch.target.instance)
-        self._failures.append((response, branch.target))
+            self._reached |= {branch.target.instance}
+        self._failures = (*self._failures, (response, branch.target))
         if response.status >= 600:
             self._groups.clear()
             self._cancel_others()

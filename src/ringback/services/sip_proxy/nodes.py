@@ -93,7 +93,13 @@ class NodeDirectory:
 
     def cluster_order(self, first: str, now: float) -> list[ClusterNode]:
         """Nodes for a request: `first` if it is alive, then those with the most room."""
-        usable = [node for node in self.cluster.values() if self._usable(node, first)]
+        recent = self._recent
+        usable = [
+            node
+            for node in self.cluster.values()
+            if node.node == first
+            or (not node.draining and node.calls + recent.get(node.node, 0) < node.capacity)
+        ]
         if len(usable) < 2:
             return usable
         slow: set[str] = set() if first else self._slow
@@ -134,11 +140,6 @@ class NodeDirectory:
         if not known:
             return [("registrar", Destination("tcp", *self._ctx.address("registrar", "sip")))]
         return [(node.node, Destination("tcp", node.sip_host, node.sip_port)) for node in known]
-
-    def _usable(self, node: ClusterNode, first: str) -> bool:
-        if node.node == first:
-            return True
-        return not node.draining and node.calls + self._recent.get(node.node, 0) < node.capacity
 
     def _doubtful(self, name: str, now: float) -> bool:
         return self.distrusted.get(name, 0.0) > now

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from ringback.contracts.telephony import ClusterNode, SipNode
@@ -11,7 +13,7 @@ from ringback.sip.transport import Destination
 from ringback.sip.uri import format_host_port
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, gc=False):
     """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
 
     role: str
@@ -54,8 +56,13 @@ def node_target(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Target:
     """A node of the cluster, or of media; no routes and headers: for a request in a dialog that it has."""
-    place = Destination("tcp", node.sip_host, node.sip_port)
+    place = _place(node.sip_host, node.sip_port)
     return Target(role, node.node, "inside", place, record_routes=record_routes, headers=headers)
+
+
+@lru_cache(1024)
+def _place(host: str, port: int) -> Destination:
+    return Destination("tcp", host, port)
 
 
 class Outcome(Struct, frozen=True):
