@@ -31,6 +31,7 @@ LISTENERS: tuple[Listener, ...] = (
     Listener("tenant", "config", "link", 8888, "configuration: read, search, inventory, changes"),
     Listener("tenant", "stats", "link", 8000, "real-time statistics"),
     Listener("tenant", "telephony", "link", 2060, "telephony requests and events"),
+    Listener("tenant", "campaigns", "link", 5050, "outbound campaigns: calling lists and control"),
     Listener("config", "http", "http", 9100, "cached configuration of the tenants"),
     Listener("dialplan", "http", "http", 8800, "where a dialled number goes"),
     Listener("registrar", "sip", "sip", 5066, "REGISTER, behind sip_proxy"),

@@ -2,7 +2,7 @@
 
 `CallEvent` travels on `{tenant}:events:calls` and topic `voice-callthread`, `AgentEvent` on
 `{tenant}:events:agents` and topic `voice-agentstate`, `DnEvent` on `{tenant}:events:dns` and topic
-`voice-registrar`.
+`voice-registrar`. What campaigns tell is in `ringback.contracts.campaigns`.
 """
 
 from __future__ import annotations
@@ -182,3 +182,4 @@ TOPIC_SIP = "voice-sip"
 TOPIC_SIP_PROXY = "voice-sipproxy"
 TOPIC_FRONTEND = "voice-sipfe"
 TOPIC_CALLBACKS = "engagement-callback"
+TOPIC_OUTBOUND = "voice-outbound"

@@ -22,6 +22,8 @@ Kind = Literal[
     "prompts",
     "callback-services",
     "places",
+    "calling-lists",
+    "campaigns",
 ]
 
 
@@ -219,7 +221,57 @@ class Place(Object, frozen=True, kw_only=True):
     dn: str
 
 
-AnyObject = Tenant | Person | DN | AgentGroup | Skill | DialRule | Prompt | CallbackService | Place
+class CallingList(Object, frozen=True, kw_only=True):
+    """Customers to be called; the records are kept apart. ``time_zone`` and ``hours`` (lines such as
+    ``Mon-Fri 17:00-20:00`` on the customer's clock) hold for records that say nothing of their own."""
+
+    name: str = ""
+    time_zone: str = ""
+    hours: tuple[str, ...] = ()
+
+
+class Campaign(Object, frozen=True, kw_only=True):
+    """Who is called, from where, and how fast. A customer who answers is put on ``route_point``, whose
+    application brings them to the agents of the virtual ``queue``; ``mode`` and ``ratio`` (calls for each
+    ready agent, in power mode) say how many are dialled, ``abandon_cap`` (0 to 1) which share of those who
+    answer may find no agent. ``hours`` are the office's in ``time_zone`` (by default the tenant's); ``quiet``
+    the times of any customer's day at which the phone must not ring. ``retry_s`` seconds pass until the next
+    of ``max_dials`` dials, or as ``retries`` say by result. ``ring_s`` and ``detect_s`` are in seconds, 0 of
+    ``detect_s`` takes whoever answers for a person; ``prompts`` are heard until an agent is there.
+    """
+
+    name: str = ""
+    lists: tuple[str, ...]
+    route_point: str
+    queue: str
+    caller_id: str = ""
+    mode: Literal["progressive", "power", "preview"] = "progressive"
+    ratio: float = 1.0
+    abandon_cap: float = 0.03
+    max_dials: int = 3
+    retry_s: float = 3600.0
+    retries: dict[str, float] = {}
+    hours: tuple[str, ...] = ()
+    time_zone: str = ""
+    quiet: str = "21:00-08:00"
+    ring_s: float = 30.0
+    detect_s: float = 0.0
+    prompts: tuple[str, ...] = ()
+
+
+AnyObject = (
+    Tenant
+    | Person
+    | DN
+    | AgentGroup
+    | Skill
+    | DialRule
+    | Prompt
+    | CallbackService
+    | Place
+    | CallingList
+    | Campaign
+)
 TYPES: dict[Kind, Any] = {
     "tenant": Tenant,
     "persons": Person,
@@ -230,6 +282,8 @@ TYPES: dict[Kind, Any] = {
     "prompts": Prompt,
     "callback-services": CallbackService,
     "places": Place,
+    "calling-lists": CallingList,
+    "campaigns": Campaign,
 }
 
 
@@ -245,6 +299,8 @@ class Configuration(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     prompts: tuple[Prompt, ...] = ()
     callback_services: tuple[CallbackService, ...] = ()
     places: tuple[Place, ...] = ()
+    calling_lists: tuple[CallingList, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
 
     def objects(self) -> Iterator[tuple[Kind, AnyObject]]:
         """Every object with its kind, the tenant first."""
@@ -258,6 +314,8 @@ class Configuration(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
             ("prompts", self.prompts),
             ("callback-services", self.callback_services),
             ("places", self.places),
+            ("calling-lists", self.calling_lists),
+            ("campaigns", self.campaigns),
         )
         for kind, objects in groups:
             for each in objects:

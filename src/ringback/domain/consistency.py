@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import phonenumbers
 
 from ringback.domain.agents import UNTIMED
+from ringback.domain.campaigns import definition
 from ringback.domain.capacity import CapacityError, parse_capacity
 from ringback.domain.configuration import (
     AgentGroup,
     AnyObject,
     CallbackService,
+    CallingList,
+    Campaign,
     Configuration,
     DialRule,
     Extension,
@@ -48,6 +51,8 @@ class _Known:
     dialled: set[str] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
     virtual_queues: set[str] = field(default_factory=set)
+    route_points: set[str] = field(default_factory=set)
+    lists: set[str] = field(default_factory=set)
     persons: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     tenants: set[str] = field(default_factory=set)
@@ -81,7 +86,7 @@ class _Known:
             case Extension():
                 return (self.extensions, self.dialled)
             case RoutePoint():
-                return (self.dialled,)
+                return (self.route_points, self.dialled)
             case Mailbox():
                 return (self.mailboxes, self.dialled)
             case VirtualQueue():
@@ -92,6 +97,8 @@ class _Known:
                 return (self.places,)
             case Tenant():
                 return (self.tenants,)
+            case CallingList():
+                return (self.lists,)
         return ()
 
     def _count(self, person: Person, by: int) -> None:
@@ -309,6 +316,19 @@ def _callback_service(item: CallbackService, known: _Known) -> Iterator[str]:
         yield f"virtual queue {item.virtual_queue!r} does not exist"
 
 
+def _calling_list(item: CallingList, known: _Known) -> Iterator[str]:
+    yield from definition.problems_of_list(item)
+
+
+def _campaign(item: Campaign, known: _Known) -> Iterator[str]:
+    yield from (f"calling list {name!r} does not exist" for name in item.lists if name not in known.lists)
+    if item.route_point not in known.route_points:
+        yield f"route point {item.route_point!r} does not exist"
+    if item.queue not in known.virtual_queues:
+        yield f"virtual queue {item.queue!r} does not exist"
+    yield from definition.problems_of_campaign(item)
+
+
 _CHECKS: dict[type, Callable[..., Iterator[str]]] = {
     Tenant: _tenant,
     Person: _person,
@@ -321,4 +341,6 @@ _CHECKS: dict[type, Callable[..., Iterator[str]]] = {
     DialRule: _dial_rule,
     CallbackService: _callback_service,
     Place: _place,
+    CallingList: _calling_list,
+    Campaign: _campaign,
 }

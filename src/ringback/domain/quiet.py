@@ -43,8 +43,13 @@ def ringing_hours(hours: tuple[Hours, ...], number: str, zone: str = "") -> list
 
     `zone`: the customer's own, when it is known. Of a number of no country no day is known: there are none.
     """
-    zones = (zone_named(zone),) if zone else zones_of_country(_country(number))
+    zones = (zone_named(zone),) if zone else zones_of_number(number)
     return [BusinessHours(each, (hours,) * 7) for each in zones]
+
+
+def zones_of_number(number: str) -> tuple[ZoneInfo, ...]:
+    """The zones of the country of a number in E.164; none where there is no country."""
+    return zones_of_country(_country(number))
 
 
 def _country(number: str) -> str:

@@ -102,8 +102,12 @@ def call_number(
 @sip.command("trace")
 def trace_call(
     *,
-    number: Annotated[str, typer.Option("--number", help="Messages that hold this number.")] = "",
-    call: Annotated[str, typer.Option("--call", help="Messages that hold this Call-ID or ConnID.")] = "",
+    number: Annotated[
+        str, typer.Option("--number", help="Calls with a message that holds this number.")
+    ] = "",
+    call: Annotated[
+        str, typer.Option("--call", help="The call with this ConnID, or with a leg that has this Call-ID.")
+    ] = "",
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Stop after so long; or Ctrl-C.")] = 60.0,
     pcap: Annotated[
         Path | None, typer.Option("--pcap", help="Write what was seen to a file for Wireshark.")
@@ -113,8 +117,8 @@ def trace_call(
 ) -> None:
     """Follow a call over all services and draw it as a ladder.
 
-    Start it, then make the call. The legs outside and those between the services are seen, as far as they
-    hold the number or the id.
+    Start it, then make the call; or name a call that stands. All its legs are seen, outside and between the
+    services, by whichever of its names they are known.
     """
     from ringback.commands.siptools.tracing import trace
 

@@ -14,13 +14,14 @@ from rich.console import Console
 from ringback.commands.joining import joined_settings
 from ringback.commands.siptools.ladder import Arrow, draw, pair
 from ringback.commands.siptools.pcap import capture
-from ringback.contracts.sip_trace import STREAM, WANTED, WANTED_S, TracedMessage
+from ringback.contracts.sip_trace import NAMES, STREAM, WANTED, WANTED_S, TracedMessage
 from ringback.runtime.context import Context, Process
 from ringback.runtime.streams import StreamEntry, StreamTail
 
 _SETTLE_S = 1.0
 """Services look for wishes twice a second."""
-_LINGER_S = 0.6
+_LINGER_S = 1.2
+"""So late a service may tell of a message: it learns now and then only whose it was."""
 
 
 def trace(data: Path | None, words: list[str], *, seconds: float, pcap: Path | None, whole: bool) -> int:
@@ -51,13 +52,14 @@ class _Watch:
         self._words = words
         self._seconds = seconds
         self._whole = whole
-        self._shown = 0
+        self._shown: set[int] = set()
 
     async def run(self, data: Path | None) -> None:
         process = Process(joined_settings(data))
         ctx = Context(process, "ringback")
         try:
             await ctx.valkey.start()
+            await ctx.valkey.call("DEL", NAMES)
             await ctx.valkey.call("SET", WANTED, msgspec.json.encode(self._words), "EX", WANTED_S)
             StreamTail(ctx, [STREAM], self._take).start()
             await asyncio.sleep(_SETTLE_S)
@@ -65,13 +67,14 @@ class _Watch:
             await self._stay(ctx)
         finally:
             with suppress(Exception):
-                await ctx.valkey.call("DEL", WANTED)
+                await ctx.valkey.call("DEL", WANTED, NAMES)
             await process.stop()
 
     async def _stay(self, ctx: Context) -> None:
         ends = time.monotonic() + self._seconds
         while (left := ends - time.monotonic()) > 0:
             await ctx.valkey.call("SET", WANTED, msgspec.json.encode(self._words), "EX", WANTED_S)
+            await ctx.valkey.call("EXPIRE", NAMES, WANTED_S)
             await asyncio.sleep(min(left, WANTED_S / 3))
             self._show()
         await asyncio.sleep(_LINGER_S)
@@ -85,11 +88,13 @@ class _Watch:
         """Print what both sides have had time to tell of."""
         settled = time.time() - _LINGER_S
         arrows = [arrow for arrow in pair(self.messages) if arrow.time <= settled]
-        for arrow in arrows[self._shown :]:
+        for arrow in arrows:
+            if id(arrow.message) in self._shown:
+                continue
+            self._shown.add(id(arrow.message))
             self._console.print(line(arrow), soft_wrap=True, markup=False)
             if self._whole:
                 self._console.print(arrow.message.data.decode("utf-8", "replace"), markup=False)
-        self._shown = max(self._shown, len(arrows))
 
 
 def line(arrow: Arrow) -> str:

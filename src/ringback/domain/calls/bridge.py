@@ -135,6 +135,7 @@ def _pass_answered(m: Machine, leg: Leg, sdp: str) -> None:
     source, leg.pass_to = m.leg(leg.pass_to), ""
     if source is None or not source.offering:
         return
+    source.remote_sdp = leg.local_sdp
     m.answer_offer(source, 200, sdp)
     if source.held:
         _connect(m)
@@ -210,7 +211,7 @@ def _join_failed(m: Machine, leg: Leg, _status: int) -> None:
     settling.join_failed(m, leg)
 
 
-def _pass_failed(m: Machine, leg: Leg, status: int) -> None:
+def pass_failed(m: Machine, leg: Leg, status: int) -> None:
     source, leg.pass_to = m.leg(leg.pass_to), ""
     if source is not None and source.offering:
         m.answer_offer(source, status)
@@ -227,7 +228,7 @@ def _ignore(_m: Machine, _leg: Leg, _status: int) -> None:
 
 FAILED = {
     Reoffer.JOIN: _join_failed,
-    Reoffer.PASS: _pass_failed,
+    Reoffer.PASS: pass_failed,
     Reoffer.FOLLOW: _ignore,
     Reoffer.HOLD: _hold_failed,
     Reoffer.RETRIEVE: _hold_failed,

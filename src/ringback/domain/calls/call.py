@@ -34,7 +34,7 @@ from ringback.domain.calls import (
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Ack, Bye, Output
-from ringback.domain.calls.pairs import PARTY_OF, slot_of
+from ringback.domain.calls.pairs import PARTY_OF, hears_ringing, slot_of
 from ringback.domain.calls.results import CLEARED, ORIGIN_HUNG_UP, REJECTED, RELEASED, TARGET_HUNG_UP
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot, TreatmentType
@@ -162,12 +162,15 @@ def _answered(m: Machine, word: i.Answered) -> None:
 def _answered_with_nothing(m: Machine, leg: Leg) -> None:
     """A 200 without a description is of no use: the leg is closed as if it had refused the media."""
     leg.state = LegState.ENDED
+    m.drop_offers(leg)
     m.out += [Ack(leg.id), Bye(leg.id, 488)]
     FAILED[leg.slot](m, leg, 488)
 
 
 def _failed(m: Machine, word: i.Failed) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
+    if leg is not None:
+        m.drop_offers(leg)
     if leg is not None and not referral.redirected(m, leg, word.moved_to):
         FAILED[leg.slot](m, leg, word.status)
 
@@ -176,6 +179,7 @@ def _lost(m: Machine, word: i.Lost) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
     if leg is None:
         return
+    m.drop_offers(leg)
     if leg.slot is Slot.ORIGIN:
         dialing.origin_lost(m, leg)
     else:
@@ -206,8 +210,10 @@ def _target_gone(m: Machine, leg: Leg) -> None:
         ending.finish(m, TARGET_HUNG_UP)
 
 
-def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
-    """A word that only a living leg of a living call can say."""
+def _on_leg(
+    rule: Callable[..., None], before: Callable[..., None] | None = None
+) -> Callable[[Machine, i.LegInput], None]:
+    """A word that only a living leg of a living call can say; `before`: what it means before that."""
 
     def hear(m: Machine, word: i.LegInput) -> None:
         leg = m.leg(word.leg)
@@ -215,10 +221,15 @@ def _on_leg(rule: Callable[..., None]) -> Callable[[Machine, i.LegInput], None]:
             return
         if leg.state is LegState.UP and not m.ended:
             rule(m, leg, word)
-        elif isinstance(word, i.OfferReceived):
-            early.offer(m, leg, word)
+        elif before is not None:
+            before(m, leg, word)
 
     return hear
+
+
+def _offered(m: Machine, leg: Leg, word: i.OfferReceived) -> None:
+    waits = leg.slot is Slot.ORIGIN and hears_ringing(m)
+    (early.offer if waits else bridge.offer_received)(m, leg, word)
 
 
 def _replaced(m: Machine, word: i.Replaced) -> None:
@@ -370,9 +381,9 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Interrupted: _interrupted,
     i.HungUp: _hung_up,
     i.AckReceived: _on_leg(bridge.ack_received),
-    i.OfferReceived: _on_leg(bridge.offer_received),
-    i.ReofferAnswered: _on_leg(bridge.reoffer_answered),
-    i.ReofferFailed: _on_leg(bridge.reoffer_failed),
+    i.OfferReceived: _on_leg(_offered, early.offer),
+    i.ReofferAnswered: _on_leg(bridge.reoffer_answered, early.offer_answered),
+    i.ReofferFailed: _on_leg(bridge.reoffer_failed, early.offer_failed),
     i.RefreshDue: _on_leg(bridge.refresh),
     i.Referred: _on_leg(referral.referred),
     i.Adopted: _on_leg(referral.adopted),

@@ -98,21 +98,23 @@ class HungUp(Struct, frozen=True):
 
 
 class OfferReceived(Struct, frozen=True):
-    """re-INVITE from the other end."""
+    """re-INVITE from the other end; before the answer UPDATE or PRACK."""
 
     leg: str
     sdp: str | None = None
+    onward: bool = False
+    """Before the answer: the other side takes an offer now as well (RFC 3311 5.1)."""
 
 
 class ReofferAnswered(Struct, frozen=True):
-    """2xx to our re-INVITE."""
+    """2xx to our re-INVITE or UPDATE."""
 
     leg: str
     sdp: str
 
 
 class ReofferFailed(Struct, frozen=True):
-    """Final response of 300 or above to our re-INVITE."""
+    """Final response of 300 or above to our re-INVITE or UPDATE."""
 
     leg: str
     status: int

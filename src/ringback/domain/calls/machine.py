@@ -138,6 +138,16 @@ class Machine:
             leg.local_sdp = sdp_text.with_origin(sdp, session, leg.sdp_version)
         return leg.local_sdp
 
+    def knows(self, leg: Leg, sdp: str) -> bool:
+        """Whether the other end of the leg has been told this description last."""
+        if leg.local_sdp is None:
+            return False
+        sdp = sdp_text.fitted(sdp, leg.local_sdp, answers=False)
+        return (
+            sdp_text.with_origin(sdp, leg.sdp_session or session_id(self.data), leg.sdp_version)
+            == leg.local_sdp
+        )
+
     def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
         text = None if sdp is None else self.describe(leg, sdp)
         leg.caller, leg.target = caller, target

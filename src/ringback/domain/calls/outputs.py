@@ -49,7 +49,7 @@ class AnswerOffer(Struct, frozen=True):
 
 
 class SendOffer(Struct, frozen=True):
-    """re-INVITE."""
+    """re-INVITE; before the answer UPDATE."""
 
     leg: str
     sdp: str

@@ -5,7 +5,7 @@ Of two that are to be connected one is the mover: it gets the re-INVITE that lea
 
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.state import CallData, Consult, Leg
-from ringback.domain.calls.types import AttemptState, ConsultStage, LegState, Phase, Slot
+from ringback.domain.calls.types import AttemptState, ConsultStage, LegState, Phase, Slot, TreatmentType
 
 MEDIA_OF = {
     Slot.ORIGIN: Slot.MEDIA,
@@ -44,7 +44,7 @@ def _of_two(m: Machine, slot: Slot) -> Slot | None:
     origin = m.at(Slot.ORIGIN) if talking else None
     waits = origin is not None and origin.held
     if slot is Slot.ORIGIN:
-        return None if waits else Slot.TARGET if joining or talking else Slot.MEDIA
+        return None if waits else Slot.TARGET if joining or talking or hears_ringing(m) else Slot.MEDIA
     return Slot.TARGET_MEDIA if waits and slot is Slot.TARGET else None
 
 
@@ -52,7 +52,25 @@ def wanted_peer(m: Machine, slot: Slot) -> Leg | None:
     """The leg behind `wanted`, once it can be talked to."""
     place = wanted(m, slot)
     peer = None if place is None else m.at(place)
-    return peer if peer is not None and peer.state in (LegState.UP, LegState.ANSWERED) else None
+    if peer is None or peer.state in (LegState.UP, LegState.ANSWERED):
+        return peer
+    return peer if slot is Slot.ORIGIN and hears_ringing(m) else None
+
+
+def hears_ringing(m: Machine) -> bool:
+    """Whether a first party that is on the line hears, in place of our ringing, what the called side plays
+    before it answers.
+    """
+    target = m.at(Slot.TARGET)
+    return target is not None and target.early and target.state is LegState.RINGING and hears_ours(m)
+
+
+def hears_ours(m: Machine) -> bool:
+    """Whether a first party that is on the line is to hear ringing, ours or that of the network."""
+    playing, origin = m.data.treatment, m.at(Slot.ORIGIN)
+    if playing is None or playing.type is not TreatmentType.RINGBACK or m.data.phase is not Phase.WAITING:
+        return False
+    return origin is not None and origin.state in (LegState.UP, LegState.ANSWERED)
 
 
 def needs_media(m: Machine, slot: Slot) -> bool:

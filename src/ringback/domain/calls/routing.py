@@ -219,9 +219,10 @@ def target_progress(m: Machine, leg: Leg, _status: int) -> None:
         )
 
 
-def target_answered(m: Machine, _leg: Leg) -> None:
-    """The first party is moved over by `bridge.settle`."""
+def target_answered(m: Machine, leg: Leg) -> None:
+    """The first party is moved over by `settling.settle`, wherever it is."""
     m.clear_timer("ring")
+    m.unpair(leg)
     if m.data.attempt is not None:
         m.data.attempt.state = AttemptState.JOINING
 

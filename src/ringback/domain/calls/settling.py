@@ -18,6 +18,7 @@ def settle(m: Machine) -> None:
     """Connect each party to the peer that it should talk to."""
     if m.ended:
         return
+    treatment.ring_on(m)
     slots = m.data.slots
     for slot in MEDIA_OF:
         if slot in slots:
@@ -39,12 +40,17 @@ def _move(m: Machine, slot: Slot) -> None:
     if f"retry:{mover.id}:{Reoffer.JOIN}" in m.data.timers:
         return
     if mover.state is LegState.OFFERED:
+        if mover.reoffer or mover.offering:
+            return  # an UPDATE is under way: the answer to it comes first
         m.accept(mover, peer.remote_sdp)
         _joined(m, mover, peer)
     elif mover.state is LegState.ANSWERED:
         m.acknowledge(mover, peer.remote_sdp)
         _joined(m, mover, peer)
     elif mover.state is LegState.UP and not (mover.reoffer or mover.offering or peer.offering):
+        if peer.early and m.knows(mover, peer.remote_sdp):
+            _joined(m, mover, peer)
+            return
         m.unpair(mover)
         mover.joining = peer.id
         m.offer(mover, peer.remote_sdp, Reoffer.JOIN)
@@ -59,7 +65,9 @@ def _joined(m: Machine, mover: Leg, peer: Leg) -> None:
     if peer.slot is Slot.CONSULT:
         consult.joined(m)
     elif peer.slot is Slot.TARGET:
-        if m.data.phase is not Phase.CONNECTED:
+        if peer.state is LegState.RINGING:
+            treatment.pause(m)
+        elif m.data.phase is not Phase.CONNECTED:
             routing.connected(m, peer)
         m.vacate(Slot.MEDIA)
     else:
@@ -89,9 +97,11 @@ def _tidy(m: Machine, slot: Slot) -> None:
 
 
 def join_answered(m: Machine, mover: Leg) -> None:
-    """The party has moved, unless its peer has gone meanwhile or it is wanted elsewhere."""
+    """The party has moved, unless its peer has gone or moved meanwhile, or it is wanted elsewhere."""
     peer, mover.joining = m.leg(mover.joining), ""
-    if peer is not None and peer is wanted_peer(m, mover.slot):
+    if peer is None or peer is not wanted_peer(m, mover.slot):
+        return
+    if not peer.early or m.knows(mover, peer.remote_sdp or ""):
         _joined(m, mover, peer)
 
 
@@ -103,6 +113,8 @@ def join_failed(m: Machine, mover: Leg) -> None:
         consult.failed(m, MEDIA_REFUSED)
     elif peer.slot in PARTY_OF:
         _media_refused(m, peer)
+    elif peer.state is LegState.RINGING:
+        peer.early = False
     elif m.data.attempt is not None:
         routing.attempt_failed(m, MEDIA_REFUSED)
     else:

@@ -5,7 +5,7 @@ from ringback.domain.calls.ending import finish, treatment_end
 from ringback.domain.calls.inputs import MediaEnded, MediaRefused, MediaStarted, RequestApplyTreatment
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Mix, Play
-from ringback.domain.calls.pairs import MEDIA_OF, PARTY_OF, needs_media
+from ringback.domain.calls.pairs import MEDIA_OF, PARTY_OF, hears_ringing, needs_media, wanted
 from ringback.domain.calls.results import DEPOSITED, MEDIA_UNAVAILABLE
 from ringback.domain.calls.state import Leg, Treatment
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState, Phase, Slot, TreatmentType
@@ -46,6 +46,21 @@ def ensure_media(m: Machine) -> None:
     for slot in MEDIA_OF:
         if needs_media(m, slot):
             _invite_media(m, slot)
+
+
+def pause(m: Machine) -> None:
+    """The first party hears the network's ringing instead of ours."""
+    if m.data.treatment is not None:
+        m.data.treatment.asked = False
+
+
+def ring_on(m: Machine) -> None:
+    """The network's ringing is over without an answer: the first party is to hear ours again."""
+    playing, data = m.data.treatment, m.data
+    if playing is None or playing.asked or data.phase is not Phase.WAITING or "media" in data.timers:
+        return
+    if m.at(Slot.MEDIA) is None and wanted(m, Slot.ORIGIN) is Slot.MEDIA:
+        ensure_media(m)
 
 
 def _invite_media(m: Machine, slot: Slot) -> None:
@@ -195,7 +210,7 @@ def _may_begin_again(m: Machine, media: Slot) -> bool:
 def _is_needed(m: Machine, media: Slot) -> bool:
     if m.data.phase is Phase.CONNECTED:
         return needs_media(m, PARTY_OF[media])
-    return media is Slot.MEDIA and m.data.treatment is not None
+    return media is Slot.MEDIA and m.data.treatment is not None and not hears_ringing(m)
 
 
 def _without_media(m: Machine, media: Slot, reason: str) -> None:

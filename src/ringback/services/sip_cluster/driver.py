@@ -14,7 +14,7 @@ from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
-from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
+from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output, Provisional
 from ringback.domain.calls.state import CallData
 from ringback.domain.calls.types import DestinationKind
 from ringback.runtime.context import Context
@@ -140,7 +140,7 @@ class Driver:
         batch, live.outbox, live.changed = live.outbox, [], False
         lasting, live.lasting, live.unsaid = live.lasting, False, False
         said = [output for output in batch if isinstance(output, Event)]
-        if not (lasting or said):
+        if not lasting and all(isinstance(output, Provisional) for output in batch):
             self._act(live, batch, [])
             return
         events = [translate.event(output, self._ctx.node) for output in said]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from ringback.domain.calls import inputs as i
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.features import ALLOW
-from ringback.services.sip_cluster.live import LiveCall, SipLeg
+from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
+from ringback.services.sip_cluster.updating import note
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
@@ -36,6 +37,8 @@ class CalledParty:
     """What it answered."""
     changed: bool = False
     """It has said another description by UPDATE since."""
+    updates: bool = False
+    """It takes UPDATE."""
 
 
 def called_party(leg: SipLeg, response: Response) -> CalledParty:
@@ -196,14 +199,13 @@ class EarlyDialogs:
         said = waiting.said.get(tag or "") if waiting is not None else None
         return leg.dialog if said is None else said.dialog
 
-    def changed(self, live: LiveCall, leg: SipLeg, tag: str | None, sdp: str) -> None:
+    def changed(self, live: LiveCall, leg: SipLeg, request: Request, sdp: str) -> None:
         """The offer of a PRACK or UPDATE in an early dialog is answered."""
-        waiting = leg.waiting_caller
-        if waiting is None or leg.server is None:
-            return
-        if (said := waiting.said.get(tag or "")) is not None:
-            said.sdp = sdp
-        self.acknowledged(live, leg)
+        if leg.server is not None:
+            note(leg, request.to_tag, sdp, "")
+            self.acknowledged(live, leg)
+        elif leg.dialog is None:
+            note(leg, request.from_tag, sdp, request.body.decode("utf-8", "replace"))
 
     def _send(self, live: LiveCall, leg: SipLeg, responses: list[Response]) -> None:
         waiting = leg.waiting_caller
@@ -243,17 +245,24 @@ class EarlyDialogs:
         if party.order.hear(response) is not Heard.NEXT:
             return False
         rack = RAck(party.order.last or 0, leg.invite.request.cseq)
-        party.sdp = response.body.decode("utf-8", "replace") or party.sdp
+        party.sdp = party.sdp if party.changed else body_of(response) or party.sdp
+        party.updates = party.updates or "UPDATE" in response.values("Allow")
         prack = party.dialog.request("PRACK", headers=[("RAck", str(rack))])
         self._endpoint.send_request(prack, party.dialog.destination)
         return True
+
+    @staticmethod
+    def described(leg: SipLeg, response: Response) -> str:
+        """What a provisional response says; what an UPDATE has changed is not undone by it."""
+        party, body = leg.called.get(response.to_tag or ""), body_of(response)
+        return party.sdp if body and party is not None and party.changed else body
 
     @staticmethod
     def confirmed(leg: SipLeg, response: Response) -> tuple[Dialog, str]:
         """The dialog of a 2xx to our INVITE, and the description that counts; DialogError as there."""
         assert leg.invite is not None
         party = leg.called.get(response.to_tag or "")
-        body = response.body.decode("utf-8", "replace")
+        body = body_of(response)
         if party is None:
             return Dialog.from_response(leg.invite.request, response), body
         party.dialog.confirm(response)

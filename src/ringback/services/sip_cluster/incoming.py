@@ -19,6 +19,7 @@ from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.takeover import Elsewhere, Takeover
+from ringback.services.sip_cluster.updating import onward
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
 from ringback.sip.exchange import ServerTransaction
@@ -197,7 +198,8 @@ class Incoming:
             return
         leg.offer = tx
         tx.on_cancel = lambda: self._offer_cancelled(live, leg, tx)
-        self._driver.feed(live, i.OfferReceived(leg.id, request.body.decode("utf-8", "replace") or None))
+        sdp = request.body.decode("utf-8", "replace") or None
+        self._driver.feed(live, i.OfferReceived(leg.id, sdp, onward(live, leg)))
 
     def _offer_cancelled(self, live: LiveCall, leg: SipLeg, tx: ServerTransaction) -> None:
         """A cancelled re-INVITE: the session stays as it was as far as the peer knows (RFC 3261 14.2)."""
@@ -237,14 +239,18 @@ class Incoming:
             self._offer(tx, request, live, leg)
 
     def _update_of_called(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        """A called party changes its description before it answers: the caller hears of it on the answer."""
+        """A called party changes its description before it answers."""
+        if onward(live, leg):
+            self._offer(tx, request, live, leg)
+            return
         party, ours = leg.called[request.from_tag or ""], live.call.data.legs[leg.id].local_sdp
         party.sdp, party.changed = request.body.decode("utf-8", "replace"), True
         tx.reply(200, headers=self.early.own_headers(), body=(ours or "").encode())
 
     def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         leg.offer = tx
-        self._driver.feed(live, i.OfferReceived(leg.id, request.body.decode("utf-8", "replace")))
+        sdp = request.body.decode("utf-8", "replace")
+        self._driver.feed(live, i.OfferReceived(leg.id, sdp, onward(live, leg)))
 
     def _info(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         if request.content_type != treatment.CONTENT_TYPE:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
+from ringback.contracts import treatment
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
@@ -17,11 +18,12 @@ from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
 from ringback.services.sip_cluster.index import Index
-from ringback.services.sip_cluster.info import InfoCommands
+from ringback.services.sip_cluster.info import InfoCommands, first_command
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.updating import EARLY, Updates
 from ringback.sip.build import response_to
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
@@ -63,7 +65,8 @@ class Outgoing:
         self._own: NameAddr | None = None
         self.early = EarlyDialogs(endpoint, driver, self._contact)
         self.sessions = Sessions(endpoint, driver, settings, self._contact)
-        info = InfoCommands(endpoint, driver)
+        self._updates = Updates(endpoint, driver, self._contact)
+        self._info = info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
             o.Answer: self._answer,
@@ -128,6 +131,9 @@ class Outgoing:
         names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
         request = self._invitation(live, data, names)
         leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        if sent_by is None and (carried := first_command(live, data)) is not None:
+            leg.carried = carried
+            request.add(treatment.HEADER, carried)
         self._index.add(live, leg)
         leg.invite = self._endpoint.send_request(
             request,
@@ -193,7 +199,9 @@ class Outgoing:
             leg.taken = True
             if response.status > 100 and self.early.hear(leg, response):
                 note_ringing(leg, response)
-                self._driver.feed(live, i.Progress(leg.id, response.status, body_of(response)))
+                self._driver.feed(
+                    live, i.Progress(leg.id, response.status, self.early.described(leg, response))
+                )
         elif response.is_success:
             self._accepted(live, leg, response)
         elif response.local and leg.taken:
@@ -224,7 +232,7 @@ class Outgoing:
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
         self.sessions.accepted(live, leg, response)
-        self._driver.feed(live, i.Answered(leg.id, sdp))
+        self._info.accepted(live, leg, response, self._driver.feed(live, i.Answered(leg.id, sdp)))
 
     def forget(self, live: LiveCall) -> None:
         """The call is over; its transactions, which stay for 32 s (RFC 6026), need not keep it."""
@@ -307,7 +315,7 @@ class Outgoing:
         response = response_to(server.request, 200, to_tag=to_tag, headers=headers, body=sdp.encode())
         if server.request.method != "INVITE":
             server.respond(response)
-            self.early.changed(live, leg, server.request.to_tag, sdp)
+            self.early.changed(live, leg, server.request, sdp)
             return
         if leg.dialog is not None:
             leg.dialog.confirmed = True
@@ -333,7 +341,10 @@ class Outgoing:
     # Inside the dialog
 
     def _send_offer(self, live: LiveCall, leg: SipLeg, command: o.SendOffer) -> None:
-        leg.after_ack(lambda: self._reinvite(live, leg, command.sdp))
+        if live.call.data.legs[leg.id].state in EARLY:
+            self._updates.send(live, leg, command.sdp)
+        else:
+            leg.after_ack(lambda: self._reinvite(live, leg, command.sdp))
 
     def _reinvite(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         if leg.dialog is None:

@@ -99,8 +99,15 @@ class SipClusterService(Service):
         await self._announce()
         self.ctx.spawn(self._keep_announcing(), "directory")
         self.ctx.spawn(self._keep_domains(), "domains")
-        SipTracer(self.ctx, self._endpoint).start()
+        SipTracer(self.ctx, self._endpoint, kin=self._names).start()
         self.ctx.spawn(self._takeover.watch(self._settings.lease_s / 2), "takeover")
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        """All names of the call that has this ConnID, or a leg with this Call-ID."""
+        live = self._driver.find(name)
+        if live is None and (known := self._index.legs.get(name)) is not None:
+            live = known[0]
+        return () if live is None else (live.conn_id, *(leg.call_id for leg in live.legs.values()))
 
     async def drain(self) -> None:
         """No new calls; return when the last one has ended."""

@@ -38,6 +38,8 @@ class EarlierCalls:
     def __init__(self, core: ProxyCore) -> None:
         self._core = core
         self._until = core.ctx.monotonic() + _WHILE_S
+        self._refused: set[tuple[str, int]] = set()
+        """Call-ID and sequence number of the INVITEs whose refusal was passed back and has no ACK yet."""
 
     @property
     def possible(self) -> bool:
@@ -61,6 +63,7 @@ class EarlierCalls:
 
     def ack(self, request: Request) -> None:
         """Send the ACK of a refusal after the INVITE (17.1.1.3: under its branch)."""
+        self._refused.discard((request.call_id, request.cseq.number))
         invite = request.copy()
         to = request.to
         without = {name: value for name, value in to.params.items() if name != "tag"}
@@ -68,6 +71,14 @@ class EarlierCalls:
         for target in self.nodes():
             branch = branch_for(invite, salt_of(seed_of(request), target))
             self._core.forward_ack(request, target, branch)
+
+    def branch(self, request: Request, target: Target) -> str | None:
+        """The branch of the ACK in a dialog where it is that of a refused re-INVITE (17.1.1.3); else None."""
+        key = (request.call_id, request.cseq.number)
+        if key not in self._refused:
+            return None
+        self._refused.discard(key)
+        return branch_for(request, salt_of(seed_of(request), target))
 
     def answered(self, response: Response) -> None:
         """A response of a node to an INVITE that an earlier proxy has forwarded from outside."""
@@ -81,6 +92,8 @@ class EarlierCalls:
             return
         if core.directory.node_at(theirs.host, theirs.port or 5060):
             return
+        if response.status >= 300:
+            self._refused.add((response.call_id, response.cseq.number))
         response.pop_first("Via")
         core.clean(response, way)
         core.metrics.earlier.inc()

@@ -139,7 +139,7 @@ class Edge:
             self._ctx.log.info("node_reselected", gone=name, node=order[0].node)
         targets = self._behind_us(request, [node_target(node) for node in order[: core.settings.attempts]])
         if not tx.can_respond:
-            core.forward_ack(request, targets[0])
+            core.forward_ack(request, targets[0], core.earlier.branch(request, targets[0]))
             return
 
         role = "phone" if any(item.mark.flow for item in taken) else "trunk"

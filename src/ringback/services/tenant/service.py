@@ -1,4 +1,4 @@
-"""Wiring of the tenant service: configuration, routing, wait times, statistics, telephony."""
+"""Wiring of the tenant service: configuration, routing, wait times, statistics, telephony, campaigns."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +11,7 @@ from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.link_session import MAX_LONG_LINE
 from ringback.runtime.service import Service
+from ringback.services.tenant.campaigns.wiring import Campaigns
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
 from ringback.services.tenant.decisions import DecisionPages
@@ -28,7 +29,7 @@ from ringback.services.tenant.wait_times import WaitTimes, queue_view
 
 
 class TenantService(Service):
-    """Listens on HTTP 5580 and 5581 and on the links 8888, 8000 and 2060."""
+    """Listens on HTTP 5580 and 5581 and on the links 8888, 8000, 2060 and 5050."""
 
     name = "tenant"
     settings_type = TenantSettings
@@ -51,6 +52,7 @@ class TenantService(Service):
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
+        self._campaigns = Campaigns(ctx, self.stores, self.leaders)
         self._describe()
 
     async def start(self) -> None:
@@ -71,11 +73,13 @@ class TenantService(Service):
         await self._http.server.start()
         await self._telephony.start()
         await self._statistics.start()
+        await self._campaigns.start()
 
     async def stop(self) -> None:
         """Give the lead up and close the listeners."""
         for leader in self.leaders.values():
             await leader.resign()
+        await self._campaigns.stop()
         await self._statistics.server.stop()
         await self._telephony.server.stop()
         await self._http.server.stop()
@@ -106,7 +110,7 @@ class TenantService(Service):
             await leader.subscribe()
 
     async def _on_request(self, told: RequestTold) -> None:
-        leader = self.leaders.get(tenant_of(told.request))
+        leader = self.leaders.get(told.tenant or tenant_of(told.request))
         if leader is not None and leader.feeder is not None:
             leader.feeder.request(told)
 

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from ringback.contracts.telephony import RequestMakeCall
+from ringback.contracts.treatment import Play
 from ringback.sip import Dialog, Response, response_to
 from ringback.sip.reason_header import ELSEWHERE
 
@@ -207,6 +209,51 @@ async def test_what_a_called_phone_has_changed_before_it_answers_counts(world: A
     assert await caller.bye() == 200
 
 
+async def both_update(world: Any) -> tuple[Any, Any]:
+    """Caller and callee, each with early media that it has acknowledged, and both take UPDATE."""
+    caller = dial(world, *RELIABLE, ("Allow", "INVITE, UPDATE"))
+    callee = await world.far.leg("trunk=carrier")
+    callee.reply(183, ("Require", "100rel"), ("RSeq", "1"), ("Allow", "UPDATE"), text=sdp("early"))
+    await callee.next("PRACK")
+    assert (await caller.prack(await caller.provisional())).status == 200
+    return caller, callee
+
+
+async def test_an_update_before_the_answer_reaches_the_other_side_at_once(world: Any) -> None:
+    """RFC 3311 5.1, 5.2: in both directions; the 200 says what was said last."""
+    caller, callee = await both_update(world)
+    changed = await caller.request("UPDATE", sdp("moved").encode()).final(5)
+    passed = await callee.next("UPDATE")
+    assert (b"s=moved" in passed.body, passed.cseq.number > 2, passed.has("Contact")) == (True, True, True)
+    assert (changed.status, b"s=trunk=carrier" in changed.body) == (200, True)
+
+    updated = await callee.request("UPDATE", sdp("person").encode()).final(5)
+    passed = await caller.next("UPDATE")
+    assert b"s=person" in passed.body
+    assert (updated.status, b"s=caller" in updated.body) == (200, True)
+    callee.reply(183, text=sdp("early"))
+    callee.answer(sdp("early"))
+    answer = await world.near.answered(caller)
+    assert (answer.to_tag, b"s=person" in answer.body) == (passed.from_tag, True)
+    await asyncio.wait_for(callee.acked, 5)
+    assert callee.offers.empty()
+    caller.dialog.local_cseq += 5
+    assert await caller.bye() == 200
+
+
+async def test_a_refused_update_before_the_answer_ends_nothing(world: Any) -> None:
+    """RFC 3311 5.2: 488 is passed back; of a dialog that is gone nobody hears."""
+    caller, callee = await both_update(world)
+    callee.refuses = 488
+    assert (await caller.request("UPDATE", sdp("moved").encode()).final(5)).status == 488
+    callee.refuses = 481
+    assert (await caller.request("UPDATE", sdp("moved").encode()).final(5)).status == 500
+    callee.answer(sdp("early"))
+    assert (await world.near.answered(caller)).status == 200
+    caller.dialog.local_cseq += 5
+    assert await caller.bye() == 200
+
+
 async def test_a_call_that_has_no_hops_left_ends_here(world: Any) -> None:
     """RFC 3261 8.1.1.6, RFC 7332: the next leg has fewer."""
     caller = dial(world)
@@ -237,3 +284,24 @@ async def test_update_refreshes_and_offers(world: Any) -> None:
     assert (late.status, 0 <= int(late.get("Retry-After") or -1) <= 10) == (500, True)
     caller.dialog.local_cseq += 2
     assert await caller.bye() == 200
+
+
+async def test_click_to_dial_lets_the_first_party_hear_the_network(world: Any) -> None:
+    """RFC 3960 2; RFC 3725 4.1: our ringing until there is early media, and nobody is moved twice."""
+    made = await world.ask(RequestMakeCall(tenant="demo", this_dn="1001", other_dn="+15550009"))
+    own = await world.far.leg("dn=1001")
+    own.answer(sdp("own"))
+    media, callee = await world.far.leg("media"), await world.far.leg("trunk=carrier")
+    assert b"s=own" in callee.invite.body
+    assert await asyncio.wait_for(media.commands.get(), 5) == Play(
+        reference="ringback", prompts=("ringback",), loop=True
+    )
+    callee.reply(183, ("Require", "100rel"), ("RSeq", "1"), text=sdp("network"))
+    assert "s=network" in await asyncio.wait_for(own.offers.get(), 5)
+    await asyncio.wait_for(media.gone.wait(), 5)
+    callee.answer(sdp("network"))
+    established = await world.event("EventEstablished", this_dn="1001")
+    assert (established.conn_id, established.other_dn) == (made.conn_id, "+15550009")
+    assert own.offers.empty()
+    await own.bye()
+    await asyncio.wait_for(callee.gone.wait(), 5)

@@ -99,7 +99,7 @@ async def up(carrier: Part, edge: Destination) -> None:
 async def test_after_kill_9_while_a_phone_rings_the_caller_can_cancel_and_can_be_answered(
     world: tuple[Proxy, ServiceHarness],
 ) -> None:
-    """RFC 3261 16.10, 16.11, 17.1.1.3, 13.2.2.4."""
+    """RFC 3261 16.10, 16.11, 17.1.1.3, 13.2.2.4; 9.1 of a re-INVITE too."""
     proxy, running = world
     nodes = [await node(running, name) for name in ("n1", "n2")]
     carrier = Part("carrier")
@@ -109,11 +109,15 @@ async def test_after_kill_9_while_a_phone_rings_the_caller_can_cancel_and_can_be
         await proxy.start()
         await up(carrier, edge)
         calls = [await ringing(carrier, edge, nodes) for _ in range(2)]
+        dialog, *again = await asked_again(carrier, edge, nodes)
         await proxy.kill()
         await proxy.start()
         await up(carrier, edge)
         await cancelled(carrier, edge, nodes, *calls[0])
         await answered(carrier, nodes, *calls[1])
+        await cancelled(carrier, edge, nodes, *again)
+        bye = carrier.endpoint.send_request(dialog.request("BYE"), dialog.destination)
+        assert (await bye.final(LIMIT)).status == 200
         unknown = cancel_for(calls[0][0])
         unknown.replace_via(unknown.via.with_params(branch="z9hG4bKnever"))
         unknown.set("Call-ID", "never")
@@ -123,9 +127,21 @@ async def test_after_kill_9_while_a_phone_rings_the_caller_can_cancel_and_can_be
             await part.endpoint.close()
 
 
-async def ringing(carrier: Part, edge: Destination, nodes: list[Part]) -> tuple[Request, Any, Any]:
+async def asked_again(
+    carrier: Part, edge: Destination, nodes: list[Part]
+) -> tuple[Dialog, Request, Any, Any]:
+    """A call that stands and a re-INVITE that waits: its dialog, and what `ringing` gives."""
+    invite, client, server = await ringing(carrier, edge, nodes)
+    dialog = await taken(invite, client, server)
+    reinvite = dialog.request("INVITE", contact=invite.contact)
+    return dialog, *await ringing(carrier, dialog.destination, nodes, reinvite)
+
+
+async def ringing(
+    carrier: Part, edge: Destination, nodes: list[Part], invite: Request | None = None
+) -> tuple[Request, Any, Any]:
     """A call that rings: the INVITE, its transaction at the caller and at a node."""
-    invite = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
+    invite = invite or carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
     client = carrier.endpoint.send_request(invite, edge)
     async for response in client:
         if response.status == 180:
@@ -153,6 +169,13 @@ async def cancelled(
 
 async def answered(carrier: Part, nodes: list[Part], invite: Request, client: Any, server: Any) -> None:
     """The node answers, the caller hears it, its ACK and its BYE find the node."""
+    dialog = await taken(invite, client, server)
+    bye = carrier.endpoint.send_request(dialog.request("BYE"), dialog.destination)
+    assert (await bye.final(LIMIT)).status == 200
+
+
+async def taken(invite: Request, client: Any, server: Any) -> Dialog:
+    """200 and ACK; the caller's dialog."""
     contact = ("Contact", f"<sip:n@{HOST}:{server._endpoint.local_address('tcp', HOST)[1]};transport=tcp>")
     response = Response(200)
     response.headers = list(server.reply(183, headers=[contact]).headers)
@@ -163,8 +186,7 @@ async def answered(carrier: Part, nodes: list[Part], invite: Request, client: An
     dialog = Dialog.from_response(invite, answer)
     client.send_ack(dialog.ack(1), dialog.destination)
     assert await asyncio.wait_for(acknowledged, LIMIT) is not None
-    bye = carrier.endpoint.send_request(dialog.request("BYE"), dialog.destination)
-    assert (await bye.final(LIMIT)).status == 200
+    return dialog
 
 
 async def answer_to(carrier: Part, edge: Destination, request: Request) -> int:

@@ -13,7 +13,7 @@ from tests.integration.services.sip_proxy.test_foreign_agents import speak
 
 from ringback.commands.siptools import tracing
 from ringback.commands.siptools.phones import call, ping, register
-from ringback.contracts.sip_trace import STREAM, WANTED, TracedMessage
+from ringback.contracts.sip_trace import NAMES, STREAM, WANTED, TracedMessage
 from ringback.runtime.settings import CommonSettings
 from ringback.sip import parse_message
 from ringback.sip.endpoint import SipEndpoint
@@ -36,25 +36,31 @@ async def test_only_messages_with_the_wanted_word_are_kept_and_only_while_wanted
     edge: SipEndpoint = stage.proxy._edge
     part = await stage.part("asker", HOST)
 
-    async def ask(name: str) -> None:
+    async def ask(name: str) -> str:
         uri = f"sip:{name}@{DOMAIN}"
         request = part.request("OPTIONS", uri, uri)
         assert (await part.endpoint.send_request(request, stage.edge).final(LIMIT)).status == 200
+        return request.call_id
 
     await ask("5550100")
     await valkey.call("SET", WANTED, b'["5550100"]', "EX", 30)
     await until(lambda: edge.listener is not None)
     await ask("5550100")
-    await ask("5550199")
+    other = await ask("5550199")
     await until_async(lambda: traced(stage), 2)
     request, response = await traced(stage)
     assert (request.direction, response.direction) == ("in", "out")
     assert request.peer == part.address
     assert (request.service, request.transport, request.local) == ("sip_proxy", "udp", (HOST, 5060))
+    await valkey.call("SADD", NAMES, other)  # another service has found out that this is the same call
+    await until_async(lambda: traced(stage), 4)
+    earlier = (await traced(stage))[2:]
+    assert [message.direction for message in earlier] == ["in", "out"]
+    assert earlier[0].time < earlier[1].time < response.time + LIMIT
     await valkey.call("DEL", WANTED)
     await until(lambda: edge.listener is None)
     await ask("5550100")
-    assert len(await traced(stage)) == 2
+    assert len(await traced(stage)) == 4
 
 
 async def test_a_call_is_followed_over_the_edge_by_its_call_id_and_written_for_wireshark(

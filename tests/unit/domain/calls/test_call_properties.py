@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
+from ringback.domain.calls.bridge import OTHER
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
 from ringback.domain.calls.types import DestinationKind, DNRole, LegState, Purpose, TreatmentType
@@ -93,6 +94,8 @@ class World:
         match output:
             case o.Answer():
                 assert end.incoming and not end.answered
+                # The answer to an UPDATE comes before the 200.
+                assert output.status != 200 or not (end.asking or end.reinvited)
                 end.answered, end.closed = output.status == 200, output.status >= 300
             case o.Provisional():
                 assert end.incoming and not end.answered
@@ -100,7 +103,8 @@ class World:
                 assert end.asking or output.status == 491
                 end.asking = False
             case o.SendOffer():
-                assert end.answered and not end.reinvited
+                early = self.call.data.legs[output.leg].state in (LegState.OFFERED, LegState.RINGING)
+                assert (end.answered or early) and not end.reinvited
                 end.reinvited = True
             case o.Ack():
                 assert end.answered
@@ -149,8 +153,9 @@ class World:
             return []
         replacing = self.replacing(leg)
         if not end.answered:
+            replacing += self.updates(leg, end)
             if end.incoming:
-                return [i.HungUp(leg)]
+                return [i.HungUp(leg), *self.updates(leg, end)]
             answers: list[i.Input] = [i.Answered(leg, sdp(leg)), i.Failed(leg, 486), i.Failed(leg, 408)]
             answers += [i.Failed(leg, 503), i.Lost(leg), i.Interrupted(leg)]
             early = [i.Progress(leg, 180), i.Progress(leg, 183, sdp(leg))]
@@ -164,6 +169,22 @@ class World:
         if not end.asking:
             words += [i.OfferReceived(leg, sdp(leg, d)) for d in ("sendrecv", "sendonly", "inactive")]
             words.append(i.OfferReceived(leg, None))
+        return words
+
+    def updates(self, leg: str, end: FarEnd) -> list[i.Input]:
+        """UPDATE in an early dialog, both ways: the shell has looked whether the other side takes one."""
+        data = self.call.data
+        known, words = data.legs[leg], list[i.Input]()
+        if end.reinvited:
+            words += [i.ReofferAnswered(leg, sdp(leg + "b"))]
+            words += [i.ReofferFailed(leg, status) for status in (491, 488, 481)]
+        other = data.legs.get(data.slots.get(OTHER.get(known.slot, known.slot), ""))
+        if other is None or data.slots.get(known.slot) != leg or end.asking:
+            return words
+        early = other.state in (LegState.OFFERED, LegState.RINGING) and other.local_sdp is not None
+        if known.state in (LegState.OFFERED, LegState.RINGING) and known.local_sdp is not None:
+            onward = early or (other.state is LegState.UP and other.peer == leg)
+            words.append(i.OfferReceived(leg, sdp(leg + "c"), onward and other is not known))
         return words
 
     def replacing(self, leg: str) -> list[i.Input]:

@@ -9,7 +9,7 @@ import pytest
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
-from ringback.domain.calls.outputs import Answer, LegCommand, Provisional
+from ringback.domain.calls.outputs import Answer, Bye, LegCommand, Provisional
 from ringback.runtime.outgoing import Outgoing
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver, new_call
@@ -182,3 +182,11 @@ async def test_who_waits_for_the_store_hears_when_the_last_step_is_there_or_is_n
     bench.answers[-1].cancel()
     with pytest.raises(ValkeyUnavailable):
         await third
+
+
+async def test_ringing_that_leads_to_more_than_ringing_is_stored_first() -> None:
+    bench = Bench()
+    live = await bench.ringing()
+    bench.driver.carry_on(live, [Provisional("in1", 180), Bye("target1")], lasts=False)
+    await turns()
+    assert (bench.done(), len(bench.saved)) == ([], 2)

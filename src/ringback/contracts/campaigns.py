@@ -1,0 +1,203 @@
+"""Campaigns across services: the messages of the campaigns' link (5050), and the events.
+
+`CampaignEvent` travels on `{tenant}:events:campaigns`, to subscribers of 5050, and on topic `voice-outbound`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ringback.contracts.names import tlib
+from ringback.domain.campaigns.records import Given
+
+LOADED, STARTED, PAUSED = "EventCampaignLoaded", "EventDialingStarted", "EventDialingPaused"
+STOPPING, STOPPED, UNLOADED = "EventDialingStopping", "EventDialingStopped", "EventCampaignUnloaded"
+EXHAUSTED = "EventCampaignExhausted"
+ATTEMPT_STARTED, ATTEMPT_ENDED = "EventAttemptStarted", "EventAttemptEnded"
+RECORD_COMPLETED = "EventRecordCompleted"
+
+
+class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
+    """Something that happened to a campaign, an attempt or a record. The customer's number is not in it."""
+
+    id: str
+    """The event's name: EventCampaignLoaded, EventAttemptEnded, …"""
+    time: float
+    """Seconds since the epoch."""
+    tenant: str
+    campaign: str = ""
+    state: str = ""
+    """Of a campaign: loaded, running, paused, stopping or unloaded."""
+    reason: str = ""
+    """A stable slug: of a pause, of a dial, of a record that will not be dialled."""
+    calling_list: str = ""
+    record: str = ""
+    """The record's key in its list."""
+    attempt: int = 0
+    """Number of the record's attempt, from 1."""
+    reference_id: str = ""
+    """Of the request that dialled: the events of the call bear it too."""
+    conn_id: str = ""
+    agent_id: str = ""
+    dial_result: str = ""
+    """CONNECTED, PERSON (abandoned), BUSY, NO_ANSWER, ANSWERING_MACHINE, …"""
+    dials: int = 0
+    """Attempts of the record that counted."""
+    next_at: float = 0.0
+    """When the record may be dialled again; 0: not again."""
+    asked_at: float = 0.0
+    answered_at: float = 0.0
+    connected_at: float = 0.0
+
+
+def campaigns_stream(tenant: str) -> str:
+    """The stream of campaign events of a tenant."""
+    return f"{{{tenant}}}:events:campaigns"
+
+
+class CampaignParams(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign."""
+
+    tenant: str
+    campaign: str
+
+
+class StatusParams(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign; none named means all."""
+
+    tenant: str
+    campaign: str = ""
+
+
+class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose events are wanted; none named means all."""
+
+    tenant: str
+    campaigns: frozenset[str] = frozenset()
+
+    def wants(self, event: CampaignEvent) -> bool:
+        return event.tenant == self.tenant and (not self.campaigns or event.campaign in self.campaigns)
+
+
+class EventsParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What has happened since the event with this cursor; `0`: from the first that is still kept on."""
+
+    tenant: str
+    after: str = "0"
+    limit: int = 100
+
+
+class KeptEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, and the cursor behind which the next one is."""
+
+    cursor: str
+    event: msgspec.Raw
+
+
+class EventsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events in their order."""
+
+    events: Sequence[KeptEvent]
+    more: bool
+
+
+class ListParams(msgspec.Struct, frozen=True, kw_only=True):
+    """One calling list; `keys` are the records that are meant."""
+
+    tenant: str
+    list: str
+    keys: tuple[str, ...] = ()
+
+
+class ReadRecords(ListParams, frozen=True, kw_only=True):
+    """A page of records: those named, or all, from behind the key `after` on."""
+
+    after: str = ""
+    limit: int = 100
+
+
+class AddRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of records for one list."""
+
+    tenant: str
+    list: str
+    records: Sequence[Given]
+
+
+class RecordRefusal(msgspec.Struct, frozen=True):
+    """A record that was not taken: which one, a stable reason, and words for people."""
+
+    key: str
+    reason: str
+    message: str
+
+
+class Added(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch; `known`: records whose key is in the list already, which are left alone."""
+
+    added: int
+    known: int
+    refused: list[RecordRefusal]
+
+
+class DoNotCallParams(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers for the do-not-call list, or off it."""
+
+    tenant: str
+    numbers: list[str]
+    reason: str = ""
+
+
+class DoNotCallReply(msgspec.Struct, frozen=True, kw_only=True):
+    """How many numbers were added, removed or found, and the places in the request of those that are none."""
+
+    numbers: int
+    refused: list[int]
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of a campaign's lists by state and, done, by result; `open`: calls under way."""
+
+    waiting: int = 0
+    dialling: int = 0
+    done: int = 0
+    results: dict[str, int] = {}
+    open: int = 0
+
+
+class CampaignStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a campaign stands. `answered` and `abandoned` count from its last start."""
+
+    tenant: str
+    campaign: str
+    state: str
+    reason: str = ""
+    since: float = 0.0
+    mode: str = ""
+    answered: int = 0
+    abandoned: int = 0
+    counts: Counts = Counts()
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it stands; `number` is masked."""
+
+    key: str
+    number: str
+    state: str
+    due_at: float
+    attempts: int
+    dials: int
+    result: str
+    reason: str
+    data: dict[str, Any] = {}
+
+
+class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Records in the order of their keys."""
+
+    records: Sequence[RecordView]
+    more: bool

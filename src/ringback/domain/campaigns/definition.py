@@ -1,0 +1,84 @@
+"""A campaign and a calling list as they are configured: what is wrong with them, and what they mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ringback.domain.calendar import BusinessHours, weekly, zone_named
+from ringback.domain.callbacks import DialResult, RetryPolicy
+from ringback.domain.campaigns.pacing import Pace
+from ringback.domain.configuration import CallingList, Campaign
+from ringback.domain.opening import CalendarError, Hours
+from ringback.domain.quiet import read_quiet_hours
+
+_MOST_RATIO = 10.0
+_LONGEST_RETRY_S = 90 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the dialling of a campaign goes by. `office`: None is always open."""
+
+    pace: Pace
+    policy: RetryPolicy
+    ringing: tuple[Hours, ...]
+    office: BusinessHours | None
+
+
+def rules_of(campaign: Campaign, time_zone: str) -> Rules:
+    """The rules of a campaign of a tenant in `time_zone`. Raises CalendarError."""
+    delays = {DialResult(name): seconds for name, seconds in campaign.retries.items()}
+    return Rules(
+        Pace(campaign.mode, campaign.ratio, campaign.abandon_cap),
+        RetryPolicy(campaign.max_dials, campaign.retry_s, delays=delays),
+        read_quiet_hours(campaign.quiet),
+        weekly(campaign.time_zone or time_zone, campaign.hours) if campaign.hours else None,
+    )
+
+
+def problems_of_list(item: CallingList) -> Iterator[str]:
+    """What is wrong with a calling list."""
+    yield from problems_of_hours(item.time_zone, item.hours)
+
+
+def problems_of_campaign(item: Campaign) -> Iterator[str]:
+    """What is wrong with a campaign, references apart."""
+    if not item.lists:
+        yield "it has no calling list"
+    yield from problems_of_hours(item.time_zone, item.hours)
+    try:
+        read_quiet_hours(item.quiet)
+    except ValueError:
+        yield f"quiet reads like '21:00-08:00' and leaves time to call, not {item.quiet[:40]!r}"
+    yield from _problems_of_pace(item)
+    for name, seconds in item.retries.items():
+        if name not in DialResult.__members__:
+            yield f"retries: no dial has the result {name!r}"
+        elif not 0 <= seconds <= _LONGEST_RETRY_S:
+            yield f"retries: {name} is not from 0 to {_LONGEST_RETRY_S:.0f} seconds"
+
+
+def _problems_of_pace(item: Campaign) -> Iterator[str]:
+    numbers = (
+        ("ratio", item.ratio, 1.0, _MOST_RATIO),
+        ("abandon_cap", item.abandon_cap, 0.0, 1.0),
+        ("max_dials", item.max_dials, 1, 50),
+        ("retry_s", item.retry_s, 1.0, _LONGEST_RETRY_S),
+        ("ring_s", item.ring_s, 5.0, 120.0),
+        ("detect_s", item.detect_s, 0.0, 10.0),
+    )
+    for name, value, least, most in numbers:
+        if not (math.isfinite(value) and least <= value <= most):
+            yield f"{name} is not from {least:g} to {most:g}"
+
+
+def problems_of_hours(zone: str, lines: Iterable[str]) -> Iterator[str]:
+    """What is wrong with a zone (empty: none) and lines of hours."""
+    try:
+        if zone:
+            zone_named(zone)
+        weekly("UTC", lines)
+    except CalendarError as error:
+        yield str(error)

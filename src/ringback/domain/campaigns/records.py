@@ -1,0 +1,66 @@
+"""A record of a calling list as it is given: checked, and its number in one written form."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ringback.domain.campaigns.definition import problems_of_hours
+from ringback.domain.configuration import CallingList
+from ringback.domain.numbers import NumberRefusedError, NumberRules, normalise
+
+LONGEST_KEY = 128
+MOST_DATA, LONGEST_VALUE = 30, 512
+_HIGHEST = 1_000_000
+
+
+class RecordRefusedError(ValueError):
+    """The record cannot be taken; `slug` is the stable reason. The message never holds a number."""
+
+    def __init__(self, slug: str, message: str) -> None:
+        super().__init__(message)
+        self.slug = slug
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer to be called, as whoever provides the list writes it.
+
+    `key`: unique in the list. `time_zone`, `hours`: of the customer, else the list's. `not_before`: seconds
+    since the epoch. `data` goes with the call to the application and to the agent's desktop.
+    """
+
+    key: str
+    number: str
+    time_zone: str = ""
+    hours: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float = 0.0
+    data: dict[str, str] = {}
+
+
+def checked(given: Given, of: CallingList, rules: NumberRules) -> Given:
+    """The record with its number in E.164 and what its list says of all. Raises RecordRefusedError."""
+    _check_key(given.key)
+    hours, zone = given.hours or of.hours, given.time_zone or of.time_zone
+    for problem in problems_of_hours(zone, hours):
+        raise RecordRefusedError("hours", problem)
+    if abs(given.priority) > _HIGHEST or not 0 <= given.not_before < 32_503_680_000:
+        raise RecordRefusedError("range", "priority or not_before is out of range")
+    _check_data(given.data)
+    try:
+        number = normalise(given.number, rules).e164
+    except NumberRefusedError as error:
+        raise RecordRefusedError(error.slug, str(error)) from error
+    return msgspec.structs.replace(given, number=number, hours=tuple(hours), time_zone=zone)
+
+
+def _check_key(key: str) -> None:
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise RecordRefusedError("key", f"a key has 1 to {LONGEST_KEY} characters that can be printed")
+
+
+def _check_data(data: dict[str, str]) -> None:
+    if len(data) > MOST_DATA:
+        raise RecordRefusedError("data", f"a record has {MOST_DATA} pairs of data at most")
+    for name, value in data.items():
+        if not 0 < len(name) <= LONGEST_KEY or len(value) > LONGEST_VALUE or "\0" in name + value:
+            raise RecordRefusedError("data", "a name or a value of the data is too long, or cannot be kept")

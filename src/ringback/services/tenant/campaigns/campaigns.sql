@@ -1,0 +1,127 @@
+-- name: add_records
+INSERT INTO tenant.calling_records (tenant, list, key, number, time_zone, hours, priority, data, due_at)
+SELECT $1, $2, each ->> 'key', each ->> 'number', each ->> 'time_zone',
+    ARRAY(SELECT jsonb_array_elements_text(each -> 'hours')), (each ->> 'priority')::integer, each -> 'data',
+    (each ->> 'not_before')::float8
+FROM jsonb_array_elements($3::text::jsonb) AS each
+ON CONFLICT (tenant, list, key) DO NOTHING RETURNING key;
+
+-- name: remove_records
+DELETE FROM tenant.calling_records
+WHERE tenant = $1 AND list = $2 AND key = ANY($3::text[]) AND state <> 'dialling';
+
+-- name: clear_list
+DELETE FROM tenant.calling_records WHERE tenant = $1 AND list = $2 AND state <> 'dialling';
+
+-- name: read_records
+SELECT key, number, state, due_at, attempts, dials, result, reason, data::text FROM tenant.calling_records
+WHERE tenant = $1 AND list = $2 AND ($3::text[] = '{}' OR key = ANY($3::text[])) AND key > $4
+ORDER BY key LIMIT $5;
+
+-- name: add_do_not_call
+INSERT INTO tenant.do_not_call (tenant, number, reason, since)
+SELECT $1, number, $3, $4 FROM unnest($2::text[]) AS number ON CONFLICT (tenant, number) DO NOTHING;
+
+-- name: remove_do_not_call
+DELETE FROM tenant.do_not_call WHERE tenant = $1 AND number = ANY($2::text[]);
+
+-- name: on_do_not_call
+SELECT number FROM tenant.do_not_call WHERE tenant = $1 AND number = ANY($2::text[]);
+
+-- name: read_states
+SELECT campaign, state, reason, since, answered, abandoned, exhausted FROM tenant.campaign_states
+WHERE tenant = $1 AND ($2 = '' OR campaign = $2) ORDER BY campaign;
+
+-- name: lock_state
+SELECT campaign, state, reason, since, answered, abandoned, exhausted FROM tenant.campaign_states
+WHERE tenant = $1 AND campaign = $2 FOR UPDATE;
+
+-- name: open_state
+INSERT INTO tenant.campaign_states (tenant, campaign, state, since) VALUES ($1, $2, 'unloaded', $3)
+ON CONFLICT DO NOTHING;
+
+-- name: write_state
+UPDATE tenant.campaign_states SET state = $3, reason = $4, since = $5, answered = $6, abandoned = $7,
+    exhausted = $8
+WHERE tenant = $1 AND campaign = $2;
+
+-- name: count_heard
+UPDATE tenant.campaign_states SET answered = answered + $3, abandoned = abandoned + $4
+WHERE tenant = $1 AND campaign = $2;
+
+-- name: counts
+SELECT state, result, count(*) AS number FROM tenant.calling_records
+WHERE tenant = $1 AND list = ANY($2::text[]) GROUP BY state, result;
+
+-- name: open_attempts
+SELECT count(*) FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = $2 AND stage <> 'over';
+
+-- name: something_left
+SELECT EXISTS (SELECT 1 FROM tenant.calling_records
+    WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting');
+
+-- name: all_open
+SELECT id, conn_id FROM tenant.campaign_attempts WHERE tenant = $1 AND stage <> 'over';
+
+-- name: under_way
+SELECT count(*) FROM tenant.campaign_attempts
+WHERE tenant = $1 AND campaign = ANY($2::text[]) AND stage IN ('asked', 'answered');
+
+-- name: due
+SELECT list, key, number, time_zone, hours, data::text, attempts,
+    EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
+        AND dnc.number = records.number) AS do_not_call
+FROM tenant.calling_records AS records
+WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting' AND due_at <= $3
+ORDER BY priority DESC, due_at, key LIMIT $4 FOR UPDATE OF records SKIP LOCKED;
+
+-- name: dial
+WITH dialled AS (
+    UPDATE tenant.calling_records SET state = 'dialling', attempts = attempts + 1
+    WHERE tenant = $1 AND list = $3 AND key = $4 RETURNING attempts
+)
+INSERT INTO tenant.campaign_attempts
+    (id, tenant, campaign, list, key, number, stage, asked_at, check_at)
+SELECT $5, $1, $2, $3, $4, attempts, 'asked', $6, $7 FROM dialled;
+
+-- name: postpone
+UPDATE tenant.calling_records SET due_at = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: finish_record
+UPDATE tenant.calling_records SET state = 'done', result = $4, reason = $5
+WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: attempts_of
+SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at, check_at,
+    conn_id, agent, attempts.result, attempts.reason, answered_at, connected_at, records.number AS customer,
+    records.data::text, records.dials, records.faults,
+    EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
+        AND dnc.number = records.number) AS do_not_call
+FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
+WHERE tenant = $1 AND stage <> 'over' AND check_at <= $2 AND ($3::uuid[] = '{}' OR attempts.id = ANY($3::uuid[]))
+ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
+
+-- name: write_attempt
+UPDATE tenant.campaign_attempts SET stage = $2, conn_id = $3, agent = $4, result = $5, reason = $6,
+    answered_at = $7, connected_at = $8, ended_at = $9, check_at = $10
+WHERE id = $1;
+
+-- name: after_attempt
+UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9
+WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: read_cursor
+SELECT cursor FROM tenant.campaign_cursors WHERE tenant = $1;
+
+-- name: write_cursor
+INSERT INTO tenant.campaign_cursors (tenant, cursor) VALUES ($1, $2)
+ON CONFLICT (tenant) DO UPDATE SET cursor = excluded.cursor;
+
+-- name: tell
+INSERT INTO tenant.campaign_outbox (tenant, key, event) SELECT $1, * FROM unnest($2::text[], $3::text[]);
+
+-- name: untold
+SELECT seq, tenant, key, event FROM tenant.campaign_outbox ORDER BY seq LIMIT $1 FOR UPDATE;
+
+-- name: told
+DELETE FROM tenant.campaign_outbox WHERE seq = ANY($1::bigint[]);

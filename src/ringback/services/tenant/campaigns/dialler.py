@@ -1,0 +1,260 @@
+"""Dials the customers of one tenant's running campaigns, on the node that routes for the tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ringback.contracts import campaigns as told
+from ringback.contracts.campaigns import CampaignEvent
+from ringback.domain.campaigns.attempts import Progress
+from ringback.domain.campaigns.definition import Rules
+from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
+from ringback.domain.campaigns.permission import Never, Permitted, permission
+from ringback.domain.campaigns.states import Command, State
+from ringback.domain.configuration import Campaign
+from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.tenant.campaigns.attempts import ASK_AGAIN_S, Attempts
+from ringback.services.tenant.campaigns.control import change
+from ringback.services.tenant.campaigns.definitions import Definitions
+from ringback.services.tenant.campaigns.hearing import Hearing, reference_of
+from ringback.services.tenant.campaigns.store import Attempt, Due, Session, Standing, Store
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.tenant.leader import Leader
+    from ringback.services.tenant.router import TenantRouter
+
+ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
+OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
+_LOOK_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 0.5
+_MOST_LOOKED_AT = 200
+"""Records that one look may pass over because they are not to be dialled now."""
+
+
+class Dialler:
+    """One tenant's dialling; `told` is called after a commit that has something to tell."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        store: Store,
+        definitions: Definitions,
+        leader: Leader,
+        attempts: Attempts,
+        told: Callable[[], None],
+    ) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._tenant = store.tenant
+        self._definitions = definitions
+        self._leader = leader
+        self._attempts = attempts
+        self._told = told
+        self._hearing = Hearing(ctx, store, attempts.take)
+        self._active: dict[str, Standing] = {}
+        self._rules: dict[str, Rules] = {}
+        self._wanted = False
+        self._woken = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin; runs until the service stops."""
+        self._ctx.spawn(self._repeat(self._look), f"campaigns-{self._tenant}")
+        self._ctx.spawn(self._repeat(self._listen), f"campaigns-heard-{self._tenant}")
+
+    def wake(self) -> None:
+        """Look now: a campaign was told something."""
+        self._woken.set()
+
+    @property
+    def running(self) -> int:
+        """Campaigns that dial on this node."""
+        return sum(each.state is State.RUNNING for each in self._active.values())
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("campaigns_wait", tenant=self._tenant, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            except Exception:
+                self._ctx.log.exception("campaigns_failed", tenant=self._tenant)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _listen(self) -> None:
+        """Hear of the calls for as long as there are campaigns here."""
+        if self._wanted:
+            await self._hearing.run(lambda: self._wanted)
+        else:
+            await asyncio.sleep(_LOOK_S)
+
+    async def _look(self) -> None:
+        self._woken.clear()
+        await self._turn(self._leader.router)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S if self._active else _IDLE_S):
+                await self._woken.wait()
+
+    async def _turn(self, router: TenantRouter | None) -> None:
+        """One look at all campaigns that are at work."""
+        if router is None:
+            self._active, self._wanted = {}, False
+            return
+        async with self._store.transaction() as session:
+            standings = await session.standings()
+            open_ = await session.all_open()
+        active = {each.campaign: each for each in standings if each.state in ACTIVE}
+        campaigns = await self._definitions.campaigns() if active or open_ else {}
+        for name in active.keys() & campaigns.keys():
+            self._rules[name] = await self._definitions.rules(campaigns[name])
+            self._attempts.policies[name] = self._rules[name].policy
+        self._active, self._wanted = active, bool(active or open_)
+        if not self._wanted:
+            return
+        for name in active:
+            await self._campaign(name, campaigns, router)
+        await self._attempts.ask_after_silent(campaigns)
+        self._told()
+
+    async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
+        campaign = campaigns.get(name)
+        dialled: list[Attempt] = []
+        async with self._store.transaction() as session:
+            standing = await session.lock(name, self._ctx.now())
+            if standing.state is State.STOPPING:
+                if not await session.open_attempts(name):
+                    await self._change(session, standing, Command.IDLE)
+            elif standing.state is State.RUNNING:
+                if campaign is None:
+                    await self._change(session, standing, Command.PAUSE, NOT_CONFIGURED)
+                elif self._hearing.listening.is_set():
+                    dialled = await self._dial(session, standing, campaign, campaigns, router)
+        if campaign is not None and dialled:
+            await self._attempts.ask(campaign, dialled)
+
+    async def _change(self, session: Session, standing: Standing, command: Command, reason: str = "") -> None:
+        await change(session, self._tenant, standing, command, self._ctx.now(), reason)
+
+    async def _dial(
+        self,
+        session: Session,
+        standing: Standing,
+        campaign: Campaign,
+        campaigns: dict[str, Campaign],
+        router: TenantRouter,
+    ) -> list[Attempt]:
+        """Write down the dials that may be made now."""
+        rules = self._rules[campaign.id]
+        rivals = [
+            name for name in self._active if name in campaigns and _rivals(router, campaign, campaigns[name])
+        ]
+        floor = _floor(router, campaign.queue, standing, await session.under_way(rivals))
+        if over_cap(rules.pace, floor):
+            await self._change(session, standing, Command.PAUSE, OVER_CAP)
+            return []
+        wanted, looked_at, dialled = to_dial(rules.pace, floor), 0, list[Attempt]()
+        while len(dialled) < wanted and looked_at < _MOST_LOOKED_AT:
+            found = await session.due(campaign.lists, self._ctx.now(), wanted - len(dialled))
+            if not found:
+                break
+            looked_at += len(found)
+            for due in found:
+                dialled += await self._decide(session, campaign, rules, due)
+        if dialled and standing.exhausted:
+            standing.exhausted = False
+            await session.write(standing)
+        elif not dialled:
+            await self._maybe_exhausted(session, standing, campaign)
+        return dialled
+
+    async def _decide(
+        self, session: Session, campaign: Campaign, rules: Rules, due: Due
+    ) -> Collection[Attempt]:
+        """Dial a record, or put it off, or close it."""
+        now = self._ctx.now()
+        verdict = permission(due.customer, rules.ringing, rules.office, now, do_not_call=due.do_not_call)
+        if isinstance(verdict, Permitted):
+            return [await self._write_down(session, campaign, due, now)]
+        if isinstance(verdict, Never):
+            await session.finish_record(due, verdict.reason)
+            await session.tell([self._event(told.RECORD_COMPLETED, campaign, due, reason=verdict.reason)])
+        else:
+            await session.postpone(due, verdict.until)
+        return []
+
+    async def _write_down(self, session: Session, campaign: Campaign, due: Due, now: float) -> Attempt:
+        attempt = Attempt(
+            id=uuid.uuid4(),
+            campaign=campaign.id,
+            list=due.list,
+            key=due.key,
+            number=due.attempts + 1,
+            asked_at=now,
+            customer=due.customer.number,
+            data=due.data,
+            progress=Progress(),
+        )
+        await session.dial(attempt, now + ASK_AGAIN_S)
+        started = self._event(
+            told.ATTEMPT_STARTED,
+            campaign,
+            due,
+            attempt=attempt.number,
+            reference_id=reference_of(attempt.id),
+            asked_at=now,
+        )
+        await session.tell([started])
+        return attempt
+
+    def _event(self, name: str, campaign: Campaign, due: Due, **more: object) -> CampaignEvent:
+        return CampaignEvent(
+            id=name,
+            time=self._ctx.now(),
+            tenant=self._tenant,
+            campaign=campaign.id,
+            calling_list=due.list,
+            record=due.key,
+            **more,  # type: ignore[arg-type]
+        )
+
+    async def _maybe_exhausted(self, session: Session, standing: Standing, campaign: Campaign) -> None:
+        """Tell once that nothing is left to dial; records that are added later are dialled all the same."""
+        if standing.exhausted or await session.something_left(campaign.lists):
+            return
+        if await session.open_attempts(campaign.id):
+            return
+        standing.exhausted = True
+        await session.write(standing)
+        event = CampaignEvent(
+            id=told.EXHAUSTED,
+            time=self._ctx.now(),
+            tenant=self._tenant,
+            campaign=campaign.id,
+            state=standing.state.value,
+        )
+        await session.tell([event])
+
+
+def _floor(router: TenantRouter, queue: str, standing: Standing, under_way: int) -> Floor:
+    line = router.core.queues.get(queue)
+    return Floor(
+        ready=router.core.staff(queue).ready,
+        waiting=len(line.waiting) if line else 0,
+        under_way=under_way,
+        answered=standing.answered,
+        abandoned=standing.abandoned,
+    )
+
+
+def _rivals(router: TenantRouter, one: Campaign, other: Campaign) -> bool:
+    """Whether two campaigns count on the same agents (a campaign does so with itself)."""
+    if one.queue == other.queue:
+        return True
+    lines = router.core.queues.get(one.queue), router.core.queues.get(other.queue)
+    ready = [line.staffed_by.ready if line and line.staffed_by else () for line in lines]
+    return not set(ready[0]).isdisjoint(ready[1])

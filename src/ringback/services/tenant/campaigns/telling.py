@@ -1,0 +1,71 @@
+"""What is told of campaigns: each event at least once, to Kafka and onto the stream, in the order of the
+outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ringback.contracts.campaigns import campaigns_stream
+from ringback.contracts.events import TOPIC_OUTBOUND
+from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.streams import append_command
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.tenant.campaigns.store import SQL
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+_BATCH = 200
+_EVERY_S, _RETRY_S = 1.0, 0.5
+_KEPT = 10_000
+
+
+class Telling:
+    """Empties the outbox; may run on every node, one by one. `wake` after a commit that wrote to it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._woken = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin; runs until the service stops."""
+        self._ctx.spawn(self._run(), "campaigns-told")
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                if await self.tell() == _BATCH:
+                    continue
+            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
+                self._ctx.log.warning("campaigns_untold", error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            except Exception:
+                self._ctx.log.exception("campaigns_not_told")
+                await asyncio.sleep(_RETRY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY_S):
+                    await self._woken.wait()
+
+    async def tell(self) -> int:
+        """Tell what is to be told now; returns how many events there were."""
+        async with self._ctx.postgres.pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(SQL["untold"], _BATCH)
+            if not rows:
+                return 0
+            self._ctx.connections.count("voice-13", sent=1)
+            events = [(row["key"], row["event"].encode()) for row in rows]
+            await self._ctx.kafka.publish_all(TOPIC_OUTBOUND, events, connection="voice-11")
+            streams = [campaigns_stream(row["tenant"]) for row in rows]
+            await self._ctx.valkey.post(
+                [append_command(name, body, _KEPT) for name, (_, body) in zip(streams, events, strict=True)]
+            )
+            await connection.execute(SQL["told"], [row["seq"] for row in rows])
+        return len(rows)

@@ -1,0 +1,69 @@
+"""The room of campaigns in the tenant service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge
+
+from ringback.services.tenant.campaigns.attempts import Attempts
+from ringback.services.tenant.campaigns.definitions import Definitions
+from ringback.services.tenant.campaigns.dialler import Dialler
+from ringback.services.tenant.campaigns.link import CampaignsLink
+from ringback.services.tenant.campaigns.store import Store
+from ringback.services.tenant.campaigns.telling import Telling
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.tenant.configuration import ConfigurationStore
+    from ringback.services.tenant.leader import Leader
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One tenant's."""
+
+    store: Store
+    definitions: Definitions
+    dialler: Dialler
+
+
+class Campaigns:
+    """All tenants' campaigns: the link, the dialling, the events."""
+
+    def __init__(
+        self, ctx: Context, stores: dict[str, ConfigurationStore], leaders: dict[str, Leader]
+    ) -> None:
+        self._telling = Telling(ctx)
+        results = Counter(
+            "tenant_campaign_attempts",
+            "Dials of campaigns that are over, by result",
+            ["tenant", "result"],
+            registry=ctx.metrics,
+        )
+        running = Gauge("tenant_campaigns_running", "Campaigns that dial", ["tenant"], registry=ctx.metrics)
+        self.rooms: dict[str, Room] = {}
+        for tenant, leader in leaders.items():
+            store, definitions = Store(ctx, tenant), Definitions(stores[tenant])
+            attempts = Attempts(ctx, store, results)
+            dialler = Dialler(ctx, store, definitions, leader, attempts, self._telling.wake)
+            running.labels(tenant).set_function(partial(_running, dialler))
+            self.rooms[tenant] = Room(store, definitions, dialler)
+        self.link = CampaignsLink(ctx, self.rooms, self._telling.wake)
+
+    async def start(self) -> None:
+        """Listen, and go on where it was left."""
+        self._telling.start()
+        for room in self.rooms.values():
+            room.dialler.start()
+        await self.link.start()
+
+    async def stop(self) -> None:
+        """Close the listener."""
+        await self.link.server.stop()
+
+
+def _running(dialler: Dialler) -> float:
+    return float(dialler.running)

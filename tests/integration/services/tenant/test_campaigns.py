@@ -1,0 +1,491 @@
+"""Campaigns on real stores and sockets; the line to the customers is in the test's hand."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from ringback.contracts import campaigns as told
+from ringback.contracts.calls import call_key
+from ringback.contracts.campaigns import CampaignEvent, CampaignStatus
+from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
+from ringback.contracts.telephony import (
+    RequestAgentLogin,
+    RequestAgentNotReady,
+    RequestMakePredictiveCall,
+    RequestReply,
+    TelephonyRequest,
+)
+from ringback.domain.configuration import (
+    CallingList,
+    Campaign,
+    Configuration,
+    Extension,
+    Person,
+    RoutePoint,
+    Skill,
+    Tenant,
+    VirtualQueue,
+)
+from ringback.runtime.context import Context, Process
+from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
+from ringback.runtime.kafka import KafkaConsumer, KafkaMessage
+from ringback.runtime.link import LinkClient, LinkError
+from ringback.runtime.migrate import migrate
+from ringback.runtime.settings import CommonSettings
+from ringback.runtime.streams import append
+from ringback.services.tenant.configuration import ConfigurationStore
+from ringback.testing.platform import SECRET, ServiceHarness
+from ringback.testing.servers import KafkaForTests, run_host
+
+HOST = run_host(39)
+NOON = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
+"""A zone in which it is about noon now."""
+NIGHT = f"Etc/GMT{12 - (13 - time.gmtime().tm_hour) % 24:+d}"
+"""A zone in which it is about one in the night now."""
+DEMO = Configuration(
+    tenant=Tenant(id="demo", domain="demo.example"),
+    skills=(Skill(id="Loans"),),
+    dns=(
+        Extension(id="1001"),
+        Extension(id="1002"),
+        RoutePoint(id="8000", script="inbound"),
+        VirtualQueue(id="Loans", target="?:Loans>=1"),
+    ),
+    persons=(
+        Person(id="kim", skills={"Loans": 2}, dn="1001", wrap_up=0.1),
+        Person(id="lee", skills={"Loans": 2}, dn="1002", wrap_up=0.1),
+    ),
+    calling_lists=(CallingList(id="spring", time_zone=NOON),),
+    campaigns=(
+        Campaign(
+            id="offers",
+            lists=("spring",),
+            route_point="8000",
+            queue="Loans",
+            caller_id="+12025550100",
+            retry_s=1.0,
+            max_dials=2,
+        ),
+    ),
+)
+RUN = """
+import asyncio, sys
+from ringback.runtime.service import run_services, service_class
+from ringback.runtime.settings import CommonSettings, load_settings
+from ringback.services import REGISTRY
+asyncio.run(run_services([service_class(REGISTRY[sys.argv[1]])], load_settings(CommonSettings, "common")))
+"""
+
+
+def number(n: int) -> str:
+    return f"+120255501{n:02}"
+
+
+class Line:
+    """Stands for frontend and the cluster: dials each name once, and says what the test wants said."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self.asked: list[RequestMakePredictiveCall] = []
+        self.calls: dict[str, str] = {}
+        self.dialled: asyncio.Queue[RequestMakePredictiveCall] = asyncio.Queue()
+        self.server = HttpServer(Context(ctx._process, "frontend"))
+        self.server.route("POST", "/requests", self._serve)
+        self.refusing = False
+        """Nobody can be dialled now."""
+        self.held: asyncio.Event | None = None
+        """While it is not set, what is asked is done, but not answered."""
+
+    async def _serve(self, request: HttpRequest) -> RequestReply:
+        asked: Any = request.decode(TelephonyRequest)  # type: ignore[arg-type]
+        assert isinstance(asked, RequestMakePredictiveCall)
+        self.asked.append(asked)
+        if self.refusing:
+            raise HttpError(503, "no_node", "no cluster node takes calls now")
+        conn_id = self.calls.get(asked.idempotency_key)
+        if conn_id is None:
+            conn_id = self.calls[asked.idempotency_key] = f"{len(self.calls) + 1:016x}"
+            await self._ctx.valkey.call("SET", call_key("demo", conn_id), "{}")
+            await self.say(asked, "EventDialing")
+            self.dialled.put_nowait(asked)
+        if self.held is not None:
+            await self.held.wait()
+        return RequestReply(reference_id=asked.reference_id, conn_id=conn_id, node="n1")
+
+    async def next(self) -> RequestMakePredictiveCall:
+        async with asyncio.timeout(10):
+            return await self.dialled.get()
+
+    async def say(self, asked: RequestMakePredictiveCall, name: str, **more: Any) -> None:
+        """An event of the call; with the reference of the dial where it is the dial's."""
+        if "agent_id" not in more and name != "EventCallDeleted":
+            more["reference_id"] = asked.reference_id
+        event = CallEvent(
+            id=name,
+            time=self._ctx.now(),
+            tenant="demo",
+            conn_id=self.calls[asked.idempotency_key],
+            this_dn="8000",
+            **more,
+        )
+        await append(self._ctx.valkey, calls_stream("demo"), event)
+
+    async def hang_up(self, asked: RequestMakePredictiveCall, agent: str = "") -> None:
+        if agent:
+            await self.say(asked, "EventReleased", agent_id=agent)
+        await self._ctx.valkey.call("DEL", call_key("demo", self.calls[asked.idempotency_key]))
+        await self.say(asked, "EventCallDeleted")
+
+    async def busy(self, asked: RequestMakePredictiveCall) -> None:
+        await self.say(asked, "EventError", dial_result="BUSY", reason="busy")
+        await self.hang_up(asked)
+
+    async def answers(self, asked: RequestMakePredictiveCall) -> None:
+        await self.say(asked, "EventEstablished", dial_result="PERSON")
+
+    async def connected(self, asked: RequestMakePredictiveCall, agent: str) -> None:
+        await self.say(asked, "EventEstablished", agent_id=agent)
+
+
+class Office:
+    """The supervisor's end of 5050, the agents, and the processes."""
+
+    def __init__(self, harness: ServiceHarness, valkey_url: str, postgres_dsn: str) -> None:
+        self.harness = harness
+        self.ctx = harness.context()
+        self.env = {"RINGBACK_VALKEY_URL": valkey_url, "RINGBACK_POSTGRES_DSN": postgres_dsn}
+        self.agents = HttpClient(self.ctx, "agent_state")
+        self.link = LinkClient(self.ctx, "tenant", "campaigns", connection="voice-1")
+        self.events: asyncio.Queue[CampaignEvent] = asyncio.Queue()
+        self.link.on("event", self._event, CampaignEvent)
+        self.link.on_connect(self._subscribe)
+        self.line = Line(self.ctx)
+
+    async def _event(self, event: CampaignEvent) -> None:
+        self.events.put_nowait(event)
+
+    async def _subscribe(self) -> None:
+        await self.link.call("subscribe", {"tenant": "demo"})
+
+    async def call(self, method: str, **params: Any) -> Any:
+        return await self.link.call(method, {"tenant": "demo", **params})
+
+    async def add(self, *records: dict[str, Any]) -> Any:
+        return await self.call("add_records", list="spring", records=records)
+
+    async def command(self, name: str) -> CampaignStatus:
+        return msgspec.convert(await self.call(name, campaign="offers"), CampaignStatus)
+
+    async def status(self) -> CampaignStatus:
+        (found,) = await self.call("status", campaign="offers")
+        return msgspec.convert(found, CampaignStatus)
+
+    async def begin(self) -> None:
+        await self.command("load")
+        await self.command("start")
+
+    async def until(self, name: str, **fields: Any) -> CampaignEvent:
+        async with asyncio.timeout(15):
+            while True:
+                event = await self.events.get()
+                if event.id == name and all(getattr(event, key) == value for key, value in fields.items()):
+                    return event
+
+    async def login(self, agent: str, dn: str) -> None:
+        request = RequestAgentLogin(tenant="demo", agent_id=agent, this_dn=dn, agent_work_mode="AutoIn")
+        await self.agents.post("/requests", request, RequestReply)
+
+    async def away(self, agent: str) -> None:
+        await self.agents.post("/requests", RequestAgentNotReady(tenant="demo", agent_id=agent), RequestReply)
+
+    @asynccontextmanager
+    async def tenant(self, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The tenant service as a process that can be killed."""
+        env = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "RINGBACK_HOST": HOST,
+            "RINGBACK_NODE": "apart",
+            "RINGBACK_CLUSTER_SECRET": SECRET,
+            "RINGBACK_LOG_LEVEL": "error",
+            **self.env,
+            **more,
+        }
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, "tenant", env=env)
+        try:
+            await self.link.wait_connected(20.0)
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+async def office(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Office]:
+    await migrate(postgres_dsn, ["tenant"])
+    names = ("config", "rq", "agent_state")
+    async with ServiceHarness(
+        *names, valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=HOST, node="others"
+    ) as running:
+        await running.process.postgres.start()
+        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
+        async with asyncio.timeout(5):
+            while not running["config"].checks()["configuration"]:
+                await asyncio.sleep(0.01)
+        office = Office(running, valkey_url, postgres_dsn)
+        await office.line.server.start()
+        await office.link.start()
+        yield office
+        await office.line.server.stop()
+
+
+async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_reported(
+    office: Office, kafka: KafkaForTests
+) -> None:
+    await kafka.server.start()
+    async with office.tenant(RINGBACK_KAFKA_BOOTSTRAP=kafka.bootstrap):
+        added = await office.add({"key": "a", "number": "(202) 555-0101", "data": {"name": "Ann"}})
+        assert (added["added"], added["refused"]) == (1, [])
+        await office.begin()
+        assert office.line.asked == []
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        assert (dial.this_dn, dial.other_dn, dial.ani) == ("8000", number(1), "+12025550100")
+        assert dial.user_data == {
+            "name": "Ann",
+            "GSW_CAMPAIGN_NAME": "offers",
+            "GSW_CALLING_LIST": "spring",
+            "GSW_RECORD_HANDLE": "a",
+            "GSW_ATTEMPTS": 1,
+        }
+        await office.line.answers(dial)
+        await office.line.connected(dial, "kim")
+        await office.line.hang_up(dial, "kim")
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.record, ended.dial_result, ended.agent_id, ended.attempt) == (
+            "a",
+            "CONNECTED",
+            "kim",
+            1,
+        )
+        assert ended.asked_at <= ended.answered_at <= ended.connected_at <= ended.time
+        await office.until(told.RECORD_COMPLETED, record="a")
+        await office.until(told.EXHAUSTED)
+        status = await office.status()
+        assert (status.state, status.answered, status.abandoned) == ("running", 1, 0)
+        assert status.counts.results == {"CONNECTED": 1}
+        reports = await reported(kafka, told.EXHAUSTED)
+        assert [each.id for each in reports] == [
+            told.LOADED,
+            told.STARTED,
+            told.ATTEMPT_STARTED,
+            told.ATTEMPT_ENDED,
+            told.RECORD_COMPLETED,
+            told.EXHAUSTED,
+        ]
+        assert ended in reports
+
+
+async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
+    """What has come to Kafka, up to an event of this name."""
+    process = Process(CommonSettings(node="reader", kafka_bootstrap=kafka.bootstrap))
+    found: asyncio.Queue[CampaignEvent] = asyncio.Queue()
+
+    async def take(message: KafkaMessage) -> None:
+        assert message.key == "demo:offers"
+        found.put_nowait(msgspec.json.decode(message.value, type=CampaignEvent))
+
+    KafkaConsumer(process, [TOPIC_OUTBOUND], "campaigns-test", take, connection="voice-11").start()
+    reports: list[CampaignEvent] = []
+    try:
+        async with asyncio.timeout(20):
+            while not reports or reports[-1].id != last:
+                reports.append(await found.get())
+    finally:
+        await process.stop()
+    return reports
+
+
+async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:
+    async with office.tenant():
+        await office.add({"key": "a", "number": number(1)})
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        await office.line.busy(first)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.dial_result, ended.dials) == ("BUSY", 1)
+        assert ended.next_at == pytest.approx(office.ctx.now() + 1.0, abs=1.0)
+        second = await office.line.next()
+        assert second.idempotency_key != first.idempotency_key
+        assert second.user_data["GSW_ATTEMPTS"] == 2
+        await office.line.busy(second)
+        done = await office.until(told.RECORD_COMPLETED)
+        assert (done.attempt, done.dials, done.dial_result, done.next_at) == (2, 2, "BUSY", 0.0)
+        assert len(office.line.asked) == 2
+
+
+async def test_who_must_not_be_called_or_sleeps_is_not_dialled(office: Office) -> None:
+    async with office.tenant():
+        await office.add(
+            {"key": "a-forbidden", "number": number(1), "priority": 3},
+            {"key": "b-asleep", "number": number(2), "priority": 2, "time_zone": NIGHT},
+            {"key": "c-later", "number": number(3), "priority": 1, "not_before": office.ctx.now() + 3600},
+            {"key": "d", "number": number(4)},
+        )
+        # Forbidden after the list was made, and written as people write it.
+        reply = await office.call("add_do_not_call", numbers=["202-555-0101", "no number"], reason="asked")
+        assert reply == {"numbers": 1, "refused": [1]}
+        await office.begin()
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        assert dial.user_data["GSW_RECORD_HANDLE"] == "d"
+        await office.line.busy(dial)
+        await office.until(told.ATTEMPT_ENDED)
+        page = await office.call("read_records", list="spring")
+        seen = {each["key"]: each for each in page["records"]}
+        assert (seen["a-forbidden"]["state"], seen["a-forbidden"]["reason"]) == ("done", "do-not-call")
+        assert seen["a-forbidden"]["number"] == "+12•••••••01"
+        assert (seen["b-asleep"]["state"], seen["b-asleep"]["attempts"]) == ("waiting", 0)
+        assert seen["b-asleep"]["due_at"] > office.ctx.now() + 3600
+        assert {each.other_dn for each in office.line.asked} == {number(4)}
+
+
+async def test_two_agents_have_two_calls_and_an_agent_who_leaves_gets_none(office: Office) -> None:
+    async with office.tenant():
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(6)))
+        await office.begin()
+        await office.login("kim", "1001")
+        await office.login("lee", "1002")
+        one, two = await office.line.next(), await office.line.next()
+        await office.command("pause")
+        await office.line.busy(one)
+        await office.until(told.ATTEMPT_ENDED)
+        status = await office.status()
+        assert (status.state, status.counts.open, len(office.line.asked)) == ("paused", 1, 2)
+        await office.away("lee")
+        await office.command("start")
+        await office.line.busy(two)
+        three = await office.line.next()
+        await office.command("stop")
+        assert (await office.status()).state == "stopping"
+        await office.line.busy(three)
+        await office.until(told.STOPPED)
+        assert (await office.status()).state == "loaded"
+        await office.command("unload")
+        assert len(office.line.asked) == 3
+
+
+async def test_a_campaign_whose_customers_find_nobody_pauses_itself(office: Office) -> None:
+    strict = msgspec.structs.replace(DEMO.campaigns[0], abandon_cap=0.0)
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", strict)])
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(3)))
+        await office.begin()
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        await office.line.answers(dial)
+        await office.line.hang_up(dial)
+        paused = await office.until(told.PAUSED)
+        assert paused.reason == "abandon-cap"
+        status = await office.status()
+        assert (status.answered, status.abandoned, len(office.line.asked)) == (1, 1, 1)
+
+
+async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None:
+    line, numbers = office.line, [number(n) for n in range(5)]
+    await office.login("kim", "1001")
+    async with office.tenant() as process:
+        await office.add(*({"key": f"r{n}", "number": each} for n, each in enumerate(numbers)))
+        line.refusing = True
+        await office.begin()
+        async with asyncio.timeout(10):
+            while not line.asked:
+                await asyncio.sleep(0.01)
+        process.kill()  # written down, and nobody was dialled
+    line.refusing, line.held = False, asyncio.Event()
+    async with office.tenant() as process:
+        first = await line.next()
+        assert first.idempotency_key == line.asked[0].idempotency_key
+        await line.answers(first)
+        process.kill()  # dialled, and nobody heard of it
+    line.held.set()
+    await line.connected(first, "kim")
+    await line.hang_up(first, "kim")
+    async with office.tenant() as process:
+        second = await line.next()
+        process.kill()
+    async with office.tenant():
+        await line.answers(second)
+        await line.connected(second, "kim")
+        await line.hang_up(second, "kim")
+        for _ in numbers[2:]:
+            dial = await line.next()
+            await line.answers(dial)
+            await line.connected(dial, "kim")
+            await line.hang_up(dial, "kim")
+        await office.until(told.EXHAUSTED)
+        assert (await office.status()).counts.results == {"CONNECTED": 5}
+        page = await office.call("events", after="0", limit=1000)
+        events = [each["event"] for each in page["events"]]
+        ended = {
+            (each["Record"], each["Attempt"], each["DialResult"], each["AgentID"])
+            for each in events
+            if each["id"] == told.ATTEMPT_ENDED
+        }
+        assert ended == {(f"r{n}", 1, "CONNECTED", "kim") for n in range(5)}
+        later = await office.call("events", after=page["events"][-2]["cursor"])
+        assert later["events"] == page["events"][-1:]
+    assert sorted(numbers) == sorted({each.idempotency_key: each.other_dn for each in line.asked}.values())
+
+
+class TestTheLink:
+    async def test_what_is_wrong_is_refused_and_what_is_asked_twice_is_done_once(
+        self, office: Office
+    ) -> None:
+        async with office.tenant():
+            for method, params, words in (
+                ("load", {"campaign": "nothing"}, "no such campaign"),
+                ("start", {"campaign": "offers"}, "unloaded cannot start"),
+                ("add_records", {"list": "nothing", "records": []}, "no such calling list"),
+                ("add_records", {"list": "spring", "records": [{"key": "a"}]}, "number"),
+                ("add_records", {"list": "spring", "records": [{}] * 1001}, "at once|key"),
+                ("remove_records", {"list": "spring", "keys": ["a"] * 1001}, "at once"),
+                ("status", {"tenant": "other"}, "no tenant"),
+            ):
+                with pytest.raises(LinkError, match=words):
+                    await office.call(method, **params)
+            good, bad = {"key": "a", "number": number(1)}, {"key": "b", "number": "12"}
+            reply = await office.add(good, good, bad)
+            assert (reply["added"], reply["known"]) == (1, 1)
+            assert [each["reason"] for each in reply["refused"]] == ["number-impossible"]
+            assert (await office.add(good))["known"] == 1
+            for name in ("load", "load", "start", "start", "pause", "pause"):
+                status = await office.command(name)
+            assert (status.state, status.counts.waiting) == ("paused", 1)
+            with pytest.raises(LinkError, match="paused cannot unload"):
+                await office.command("unload")
+            assert await office.call("remove_records", list="spring", keys=["a", "x"]) == {"removed": 1}
+            await office.add(good)
+            assert await office.call("clear_list", list="spring") == {"removed": 1}
+            assert (await office.call("check_do_not_call", numbers=[number(1)]))["numbers"] == 0
+
+    async def test_who_does_not_know_the_secret_gets_nothing(self, office: Office) -> None:
+        async with office.tenant():
+            reader, writer = await asyncio.open_connection(*office.ctx.address("tenant", "campaigns"))
+            for secret in ("", "guess"):
+                hello = {"id": 1, "method": "hello", "params": {"secret": secret}}
+                start = {"id": 2, "method": "status", "params": {"tenant": "demo"}}
+                for line in (hello, start):
+                    writer.write(msgspec.json.encode(line) + b"\n")
+                await reader.readline()
+                assert "secret" in msgspec.json.decode(await reader.readline())["error"]["message"]
+            writer.close()
