@@ -166,7 +166,7 @@ class Driver:
 
     def _ask_first(self, live: LiveCall) -> None:
         """A question to the dial plan promises nothing: it does not wait for the store."""
-        while any(isinstance(output, AskDialplan) for output in live.outbox):
+        while live.call.data.asks and any(isinstance(output, AskDialplan) for output in live.outbox):
             outputs, live.outbox = live.outbox, []
             for output in outputs:
                 if isinstance(output, AskDialplan):
