@@ -148,7 +148,7 @@ class Driver:
         self._note_consultations(live, events)
         try:
             stored = self._store.save(live, events, first=first, over=live.call.over)
-            live.kept = self._ctx.valkey.connected
+            live.kept = stored is not None or self._ctx.valkey.connected
         except Exception:
             # The parties wait for the messages of this step: they leave even if it cannot be written down.
             self._ctx.log.exception("step_not_stored", conn_id=live.conn_id)

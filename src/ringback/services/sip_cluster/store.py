@@ -93,11 +93,11 @@ class CallStore:
 
         None where there is nothing to wait for, without Valkey too.
         """
-        valkey = self._ctx.valkey
-        if self._backlog or not valkey.connected:
+        connected = self._ctx.valkey.connected
+        if self._backlog or not connected:
             self._backlog.extend(events)
             events = []
-        if not valkey.connected:
+        if not connected:
             self._later(live, over)
             return None
         commands = [command for event in events for command in self._told(event)]
