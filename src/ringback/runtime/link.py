@@ -280,9 +280,13 @@ class LinkServer:
             return self._result(frame, error)
 
     def _result(self, frame: Request, result: Any) -> dict[str, Any] | None:
-        """What a request is answered with; an exception is a refusal."""
+        """What a request is answered with; an exception is a refusal. A notification is not answered."""
+        if frame.id is None:
+            if isinstance(result, Exception):
+                self._ctx.log.info("link_notification_refused", method=frame.method, error=str(result))
+            return None
         if not isinstance(result, Exception):
-            return None if frame.id is None else {"jsonrpc": "2.0", "id": frame.id, "result": result}
+            return {"jsonrpc": "2.0", "id": frame.id, "result": result}
         if isinstance(result, LinkError):
             return _error(frame.id, result.code, result.message)
         if isinstance(result, msgspec.ValidationError):

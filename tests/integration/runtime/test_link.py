@@ -57,6 +57,13 @@ async def test_a_refusal_reaches_the_caller_with_its_code(client: LinkClient) ->
     assert caught.value.code == 17
 
 
+async def test_a_notification_that_is_refused_is_not_answered(server: LinkServer) -> None:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b'{"method":"refuse"}\n{"method":"echo"}\n{"id":2,"method":"echo","params":{"n":1}}\n')
+    assert json.loads(await asyncio.wait_for(reader.readline(), 5))["id"] == 2
+    writer.close()
+
+
 async def test_notifications_arrive_in_order(client: LinkClient) -> None:
     seen: list[int] = []
     done = asyncio.Event()

@@ -93,19 +93,21 @@ class CallStore:
 
         None where there is nothing to wait for, without Valkey too.
         """
-        valkey = self._ctx.valkey
-        if self._backlog or not valkey.connected:
+        connected = self._ctx.valkey.connected
+        if self._backlog or not connected:
             self._backlog.extend(events)
             events = []
-        if not valkey.connected:
+        if not connected:
             self._later(live, over)
             return None
         commands = [command for event in events for command in self._told(event)]
         unindexed, live.unindexed = live.unindexed, []
+        unnoted, live.unnoted = live.unnoted, []
         commands += self._forget(live) if over else self._keep(live, first) + self._indexed(live, unindexed)
+        commands += self._noted(live, unnoted)
         for event in events:
             commands += self._consultation(live, event)
-        failed = partial(self._not_stored, live, events, over, unindexed)
+        failed = partial(self._not_stored, live, events, over, (unindexed, unnoted))
         return self._post(commands, live, failed) if commands else None
 
     def _post(
@@ -143,13 +145,14 @@ class CallStore:
         live: LiveCall,
         events: list[CallEvent],
         over: bool,
-        unindexed: list[str],
+        left_out: tuple[list[str], list[str]],
         error: BaseException,
     ) -> None:
         # What was stored is not known: an event may come twice, its sequence number tells.
         self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
         self._backlog.extend(events)
-        live.unindexed += unindexed
+        live.unindexed += left_out[0]
+        live.unnoted += left_out[1]
         self._later(live, over)
 
     def _later(self, live: LiveCall, over: bool) -> None:
@@ -270,19 +273,15 @@ class CallStore:
 
     # Requests
 
-    async def seen(self, tenant: str, key: str, value: str) -> str | None:
-        """Remember a request; what was remembered under its key before, or None when it is new."""
-        name = idempotency_key(tenant, key)
-        new = await self._calls.call("SET", name, value, "NX", "EX", self._idempotency_ttl_s)
-        if new is not None:
-            return None
-        kept = await self._calls.call("GET", name)
+    async def noted(self, tenant: str, key: str) -> str | None:
+        """What a request has come to, if it was carried out."""
+        kept = await self._calls.call("GET", idempotency_key(tenant, key))
         return kept.decode() if kept else None
 
-    async def note(self, tenant: str, key: str, value: str) -> None:
-        """What a request has come to."""
-        name = idempotency_key(tenant, key)
-        await self._calls.call("SET", name, value, "XX", "EX", self._idempotency_ttl_s)
+    def _noted(self, live: LiveCall, keys: list[str]) -> list[Command]:
+        """What requests have come to, with the step that they have led to."""
+        ttl_s, known = self._idempotency_ttl_s, live.requests
+        return [("SET", idempotency_key(live.tenant, key), known[key], "EX", ttl_s) for key in keys]
 
     async def create(self, live: LiveCall, key: str) -> str | None:
         """Store a call that is asked for, once per key; the ConnID of the earlier one if there was one."""
