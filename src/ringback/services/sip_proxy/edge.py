@@ -385,6 +385,7 @@ class Edge:
             if outcome.status < 300:
                 core.guard.prove(source)
                 core.flows.registered(request, source)
+                core.returning.registered(tenant.id, request, source)
             elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
                 core.guard.offend(source, Offence.PASSWORD)
 
