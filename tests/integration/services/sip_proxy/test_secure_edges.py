@@ -253,7 +253,7 @@ async def test_a_browser_that_loses_its_websocket_while_it_rings_is_rung_again_w
     async with connect(url, subprotocols=["sip"]) as socket:
         browser = Browser(socket, "WS")
         await browser.register()
-        calls = [ring(stage, node) for _ in range(2)]
+        calls = [node.endpoint.send_request(invitation(stage, node), stage.inside) for _ in range(2)]
         rung = [await browser.request("INVITE") for _ in calls]
         for invite in rung:
             await browser.reply(invite, "180 Ringing")
@@ -279,18 +279,6 @@ async def test_a_browser_that_loses_its_websocket_while_it_rings_is_rung_again_w
         await browser.request("ACK")
         assert (await calls[1].final(LIMIT)).status == 487
     assert not stage.proxy._core.returning._ringing
-
-
-def ring(stage: Stage, node: Any) -> Any:
-    """A call of a node to the browser."""
-    invite = node.request(
-        "INVITE",
-        f"sip:1001@{DOMAIN}",
-        f"sip:8000@{DOMAIN}",
-        ("X-Ringback-Tenant", "demo"),
-        ("X-Ringback-Target", "dn=1001"),
-    )
-    return node.endpoint.send_request(invite, stage.inside)
 
 
 async def ringing(call: Any) -> None:
