@@ -60,9 +60,12 @@ class Lines(Protocol):
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         """Who is to be asked instead, when a node says that another one has the dialog."""
 
+    def rings(self, target: Target, again: Callable[[Target], None]) -> Callable[[], None]:
+        """A browser is rung; `again` is told another way to it. Gives what is called when that is over."""
+
 
 class _Branch:
-    __slots__ = ("client", "done", "heard", "provisional", "rings_since", "target", "timer_c")
+    __slots__ = ("client", "done", "heard", "leave", "provisional", "rings_since", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -73,10 +76,14 @@ class _Branch:
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
         """When there was news last (loop time)."""
+        self.leave: Callable[[], None] | None = None
+        """Called when it rings no more."""
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""
         self.done = True
+        if self.leave is not None:
+            self.leave()
         if self.timer_c is not None:
             self.timer_c.cancel()
             self.timer_c = None
@@ -162,6 +169,17 @@ class Forwarding:
         self._start_timer_c(branch)
         token = branch_for(self._request, self._salt(branch.target))
         branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
+        if branch.target.line and self._request.method == "INVITE":
+            branch.leave = self._lines.rings(branch.target, partial(self._send_again, branch))
+
+    def _send_again(self, branch: _Branch, target: Target) -> None:
+        """A browser that rings has come back by another flow: the same once more, in a new transaction."""
+        before = branch.client
+        if before is None or branch.done or self._answered or self._tx.cancelled or not branch.provisional:
+            return
+        branch.target, before.on_response = target, lambda response: None
+        token, heard = before.request.via.branch, partial(self._response, branch)
+        branch.client = self._lines.send(self._copy_for(target), target, token, heard)
 
     def _prove(self, branch: _Branch, response: Response) -> bool:
         """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3).

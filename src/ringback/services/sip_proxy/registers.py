@@ -61,14 +61,17 @@ Key = tuple[str, str, int]
 
 
 class _Passing:
-    """A REGISTER whose answer is awaited."""
+    """A REGISTER whose answer is awaited from the registrar `name` at `place`."""
 
-    __slots__ = ("key", "name", "place", "request", "source")
+    __slots__ = ("key", "name", "place", "request", "source", "tenant")
 
-    def __init__(self, key: Key, request: Request, source: Source, name: str, place: Destination) -> None:
+    def __init__(
+        self, key: Key, request: Request, source: Source, tenant: str, name: str, place: Destination
+    ) -> None:
         self.key = key
         self.request = request
         self.source = source
+        self.tenant = tenant
         self.name = name
         self.place = place
 
@@ -173,7 +176,7 @@ class Registers:
         core.metrics.request("REGISTER", "edge")
         core.metrics.sent_on("REGISTER", "from", "")
         token = branch.encode()
-        self._passing[token] = _Passing(key, request, source, name, place)
+        self._passing[token] = _Passing(key, request, source, tenant.id, name, place)
         self._known[key] = b""
         self._ends.append((now + _LIFE_S, key, token))
         self._watch()
@@ -202,7 +205,7 @@ class Registers:
             self._known.pop(passing.key, None)
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
-        self._ended(request, phone, status, stale=stale)
+        self._ended(request, phone, passing.tenant, status, stale=stale)
         self._edge.send_bytes(answer, way_back(phone, request.via))
         return True
 
@@ -272,7 +275,7 @@ class Registers:
         ]
 
         def done(outcome: Outcome) -> None:
-            self._ended(request, source, outcome.status, stale=outcome.stale)
+            self._ended(request, source, tenant.id, outcome.status, stale=outcome.stale)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
 
@@ -286,7 +289,7 @@ class Registers:
             *self._core.flows.headers(source),
         )
 
-    def _ended(self, request: Request, source: Source, status: int, *, stale: bool) -> None:
+    def _ended(self, request: Request, source: Source, tenant: str, status: int, *, stale: bool) -> None:
         """What a final answer says of who has asked."""
         core = self._core
         if status >= 400 and status != 401:
@@ -294,5 +297,6 @@ class Registers:
         if status < 300:
             core.guard.prove(source)
             core.flows.registered(request, source)
+            core.returning.registered(tenant, request, source)
         elif status == 401 and not stale and request.has("Authorization"):
             core.guard.offend(source, Offence.PASSWORD)

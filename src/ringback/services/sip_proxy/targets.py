@@ -43,6 +43,10 @@ class Target(Struct, frozen=True, gc=False):
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
     hunts: bool = False
     """A phone behind a gateway: where it refuses, the next may answer."""
+    line: str = ""
+    """Whose phone it is, where it may come back by another way (`returning.line_of`)."""
+    mark: str = ""
+    """The node in its `record_routes`: they are made anew where its flow is another one."""
 
     def __str__(self) -> str:
         return f"{self.role}={self.name}"
