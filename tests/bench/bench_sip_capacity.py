@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import msgspec
 from bench_sip import CUSTOMER, UAS, bind, edge_of, played_proxy, register
-from sipload import Plan
+from sipload import Plan, Progress, Up
 from stand import Stand, load, report, rss_mib
 
+from ringback.contracts.sip import bindings_key
 from ringback.domain.configuration import Configuration, Extension, Tenant, digest_hashes
 from ringback.runtime.link import LinkClient
 from ringback.testing.demo_tenant import DOMAIN, TENANT
@@ -34,7 +38,7 @@ async def calls_up(calls: int) -> list[Row]:
         )
         await load(msgspec.structs.replace(plan, calls=200, hold_s=0.0))
         before, up = stand.rss("sip_cluster"), list[float]()
-        result = await load(plan, when_up=lambda: up.append(stand.rss("sip_cluster")))
+        result = await load(plan, lambda news: up.append(stand.rss("sip_cluster")))
     most = up[0] if up else 0.0
     return [
         ("calls up at once in one node", calls if up else 0, "calls"),
@@ -63,25 +67,86 @@ async def rate_held(rate: int, seconds: int) -> list[Row]:
     ]
 
 
+@dataclass
+class Course:
+    """How registering goes: told while it runs, and remembered."""
+
+    count: int
+    memory: Callable[[], dict[str, float]]
+    seen: list[Progress] = field(default_factory=lambda: [Progress(0, 0, 0.0)])
+
+    def told(self, news: Progress | Up) -> None:
+        """Say how far it is."""
+        if isinstance(news, Progress):
+            self.seen.append(news)
+            mib = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in self.memory().items())
+            rate = self._rate(self.seen[-2], news)
+            print(f"{news.ended:,} of {self.count:,} after {news.seconds:.0f} s, {rate:.0f} a second, {mib}")
+
+    @property
+    def rates(self) -> str:
+        """Requests a second in the second quarter and in the last: the first has all the challenges."""
+        quarter = [self._at(self.count * part / 4) for part in range(5)]
+        return f"{self._rate(quarter[1], quarter[2]):,.0f}, {self._rate(quarter[3], quarter[4]):,.0f}"
+
+    def _at(self, ended: float) -> Progress:
+        return min(self.seen, key=lambda item: abs(item.ended - ended))
+
+    @staticmethod
+    def _rate(before: Progress, after: Progress) -> float:
+        return (after.ended - before.ended) / max(0.001, after.seconds - before.seconds)
+
+
 async def bindings(count: int) -> list[Row]:
     """Bindings, ten for each number, registered with digest through sip_proxy."""
     users = {str(400_000 + index): PASSWORD for index in range(count // EACH)}
     async with Stand([["sip_proxy"], ["registrar"]]) as stand:
+        await register(stand)
+        few = await _calls(stand)
+        began = time.perf_counter()
         await _bring_in(stand, users)
-        memory = partial(_memory, stand)
+        print(f"{len(users):,} numbers brought in, {time.perf_counter() - began:.0f} s")
+        course = Course(count, partial(_memory, stand))
         plan = Plan(target=edge_of(stand), passwords=users, domain=DOMAIN, contacts=EACH, calls=count)
-        first = memory()
-        result = await load(plan)
-        last = memory()
-        again = await load(msgspec.structs.replace(plan, calls=min(count, 2000), rate=50.0))
+        first = course.memory()
+        result = await load(msgspec.structs.replace(plan, progress_s=5.0), course.told)
+        last = course.memory()
+        again = await load(msgspec.structs.replace(plan, calls=min(count, 1000), rate=50.0))
+        held, many = await _held(stand, users), await _calls(stand)
     return [
-        ("bindings", result.calls, f"{result.failed} failed"),
+        ("bindings held", held, f"{result.failed} failed"),
         ("registered a second", result.calls / result.seconds, ""),
+        ("the same, second and last quarter", course.rates, ""),
         *((f"{name} before, after", f"{first[name]:.0f}, {last[name]:.0f}", "MiB") for name in first),
         ("a binding in Valkey", (last["Valkey"] - first["Valkey"]) / count * 1024, "KiB"),
-        ("REGISTER with all there, 50 a second, p50", again.setup_p50_ms, "ms"),
-        ("the same, p99", again.setup_p99_ms, "ms"),
+        ("refreshed with all there, 50 a second: failed", again.failed, ""),
+        ("the same, p50 and p99", f"{again.setup_p50_ms:.1f}, {again.setup_p99_ms:.1f}", "ms"),
+        *(
+            (f"a call to one of them, {name}: with few, all", f"{few[name]:.2f}, {many[name]:.2f}", "CPU ms")
+            for name in few
+        ),
     ]
+
+
+async def _held(stand: Stand, users: dict[str, str]) -> int:
+    """The bindings that Valkey has of these numbers."""
+    commands = [("HLEN", bindings_key(TENANT, user)) for user in users]
+    found = []
+    for start in range(0, len(commands), 1000):
+        found += await stand.process.valkey.post(commands[start : start + 1000])
+    return sum(found)
+
+
+async def _calls(stand: Stand) -> dict[str, float]:
+    """CPU of each process for a call from a trunk to a phone that is registered."""
+    plan = Plan(target=edge_of(stand), answer=f"udp:{UAS}", user=CUSTOMER, calls=500, rate=50.0)
+    await load(msgspec.structs.replace(plan, calls=100))
+    before = stand.cpu()
+    result = await load(plan)
+    after = stand.cpu()
+    if result.failed:
+        print(f"{result.failed} calls failed: {result.first_failure}")
+    return {name: (after[name] - before[name]) / plan.calls * 1000 for name in after}
 
 
 def _memory(stand: Stand) -> dict[str, float]:

@@ -62,6 +62,8 @@ class Plan(msgspec.Struct, kw_only=True):
     """With these the load is REGISTER: user to password."""
     contacts: int = 1
     """Bindings of each user."""
+    progress_s: float = 0.0
+    """Seconds between two lines that say how far it is, `Progress`; 0: none."""
     local: str = "127.0.0.1"
 
 
@@ -78,7 +80,15 @@ class Result(msgspec.Struct, kw_only=True):
     load_ms: float
 
 
-class Up(msgspec.Struct):
+class Progress(msgspec.Struct, tag="progress"):
+    """Printed now and then while it runs."""
+
+    ended: int
+    failed: int
+    seconds: float
+
+
+class Up(msgspec.Struct, tag="up"):
     """Printed when as many calls are up at once as the plan has."""
 
     up: int
@@ -201,6 +211,7 @@ class Load:
         self.open: dict[str, Call] = {}
         self.setups: list[float] = []
         self.ended = self.failed = self.repeated = self.made = self.up = self.settling = 0
+        self._told_at = time.perf_counter()
         self.first_failure = ""
         self._users = [User(name, password) for name, password in plan.passwords.items()]
         self._by_name = {user.name: user for user in self._users}
@@ -403,7 +414,7 @@ class Load:
         self.settling -= 1
         self._hold.append((time.perf_counter() + self.plan.hold_s, call_id))
         if self.up == self.plan.calls:
-            print(msgspec.json.encode(Up(self.up)).decode(), flush=True)
+            _tell(Up(self.up))
 
     def _acknowledged(self, call_id: str) -> None:
         """Our 200 to a re-INVITE was acknowledged: the agent is there."""
@@ -464,7 +475,9 @@ class Load:
         self._send(call_id, data)
 
     def _registered(self, data: bytes, status: int, call_id: str, call: Call) -> None:
-        if status == 401:
+        if status == 401 and b"\r\nAuthorization: " in call.sent and b"stale=true" not in data:
+            self._fail(call_id, "401 to the right password")
+        elif status == 401:
             user = self._by_name[call.user]
             offered = [_pairs(line) for line in values(data, b"www-authenticate:")]
             user.challenge = next(item for item in offered if item.get("algorithm", "MD5") == "MD5")
@@ -494,6 +507,9 @@ class Load:
             while self.made < due:
                 self._begin()
             self._turn(now)
+            if plan.progress_s and now - self._told_at >= plan.progress_s:
+                self._told_at = now
+                _tell(Progress(self.ended, self.failed, round(now - began, 3)))
         setups = sorted(self.setups) or [0.0]
         return Result(
             calls=self.ended,
@@ -553,6 +569,10 @@ class Load:
             self._fail(call_id, "no final response")
         else:
             heapq.heappush(self._repeats, (now + 4.0, call_id, 4.0, data))
+
+
+def _tell(news: Progress | Up) -> None:
+    print(msgspec.json.encode(news).decode(), flush=True)
 
 
 def _authorization(user: User, uri: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
-from sipload import Plan, Result
+from sipload import Plan, Progress, Result, Up
 
 from ringback.commands.version import lines
 from ringback.runtime.context import Context, Process
@@ -224,8 +224,8 @@ def rss_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def load(plan: Plan, when_up: Callable[[], None] | None = None) -> Result:
-    """Run the SIP load generator in a process of its own; `when_up` is called once all calls are up."""
+async def load(plan: Plan, told: Callable[[Progress | Up], None] = lambda news: None) -> Result:
+    """Run the SIP load generator in a process of its own; `told` gets what it says while it runs."""
     command = (sys.executable, str(ROOT / "tests/bench/sipload.py"))
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
@@ -236,8 +236,8 @@ async def load(plan: Plan, when_up: Callable[[], None] | None = None) -> Result:
         last = b""
         async for line in process.stdout:
             last = line
-            if when_up is not None and line.startswith(b'{"up"'):
-                when_up()
+            if line.startswith(b'{"type"'):
+                told(msgspec.json.decode(line, type=Progress | Up))
         await process.wait()
     finally:
         if process.returncode is None:

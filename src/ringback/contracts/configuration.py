@@ -44,6 +44,8 @@ VIEWS: dict[str, type[DnBase]] = {
 }
 _MAX_CACHED = 20_000
 _SOON_S = 0.05
+_NOTHING_S = 2.0
+"""What was not there is asked for again after so many seconds: its answer bears no version."""
 
 
 def kind_key(tenant: str, kind: Kind) -> str:
@@ -71,15 +73,16 @@ class ConfigChange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ConfigClient:
-    """Reads the config service and remembers each answer for ``ttl_s`` seconds.
+    """Reads the config service and remembers each answer for ``ttl_s`` seconds, ``most`` answers at a time.
 
     While the service is away the last answer stands in; without one HttpUnavailable is raised.
     """
 
-    def __init__(self, ctx: Context, connection: str, *, ttl_s: float = 2.0) -> None:
+    def __init__(self, ctx: Context, connection: str, *, ttl_s: float = 2.0, most: int = _MAX_CACHED) -> None:
         self._ctx = ctx
         self._http = HttpClient(ctx, "config", connection=connection)
         self._ttl_s = ttl_s
+        self._most = most
         self._cache: dict[str, tuple[float, str, Any]] = {}
         self._wanted: dict[str, int] = {}
 
@@ -136,13 +139,46 @@ class ConfigClient:
         """The callback services."""
         return await self._read(f"/tenants/{_part(tenant)}/callback-services", list[CallbackService]) or []
 
-    def changed(self, tenant: str, version: int) -> None:
-        """Ask anew for what is older than ``version``: called when the change stream tells of it."""
-        self._wanted[tenant] = max(version, self._wanted.get(tenant, 0))
+    def changed(self, tenant: str, change: ConfigChange) -> None:
+        """Ask anew for what a change is about: called when the change stream tells of it.
+
+        Changes come in the order of their versions. Where one is missing, everything is asked for anew.
+        """
+        before = self._wanted.get(tenant, 0)
+        self._wanted[tenant] = max(change.version, before)
+        touched = _touched(tenant, change)
+        if change.version > before + 1:
+            touched = [path for path in self._cache if path.startswith(f"/tenants/{_part(tenant)}")]
+        for path in touched:
+            if (known := self._cache.get(path)) is not None:
+                self._cache[path] = (0.0, known[1], known[2])
+
+    async def version(self, tenant: str) -> int:
+        """The version that the config service holds of a tenant; 0 where it has none."""
+        path = f"/tenants/{_part(tenant)}"
+        await self._read(path, Tenant)
+        return _version(self._cache[path][1])
+
+    async def prime(self, tenant: str) -> int:
+        """Forget what is known of a tenant and read all its numbers at once; returns their version."""
         prefix = f"/tenants/{_part(tenant)}"
-        for path, (_, etag, value) in self._cache.items():
-            if path.startswith(prefix):
-                self._cache[path] = (0.0, etag, value)
+        self._cache = {path: kept for path, kept in self._cache.items() if not path.startswith(prefix)}
+        etag, found = await self._ask(f"{prefix}/dns", list[DN], None)
+        until = self._until(f"{prefix}/dns", etag)
+        for item in found or []:
+            self._cache[f"{prefix}/dns/{_part(item.id)}"] = (until, etag, item)
+        self._wanted[tenant] = max(_version(etag), self._wanted.get(tenant, 0))
+        return _version(etag)
+
+    def tenant_at_hand(self, tenant: str) -> Tenant | None:
+        """What `tenant` would say without asking; None where it would have to ask, or there is none."""
+        found: Tenant | None = self._at_hand(f"/tenants/{_part(tenant)}")
+        return found
+
+    def dn_at_hand(self, tenant: str, number: str) -> DN | None:
+        """What `dn` would say without asking; None where it would have to ask, or there is none."""
+        found: DN | None = self._at_hand(f"/tenants/{_part(tenant)}/dns/{_part(number)}")
+        return found
 
     def tenants_at_hand(self) -> list[Tenant] | None:
         """What `tenants` would say without asking; None where it would have to ask."""
@@ -165,13 +201,20 @@ class ConfigClient:
             found: T | None = known[2]
             return found
         etag, value = await self._ask(path, kind, known)
-        if len(self._cache) >= _MAX_CACHED:
-            self._cache.clear()
-        # The service hears of a change when we do: an answer from before it is asked for again soon.
-        owner = path.removeprefix("/tenants").strip("/").partition("/")[0]
-        stale = bool(etag) and _version(etag) < self._wanted.get(owner, 0)
-        self._cache[path] = (now + (_SOON_S if stale else self._ttl_s), etag, value)
+        if len(self._cache) >= self._most:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[path] = (self._until(path, etag), etag, value)
         return value
+
+    def _until(self, path: str, etag: str) -> float:
+        """How long an answer that came just now is good (monotonic)."""
+        now = self._ctx.monotonic()
+        if not etag:
+            return now + min(self._ttl_s, _NOTHING_S)
+        # The service hears of a change when we do: an answer from before it is asked for again soon.
+        owner = path.removeprefix("/tenants/").partition("/")[0]
+        stale = _version(etag) < self._wanted.get(owner, 0)
+        return now + (_SOON_S if stale else self._ttl_s)
 
     async def _ask(
         self, path: str, kind: type[T], known: tuple[float, str, Any] | None
@@ -197,8 +240,16 @@ class ConfigClient:
         return reply.headers.get("ETag", ""), msgspec.json.decode(reply.body, type=kind)
 
 
+def _touched(tenant: str, change: ConfigChange) -> list[str]:
+    """The paths whose answers a change may have made old."""
+    base = f"/tenants/{_part(tenant)}"
+    kinds = [change.kind, *VIEWS] if change.kind == "dns" else [change.kind]
+    lists = [f"{base}/{kind}" for kind in kinds]
+    return ["/tenants", base, *lists, *(f"{path}/{_part(change.id)}" for path in lists)]
+
+
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def _version(etag: str) -> int:

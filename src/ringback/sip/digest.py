@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -103,10 +104,11 @@ class DigestServer:
     secret: bytes
     lifetime: float = 300.0
     algorithms: tuple[str, ...] = ALGORITHMS
-    max_nonces: int = 10_000
+    max_nonces: int = 200_000
     issuer: str = ""
     """Whose nonces these are: letters and digits."""
-    _counts: dict[str, int] = field(default_factory=dict)
+    _counts: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    """By nonce, the one that was used last at the end."""
     _let_go: int = -1
     """Nonces made up to this second are taken only if their count is known."""
 
@@ -179,11 +181,11 @@ class DigestServer:
         if now - made_at > self.lifetime or rest.rpartition("-")[2] != self.issuer:
             return Verdict.STALE
         # Without qop there is no count: such an answer is good once.
-        if not self._count(nonce, made_at, credentials.get("nc", "") if counted else "1"):
+        if not self._count(nonce, made_at, credentials.get("nc", "") if counted else "1", now):
             return Verdict.STALE
         return Verdict.OK
 
-    def _count(self, nonce: str, made_at: int, nc: str) -> bool:
+    def _count(self, nonce: str, made_at: int, nc: str, now: float) -> bool:
         """True if this nonce count is higher than any before (RFC 7616 3.4.6)."""
         try:
             count = int(nc, 16)
@@ -193,11 +195,20 @@ class DigestServer:
         if last is None and made_at <= self._let_go:
             return False
         self._counts[nonce] = max(count, last or 0)
-        if len(self._counts) > self.max_nonces:
-            oldest = next(iter(self._counts))
-            del self._counts[oldest]
-            self._let_go = max(self._let_go, int(oldest.partition("-")[0], 16))
+        self._forget(now)
         return count > (last or 0)
+
+    def _forget(self, now: float) -> None:
+        """Let go of a nonce that is too old to be answered, and of what is too much."""
+        counts = self._counts
+        while counts:
+            made_at = int(next(iter(counts)).partition("-")[0], 16)
+            too_many = len(counts) > self.max_nonces
+            if not too_many and now - made_at <= self.lifetime:
+                return
+            counts.popitem(last=False)
+            if too_many:
+                self._let_go = max(self._let_go, made_at)
 
     def _sign(self, body: str) -> str:
         text = f"{self.realm}:{body}".encode("utf-8", "surrogateescape")

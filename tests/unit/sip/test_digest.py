@@ -102,6 +102,18 @@ def test_what_is_older_than_the_counts_that_were_let_go_is_asked_again() -> None
     answer_at(server, 1003.0)
 
 
+def test_counts_of_nonces_that_are_too_old_are_let_go_and_younger_ones_stay_good() -> None:
+    server = DigestServer("demo", SECRET, lifetime=300.0, max_nonces=3)
+    old = [answer_at(server, 1000.0 + at) for at in range(3)]
+    answer_at(server, 1200.0)  # one too many: the first is let go
+    answer_at(server, 1400.0)
+    assert len(server._counts) == 2
+    assert [server.verify(parsed(value), "REGISTER", stored(), 1400.0) for value in old] == [
+        Verdict.STALE
+    ] * 3
+    answer_at(server, 1100.0)  # younger than what was let go only because it was too much
+
+
 def answer_at(server: DigestServer, now: float) -> str:
     """An answer that is right and is taken, with a nonce of its own."""
     challenges = server.challenges(now, int(now).to_bytes(4, "big"))

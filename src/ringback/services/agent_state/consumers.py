@@ -204,7 +204,7 @@ class Followers:
     async def _on_change(self, entry: StreamEntry) -> None:
         change = entry.json(ConfigChange)
         tenant = entry.stream.partition("}")[0].lstrip("{")
-        self._people.changed(tenant, change.version)
+        self._people.changed(tenant, change)
         if change.kind == "persons":
             await self._refresh(tenant, change.id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.configuration import ConfigChange, ConfigClient
 from ringback.domain.agents import Policy
 from ringback.domain.agents.session import Login, ProfileChanged
 from ringback.domain.configuration import AgentGroup, Extension, Person, Place
@@ -73,9 +73,9 @@ class People:
         """What the configuration says now."""
         return ProfileChanged(person.skills, await self._groups(tenant, person), self._policy(person))
 
-    def changed(self, tenant: str, version: int) -> None:
+    def changed(self, tenant: str, change: ConfigChange) -> None:
         """The configuration has changed: ask anew."""
-        self._config.changed(tenant, version)
+        self._config.changed(tenant, change)
 
     def _policy(self, person: Person) -> Policy:
         return Policy(

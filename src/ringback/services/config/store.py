@@ -87,11 +87,12 @@ class ConfigStore:
 
     async def _change(self, tenant: str, change: ConfigChange) -> None:
         cache = self.tenants[tenant]
-        if cache.version < 0:
-            # The first of many: what is served is whole from its first moment.
-            return await self._compare()
-        if change.version <= cache.version:
+        if 0 <= change.version <= cache.version:
             return None
+        if cache.version < 0 or change.version > cache.version + 1:
+            # The first of many: what is served is whole from its first moment. Or one of so many that the
+            # stream has lost those before it.
+            return await self._compare()
         body = await self._valkey.call("HGET", kind_key(tenant, change.kind), change.id)
         return cache.change(change, body)
 

@@ -35,4 +35,4 @@ class DialplanService(Service):
         return {"valkey": self.ctx.valkey.connected}
 
     async def _changed(self, entry: StreamEntry) -> None:
-        self._config.changed(self._tenants[entry.stream], entry.json(ConfigChange).version)
+        self._config.changed(self._tenants[entry.stream], entry.json(ConfigChange))

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.followed_configuration import FollowedConfiguration
 from ringback.contracts.sip import HEADER_TENANT
 from ringback.domain.configuration import Extension
 from ringback.runtime.http import HttpFailure, HttpUnavailable
@@ -43,7 +43,7 @@ class RegisterHandler:
         self._ctx = ctx
         self._settings = settings
         self._secret = secret
-        self._config = ConfigClient(ctx, "voice-32")
+        self.numbers = FollowedConfiguration(ctx, http="voice-32", stream="voice-36")
         self._realms: dict[str, DigestServer] = {}
         self._issuer = secrets.token_hex(4)
         self.store = BindingStore(ctx, settings.max_bindings)
@@ -67,11 +67,12 @@ class RegisterHandler:
             raise Refused(400, "To is not a SIP URI")
         dn = request.to.uri.number
         tenant = request.get(HEADER_TENANT) or self._ctx.common.tenants[0]
-        found = await self._config.tenant(tenant)
+        numbers = self.numbers
+        found = numbers.tenant_at_hand(tenant) or await numbers.tenant(tenant)
         if found is None or not dn:
             raise Refused(404)
         extensions = read_extensions(request)
-        extension = await self._config.dn(tenant, dn)
+        extension = numbers.dn_at_hand(tenant, dn) or await numbers.dn(tenant, dn)
         challenge = self._check(
             request, found.domain, extension if isinstance(extension, Extension) else None
         )

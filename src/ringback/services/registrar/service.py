@@ -65,6 +65,7 @@ class RegistrarService(Service):
         self.ctx.spawn(self._keep_announced(bound), "announce")
         self.ctx.spawn(self._sweep(), "sweep")
         self._notifier.start()
+        self._handler.numbers.start()
         SipTracer(self.ctx, self._endpoint).start()
 
     async def stop(self) -> None:

@@ -1,9 +1,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
-from ringback.contracts.configuration import ConfigClient
+from ringback.contracts.configuration import (
+    ConfigChange,
+    ConfigClient,
+    changes_stream,
+    kind_key,
+    version_key,
+)
+from ringback.contracts.followed_configuration import FollowedConfiguration
 from ringback.domain.configuration import (
     Configuration,
     DialRule,
@@ -135,3 +143,74 @@ async def test_the_client_lives_on_its_last_answer_while_the_service_is_away(
     assert await client.skills("demo") == [Skill(id="English")]
     await harness["config"].stop()
     assert await client.skills("demo") == [Skill(id="English")]
+
+
+async def test_numbers_are_at_hand_and_follow_each_change_alone(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    numbers = FollowedConfiguration(harness.context(), http="voice-32", stream="voice-36")
+    numbers.start()
+    async with asyncio.timeout(5):
+        while numbers.dn_at_hand("demo", "1001") is None:
+            await asyncio.sleep(0.01)
+        untouched = numbers.dn_at_hand("demo", "8500")
+        await store.save([("dns", Extension(id="1001", user="changed"))])
+        while await numbers.dn("demo", "1001") != Extension(id="1001", user="changed"):
+            await asyncio.sleep(0.01)
+        assert numbers.dn_at_hand("demo", "8500") is untouched is not None
+        assert numbers.dn_at_hand("demo", "1001") == Extension(id="1001", user="changed")
+        await store.save([("dns", Extension(id="1002"))])
+        while await numbers.dn("demo", "1002") is None:
+            await asyncio.sleep(0.01)
+        await store.remove("dns", "1002")
+        while await numbers.dn("demo", "1002") is not None:
+            await asyncio.sleep(0.01)
+
+
+async def test_numbers_of_which_no_change_told_are_noticed_at_the_second_look(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    numbers = FollowedConfiguration(harness.context(), http="voice-32", stream="voice-36")
+    await numbers.look("demo")
+    known = numbers.dn_at_hand("demo", "8500")
+    await harness["config"].ctx.process.valkey.call("SET", version_key("demo"), 10_000)  # as restored
+    client = ConfigClient(harness.context(), "voice-28", ttl_s=0)
+    async with asyncio.timeout(5):
+        while await client.version("demo") != 10_000:
+            await asyncio.sleep(0.02)
+    await numbers.look("demo")
+    assert numbers.dn_at_hand("demo", "8500") is known is not None
+    await numbers.look("demo")
+    assert numbers.dn_at_hand("demo", "8500") == known
+    assert numbers.dn_at_hand("demo", "8500") is not known
+
+
+async def test_changes_that_the_stream_has_lost_are_served_and_asked_for_too(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    """More changes than the stream holds, faster than they are read: a list of numbers is brought in."""
+    valkey, client = (
+        harness["config"].ctx.process.valkey,
+        ConfigClient(harness.context(), "voice-28", ttl_s=60),
+    )
+    version = await client.version("demo")
+    assert await client.dn("demo", "5001") is await client.dn("demo", "5002") is None
+    assert await client.skills("demo") == [Skill(id="English")]
+    last = ConfigChange("dns", "5002", version + 3)
+    await valkey.post(
+        [
+            ("HSET", kind_key("demo", "dns"), "5001", msgspec.json.encode(Extension(id="5001"))),
+            ("HSET", kind_key("demo", "skills"), "Sales", msgspec.json.encode(Skill(id="Sales"))),
+            ("HSET", kind_key("demo", "dns"), "5002", msgspec.json.encode(Extension(id="5002"))),
+            ("XADD", changes_stream("demo"), "*", "e", msgspec.json.encode(last)),
+            ("SET", version_key("demo"), last.version),
+        ]
+    )
+    client.changed("demo", ConfigChange("dns", "1001", version))
+    client.changed("demo", last)
+    async with asyncio.timeout(5):
+        while await client.dn("demo", "5002") is None:
+            await asyncio.sleep(0.01)
+        while await client.skills("demo") != [Skill(id="English"), Skill(id="Sales")]:
+            await asyncio.sleep(0.01)
+        assert await client.dn("demo", "5001") == Extension(id="5001")
