@@ -1,9 +1,8 @@
 """Valkey (or Redis 6.2+) over one auto-pipelining connection.
 
-All commands of one turn of the event loop leave in one write and their replies are matched in order, so
-that a process needs one socket and a few microseconds per command. Blocking reads get a connection of
-their own (`Valkey.dedicated`). A lost connection fails the commands in flight with `ValkeyUnavailable`
-(their effect is unknown: callers repeat only what is idempotent) and is opened again in the background.
+All commands of one turn of the event loop leave in one write; replies are matched in order. Blocking reads
+have a connection of their own (`dedicated`). One that is lost fails its commands in flight with
+`ValkeyUnavailable` (their effect is unknown: repeat only what is idempotent) and is opened again.
 """
 
 from __future__ import annotations
@@ -80,8 +79,7 @@ class _Transaction:
 
     def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
         self.future = future
-        self.left = size
-        """Replies that have not come."""
+        self.left = size  # replies that have not come
         self._error: ValkeyError | None = None
 
     def done(self) -> bool:
@@ -92,8 +90,7 @@ class _Transaction:
         if self.left:
             return
         refused = (ValkeyError(str(each)) for each in reply or () if isinstance(each, hiredis.ReplyError))
-        error = self._error or next(refused, None)
-        if error is not None:
+        if error := self._error or next(refused, None):
             self.future.set_exception(error)
         else:
             self.future.set_result(reply)

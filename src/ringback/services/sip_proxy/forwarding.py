@@ -7,7 +7,6 @@ after the other: cluster nodes and gateways as long as nobody can be reached, ph
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -22,11 +21,10 @@ from ringback.services.sip_proxy.routes import (
     shared_breadth,
     shift_numbers,
 )
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.targets import Outcome, Target, for_repetitions, salt_of
 from ringback.sip import Request, Response, response_to
 from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import FORGOTTEN
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
@@ -92,14 +90,6 @@ class _Branch:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
             self.client.cancel([("Reason", str(reason))] if reason is not None else [])
-
-
-def salt_of(seed: str, target: Target) -> str:
-    """The part of a branch that differs from target to target."""
-    # One name may stand for several addresses; a phone may come back behind another one.
-    place = target.destination if target.role == "trunk" else ""
-    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
-    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 class Forwarding:
@@ -293,7 +283,7 @@ class Forwarding:
             self._groups.clear()
             self._cancel_others(ELSEWHERE)
             self._finish(response.status, branch.target)
-            self._request = _for_repetitions(self._request, branch.target)
+            self._request = for_repetitions(self._request, branch.target)
         if branch.client is not None:
             branch.client.forget_request()
 
@@ -397,12 +387,3 @@ class Forwarding:
             self._done(Outcome(status, target, self._attempts, stale))
             self._done = None
             self._tx.forget_request()
-
-
-def _for_repetitions(request: Request, target: Target) -> Request:
-    """What is still needed of a request that was accepted: the 2xx may come again for half a minute."""
-    if target.side != "edge":
-        return FORGOTTEN
-    kept = Request(request.method, request.raw_uri)
-    kept.headers = [pair for pair in request.headers if pair[0] in ("Via", "CSeq")]
-    return kept

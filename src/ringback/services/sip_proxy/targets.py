@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from ringback.contracts.telephony import ClusterNode, SipNode
 from ringback.sip import Request
 from ringback.sip.digest import DigestClient
+from ringback.sip.message import FORGOTTEN
 from ringback.sip.transport import Destination
 from ringback.sip.uri import format_host_port
 
@@ -83,3 +85,20 @@ def behind_us(request: Request, place: Destination) -> str:
     """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
     user = f"{request.uri.user}@" if request.uri.user else ""
     return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"
+
+
+def salt_of(seed: str, target: Target) -> str:
+    """The part of a branch that differs from target to target."""
+    # One name may stand for several addresses; a phone may come back behind another one.
+    place = target.destination if target.role == "trunk" else ""
+    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def for_repetitions(request: Request, target: Target) -> Request:
+    """What is still needed of a request that was accepted: the 2xx may come again for half a minute."""
+    if target.side != "edge":
+        return FORGOTTEN
+    kept = Request(request.method, request.raw_uri)
+    kept.headers = [pair for pair in request.headers if pair[0] in ("Via", "CSeq")]
+    return kept
