@@ -44,7 +44,8 @@ def _of_two(m: Machine, slot: Slot) -> Slot | None:
     origin = m.at(Slot.ORIGIN) if talking else None
     waits = origin is not None and origin.held
     if slot is Slot.ORIGIN:
-        return None if waits else Slot.TARGET if joining or talking or hears_ringing(m) else Slot.MEDIA
+        reaches = joining or talking or hears_ringing(m)
+        return None if waits else Slot.TARGET if reaches else Slot.MEDIA
     return Slot.TARGET_MEDIA if waits and slot is Slot.TARGET else None
 
 
