@@ -71,6 +71,8 @@ class CallStore:
         self._connections = ctx.connections
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
+        self._behind = asyncio.Event()
+        """Something waits for Valkey."""
         self._unanswered: deque[tuple[float, asyncio.Future[list[Any]]]] = deque()
         self._patience: asyncio.TimerHandle | None = None
         self.sent_by: tuple[str, int] = ("", 0)
@@ -95,7 +97,7 @@ class CallStore:
         """
         connected = self._ctx.valkey.connected
         if self._backlog or not connected:
-            self._backlog.extend(events)
+            self._wait_with(events)
             events = []
         if not connected:
             self._later(live, over)
@@ -150,7 +152,7 @@ class CallStore:
     ) -> None:
         # What was stored is not known: an event may come twice, its sequence number tells.
         self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
-        self._backlog.extend(events)
+        self._wait_with(events)
         live.unindexed += left_out[0]
         live.unnoted += left_out[1]
         self._later(live, over)
@@ -159,6 +161,13 @@ class CallStore:
         live.stored = b""
         if over:
             self._ended.append(live)
+            self._behind.set()
+
+    def _wait_with(self, events: list[CallEvent]) -> None:
+        """Events that follow when Valkey is there again, in order."""
+        if events:
+            self._backlog.extend(events)
+            self._behind.set()
 
     def _count(self, row: str, n: int = 1) -> None:
         self._connections.count(row, sent=n)
@@ -260,6 +269,7 @@ class CallStore:
     async def _catch_up(self) -> None:
         """Append what waits, in order; an event may come twice, its sequence number tells."""
         while True:
+            await self._behind.wait()
             await asyncio.sleep(0.2)
             try:
                 while self._backlog:
@@ -268,6 +278,7 @@ class CallStore:
                 while self._ended:
                     await self._ctx.valkey.post(self._forget(self._ended[0]))
                     self._ended.popleft()
+                self._behind.clear()
             except (ValkeyUnavailable, ValkeyError):
                 continue
 
@@ -286,10 +297,6 @@ class CallStore:
     async def create(self, live: LiveCall, key: str) -> str | None:
         """Store a call that is asked for, once per key; the ConnID of the earlier one if there was one."""
         tenant, conn_id = live.tenant, live.conn_id
-        await asyncio.gather(
-            self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
-            self._calls.call("SADD", OWNERS, self._ctx.node),
-        )
         keys = [idempotency_key(tenant, key), call_key(tenant, conn_id), owner_key(tenant, conn_id)]
         snapshot = live.encoded(self._ctx.node, self.sent_by)
         arguments: list[str | bytes | int] = [
@@ -299,7 +306,11 @@ class CallStore:
             self._idempotency_ttl_s,
             self._ttl_s,
         ]
-        seen = await self._calls.script(_CREATE, keys, arguments)
+        _, _, seen = await asyncio.gather(
+            self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
+            self._calls.call("SADD", OWNERS, self._ctx.node),
+            self._calls.script(_CREATE, keys, arguments),
+        )
         if seen is None:
             return None
         await self.release(self._ctx.node, tenant, conn_id)
