@@ -153,6 +153,13 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
 
 
+class RoutingNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the tenant service in the directory: where its HTTP listeners are, `host:port`."""
+
+    http: str
+    ewt: str
+
+
 class WaitTime(msgspec.Struct, frozen=True, kw_only=True):
     """The reply of `/urs/call/{connid|max}/lvq/{vq}`."""
 

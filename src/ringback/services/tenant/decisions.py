@@ -85,7 +85,7 @@ class DecisionLog:
         except (ValkeyUnavailable, ValkeyError) as error:
             self._give_up(str(error))
         except asyncio.CancelledError:
-            self._broken = True  # the service stops: nobody would wait for another task
+            self._broken, self._records = True, []  # the service stops: nothing would await another task
             raise
         finally:
             self._writing = None

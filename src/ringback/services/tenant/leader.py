@@ -48,6 +48,11 @@ _BATCH = 50
 _BLOCK_MS = 1000
 
 
+def leader_key(tenant: str) -> str:
+    """The lease of who routes a tenant: the name of a node."""
+    return f"{{{tenant}}}:router:leader"
+
+
 class Memory(msgspec.Struct, frozen=True):
     """What a virtual queue remembers, as it is kept over a restart."""
 
@@ -66,7 +71,7 @@ class Leader:
         self._rq = rq
         self._config = config
         self._valkey = ctx.valkey.using("voice-14")
-        self._lease = Lease(ctx.valkey, f"{{{tenant}}}:router:leader", ctx.node, settings.leader_lease_s)
+        self._lease = Lease(ctx.valkey, leader_key(tenant), ctx.node, settings.leader_lease_s)
         self._defined: dict[str, Definition] = {}
         self.queues_known = False
         self.standby = False
