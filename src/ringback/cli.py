@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ringback.commands import account_groups, groups
+from ringback.commands.campaign_group import campaign
 from ringback.commands.siptools.group import sip
 
 app = typer.Typer(
@@ -220,7 +221,7 @@ def simulate(
 app.add_typer(groups.sessions)
 app.add_typer(groups.routing)
 app.add_typer(groups.app)
-for group in (sip, account_groups.keys, account_groups.users, account_groups.tenant):
+for group in (sip, campaign, account_groups.keys, account_groups.users, account_groups.tenant):
     app.add_typer(group)
 
 

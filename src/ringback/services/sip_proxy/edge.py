@@ -8,9 +8,9 @@ from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.contracts.telephony import ClusterNode
-from ringback.domain.configuration import Tenant, Trunk
+from ringback.domain.configuration import Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -20,6 +20,7 @@ from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
@@ -50,6 +51,7 @@ class Edge:
         in_dialogs = core.settings.requests_per_second
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
         self._web = WebCalls(core)
+        self.registers = Registers(core, self.admit)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
@@ -108,7 +110,7 @@ class Edge:
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
         elif request.method == "REGISTER":
-            return self._register(tx, work)
+            return self.registers.on_request(tx, work)
         elif tx.can_respond:
             core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
         return None
@@ -351,48 +353,3 @@ class Edge:
             return
         groups = [[target] for target in targets]
         core.forward(tx, request, groups, role="phone", to_edge=True, done=lambda outcome: None)
-
-    def _register(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
-        """A phone tells where it is; nearly always all that is needed is at hand."""
-        hosts = (request.to.uri.host, request.uri.host)
-        tenants = self._core.callers.tenants_at_hand()
-        if tenants is None:
-            return self._ask_whose(tx, request, hosts)
-        self._to_registrar(tx, request, self._core.callers.pick(tenants, hosts))
-        return None
-
-    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
-        try:
-            tenant = await self._core.callers.tenant_of(*hosts)
-        except (HttpUnavailable, HttpFailure):
-            self._core.refusals.turn(Why.LOOKUP)
-            self._core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
-        else:
-            self._to_registrar(tx, request, tenant)
-
-    def _to_registrar(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
-        core, source = self._core, tx.source
-        if tenant is None:
-            core.reply(tx, 404)
-            core.guard.offend(source, Offence.STRANGER)
-            return
-        headers = (
-            (HEADER_TENANT, tenant.id),
-            (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
-            *core.flows.headers(source),
-        )
-        groups = [
-            [Target("registrar", name, "inside", place, headers=headers)]
-            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
-        ]
-
-        def done(outcome: Outcome) -> None:
-            if outcome.status >= 400 and outcome.status != 401:
-                core.metrics.register_rejected.inc()
-            if outcome.status < 300:
-                core.guard.prove(source)
-                core.flows.registered(request, source)
-            elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
-                core.guard.offend(source, Offence.PASSWORD)
-
-        core.forward(tx, request, groups, role="phone", to_edge=True, done=done)

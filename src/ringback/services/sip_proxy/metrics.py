@@ -24,6 +24,10 @@ _METHODS = frozenset(
         "UPDATE",
     ]
 )
+_OTHER = "other"
+"""The label of methods that were invented: a stranger could fill the memory with them."""
+
+_CLASSES = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 
 
 class ProxyMetrics:
@@ -65,11 +69,15 @@ class ProxyMetrics:
 
     def request(self, method: str, side: str) -> None:
         """A request has come."""
-        self.requests.counts[_named(method), side] += 1
+        self.requests.counts[method if method in _METHODS else _OTHER, side] += 1
 
     def sent_on(self, method: str, direction: str, node: str) -> None:
         """A request has been sent on, to a node or from one."""
-        self.forwarded.counts[_named(method), direction, node] += 1
+        self.forwarded.counts[method if method in _METHODS else _OTHER, direction, node] += 1
+
+    def answered(self, status: int) -> None:
+        """A response has come and is sent on."""
+        self.responses.counts[_CLASSES[status // 100]] += 1
 
     def _of_trunks(self, registry: CollectorRegistry) -> None:
         labels = ("tenant", "trunk")
@@ -89,8 +97,3 @@ class ProxyMetrics:
         for gauge in (self.trunk_in_service, self.trunk_registered, self.trunk_calls):
             with contextlib.suppress(KeyError):  # never measured
                 gauge.remove(tenant, trunk)
-
-
-def _named(method: str) -> str:
-    """A label for a method: invented ones share one, else a stranger could fill the memory with them."""
-    return method if method in _METHODS else "other"

@@ -53,7 +53,7 @@ class TenantService(Service):
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
-        self._campaigns = Campaigns(ctx, self.stores, self.leaders)
+        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders)
         self._presence = Presence(ctx)
         self._describe()
 
@@ -136,6 +136,8 @@ class TenantService(Service):
         registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
             leader.on_vanished = vanished.labels(name).inc
+            leader.on_entries = self.figures[name].tell
+            leader.on_lead = self.figures[name].beside_router
             leading.labels(name).set_function(partial(_leads, leader))
             waiting.labels(name).set_function(partial(_in_queues, leader))
 
