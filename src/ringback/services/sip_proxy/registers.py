@@ -205,8 +205,8 @@ class Registers:
             self._known.pop(passing.key, None)
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
-        self._ended(request, phone, passing.tenant, status, stale=stale)
         self._edge.send_bytes(answer, way_back(phone, request.via))
+        self._ended(request, phone, passing.tenant, status, stale=stale)
         return True
 
     def _failed(self, token: bytes) -> None:
