@@ -94,6 +94,10 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.takes: dict[str, Callable[[Request, Source], bool]] = {}
+        """By method: asked before a transaction is made for a request; true where it is cared for without."""
+        self.takes_answer: Callable[[bytes, Source], bool] | None = None
+        """Asked before a response is read; true where it is cared for as it is."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self._on_stray: Callable[[Response, Source], None] | None = None
@@ -282,6 +286,12 @@ class SipEndpoint:
         """Send a message as it is, without a transaction."""
         self._send(message.to_bytes(), destination, _nothing)
 
+    def send_bytes(
+        self, data: bytes, destination: Destination, failed: Callable[[], None] | None = None
+    ) -> None:
+        """Send what is a message already, without a transaction."""
+        self._send(data, destination, failed or _nothing)
+
     def _push_via(
         self,
         request: Request,
@@ -337,6 +347,8 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
+        if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
+            return
         try:
             message = parse_message(data)
         except SipParseError as error:
@@ -345,14 +357,28 @@ class SipEndpoint:
         key = None
         if isinstance(message, Request):
             source = self._mark_via(message, source)
+            takes = self.takes.get(message.method)
+            if takes is not None and takes(message, source):
+                return
             if self._admit is not None and message.method != "ACK":
                 key = self._layer.key_of(message)
                 response = None if self._layer.knows(message, key) else self._admit(message, source)
                 if response is not None:
                     self._send(response.to_bytes(), source, _nothing)
                     return
+        self.receive(message, source, key)
+
+    def receive(self, message: Request | Response, source: Source, key: core.Key | None = None) -> None:
+        """Let the transactions have a message: one that has just come, or one that was cared for without.
+
+        `key` is that of a request, where it is at hand.
+        """
         self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source, key=key)
         self._run()
+
+    def knows(self, request: Request) -> bool:
+        """True if a request has a transaction."""
+        return self._layer.knows(request, self._layer.key_of(request))
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
@@ -400,7 +426,7 @@ class SipEndpoint:
         self.counters.repeated += output.repeated
         peer: Destination = transaction.peer
         if peer.transport != "udp" and not transaction.is_client:
-            peer = _way_back(transaction)
+            peer = way_back(peer, transaction.via)
         self._send(output.data, peer, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:
@@ -506,12 +532,10 @@ def _reply_source(via: Via, source: Source) -> Source:
     return Source("udp", host, port, socket=source.socket)
 
 
-def _way_back(transaction: core.Transaction) -> Destination:
-    """Where a response goes: to where Via says if its connection is gone (18.2.2)."""
-    peer: Destination = transaction.peer
+def way_back(peer: Destination, via: Via) -> Destination:
+    """Where a response goes: to where Via says if the connection of its request is gone (18.2.2)."""
     if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
-    via = transaction.via
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
 
 

@@ -333,7 +333,8 @@ class TransactionLayer:
 
     def _answer_cancel(self, cancel: Transaction, now: float) -> None:
         """RFC 3261 9.2: 200 while the INVITE is pending or has failed, 481 once it is not there."""
-        invite = self._server.get(_server_key(cancel.request, "INVITE"))
+        request = cancel.request  # the transaction forgets it with its final response
+        invite = self._server.get(_server_key(request, "INVITE"))
         if invite is None and self.hands_on_cancel:
             self.outputs.append(RequestReceived(cancel))
             return
@@ -341,9 +342,9 @@ class TransactionLayer:
             status, tag = 481, cancel.to_tag
         else:
             status, tag = 200, invite.to_tag
-        self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
+        self.respond(cancel, response_to(request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            self.outputs.append(Cancelled(invite, cancel.request))
+            self.outputs.append(Cancelled(invite, request))
 
     # Running a machine
 

@@ -316,6 +316,15 @@ class TestCancel9:
         assert isinstance(answer, Response)
         assert (answer.status, answer.to_tag) == (200, transaction.to_tag)
 
+    def test_the_user_learns_why_an_invite_was_cancelled(self, bench: Bench) -> None:
+        """RFC 3326."""
+        transaction = bench.server(request())
+        cancel = self.cancel(transaction)
+        cancel.add("Reason", "SIP;cause=200")
+        bench.layer.receive(cancel, 0.1, reliable=False, peer="peer")
+        (told,) = (output for output in bench.take() if isinstance(output, Cancelled))
+        assert told.cancel.get("Reason") == "SIP;cause=200"
+
     def test_a_cancel_after_200_is_answered_481(self, bench: Bench) -> None:
         transaction = bench.server(request())
         bench.layer.respond(transaction, response_to(bench.requests[transaction], 200, to_tag="b"), 0.0)

@@ -27,6 +27,8 @@ _METHODS = frozenset(
 _OTHER = "other"
 """The label of methods that were invented: a stranger could fill the memory with them."""
 
+_CLASSES = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
+
 
 class ProxyMetrics:
     """The metrics of one proxy."""
@@ -48,6 +50,7 @@ class ProxyMetrics:
         self.responses = tally("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.refused = tally("refused_requests", "Requests answered 503, by reason", "reason")
         self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
         self.loop_delay = gauge("loop_delay_seconds", "How long messages wait to be read, smoothed")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")
@@ -71,6 +74,10 @@ class ProxyMetrics:
     def sent_on(self, method: str, direction: str, node: str) -> None:
         """A request has been sent on, to a node or from one."""
         self.forwarded.counts[method if method in _METHODS else _OTHER, direction, node] += 1
+
+    def answered(self, status: int) -> None:
+        """A response has come and is sent on."""
+        self.responses.counts[_CLASSES[status // 100]] += 1
 
     def _of_trunks(self, registry: CollectorRegistry) -> None:
         labels = ("tenant", "trunk")
