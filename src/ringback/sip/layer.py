@@ -42,6 +42,8 @@ class Transaction:
     )
 
     def __init__(self, request: Request, machine: Machine, key: Key, peer: Any, *, is_client: bool) -> None:
+        # It stays for half a minute, for what may be repeated; what is not needed then is let go: all that
+        # stays is memory that no other message finds in the caches, and work for the collector.
         self.request = request
         self.machine = machine
         self.key = key
@@ -66,13 +68,6 @@ class Transaction:
     def state(self) -> State:
         """The state under its name of RFC 3261."""
         return self.machine.state
-
-    def forget(self) -> None:
-        """It stays for half a minute, for what may be repeated: what it needs no more is let go.
-
-        All that stays is memory that no other message finds in the caches, and work for the collector.
-        """
-        self.request = FORGOTTEN
 
 
 # Outputs are made for every message and soon forgotten.
@@ -278,7 +273,7 @@ class TransactionLayer:
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
         if happened is not Input.PROVISIONAL:
-            transaction.forget()
+            transaction.request = FORGOTTEN
         if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
@@ -299,8 +294,7 @@ class TransactionLayer:
         self._step(transaction, happened, now)
         transaction.last = None
         if happened is Input.SUCCESS:
-            transaction.forget()
-            transaction._wire = b""
+            transaction.request, transaction._wire = FORGOTTEN, b""
         if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
@@ -406,6 +400,5 @@ class TransactionLayer:
         if transaction.accepted_key is not None:
             self._accepted.pop(transaction.accepted_key, None)
         # A timer that was stopped may still hold it for a while.
-        transaction.forget()
-        transaction._wire = b""
+        transaction.request, transaction._wire = FORGOTTEN, b""
         self.outputs.append(Ended(transaction))

@@ -137,9 +137,6 @@ class Message:
         name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
         if "\n" in text or "\r" in text:
             raise ValueError(_NO_BREAK)
-        if name == "Content-Length":
-            self.set(name, text)  # there may be one only
-            return
         headers = self.headers
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
@@ -387,16 +384,10 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is always that of the body."""
-        headers, length = self.headers, str(len(self.body))
-        said = self.first_values().get("Content-Length")
-        if said is None:
-            headers = [*headers, ("Content-Length", length)]
-        elif said != length:
-            headers = [pair for pair in headers if pair[0] != "Content-Length"]
-            headers.append(("Content-Length", length))
-        # Without a loop of ours: neither form of this module has to make each line by itself.
-        head = "\r\n".join([self._start_line(), *map(": ".join, headers), "\r\n"])
-        return head.encode("utf-8", "surrogateescape") + self.body
+        lines = [self._start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -439,9 +430,10 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
+        twin = Request(self.method, self.raw_uri)
+        twin._uri, twin.headers, twin.body = self._uri, self.headers.copy(), self.body
         twin._cache = self._cache.copy()
-        twin.take(self.headers.copy(), self.first_values().copy())
+        twin.index(self.first_values().copy())
         return twin
 
     def onward(self, on_top: list[tuple[str, str]], instead: dict[str, str]) -> Request:
@@ -451,8 +443,8 @@ class Request(Message):
         """
         changed = {**instead, **dict(on_top[::-1])}
         _safe("".join(changed.values()))
-        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
-        twin._cache = self._cache.copy()
+        twin = Request(self.method, self.raw_uri)
+        twin._uri, twin.body, twin._cache = self._uri, self.body, self._cache.copy()
         for name in changed:
             twin._cache.pop(name, None)
         kept = [pair for pair in self.headers if pair[0] not in instead]
