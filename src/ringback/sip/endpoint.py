@@ -94,6 +94,8 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.reads: Callable[[bytes], Request | None] | None = None
+        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
         self.takes_answer: Callable[[bytes, Source], bool] | None = None
@@ -345,7 +347,7 @@ class SipEndpoint:
         if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
             return
         try:
-            message = parse_message(data)
+            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return

@@ -17,7 +17,7 @@ _MUST = frozenset(MANDATORY)
 _ONE_ADDRESS = frozenset({"From", "To"})
 _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
-_PLAIN_ADDRESS = re.compile(
+PLAIN_ADDRESS = re.compile(
     r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
     r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
@@ -49,7 +49,7 @@ def parse_message(data: bytes) -> Request | Response:
         message.body = data[end + 4 :]
     try:
         if problem is None:
-            _check(message, plain)
+            check(message, plain=plain)
         _cut_body(message)
     except SipParseError as error:
         problem = problem or error
@@ -149,7 +149,7 @@ def _good_line(line: str) -> tuple[str, str]:
     """A header line whose address, if it is one, can be read."""
     pair = _line(line)
     name, value = pair
-    if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+    if name in _ADDRESSES and not PLAIN_ADDRESS(value):
         _check_address(name, value)
     return pair
 
@@ -157,13 +157,13 @@ def _good_line(line: str) -> tuple[str, str]:
 _known_line = lru_cache(maxsize=8192)(_good_line)
 
 
-def _check(message: Request | Response, plain: bool) -> None:
+def check(message: Request | Response, *, plain: bool) -> None:
     """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
     cseq = message.cseq
     _ = message.via
     if not plain:
         for name, value in message.headers:
-            if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+            if name in _ADDRESSES and not PLAIN_ADDRESS(value):
                 _check_address(name, value)
     _ = message.max_forwards
     if isinstance(message, Request):

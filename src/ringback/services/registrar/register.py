@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.registrar.bindings import Wish, contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
-from ringback.services.registrar.store import BindingStore, Stored
+from ringback.services.registrar.store import BindingStore, Done, Stored
 from ringback.sip import Request, SipParseError
 from ringback.sip.digest import DigestServer, Verdict
 
@@ -105,21 +104,14 @@ class RegisterHandler:
                 reply(challenge)
                 return True
             wish, reason = self._wish(request, extensions)
-            stored = self.store.post(tenant, dn, wish.changes, reason)
+            whose = (tenant, extension, extensions)
+            self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, request, whose))
         except (Refused, *_AWAY) as error:
             reply(self._refusal(error))
-            return True
-        stored.add_done_callback(partial(self._when_stored, reply, request, (tenant, extension, extensions)))
         return True
 
-    def _when_stored(
-        self, reply: Reply, request: Request, whose: Whose, stored: asyncio.Future[Stored]
-    ) -> None:
-        try:
-            answer = self._stored(request, *whose, stored.result())
-        except (Refused, *_AWAY) as error:
-            answer = self._refusal(error)
-        reply(answer)
+    def _done(self, reply: Reply, request: Request, whose: Whose, done: Done) -> None:
+        reply(self._stored(request, *whose, done) if isinstance(done, Stored) else self._refusal(done))
 
     def _stored(
         self,

@@ -20,6 +20,7 @@ from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
+from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
@@ -51,7 +52,8 @@ class Edge:
         in_dialogs = core.settings.requests_per_second
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
         self._web = WebCalls(core)
-        self.registers = Registers(core, self.admit)
+        self._registering = Registering(core)
+        self.registers = Registers(core, self._registering, self.admit)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
@@ -111,7 +113,7 @@ class Edge:
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
         elif request.method == "REGISTER":
-            return self.registers.on_request(tx, work)
+            return self._registering.on_request(tx, work)
         elif tx.can_respond:
             core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
         return None
