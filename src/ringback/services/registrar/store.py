@@ -105,14 +105,19 @@ class BindingStore:
         return await self.apply(tenant, dn, changes, "unregistered")
 
     async def sweep(self, tenant: str) -> int:
-        """Take DNs out of service whose last binding has ended; returns how many."""
-        now = int(self._ctx.now() * 1000)
-        ended = await self._state.call(
-            "ZRANGEBYSCORE", expiries_key(tenant), "-inf", now, "LIMIT", 0, _SWEEP_BATCH
-        )
-        for dn in ended:
-            await self.apply(tenant, dn.decode(), (), "expired")
-        return len(ended)
+        """Take DNs out of service whose last binding has ended; returns how many.
+
+        Many end together where a network is gone: they are told of in portions, each in one turn.
+        """
+        count, ended = 0, [b""] * _SWEEP_BATCH
+        while len(ended) == _SWEEP_BATCH:
+            now = int(self._ctx.now() * 1000)
+            ended = await self._state.call(
+                "ZRANGEBYSCORE", expiries_key(tenant), "-inf", now, "LIMIT", 0, _SWEEP_BATCH
+            )
+            await asyncio.gather(*(self.apply(tenant, dn.decode(), (), "expired") for dn in ended))
+            count += len(ended)
+        return count
 
     async def _report(self, event: DnEvent | None) -> None:
         if event is None:

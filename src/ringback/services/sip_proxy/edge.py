@@ -75,9 +75,14 @@ class Edge:
     def _shed(self, request: Request) -> int:
         """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
         core = self._core
-        if core.overload.level <= 1.0 or request.to_tag is not None or core.callers.is_emergency(request):
+        if request.to_tag is not None:
             return 0
-        wait = core.overload.wait(random.random())  # noqa: S311 - a lottery, no secret
+        # All phones come back at once when their proxy does: they can wait, and calls cannot.
+        overload, patient = core.overload, request.method == "REGISTER"
+        overload.came(patient=patient)
+        if overload.level <= (0.5 if patient else 1.0) or core.callers.is_emergency(request):
+            return 0
+        wait = overload.wait(random.random(), patient=patient)  # noqa: S311 - a lottery, no secret
         if wait:
             core.metrics.shed.inc()
         return wait
