@@ -82,6 +82,28 @@ class SubscribeParams(msgspec.Struct, frozen=True, kw_only=True):
         return event.tenant == self.tenant and (not self.campaigns or event.campaign in self.campaigns)
 
 
+class EventsParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What has happened since the event with this cursor; `0`: from the first that is still kept on."""
+
+    tenant: str
+    after: str = "0"
+    limit: int = 100
+
+
+class KeptEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, and the cursor behind which the next one is."""
+
+    cursor: str
+    event: msgspec.Raw
+
+
+class EventsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events in their order."""
+
+    events: Sequence[KeptEvent]
+    more: bool
+
+
 class ListParams(msgspec.Struct, frozen=True, kw_only=True):
     """One calling list; `keys` are the records that are meant."""
 

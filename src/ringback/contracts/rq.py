@@ -69,7 +69,8 @@ class PriorityRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 class RequestTold(msgspec.Struct, frozen=True, omit_defaults=True):
     """A change of a request, as the router is told of it: `request` is what its `type` says, as it is stored.
-    `cursor`: the entry of the stream. `at`: when it was submitted.
+    `cursor`: the entry of the stream. `at`: when it was submitted. `tenant`: whose it is; empty: the request
+    says it.
     """
 
     cursor: str
@@ -77,6 +78,7 @@ class RequestTold(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: int
     request: msgspec.Raw
     at: float | None = None
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """Treatments of a media leg: commands from sip_cluster to media by INFO, and what media says back.
 
+The first command may come with the INVITE, in a header: a media server that takes it says so in its 200, and
+begins when that is acknowledged; one that does not say so gets it by INFO.
+
 The bodies are JSON. A new command interrupts the one under way. Prompts are names of recordings
 (`music`, `ringback` and `busy` are among them), or `number:7`, `minutes:3`, `wait:130` (an expected wait, in
 seconds), `position:3` (a place in the queue).
@@ -12,6 +15,10 @@ from typing import Literal
 import msgspec
 
 CONTENT_TYPE = "application/vnd.ringback.treatment+json"
+HEADER = "X-Ringback-Treatment"
+"""In an INVITE: the first command. In the 200 to it: `TAKEN`."""
+TAKEN = "taken"
+_LONGEST = 1000
 
 
 class Play(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="play", omit_defaults=True):
@@ -105,3 +112,19 @@ def decode_command(body: bytes) -> Command:
     """Read a command. Raises msgspec.DecodeError, whose text names what is wrong."""
     command: Command = msgspec.json.decode(body, type=Command)
     return command
+
+
+def in_header(command: Command) -> str | None:
+    """A command as it may stand in an INVITE; None for one that has to come by INFO.
+
+    Only what plays: a prompt is there or not, and that is known before anybody listens.
+    """
+    if not isinstance(command, Play | Music):
+        return None
+    data = msgspec.json.encode(command)
+    return data.decode() if data.isascii() and len(data) <= _LONGEST else None
+
+
+def of_header(text: str) -> Play | Music:
+    """Read the command of an INVITE. Raises msgspec.DecodeError for anything else."""
+    return msgspec.json.decode(text, type=Play | Music)

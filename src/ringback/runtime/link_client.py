@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,8 @@ class LinkClient:
         self._handlers: dict[str, tuple[NotificationHandler, Callable[[msgspec.Raw], Any]]] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
         self._ready = asyncio.Event()
-        self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
+        self._inbox: deque[Frame] = deque()
+        self._told = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -196,7 +197,8 @@ class LinkClient:
 
     def _take(self, frame: Frame) -> None:
         if frame.method is not None:
-            self._inbox.put_nowait(frame)
+            self._inbox.append(frame)
+            self._told.set()
         elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
             if frame.error is not None:
                 future.set_exception(failure(frame.error))
@@ -207,18 +209,24 @@ class LinkClient:
             raise ConnectionError("the other side could not read what was sent")
 
     async def _dispatch(self) -> None:
-        for count in itertools.count(1):
-            if count % _PORTION == 0:
+        while True:
+            await self._told.wait()
+            for _ in range(min(_PORTION, len(self._inbox))):
+                await self._handle(self._inbox.popleft())
+            if self._inbox:
                 await asyncio.sleep(0)
-            frame = await self._inbox.get()
-            known = self._handlers.get(frame.method or "")
-            if known is None:
-                continue
-            handler, decode = known
-            try:
-                await handler(decode(frame.params))
-            except Exception:
-                self._ctx.log.exception("link_notification_failed", method=frame.method)
+            else:
+                self._told.clear()
+
+    async def _handle(self, frame: Frame) -> None:
+        known = self._handlers.get(frame.method or "")
+        if known is None:
+            return
+        handler, decode = known
+        try:
+            await handler(decode(frame.params))
+        except Exception:
+            self._ctx.log.exception("link_notification_failed", method=frame.method)
 
     def _lost(self, error: Exception) -> None:
         self._writer = None

@@ -129,6 +129,11 @@ class LinkSession:
         self._flush()
         return self._writer.transport.get_write_buffer_size()
 
+    @property
+    def lags(self) -> bool:
+        """Whether the client has left so much unread that it is better told no more until it reads."""
+        return self._writer.transport.get_write_buffer_size() > MAX_LINE
+
     async def drain(self) -> None:
         """Wait until the client has read most of what was sent; ConnectionError when it is gone."""
         self._flush()

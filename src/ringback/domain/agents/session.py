@@ -30,6 +30,8 @@ class State(StrEnum):
 
 RESTING = frozenset({State.LOGGED_OUT, State.NOT_READY, State.READY})
 TRANSIENT = frozenset(State) - RESTING
+CALLS = frozenset({State.RESERVED, State.RINGING, State.TALKING})
+"""States in which the agent has a call, or is about to."""
 
 Action = Literal["none", "not_ready", "logout"]
 
@@ -121,7 +123,7 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
     def load(self) -> dict[str, int]:
         """What the agent has of each medium. After-call work is none."""
         load = Counter(work.media for work in self.work.values())
-        load[VOICE] += self.state in (State.RESERVED, State.RINGING, State.TALKING)
+        load[VOICE] += self.state in CALLS
         return {media: number for media, number in load.items() if number}
 
     def worked_until(self, now: float) -> float:
@@ -130,12 +132,16 @@ class AgentSession(Struct, frozen=True, omit_defaults=True):
 
     def allows(self, media: str) -> bool:
         """Whether the capacity rule leaves room for one more of a medium."""
+        if not self.policy.capacity and not self.work:  # most agents: one call and nothing else
+            return media == VOICE and self.state not in CALLS
         return parse_capacity(self.policy.capacity).allows(media, self.load)
 
     @property
     def due(self) -> float:
         """When something of the session ends by itself; 0: nothing does."""
-        return self.lease_until or min((work.until for work in self.work.values()), default=0.0)
+        if self.lease_until or not self.work:
+            return self.lease_until
+        return min(work.until for work in self.work.values())
 
 
 # What may happen. Requests are refused when the state forbids them; reports of what has happened are ignored.
@@ -197,8 +203,7 @@ class SetDnd:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Struct, frozen=True):
     """The router gives `interaction` from `queue`; the agent is held for `lease` seconds."""
 
     reservation: str
@@ -208,16 +213,14 @@ class Reserve:
     conn_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreserve:
+class Unreserve(Struct, frozen=True):
     """The router takes a reservation back."""
 
     reservation: str
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """The router gives `interaction` of another medium than voice; it is held for `lease` seconds."""
 
     reservation: str
@@ -227,8 +230,7 @@ class Take:
     lease: float
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """The agent works on what was taken: it is held for `lease` seconds from now."""
 
     reservation: str
@@ -367,8 +369,7 @@ class NotAllowed(Exception):
         self.state = state
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(Struct, frozen=True):
     """A T-Library event that a transition gives rise to, with the call and the reason it is about."""
 
     id: str
@@ -378,8 +379,7 @@ class Emitted:
     queue: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The session after something happened, and the events in the order in which they are sent."""
 
     session: AgentSession

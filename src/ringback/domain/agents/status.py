@@ -79,7 +79,7 @@ def _second(session: AgentSession) -> Status:
 
 def status(session: AgentSession) -> Status:
     """What is shown of the agent."""
-    return highest(actions(session))
+    return _ALWAYS.get(session.state) or highest(actions(session))
 
 
 def _call(session: AgentSession) -> Status:
@@ -88,3 +88,10 @@ def _call(session: AgentSession) -> Status:
     if session.dialling:
         return Status.CallDialing
     return CALLS.get(session.call_type, Status.CallUnknown)
+
+
+_ALWAYS = {
+    state: highest(actions(AgentSession("", state=state)))
+    for state in set(State) - {State.TALKING, State.ACW}
+}
+"""What is shown in the states in which it depends on nothing else."""

@@ -10,6 +10,8 @@ import msgspec
 from ringback.contracts.applications import CallData
 from ringback.contracts.treatment import (
     CONTENT_TYPE,
+    HEADER,
+    TAKEN,
     Collect,
     Command,
     Conference,
@@ -21,6 +23,7 @@ from ringback.contracts.treatment import (
     Stop,
     TreatmentEnded,
     decode_command,
+    of_header,
 )
 from ringback.media.player import Player
 from ringback.media.port import RtpPort
@@ -77,6 +80,10 @@ class MediaLeg:
         self._audio = AudioEnd(port, str(calls.endpoint.ids.number()))
         self._contact = str(calls.endpoint.contact(tx.source))
         self._treatment: Treatment = SilentTreatment("")
+        self._begun: Command | None = None
+        """The command that runs, or ran last."""
+        self._first = self._first_of(request)
+        """What begins when our 200 is acknowledged."""
         self._player: Player | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -90,6 +97,8 @@ class MediaLeg:
             tx.reply(488, headers=[("Warning", f'{_WARNING} "{error}"')])
             return False
         headers = [("Contact", self._contact), ("Allow", ALLOW)]
+        if self._first is not None:
+            headers.append((HEADER, TAKEN))
         response = response_to(tx.request, 200, to_tag=tx.to_tag, headers=headers, body=body)
         tx.accept(response).add_done_callback(self._acknowledged)
         return True
@@ -105,6 +114,8 @@ class MediaLeg:
                 self._audio.accept(request.body)
             except SdpError:
                 self.hang_up()
+        if self._first is not None and not self.closed:
+            self._carry_out(self._first, self._treatment_of(self._first))
 
     def received(self, tx: ServerTransaction, request: Request) -> None:
         """Take a request inside the dialog."""
@@ -136,6 +147,28 @@ class MediaLeg:
             tx.reply(400, headers=[("Warning", f'{_WARNING} "{type(error).__name__}"')])
             return
         tx.reply(200)
+        self._carry_out(command, treatment)
+
+    def _first_of(self, request: Request) -> Command | None:
+        """The command that came with the INVITE, when it can be carried out; else it will come by INFO."""
+        text = request.get(HEADER)
+        if text is None:
+            return None
+        try:
+            command = of_header(text)
+            self._treatment_of(command)
+        except (msgspec.DecodeError, UnknownPromptError, ValueError) as error:
+            self._calls.ctx.log.info("command_refused", conn_id=self.conn_id, error=str(error))
+            return None
+        return command
+
+    def _carry_out(self, command: Command, treatment: Treatment | None) -> None:
+        """Begin; the same command come again, from a node that took the call over, changes nothing."""
+        self._first = None
+        if command.reference and command == self._begun and command.reference == self._treatment.reference:
+            return
+        if not isinstance(command, Dtmf):
+            self._begun = command
         self._calls.counted(command)
         if treatment is not None:
             self._begin(treatment)

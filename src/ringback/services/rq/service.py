@@ -22,8 +22,8 @@ class RqService(Service):
     def __init__(self, ctx: Context, settings: RqSettings) -> None:
         super().__init__(ctx, settings)
         self.link = LinkServer(ctx, "link")
-        self.store = RequestStore(ctx, settings)
         self.subscriptions = Subscriptions(ctx)
+        self.store = RequestStore(ctx, settings, self.subscriptions)
         RqMethods(ctx, self.link, self.store, self.subscriptions)
         self.standby = Standby(ctx, settings, self.link)
         self._http = HttpServer(ctx)

@@ -7,7 +7,8 @@ import msgspec
 from ringback.contracts import treatment
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
-from ringback.domain.calls.types import LegRole
+from ringback.domain.calls.state import Leg
+from ringback.domain.calls.types import LegRole, Phase, Slot
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
@@ -26,7 +27,30 @@ class InfoCommands:
         self._driver = driver
 
     def play(self, live: LiveCall, leg: SipLeg, command: o.Play) -> None:
-        self._command_media(live, leg, translate.command(command), command.reference)
+        told = translate.command(command)
+        if leg.carried is not None and leg.carried == treatment.in_header(told):
+            leg.carried = None  # it came with the INVITE
+        else:
+            self._command_media(live, leg, told, command.reference)
+
+    def accepted(self, live: LiveCall, leg: SipLeg, response: Response, wanted: list[o.Output]) -> None:
+        """A media server has accepted; `wanted` is what the call makes of it.
+
+        Where it has taken the command that came with the INVITE, and the call still wants that, it plays.
+        """
+        if leg.carried is None:
+            return
+        if response.get(treatment.HEADER) != treatment.TAKEN:
+            leg.carried = None  # by INFO, then
+            return
+        plays = [output for output in wanted if isinstance(output, o.Play) and output.leg == leg.id]
+        if plays and _told(plays[0]) == leg.carried:
+            self._driver.feed(live, i.MediaStarted(leg.id, plays[0].reference))
+            return
+        leg.carried = None
+        if not plays:  # nor does anything else take its place yet
+            stop = msgspec.json.encode(treatment.Stop())
+            self._info(leg, stop, treatment.CONTENT_TYPE, lambda _: None)
 
     def mix(self, live: LiveCall, leg: SipLeg, command: o.Mix) -> None:
         room = treatment.Conference(room=f"{live.tenant}:{command.room}")
@@ -71,3 +95,16 @@ class InfoCommands:
 
         request = leg.dialog.request("INFO", body=body, content_type=content_type)
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+
+def first_command(live: LiveCall, leg: Leg) -> str | None:
+    """What a media server that is invited now will be told first, where that can stand in the INVITE."""
+    data = live.call.data
+    wanted = data.treatment
+    if leg.slot is not Slot.MEDIA or data.phase is Phase.CONNECTED or wanted is None or wanted.asked:
+        return None
+    return _told(o.Play(leg.id, wanted.reference, wanted.type, wanted.parameters))
+
+
+def _told(play: o.Play) -> str | None:
+    return treatment.in_header(translate.command(play))

@@ -41,6 +41,7 @@ class SipLeg:
         "ack_cseq",
         "call_id",
         "called",
+        "carried",
         "dialog",
         "heard",
         "id",
@@ -68,6 +69,8 @@ class SipLeg:
         """The provisional response of a phone that can be made to answer."""
         self.taken = False
         """sip_proxy has it: the phone may ring."""
+        self.carried: str | None = None
+        """The media server's first command, as our INVITE has it."""
         self.ack_cseq = 0
         self.server: ServerTransaction | None = None
         """Their first INVITE."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from ringback.contracts import treatment
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
@@ -14,7 +15,7 @@ from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
 from ringback.services.sip_cluster.index import Index
-from ringback.services.sip_cluster.info import InfoCommands
+from ringback.services.sip_cluster.info import InfoCommands, first_command
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
 from ringback.services.sip_cluster.sessions import Sessions
@@ -62,7 +63,7 @@ class Outgoing:
         self.early = EarlyDialogs(endpoint, driver, self._contact)
         self.sessions = Sessions(endpoint, driver, settings, self._contact)
         self._updates = Updates(endpoint, driver, self._contact)
-        info = InfoCommands(endpoint, driver)
+        self._info = info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
             o.Answer: self._answer,
@@ -127,6 +128,9 @@ class Outgoing:
         names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
         request = self._invitation(live, data, names)
         leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        if sent_by is None and (carried := first_command(live, data)) is not None:
+            leg.carried = carried
+            request.add(treatment.HEADER, carried)
         self._index.add(live, leg)
         leg.invite = self._endpoint.send_request(
             request,
@@ -225,7 +229,7 @@ class Outgoing:
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
         self.sessions.accepted(live, leg, response)
-        self._driver.feed(live, i.Answered(leg.id, sdp))
+        self._info.accepted(live, leg, response, self._driver.feed(live, i.Answered(leg.id, sdp)))
 
     def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
         """A second phone answered the same INVITE: it gets ACK and BYE, and for each repetition of its 200

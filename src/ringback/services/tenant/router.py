@@ -71,6 +71,11 @@ class TenantRouter:
             growth=settings.priority_growth, retry_pause=settings.retry_pause_s, first_attempt=first_attempt
         )
         self._reserving: list[messages.Reserve] = []
+        self._leases = {
+            "call": settings.call_lease_s,
+            "callback": settings.callback_lease_s,
+            "interaction": settings.interaction_lease_s,
+        }
         self._results = Results(ctx, rq, self._spawn, self._still_meant)
         self._clock = Clock(ctx)
         began = Began(ctx.now(), settings.priority_growth, settings.retry_pause_s, first_attempt)
@@ -117,12 +122,7 @@ class TenantRouter:
 
     def lease_of(self, submit: SubmitRequest) -> float:
         """Seconds that an agent is held for a request."""
-        usual = {
-            "call": self._settings.call_lease_s,
-            "callback": self._settings.callback_lease_s,
-            "interaction": self._settings.interaction_lease_s,
-        }
-        return submit.lease_s or usual[submit.kind]
+        return submit.lease_s or self._leases[submit.kind]
 
     def attempt_of(self, request_id: str, agent_id: str) -> int:
         """The attempt under which an agent holds a request; 0 when the agent does not."""

@@ -110,7 +110,7 @@ class TenantService(Service):
             await leader.subscribe()
 
     async def _on_request(self, told: RequestTold) -> None:
-        leader = self.leaders.get(tenant_of(told.request))
+        leader = self.leaders.get(told.tenant or tenant_of(told.request))
         if leader is not None and leader.feeder is not None:
             leader.feeder.request(told)
 

@@ -82,6 +82,25 @@ async def test_an_announcement_is_heard_then_reported_and_music_follows(call):
     await call.hear_speech_or_music()
 
 
+async def test_the_first_command_may_come_with_the_invite(phone):
+    first = t.Play(reference="r1", prompts=("beep",), then="music")
+    call = await phone.call(TARGET, headers=((t.HEADER, t.in_header(first)),))
+    await call.wait_answered()
+    assert call.header(t.HEADER) == t.TAKEN
+    assert await tell(call, first) == 200  # again, from a node that knows no better: it goes on
+    assert await ended(call) == t.TreatmentEnded(reference="r1", reason="finished")
+    await call.hear_speech_or_music()
+
+
+@pytest.mark.parametrize("text", ['{"do":"play","prompts":["nosuch"]}', '{"do":"stop"}', "not JSON"])
+async def test_a_first_command_that_cannot_be_begun_is_not_taken(phone, text):
+    call = await phone.call(TARGET, headers=((t.HEADER, text),))
+    await call.wait_answered()
+    assert call.header(t.HEADER) is None
+    assert await tell(call, t.Play(reference="r1", prompts=("beep",))) == 200
+    assert await ended(call) == t.TreatmentEnded(reference="r1", reason="finished")
+
+
 async def test_a_command_without_a_reference_is_not_reported(call):
     await tell(call, t.Play(prompts=("beep",)))
     await call.hear_tone(1000)

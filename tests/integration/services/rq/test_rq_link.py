@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.contracts.routing import (
@@ -14,8 +15,9 @@ from ringback.contracts.routing import (
     RouteResult,
     SubmitRequest,
 )
-from ringback.contracts.rq import PriorityRequest, open_requests
+from ringback.contracts.rq import PriorityRequest, open_requests, requests_stream, results_stream
 from ringback.runtime.link import LinkClient, LinkError
+from ringback.services.rq.service import RqService
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import run_host
 
@@ -163,6 +165,47 @@ class TestResults:
         heard = await listener.next()
         assert (heard["outcome"], heard["seq"], heard["reason"]) == ("cancelled", 5, 'a "seq":0 in it')
         assert await client.call("cancel", cancel) == {"open": False}
+
+
+class TestFollowing:
+    """What this node appends is told as it is stored; another node may append too."""
+
+    async def test_what_this_node_appends_is_not_read_again(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        router = await Listener(harness, "router").start()
+        await client.call("submit", request("first"))
+        await router.next()
+        rq = harness["rq"]
+        assert isinstance(rq, RqService)
+        before = rq.subscriptions.reads
+        names = [f"r{number}" for number in range(50)]
+        for name in names:
+            await client.call("submit", request(name))
+        assert [(await router.next())["request"]["request_id"] for _ in names] == names
+        assert rq.subscriptions.reads - before < 10  # it looks once a second
+
+    async def test_what_another_node_has_appended_is_told_in_its_place(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        router = await Listener(harness, "router").start()
+        await client.call("submit", request("r1"))
+        gone = msgspec.json.encode(CancelRequest(request_id="r0", tenant="demo"))
+        await harness.process.valkey.call("XADD", requests_stream("demo"), "*", "type", "cancel", "e", gone)
+        await client.call("submit", request("r2"))
+        heard = [await router.next() for _ in range(3)]
+        assert [each["request"]["request_id"] for each in heard] == ["r1", "r0", "r2"]
+        await client.call("confirm", ConfirmRequest(request_id="r2", tenant="demo", agent_id="a1"))
+        assert (await router.next())["type"] == "confirm"
+        assert [each["tenant"] for each in heard] == ["demo"] * 3
+
+    async def test_what_another_node_appends_is_told_without_anything_else(
+        self, harness: ServiceHarness, client: LinkClient
+    ) -> None:
+        listener = await Listener(harness, "orchestration").start()
+        body = msgspec.json.encode(result(1))
+        await harness.process.valkey.call("XADD", results_stream("demo"), "*", "e", body)
+        assert (await listener.next())["request_id"] == "r1"
 
 
 class TestClosing:

@@ -85,9 +85,11 @@ class Leg:
     def answer(self, text: str) -> None:
         """200 to the node's INVITE."""
         assert self.server is not None and self.invite is not None
-        contact = ("Contact", str(self.side.contact))
+        headers = [("Contact", str(self.side.contact))]
+        if self.side.takes_first and self.invite.get(treatment.HEADER):
+            headers.append((treatment.HEADER, treatment.TAKEN))
         response = response_to(
-            self.invite, 200, to_tag=self.server.to_tag, headers=[contact], body=text.encode()
+            self.invite, 200, to_tag=self.server.to_tag, headers=headers, body=text.encode()
         )
         self.acked = self.server.accept(response)
 
@@ -166,6 +168,8 @@ class Side:
         self.forgetful = False
         self.silent_media = False
         """Media does not answer by itself."""
+        self.takes_first = False
+        """Media takes the command that comes with the INVITE."""
 
     def forget(self) -> None:
         """The INVITE that was under way is not known as such any more (RFC 3261 8.2.2.2)."""

@@ -14,7 +14,7 @@ import pytest
 from ringback.contracts import campaigns as told
 from ringback.contracts.calls import call_key
 from ringback.contracts.campaigns import CampaignEvent, CampaignStatus
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.telephony import (
     RequestAgentLogin,
     RequestAgentNotReady,
@@ -33,18 +33,22 @@ from ringback.domain.configuration import (
     Tenant,
     VirtualQueue,
 )
-from ringback.runtime.context import Context
-from ringback.runtime.http import HttpClient, HttpRequest, HttpServer
-from ringback.runtime.link import LinkClient
+from ringback.runtime.context import Context, Process
+from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
+from ringback.runtime.kafka import KafkaConsumer, KafkaMessage
+from ringback.runtime.link import LinkClient, LinkError
 from ringback.runtime.migrate import migrate
+from ringback.runtime.settings import CommonSettings
 from ringback.runtime.streams import append
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import SECRET, ServiceHarness
-from ringback.testing.servers import run_host
+from ringback.testing.servers import KafkaForTests, run_host
 
 HOST = run_host(39)
 NOON = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
 """A zone in which it is about noon now."""
+NIGHT = f"Etc/GMT{12 - (13 - time.gmtime().tm_hour) % 24:+d}"
+"""A zone in which it is about one in the night now."""
 DEMO = Configuration(
     tenant=Tenant(id="demo", domain="demo.example"),
     skills=(Skill(id="Loans"),),
@@ -94,19 +98,25 @@ class Line:
         self.dialled: asyncio.Queue[RequestMakePredictiveCall] = asyncio.Queue()
         self.server = HttpServer(Context(ctx._process, "frontend"))
         self.server.route("POST", "/requests", self._serve)
-        self.silent = False
+        self.refusing = False
+        """Nobody can be dialled now."""
+        self.held: asyncio.Event | None = None
+        """While it is not set, what is asked is done, but not answered."""
 
     async def _serve(self, request: HttpRequest) -> RequestReply:
         asked: Any = request.decode(TelephonyRequest)  # type: ignore[arg-type]
         assert isinstance(asked, RequestMakePredictiveCall)
         self.asked.append(asked)
+        if self.refusing:
+            raise HttpError(503, "no_node", "no cluster node takes calls now")
         conn_id = self.calls.get(asked.idempotency_key)
         if conn_id is None:
             conn_id = self.calls[asked.idempotency_key] = f"{len(self.calls) + 1:016x}"
             await self._ctx.valkey.call("SET", call_key("demo", conn_id), "{}")
-            if not self.silent:
-                await self.say(asked, "EventDialing")
+            await self.say(asked, "EventDialing")
             self.dialled.put_nowait(asked)
+        if self.held is not None:
+            await self.held.wait()
         return RequestReply(reference_id=asked.reference_id, conn_id=conn_id, node="n1")
 
     async def next(self) -> RequestMakePredictiveCall:
@@ -127,7 +137,9 @@ class Line:
         )
         await append(self._ctx.valkey, calls_stream("demo"), event)
 
-    async def hang_up(self, asked: RequestMakePredictiveCall) -> None:
+    async def hang_up(self, asked: RequestMakePredictiveCall, agent: str = "") -> None:
+        if agent:
+            await self.say(asked, "EventReleased", agent_id=agent)
         await self._ctx.valkey.call("DEL", call_key("demo", self.calls[asked.idempotency_key]))
         await self.say(asked, "EventCallDeleted")
 
@@ -235,8 +247,11 @@ async def office(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Office]:
         await office.line.server.stop()
 
 
-async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_reported(office: Office) -> None:
-    async with office.tenant():
+async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_reported(
+    office: Office, kafka: KafkaForTests
+) -> None:
+    await kafka.server.start()
+    async with office.tenant(RINGBACK_KAFKA_BOOTSTRAP=kafka.bootstrap):
         added = await office.add({"key": "a", "number": "(202) 555-0101", "data": {"name": "Ann"}})
         assert (added["added"], added["refused"]) == (1, [])
         await office.begin()
@@ -253,7 +268,7 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
         }
         await office.line.answers(dial)
         await office.line.connected(dial, "kim")
-        await office.line.hang_up(dial)
+        await office.line.hang_up(dial, "kim")
         ended = await office.until(told.ATTEMPT_ENDED)
         assert (ended.record, ended.dial_result, ended.agent_id, ended.attempt) == (
             "a",
@@ -267,3 +282,210 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
         status = await office.status()
         assert (status.state, status.answered, status.abandoned) == ("running", 1, 0)
         assert status.counts.results == {"CONNECTED": 1}
+        reports = await reported(kafka, told.EXHAUSTED)
+        assert [each.id for each in reports] == [
+            told.LOADED,
+            told.STARTED,
+            told.ATTEMPT_STARTED,
+            told.ATTEMPT_ENDED,
+            told.RECORD_COMPLETED,
+            told.EXHAUSTED,
+        ]
+        assert ended in reports
+
+
+async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
+    """What has come to Kafka, up to an event of this name."""
+    process = Process(CommonSettings(node="reader", kafka_bootstrap=kafka.bootstrap))
+    found: asyncio.Queue[CampaignEvent] = asyncio.Queue()
+
+    async def take(message: KafkaMessage) -> None:
+        assert message.key == "demo:offers"
+        found.put_nowait(msgspec.json.decode(message.value, type=CampaignEvent))
+
+    KafkaConsumer(process, [TOPIC_OUTBOUND], "campaigns-test", take, connection="voice-11").start()
+    reports: list[CampaignEvent] = []
+    try:
+        async with asyncio.timeout(20):
+            while not reports or reports[-1].id != last:
+                reports.append(await found.get())
+    finally:
+        await process.stop()
+    return reports
+
+
+async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:
+    async with office.tenant():
+        await office.add({"key": "a", "number": number(1)})
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        await office.line.busy(first)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.dial_result, ended.dials) == ("BUSY", 1)
+        assert ended.next_at == pytest.approx(office.ctx.now() + 1.0, abs=1.0)
+        second = await office.line.next()
+        assert second.idempotency_key != first.idempotency_key
+        assert second.user_data["GSW_ATTEMPTS"] == 2
+        await office.line.busy(second)
+        done = await office.until(told.RECORD_COMPLETED)
+        assert (done.attempt, done.dials, done.dial_result, done.next_at) == (2, 2, "BUSY", 0.0)
+        assert len(office.line.asked) == 2
+
+
+async def test_who_must_not_be_called_or_sleeps_is_not_dialled(office: Office) -> None:
+    async with office.tenant():
+        await office.add(
+            {"key": "a-forbidden", "number": number(1), "priority": 3},
+            {"key": "b-asleep", "number": number(2), "priority": 2, "time_zone": NIGHT},
+            {"key": "c-later", "number": number(3), "priority": 1, "not_before": office.ctx.now() + 3600},
+            {"key": "d", "number": number(4)},
+        )
+        # Forbidden after the list was made, and written as people write it.
+        reply = await office.call("add_do_not_call", numbers=["202-555-0101", "no number"], reason="asked")
+        assert reply == {"numbers": 1, "refused": [1]}
+        await office.begin()
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        assert dial.user_data["GSW_RECORD_HANDLE"] == "d"
+        await office.line.busy(dial)
+        await office.until(told.ATTEMPT_ENDED)
+        page = await office.call("read_records", list="spring")
+        seen = {each["key"]: each for each in page["records"]}
+        assert (seen["a-forbidden"]["state"], seen["a-forbidden"]["reason"]) == ("done", "do-not-call")
+        assert seen["a-forbidden"]["number"] == "+12•••••••01"
+        assert (seen["b-asleep"]["state"], seen["b-asleep"]["attempts"]) == ("waiting", 0)
+        assert seen["b-asleep"]["due_at"] > office.ctx.now() + 3600
+        assert {each.other_dn for each in office.line.asked} == {number(4)}
+
+
+async def test_two_agents_have_two_calls_and_an_agent_who_leaves_gets_none(office: Office) -> None:
+    async with office.tenant():
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(6)))
+        await office.begin()
+        await office.login("kim", "1001")
+        await office.login("lee", "1002")
+        one, two = await office.line.next(), await office.line.next()
+        await office.command("pause")
+        await office.line.busy(one)
+        await office.until(told.ATTEMPT_ENDED)
+        status = await office.status()
+        assert (status.state, status.counts.open, len(office.line.asked)) == ("paused", 1, 2)
+        await office.away("lee")
+        await office.command("start")
+        await office.line.busy(two)
+        three = await office.line.next()
+        await office.command("stop")
+        assert (await office.status()).state == "stopping"
+        await office.line.busy(three)
+        await office.until(told.STOPPED)
+        assert (await office.status()).state == "loaded"
+        await office.command("unload")
+        assert len(office.line.asked) == 3
+
+
+async def test_a_campaign_whose_customers_find_nobody_pauses_itself(office: Office) -> None:
+    strict = msgspec.structs.replace(DEMO.campaigns[0], abandon_cap=0.0)
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", strict)])
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(3)))
+        await office.begin()
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        await office.line.answers(dial)
+        await office.line.hang_up(dial)
+        paused = await office.until(told.PAUSED)
+        assert paused.reason == "abandon-cap"
+        status = await office.status()
+        assert (status.answered, status.abandoned, len(office.line.asked)) == (1, 1, 1)
+
+
+async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None:
+    line, numbers = office.line, [number(n) for n in range(5)]
+    await office.login("kim", "1001")
+    async with office.tenant() as process:
+        await office.add(*({"key": f"r{n}", "number": each} for n, each in enumerate(numbers)))
+        line.refusing = True
+        await office.begin()
+        async with asyncio.timeout(10):
+            while not line.asked:
+                await asyncio.sleep(0.01)
+        process.kill()  # written down, and nobody was dialled
+    line.refusing, line.held = False, asyncio.Event()
+    async with office.tenant() as process:
+        first = await line.next()
+        assert first.idempotency_key == line.asked[0].idempotency_key
+        await line.answers(first)
+        process.kill()  # dialled, and nobody heard of it
+    line.held.set()
+    await line.connected(first, "kim")
+    await line.hang_up(first, "kim")
+    async with office.tenant() as process:
+        second = await line.next()
+        process.kill()
+    async with office.tenant():
+        await line.answers(second)
+        await line.connected(second, "kim")
+        await line.hang_up(second, "kim")
+        for _ in numbers[2:]:
+            dial = await line.next()
+            await line.answers(dial)
+            await line.connected(dial, "kim")
+            await line.hang_up(dial, "kim")
+        await office.until(told.EXHAUSTED)
+        assert (await office.status()).counts.results == {"CONNECTED": 5}
+        page = await office.call("events", after="0", limit=1000)
+        events = [each["event"] for each in page["events"]]
+        ended = {
+            (each["Record"], each["Attempt"], each["DialResult"], each["AgentID"])
+            for each in events
+            if each["id"] == told.ATTEMPT_ENDED
+        }
+        assert ended == {(f"r{n}", 1, "CONNECTED", "kim") for n in range(5)}
+        later = await office.call("events", after=page["events"][-2]["cursor"])
+        assert later["events"] == page["events"][-1:]
+    assert sorted(numbers) == sorted({each.idempotency_key: each.other_dn for each in line.asked}.values())
+
+
+class TestTheLink:
+    async def test_what_is_wrong_is_refused_and_what_is_asked_twice_is_done_once(
+        self, office: Office
+    ) -> None:
+        async with office.tenant():
+            for method, params, words in (
+                ("load", {"campaign": "nothing"}, "no such campaign"),
+                ("start", {"campaign": "offers"}, "unloaded cannot start"),
+                ("add_records", {"list": "nothing", "records": []}, "no such calling list"),
+                ("add_records", {"list": "spring", "records": [{"key": "a"}]}, "number"),
+                ("add_records", {"list": "spring", "records": [{}] * 1001}, "at once|key"),
+                ("remove_records", {"list": "spring", "keys": ["a"] * 1001}, "at once"),
+                ("status", {"tenant": "other"}, "no tenant"),
+            ):
+                with pytest.raises(LinkError, match=words):
+                    await office.call(method, **params)
+            good, bad = {"key": "a", "number": number(1)}, {"key": "b", "number": "12"}
+            reply = await office.add(good, good, bad)
+            assert (reply["added"], reply["known"]) == (1, 1)
+            assert [each["reason"] for each in reply["refused"]] == ["number-impossible"]
+            assert (await office.add(good))["known"] == 1
+            for name in ("load", "load", "start", "start", "pause", "pause"):
+                status = await office.command(name)
+            assert (status.state, status.counts.waiting) == ("paused", 1)
+            with pytest.raises(LinkError, match="paused cannot unload"):
+                await office.command("unload")
+            assert await office.call("remove_records", list="spring", keys=["a", "x"]) == {"removed": 1}
+            await office.add(good)
+            assert await office.call("clear_list", list="spring") == {"removed": 1}
+            assert (await office.call("check_do_not_call", numbers=[number(1)]))["numbers"] == 0
+
+    async def test_who_does_not_know_the_secret_gets_nothing(self, office: Office) -> None:
+        async with office.tenant():
+            reader, writer = await asyncio.open_connection(*office.ctx.address("tenant", "campaigns"))
+            for secret in ("", "guess"):
+                hello = {"id": 1, "method": "hello", "params": {"secret": secret}}
+                start = {"id": 2, "method": "status", "params": {"tenant": "demo"}}
+                for line in (hello, start):
+                    writer.write(msgspec.json.encode(line) + b"\n")
+                await reader.readline()
+                assert "secret" in msgspec.json.decode(await reader.readline())["error"]["message"]
+            writer.close()

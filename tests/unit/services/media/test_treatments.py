@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringback.contracts.treatment import Collect, Play, Record
+from ringback.contracts.treatment import Collect, Play, Record, Stop, in_header, of_header
 from ringback.contracts.voicemail import MailboxGreeting
 from ringback.media.g711 import PCMU
 from ringback.media.prompts import UnknownPromptError
@@ -205,3 +206,12 @@ def test_in_any_order_of_events_a_treatment_ends_at_most_once_and_deposits_at_mo
             done += treatment.hang_up()
     assert sum(isinstance(action, End) for action in done) <= 1
     assert sum(isinstance(action, Deposit) for action in done) <= 1
+
+
+def test_only_what_plays_in_plain_text_comes_with_an_invite():
+    play = Play(reference="r", prompts=("welcome",))
+    assert of_header(in_header(play)) == play
+    for other in (Play(prompts=("grüß",)), Play(prompts=("x" * 2000,)), Stop()):
+        assert in_header(other) is None
+    with pytest.raises(msgspec.DecodeError):
+        of_header('{"do":"stop"}')

@@ -4,13 +4,15 @@ Who calls customers is who knows the platform's secret: every session says `hell
 dialled is configured over 8888 (kinds `campaigns` and `calling-lists`); here records are added to lists
 (`add_records`, `read_records`, `remove_records`, `clear_list`), numbers are forbidden (`add_do_not_call`,
 `remove_do_not_call`, `check_do_not_call`), and campaigns are told to `load`, `start`, `pause`, `stop`,
-`unload`; `status` says how they stand. After `subscribe {tenant, campaigns?}` each event comes as `event`.
+`unload`; `status` says how they stand. After `subscribe {tenant, campaigns?}` each event comes as `event`;
+who was away asks for `events`.
 
 All methods can be repeated: what is so already stays so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,9 @@ from ringback.contracts.campaigns import (
     CampaignStatus,
     DoNotCallParams,
     DoNotCallReply,
+    EventsPage,
+    EventsParams,
+    KeptEvent,
     ListParams,
     ReadRecords,
     RecordPage,
@@ -38,7 +43,7 @@ from ringback.domain.campaigns.states import CampaignRefusedError, Command
 from ringback.domain.configuration import CallingList, Campaign
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession
-from ringback.runtime.streams import StreamEntry, StreamTail
+from ringback.runtime.streams import StreamEntry, StreamTail, parse_entries
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.store import Session, Standing
 
@@ -51,6 +56,7 @@ _MOST_AT_ONCE = 1000
 _MOST_SESSIONS = 200
 _SLOW = 1024 * 1024
 _SUBSCRIPTION = "campaigns"
+_CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?")
 _COMMANDS = (Command.LOAD, Command.START, Command.PAUSE, Command.STOP, Command.UNLOAD)
 _METHODS = (
     "add_records",
@@ -62,6 +68,7 @@ _METHODS = (
     "check_do_not_call",
     "status",
     "subscribe",
+    "events",
 )
 
 
@@ -72,6 +79,7 @@ class CampaignsLink:
         self._ctx = ctx
         self._rooms = rooms
         self._told = told
+        self._valkey = ctx.valkey.using("voice-14")
         self.server = LinkServer(ctx, "campaigns", trust_loopback=False, max_sessions=_MOST_SESSIONS)
         for name in _METHODS:
             self.server.method(name, getattr(self, f"_{name}"))
@@ -218,6 +226,20 @@ class CampaignsLink:
         self._room(wanted.tenant)
         session.state[_SUBSCRIPTION] = wanted
         return {"subscribed": True}
+
+    async def _events(self, session: LinkSession, params: dict[str, Any]) -> EventsPage:
+        wanted = msgspec.convert(params, EventsParams)
+        self._room(wanted.tenant)
+        if not _CURSOR.fullmatch(wanted.after):
+            raise LinkError(INVALID_PARAMS, "a cursor is one that came with an event, or 0")
+        limit = max(1, min(wanted.limit, _MOST_AT_ONCE))
+        stream = campaigns_stream(wanted.tenant)
+        rows = await self._valkey.call("XRANGE", stream, f"({wanted.after}", "+", "COUNT", limit)
+        found = [
+            KeptEvent(cursor=each.id, event=msgspec.Raw(each.fields["e"]))
+            for each in parse_entries(stream, rows)
+        ]
+        return EventsPage(events=found, more=len(found) == limit)
 
     async def _happened(self, entry: StreamEntry) -> None:
         event = entry.json(CampaignEvent)
