@@ -245,3 +245,20 @@ def test_credentials_are_read_the_same_however_they_are_spaced(text: str, expect
     assert (None if found is None else set(found)) == expected
     if found is not None and "uri" not in found:
         assert found == spaced
+
+
+@pytest.mark.parametrize(
+    ("value", "params"),
+    [
+        ('Digest a="1", b=2', {"a": "1", "b": "2"}),
+        ('digest  A="x, y",b=2 , c="q\\"r"', {"a": "x, y", "b": "2", "c": 'q"r'}),
+        ('Digest a="", b="2"', {"a": "", "b": "2"}),
+        ('Digest a="1, b=2', None),
+        ('Digest a="1"x, b=2', None),
+        ("Digest a b=2", None),
+        ('Digest a,b="1"', None),
+        ("Basic a=1", None),
+    ],
+)
+def test_credentials_are_read_however_they_are_written(value: str, params: dict[str, str] | None) -> None:
+    assert parse_credentials(value) == params

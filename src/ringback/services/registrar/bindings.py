@@ -65,7 +65,7 @@ def _change(
         raise Refused(423, headers=(("Min-Expires", str(settings.min_expires_s)),))
     expires_at = now + min(seconds, settings.max_expires_s) if seconds else 0.0
     binding = Binding(
-        contact=str(address.uri.without_headers()),
+        contact=str(address.uri.without_headers() if address.uri.headers else address.uri),
         expires_at=expires_at,
         q=_q(address),
         call_id=request.call_id,
