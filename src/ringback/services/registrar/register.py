@@ -78,7 +78,8 @@ class RegisterHandler:
         if found is None or not dn:
             raise Refused(404)
         extensions = read_extensions(request)
-        extension = numbers.dn_at_hand(tenant, dn) or await numbers.dn(tenant, dn)
+        at_hand, extension = numbers.dn_at_hand(tenant, dn)
+        extension = extension if at_hand else await numbers.dn(tenant, dn)
         challenge = self._check(
             request, found.domain, extension if isinstance(extension, Extension) else None
         )
@@ -93,15 +94,16 @@ class RegisterHandler:
         For nearly all: what the configuration says is at hand, and nothing comes into service or out of it.
         """
         tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
-        found, extension = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
-        # What has no number is for the other way, and so is the star: a nonce counts only once.
-        if found is None or not isinstance(extension, Extension) or request.get("Contact") == "*":
+        found, (at_hand, extension) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
+        # The star is for the other way as a whole: a nonce counts only once.
+        if found is None or not at_hand or not dn or request.get("Contact") == "*":
             return False
+        extension = extension if isinstance(extension, Extension) else None
         try:
             extensions = read_extensions(request)
             challenge = self._check(request, found.domain, extension)
-            if challenge is not None:
-                reply(challenge)
+            if challenge is not None or extension is None:
+                reply(challenge or (404, None, []))
                 return True
             wish, reason = self._wish(request, extensions)
             whose = (tenant, extension, extensions)
