@@ -96,7 +96,12 @@ class RegisterHandler:
         tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
         found, (at_hand, extension) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
         # The star is for the other way as a whole: a nonce counts only once.
-        if found is None or not at_hand or not dn or request.get("Contact") == "*":
+        if (
+            found is None
+            or not at_hand
+            or not (dn and request.to.uri.is_sip)
+            or request.get("Contact") == "*"
+        ):
             return False
         extension = extension if isinstance(extension, Extension) else None
         try:

@@ -24,7 +24,7 @@ from ringback.domain.configuration import (
     Trunk,
     VirtualQueue,
 )
-from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.runtime.migrate import migrate
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
@@ -185,8 +185,12 @@ async def test_numbers_of_which_no_change_told_are_noticed_at_the_second_look(
     await numbers.look("demo")
     assert numbers.dn_at_hand("demo", "8500")[1] == known
     assert numbers.dn_at_hand("demo", "8500")[1] is not known
-    numbers.changed("demo", ConfigChange("dns", "8500", 10_002))  # one is missing
+    numbers.changed("demo", ConfigChange("skills", "English", 10_002))  # one is missing
     assert numbers.dn_at_hand("demo", "4711") == (False, None)
+    await harness["config"].stop()
+    with pytest.raises(HttpUnavailable):
+        await numbers.look("demo")
+    assert await numbers.dn("demo", "8500") == known  # away: the last answer stands in
 
 
 async def test_changes_that_the_stream_has_lost_are_served_and_asked_for_too(
