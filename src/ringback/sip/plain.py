@@ -62,7 +62,7 @@ def read_register(data: bytes, usual: frozenset[str] = USUAL) -> Request | None:
     request.headers = list(first.items())
     request.index(first)
     try:
-        check(request, plain=True)
+        check(request, first, plain=True)
     except SipParseError:
         return None
     return request

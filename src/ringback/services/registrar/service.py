@@ -110,7 +110,7 @@ class RegistrarService(Service):
         self._answered(status).inc()
         endpoint = self._endpoint
         data = answer_to(request, status, reason, endpoint.ids.tag(), headers)
-        endpoint.send_bytes(data, way_back(source, request))
+        endpoint.send_bytes(data, way_back(source, request.via))
 
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")

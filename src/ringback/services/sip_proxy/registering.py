@@ -9,6 +9,7 @@ from ringback.domain.configuration import Tenant
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.core import ProxyCore
+from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request
 from ringback.sip.exchange import ServerTransaction
@@ -37,6 +38,7 @@ class Registering:
         try:
             tenant = await self._core.callers.tenant_of(*hosts)
         except (HttpUnavailable, HttpFailure):
+            self._core.refusals.turn(Why.LOOKUP)
             self._core.reply(tx, 503, [("Retry-After", str(_RETRY_S))])
         else:
             self._forward(tx, request, tenant)

@@ -90,7 +90,7 @@ class Registers:
         if answer is not None:
             if answer:
                 self._edge.counters.repeated += 1
-                self._edge.send_bytes(answer, way_back(source, request))
+                self._edge.send_bytes(answer, way_back(source, request.via))
             return True
         now = self._ctx.monotonic()
         if now < self._ordinary_until and self._edge.knows(request):
@@ -185,7 +185,7 @@ class Registers:
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
         self._ordinary.ended(request, phone, status, stale=stale)
-        self._edge.send_bytes(answer, way_back(phone, request))
+        self._edge.send_bytes(answer, way_back(phone, request.via))
         return True
 
     def _failed(self, token: bytes) -> None:
