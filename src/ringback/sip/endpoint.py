@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar
 
 from ringback.sip import layer as core
 from ringback.sip.build import can_be_answered, response_to_malformed
@@ -28,6 +28,7 @@ from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
 Admit = Callable[[Request, Source], Response | None]
@@ -94,6 +95,8 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.reads: Callable[[bytes], Request | None] | None = None
+        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
         self.takes_answer: Callable[[bytes, Source], bool] | None = None
@@ -347,10 +350,11 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
+        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
+        if takes_answer is not None and _cared_for(takes_answer, data, source):
             return
         try:
-            message = parse_message(data)
+            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
@@ -358,7 +362,7 @@ class SipEndpoint:
         if isinstance(message, Request):
             source = self._mark_via(message, source)
             takes = self.takes.get(message.method)
-            if takes is not None and takes(message, source):
+            if takes is not None and _cared_for(takes, message, source):
                 return
             if self._admit is not None and message.method != "ACK":
                 key = self._layer.key_of(message)
@@ -542,6 +546,15 @@ def way_back(peer: Destination, via: Via) -> Destination:
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
     where = (peer.transport, peer.host, peer.port, peer.identity)
     return where in (connection.remote, connection.asked)
+
+
+def _cared_for(takes: Callable[[T, Source], bool], what: T, source: Source) -> bool:
+    """What it says; where it fails the message goes the way of all others, and its connection lives."""
+    try:
+        return takes(what, source)
+    except Exception:
+        _log.exception("a message could not be cared for")
+        return False
 
 
 def _nothing() -> None:
