@@ -14,12 +14,12 @@ from ringback.testing.servers import ValkeyForTests
 
 @asynccontextmanager
 async def signalling(
-    valkey: ValkeyForTests, host: str, configuration: Configuration, *more: str
+    valkey: ValkeyForTests, host: str, configuration: Configuration, *more: str, **env: str
 ) -> AsyncIterator[ServiceHarness]:
     """sip_proxy, sip_cluster, dialplan, config and `more` services at an address, on an empty Valkey."""
     await valkey.flush()
     services = ("config", "dialplan", *more, "sip_proxy", "sip_cluster")
-    async with ServiceHarness(*services, valkey_url=valkey.url, host=host) as harness:
+    async with ServiceHarness(*services, valkey_url=valkey.url, host=host, env=env) as harness:
         store = harness.process.valkey
         for kind, item in configuration.objects():
             await store.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))

@@ -65,6 +65,7 @@ CASES = {
     "early media": Case("early_media", (("1001", "uas_early_media"),)),
     "offerless INVITE": Case("offerless", (("1001", "uas_offerless"),)),
     "100rel": Case("reliable", (("1001", "uas_reliable"),)),
+    "UPDATE before the answer": Case("update", (("1001", "uas_update"),)),
     "BYE in an early dialog": Case("early_bye", (("1001", "uas_cancelled"),)),
 }
 

@@ -25,8 +25,8 @@ media_encryption=none
 [net]
 firewall_policy=0
 [proxy_0]
-reg_proxy=<sip:{proxy};transport=udp>
-reg_route=<sip:{proxy};transport=udp;lr>
+reg_proxy=<sip:{proxy};transport={transport}>
+reg_route=<sip:{proxy};transport={transport};lr>
 reg_identity=sip:{user}@{domain}
 reg_expires=600
 reg_sendregister=1
@@ -58,12 +58,18 @@ class Linphone:
 
     async def says(self, pattern: str, limit_s: float = LIMIT_S) -> re.Match[str]:
         """Wait for words, beginning after those that the last wait found."""
-        async with asyncio.timeout(limit_s):
-            while not (found := re.compile(pattern).search(self.heard, self._read)):
-                assert self._child.stdout is not None
-                more = await self._child.stdout.read(4096)
-                assert more, f"linphone has ended: {self.heard[-500:]}"
-                self.heard += more.decode(errors="replace")
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._says(re.compile(pattern))
+        except TimeoutError:
+            raise AssertionError(f"no {pattern!r} in {self.heard[self._read :][-500:]!r}") from None
+
+    async def _says(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        while not (found := pattern.search(self.heard, self._read)):
+            assert self._child.stdout is not None
+            more = await self._child.stdout.read(4096)
+            assert more, f"linphone has ended: {self.heard[-500:]}"
+            self.heard += more.decode(errors="replace")
         self._read = found.end()
         return found
 
@@ -89,6 +95,7 @@ class Line:
     password: str
     domain: str
     proxy: str
+    transport: str = "udp"
 
 
 @contextlib.asynccontextmanager

@@ -106,3 +106,19 @@ def test_every_state_of_the_shipped_applications_is_explained() -> None:
         states = re.findall(r'<(?:state|final) id="([a-z]+)"', document)
         assert states
         assert [state for state in states if f"`{state}`" not in page] == [], name
+
+
+def test_each_cell_of_the_interop_table_names_a_test_and_each_named_test_is_there() -> None:
+    text = read("conformance.md")
+    named = dict(re.findall(r"^- ([A-Z]\d+): `(\S+::[^`]+)`$", text, re.MULTILINE))
+    used = set(re.findall(r"\b[A-Z]\d{1,2}\b", text[: text.index(f"- {next(iter(named))}:")]))
+    assert named.keys() == used
+    for place in named.values():
+        path, _, test = place.partition("::")
+        name, _, case = test.rstrip("]").partition("[")
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, place
+        assert f'"{case}": Case(' in source or not case, place
+    cases = (ROOT / "tests/interop/test_sipp_dialogs.py").read_text(encoding="utf-8")
+    listed = {place.partition("[")[2].rstrip("]") for place in named.values() if "[" in place}
+    assert listed == set(re.findall(r'^    "(.+)": Case\(', cases, re.MULTILINE))

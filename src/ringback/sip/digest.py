@@ -230,6 +230,8 @@ class DigestClient:
             params = parse_credentials(value)
             if params is None or params.get("algorithm", "MD5").upper() not in _HASHES:
                 continue
+            if params.get("qop") and "auth" not in _options(params):
+                continue  # auth-int alone: without it our answer would be taken for a wrong password
             chosen = params
             break
         return None if chosen is None else self._respond(chosen, method, uri, cnonce)
@@ -237,7 +239,7 @@ class DigestClient:
     def _respond(self, challenge: dict[str, str], method: str, uri: str, cnonce: str) -> str:
         algorithm = challenge.get("algorithm", "MD5").upper()
         realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
-        qop = "auth" if "auth" in challenge.get("qop", "").replace(",", " ").split() else ""
+        qop = "auth" if "auth" in _options(challenge) else ""
         count = self._uses[nonce] = self._uses.get(nonce, 0) + 1
         params = {"nonce": nonce, "nc": f"{count:08x}", "cnonce": cnonce}
         stored = ha1(self.username, realm, self.password, algorithm)
@@ -251,3 +253,8 @@ class DigestClient:
         if "opaque" in challenge:
             value += f", opaque={quote_string(challenge['opaque'])}"
         return value
+
+
+def _options(challenge: Mapping[str, str]) -> list[str]:
+    """The qualities of protection that a challenge offers (RFC 7616 3.3)."""
+    return challenge.get("qop", "").lower().replace(",", " ").split()

@@ -245,3 +245,13 @@ def test_credentials_are_read_the_same_however_they_are_spaced(text: str, expect
     assert (None if found is None else set(found)) == expected
     if found is not None and "uri" not in found:
         assert found == spaced
+
+
+def test_rfc7616_3_3_a_challenge_for_auth_int_alone_is_not_answered_and_one_beside_it_is() -> None:
+    """What we say without the body's hash would be taken for a wrong password."""
+    client = DigestClient("1001", "right")
+    alone, both = (
+        f'Digest realm="demo", nonce="n", algorithm=MD5, qop="{q}"' for q in ("auth-int", "auth-int,auth")
+    )
+    assert client.answer([alone], "REGISTER", "sip:demo", "c") is None
+    assert "qop=auth," in (client.answer([alone, both], "REGISTER", "sip:demo", "c") or "")
