@@ -196,6 +196,8 @@ class User:
     challenge: dict[str, str] = field(default_factory=dict)
     uses: int = 0
     cseq: int = 0
+    number: int = 0
+    """Which of its contacts it registers."""
 
 
 class Load:
@@ -349,7 +351,9 @@ class Load:
         self.made += 1
         self.settling += 1
         if self._users:
-            self._register(self._users[self.made % len(self._users)])
+            user = self._users[self.made % len(self._users)]
+            user.number = self.made // len(self._users) % self.plan.contacts
+            self._register(user)
             return
         call_id = f"{self._prefix}-{self.made}"
         name = call_id.encode()
@@ -450,7 +454,7 @@ class Load:
 
     def _register(self, user: User) -> None:
         plan = self.plan
-        number = self.made // len(self._users) % plan.contacts
+        number = user.number
         user.cseq += 1
         call_id = f"{self._prefix}-r{user.name}-{number}-{user.cseq}"
         name, aor = call_id.encode(), f"<sip:{user.name}@{plan.domain}>".encode()
