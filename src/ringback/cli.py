@@ -5,12 +5,13 @@ Each command imports its room when it is called, so that `ringback --help` is qu
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
 
 from ringback.commands import account_groups, groups
+from ringback.commands.campaign_group import campaign
 from ringback.commands.siptools.group import sip
 
 app = typer.Typer(
@@ -82,13 +83,24 @@ def settings(
 
 
 @app.command()
-def migrate(*, data: Data = None) -> None:
-    """Bring the database to this version."""
+def migrate(
+    *,
+    phase: Annotated[
+        Literal["pre", "post", "all"],
+        typer.Option(
+            help="pre: what the new version needs; run it while the old one works. "
+            "post: what only the old one needed; run it once none of its processes is left. "
+            "all: both, while nothing runs or where an upgrade may stop the platform."
+        ),
+    ] = "all",
+    data: Data = None,
+) -> None:
+    """Bring the database to this version: `--phase pre`, replace the processes one by one, `--phase post`."""
     from ringback.commands.migrate import run_migrations
 
-    for name in run_migrations(data):
+    for name in run_migrations(data, phase):
         typer.echo(f"Migrated {name}.")
-    typer.echo("The database is up to date.")
+    typer.echo("The database is up to date." if phase == "all" else f"Nothing of phase {phase} is left.")
 
 
 @app.command()
@@ -209,7 +221,7 @@ def simulate(
 app.add_typer(groups.sessions)
 app.add_typer(groups.routing)
 app.add_typer(groups.app)
-for group in (sip, account_groups.keys, account_groups.users, account_groups.tenant):
+for group in (sip, campaign, account_groups.keys, account_groups.users, account_groups.tenant):
     app.add_typer(group)
 
 

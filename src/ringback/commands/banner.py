@@ -27,6 +27,8 @@ from ringback.testing.demo_tenant import (
 )
 
 PEOPLE: Mapping[str, str] = {"1001": "agent Kim", "1002": "agent Lee", CUSTOMER: "a customer"}
+_ACROSS = 5
+"""Ports in one line, so that 80 columns hold them."""
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
@@ -102,7 +104,8 @@ def listeners(facts: Facts) -> RenderableType:
     for service in topology.SERVICES:
         always = (e for e in topology.LISTENERS if e.service == service and not e.optional)
         ports = [port_of(facts, entry) for entry in always]
-        table.add_row(service, "  ".join(ports))
+        for at in range(0, len(ports), _ACROSS):
+            table.add_row("" if at else service, "  ".join(ports[at : at + _ACROSS]))
     return Group(Text(f"Listening on {facts.near}:"), table)
 
 

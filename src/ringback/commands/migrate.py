@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 from ringback.commands.joining import joined_settings
-from ringback.runtime.migrate import migrate
+from ringback.runtime.migrate import PHASES, migrate
 from ringback.services import REGISTRY
 
 
-def run_migrations(data: Path | None) -> list[str]:
-    """Run them; the names of the files that ran."""
+def run_migrations(data: Path | None, phase: str) -> list[str]:
+    """Run those of a phase, `pre`, `post` or `all`; the names of the files that ran."""
     common = joined_settings(data, needs="postgres_dsn")
-    return asyncio.run(migrate(common.postgres_dsn, REGISTRY))
+    return asyncio.run(migrate(common.postgres_dsn, REGISTRY, PHASES if phase == "all" else (phase,)))

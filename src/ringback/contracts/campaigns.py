@@ -158,6 +158,34 @@ class DoNotCallReply(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[int]
 
 
+class PreviewParams(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent who wants the next record of a campaign."""
+
+    tenant: str
+    campaign: str
+    agent: str
+
+
+class OfferParams(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that an agent was offered, by its reference."""
+
+    tenant: str
+    reference: str
+    reason: str = ""
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A record before an agent. It is theirs until `until` (seconds since the epoch)."""
+
+    reference: str
+    list: str
+    key: str
+    number: str
+    data: dict[str, str]
+    attempt: int
+    until: float
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Records of a campaign's lists by state and, done, by result; `open`: calls under way."""
 

@@ -7,6 +7,7 @@ and ``trunks`` show the DNs of one type.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -248,6 +249,7 @@ def _touched(tenant: str, change: ConfigChange) -> list[str]:
     return ["/tenants", base, *lists, *(f"{path}/{_part(change.id)}" for path in lists)]
 
 
+@lru_cache(256)
 def _part(text: str) -> str:
     return text if text.isascii() and text.isalnum() else quote(text, safe="")
 

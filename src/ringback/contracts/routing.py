@@ -73,6 +73,8 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     def as_steps(self) -> tuple[messages.Step, ...]:
         """What the router is told; empty when `target` says it all."""
+        if not self.steps and not self.preferred_agent:
+            return ()
         steps = tuple(step.as_step() for step in self.steps)
         if not self.preferred_agent or self.preferred_s <= 0:
             return steps
@@ -149,6 +151,13 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     agents_ready: int
     longest_wait: float
     """Seconds."""
+
+
+class RoutingNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the tenant service in the directory: where its HTTP listeners are, `host:port`."""
+
+    http: str
+    ewt: str
 
 
 class WaitTime(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,6 +87,12 @@ class Kafka:
             return
         await self._process.valkey.call(*_entry(topic, key, event, connection))
 
+    def command(
+        self, topic: str, key: str, event: msgspec.Struct | bytes, *, connection: str
+    ) -> tuple[Argument, ...] | None:
+        """What stores one event for `topic`, for a transaction of Valkey; None without reporting."""
+        return _entry(topic, key, event, connection) if self.enabled else None
+
     async def publish_all(
         self, topic: str, events: Iterable[tuple[str, msgspec.Struct | bytes]], *, connection: str
     ) -> None:

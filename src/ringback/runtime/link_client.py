@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,59 @@ _PORTION = 50
 """Notifications handled in one turn of the loop."""
 
 NotificationHandler = Callable[[Any], Awaitable[None]]
+
+
+class _Answer:
+    """What somebody waits for who has asked for one thing."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self.future = future
+
+    def answer(self, number: int, found: Any) -> None:
+        """The result, or the refusal."""
+        if self.future.done():
+            return
+        if isinstance(found, Exception):
+            self.future.set_exception(found)
+        else:
+            self.future.set_result(found)
+
+    def give_up(self, error: Exception) -> None:
+        """There will be no answer."""
+        self.answer(0, error)
+
+
+class _Answers:
+    """What somebody waits for who has asked for many things at once, numbered from `first` on: the result of
+    each, or the error. A future for each would cost as much as what is asked.
+    """
+
+    __slots__ = ("_first", "_found", "_left", "future")
+
+    def __init__(self, future: asyncio.Future[list[Any]], first: int, count: int) -> None:
+        self.future = future
+        self._first = first
+        self._left = dict.fromkeys(range(count))
+        self._found: list[Any] = [None] * count
+        if not count:
+            future.set_result([])
+
+    def answer(self, number: int, found: Any) -> None:
+        """One of them is answered; a second answer changes nothing."""
+        place = number - self._first
+        if place not in self._left:
+            return
+        del self._left[place]
+        self._found[place] = found
+        if not self._left and not self.future.done():
+            self.future.set_result(self._found)
+
+    def give_up(self, error: Exception) -> None:
+        """The rest will not be answered."""
+        for place in list(self._left):
+            self.answer(self._first + place, error)
 
 
 class LinkClient:
@@ -44,7 +97,7 @@ class LinkClient:
         self._rows = tuple(row for row in connection.split(",") if row)
         self._out: list[bytes] = []
         self._writer: asyncio.StreamWriter | None = None
-        self.waiting: dict[int, asyncio.Future[Any]] = {}
+        self.waiting: dict[int, _Answer | _Answers] = {}
         self._next_id = 0
         self._handlers: dict[str, tuple[NotificationHandler, Callable[[msgspec.Raw], Any]]] = {}
         self._on_connect: list[Callable[[], Awaitable[None]]] = []
@@ -98,38 +151,33 @@ class LinkClient:
     async def _call_all(self, method: str, params: Sequence[object], timeout: float) -> list[Any]:
         loop, began = asyncio.get_running_loop(), self._ctx.monotonic()
         first, self._next_id = self._next_id + 1, self._next_id + len(params)
-        futures: dict[int, asyncio.Future[Any]] = {
-            number: loop.create_future() for number in range(first, self._next_id + 1)
-        }
-        self.waiting.update(futures)
+        numbers = range(first, self._next_id + 1)
+        answers = _Answers(loop.create_future(), first, len(params))
+        self.waiting.update(dict.fromkeys(numbers, answers))
         silent = LinkUnavailable(f"{method}: no answer within {timeout} s")
-        late = loop.call_later(timeout, _give_up, futures.values(), silent)
-        answers: list[Any] = []
+        late = loop.call_later(timeout, answers.give_up, silent)
         try:
-            for number, each in zip(futures, params, strict=True):
+            for number, each in zip(numbers, params, strict=True):
                 self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": each})
-            for future in futures.values():
-                try:
-                    answers.append(await future)
-                except (LinkError, LinkUnavailable) as error:
-                    answers.append(error)
-                status = 0 if isinstance(answers[-1], LinkUnavailable) else 200
-                self._times.answered(status, self._ctx.monotonic() - began)
-            return answers
+            found = await answers.future
+            spent = self._ctx.monotonic() - began
+            for answer in found:
+                self._times.answered(0 if isinstance(answer, LinkUnavailable) else 200, spent)
+            return found
         finally:
             late.cancel()
-            for number in futures:
+            for number in numbers:
                 self.waiting.pop(number, None)
 
     async def _call(self, method: str, params: object, timeout: float) -> Any:
         number = self._next_id = self._next_id + 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self.waiting[number], began = future, self._ctx.monotonic()
+        self.waiting[number], began = _Answer(future), self._ctx.monotonic()
         status = 0
         # A timer of the loop: asyncio.timeout costs several times as much, and this is done for each request.
         silent = LinkUnavailable(f"{method}: no answer within {timeout} s")
-        late = loop.call_later(timeout, _give_up, (future,), silent)
+        late = loop.call_later(timeout, self.waiting[number].give_up, silent)
         try:
             self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
             result = await future
@@ -199,11 +247,8 @@ class LinkClient:
         if frame.method is not None:
             self._inbox.append(frame)
             self._told.set()
-        elif isinstance(frame.id, int) and (future := self.waiting.get(frame.id)) and not future.done():
-            if frame.error is not None:
-                future.set_exception(failure(frame.error))
-            else:
-                future.set_result(frame.result)
+        elif isinstance(frame.id, int) and (waiter := self.waiting.get(frame.id)) is not None:
+            waiter.answer(frame.id, frame.result if frame.error is None else failure(frame.error))
         elif frame.id is None and frame.error is not None:
             self._lost(failure(frame.error))
             raise ConnectionError("the other side could not read what was sent")
@@ -232,10 +277,5 @@ class LinkClient:
         self._writer = None
         self._out.clear()
         self._ready.clear()
-        _give_up(self.waiting.values(), error)
-
-
-def _give_up(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_exception(error)
+        for waiter in self.waiting.values():
+            waiter.give_up(error)

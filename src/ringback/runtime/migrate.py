@@ -14,6 +14,7 @@ from importlib.resources import files
 import asyncpg
 
 _NAME = re.compile(r"^(\d{4})_(pre|post)_[a-z0-9_]+\.sql$")
+PHASES = ("pre", "post")
 _LOCK = 0x52494E47  # one migrator at a time, whoever starts first
 _TABLE = """
 CREATE TABLE IF NOT EXISTS ringback_migrations (
@@ -53,8 +54,29 @@ def find_migrations(services: Iterable[str]) -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, services: Iterable[str], phases: tuple[str, ...] = ("pre", "post")) -> list[str]:
-    """Run what has not run yet; return the names of the files that did."""
+def due(waiting: Iterable[Migration], phases: tuple[str, ...]) -> list[Migration]:
+    """Those of the phases in their order; MigrationError if an earlier one of its service is left out."""
+    chosen: list[Migration] = []
+    passed: dict[str, str] = {}
+    for migration in waiting:
+        if migration.phase not in phases:
+            passed.setdefault(migration.service, migration.file)
+        elif (earlier := passed.get(migration.service)) is not None:
+            raise MigrationError(
+                f"{migration.service}/{migration.file} comes after {earlier}, which has not run yet: run the "
+                "phase before it first, or stop all processes and run `ringback migrate` without --phase"
+            )
+        else:
+            chosen.append(migration)
+    return chosen
+
+
+async def migrate(dsn: str, services: Iterable[str], phases: tuple[str, ...] = PHASES) -> list[str]:
+    """Run what has not run yet; return the names of the files that did.
+
+    Raises MigrationError where one fails, or where an earlier one of another phase has not run yet: nothing
+    has been run then that comes after it.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -62,10 +84,10 @@ async def migrate(dsn: str, services: Iterable[str], phases: tuple[str, ...] = (
         rows = await connection.fetch("SELECT service, file FROM ringback_migrations")
         done = {(row["service"], row["file"]) for row in rows}
         ran = []
-        for migration in find_migrations(services):
-            if migration.phase in phases and (migration.service, migration.file) not in done:
-                await _run(connection, migration)
-                ran.append(f"{migration.service}/{migration.file}")
+        found = find_migrations(services)
+        for migration in due([each for each in found if (each.service, each.file) not in done], phases):
+            await _run(connection, migration)
+            ran.append(f"{migration.service}/{migration.file}")
         return ran
     finally:
         await connection.close()

@@ -77,6 +77,12 @@ def parse_entries(stream: str, rows: Sequence[Any]) -> list[StreamEntry]:
     return entries
 
 
+def entry_number(entry: str) -> tuple[int, int]:
+    """The id of an entry as it compares with others."""
+    milliseconds, _, number = entry.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
 class StreamConsumer:
     """A member of a consumer group over one or several streams.
 

@@ -83,7 +83,7 @@ class Interpreter:
         """Give an external event to the root, or to another session of the tree."""
         target = self._tree.sessions.get(session_id or self._tree.root_id)
         if target is not None:
-            self._input(now, lambda: target.deliver(event))
+            self._input(now, lambda: target.deliver(event), moves=False)  # the session says whether
 
     def fetched(self, session_id: str, invokeid: str, text: str | None, now: float) -> None:
         """Answer a `Fetch`; None when the document could not be had."""
@@ -109,6 +109,7 @@ class Interpreter:
 
     def bind(self, name: str, value: Json) -> None:
         """Change a read-only variable of the platform in all sessions of the tree."""
+        self._tree.moved = True
         self._tree.bindings[name] = value
         for session in self._tree.sessions.values():
             session.datamodel.bind_system({name: value})
@@ -139,7 +140,13 @@ class Interpreter:
 
     def snapshot(self) -> Json:
         """All that another process needs to go on, as a JSON value. Take the outputs first."""
+        self._tree.moved = False
         return save_tree(self._tree)
+
+    @property
+    def moved(self) -> bool:
+        """Whether a snapshot may be other than the last; an event that nothing waits for moves nothing."""
+        return self._tree.moved
 
     @classmethod
     def restore(
@@ -171,13 +178,15 @@ class Interpreter:
         load_tree(interpreter._tree, snapshot)
         return interpreter
 
-    def _input(self, now: float, apply: Callable[[], None]) -> None:
+    def _input(self, now: float, apply: Callable[[], None], *, moves: bool = True) -> None:
         if not self.running:
             return
         tree = self._tree
+        tree.moved = tree.moved or moves
         tree.begin_input(now)
         try:
             apply()
             tree.run()
         except LimitExceededError as error:
+            tree.moved = True
             tree.fail(error, error.slug)

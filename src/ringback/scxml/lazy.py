@@ -54,13 +54,21 @@ class LazyEcmaScript:
         """See DataModel."""
         self._do(lambda it: it.bind(values), lambda it: it.bind_system(values))
 
+    # What every event asks for does without `_do`, which makes two functions for each call.
+
     def bind_event(self, event: Event) -> None:
         """See DataModel."""
-        self._do(lambda it: it.bind_event(event), lambda it: it.bind_event(event))
+        if self._variables is not None:
+            try:
+                self._variables.bind_event(event)
+                return
+            except Unsure:
+                pass
+        self._with_engine().bind_event(event)
 
     def set_configuration(self, states: Iterable[str]) -> None:
         """See DataModel."""
-        self._do(lambda it: it.set_configuration(states), lambda it: it.set_configuration(states))
+        (self._variables or self._with_engine()).set_configuration(states)
 
     def declare(self, name: str) -> None:
         """See DataModel."""
@@ -68,11 +76,21 @@ class LazyEcmaScript:
 
     def evaluate(self, expr: str) -> Json:
         """See DataModel."""
-        return self._do(lambda it: it.evaluate(expr), lambda it: it.evaluate(expr))
+        if self._variables is not None:
+            try:
+                return self._variables.evaluate(expr)
+            except Unsure:
+                pass
+        return self._with_engine().evaluate(expr)
 
     def condition(self, expr: str) -> bool:
         """See DataModel."""
-        return self._do(lambda it: it.condition(expr), lambda it: it.condition(expr))
+        if self._variables is not None:
+            try:
+                return self._variables.condition(expr)
+            except Unsure:
+                pass
+        return self._with_engine().condition(expr)
 
     def location(self, expr: str) -> Json:
         """See DataModel."""
@@ -80,7 +98,13 @@ class LazyEcmaScript:
 
     def assign(self, location: str, expr: str) -> None:
         """See DataModel."""
-        self._do(lambda it: it.assign(location, expr), lambda it: it.assign(location, expr))
+        if self._variables is not None:
+            try:
+                self._variables.assign(location, expr)
+                return
+            except Unsure:
+                pass
+        self._with_engine().assign(location, expr)
 
     def assign_value(self, location: str, value: Json) -> None:
         """See DataModel."""

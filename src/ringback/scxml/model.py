@@ -7,7 +7,7 @@ numbers from `index + 1` to `last`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -159,6 +159,9 @@ class Invoke:
     finalize: Block | None
 
 
+_MOST_MEANT = 2000
+
+
 @lru_cache(maxsize=4096)
 def _matches(events: tuple[str, ...], name: str) -> bool:
     return any(e == "*" or name == e or name.startswith(e + ".") for e in events)
@@ -219,6 +222,10 @@ class Document:
     scripts: tuple[Script, ...]
     paths: tuple[tuple[int, ...], ...]
     """For each state its proper ancestors, the nearest first, the root last."""
+    _meant: dict[tuple[int, str | None], tuple[Transition, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """What `meant` has found: charts are few, and the same events come to all their sessions."""
 
     @property
     def root(self) -> State:
@@ -228,3 +235,18 @@ class Document:
     def ancestors(self, index: int) -> tuple[int, ...]:
         """Proper ancestors, the nearest first, the root last."""
         return self.paths[index]
+
+    def meant(self, index: int, event: str | None) -> tuple[Transition, ...]:
+        """The transitions of a state and its ancestors, in order, that an event (None: no event) is for."""
+        found = self._meant.get((index, event))
+        if found is None:
+            found = tuple(
+                transition
+                for state in (index, *self.paths[index])
+                for transition in self.states[state].transitions
+                if (not transition.events if event is None else transition.matches(event))
+            )
+            if len(self._meant) >= _MOST_MEANT:
+                self._meant.clear()  # names come from outside
+            self._meant[index, event] = found
+        return found

@@ -49,6 +49,10 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 
 
+_OF_THE_KIT = frozenset({"$xml", "$tree"})
+"""Names that the engine's kit gives a meaning to."""
+
+
 class Admission:
     """Copies values that come from outside; what the engine would hold otherwise than Python is Unsure."""
 
@@ -77,9 +81,17 @@ class Admission:
     def _fields(self, value: Mapping[str, Value], depth: int) -> dict[str, Value]:
         found = {}
         for name, item in value.items():
-            if type(name) is not str or name in ("$xml", "$tree"):
+            if type(name) is not str or name in _OF_THE_KIT:
                 raise Unsure
-            found[self._checked(name)] = self.admit(item, depth)
+            if type(item) is str and item.isascii() and name.isascii():
+                # Most are of this kind: `admit` and `_checked` in place.
+                self._nodes += 1
+                self._text += len(name) + len(item)
+                found[name] = item
+            else:
+                found[self._checked(name)] = self.admit(item, depth)
+        if self._nodes > _NODES or self._text > _TEXT or (found and depth > _DEPTH):
+            raise Unsure
         return found
 
     def _checked(self, text: str) -> str:
@@ -276,6 +288,9 @@ def member(value: Value, name: Value) -> Value:
     raise Unsure
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def flatten(root: Value) -> dict[str, Any]:
     """A graph of values as the kit's `flatten` gives it: shared references survive."""
     table: list[Any] = []
@@ -293,9 +308,11 @@ def flatten(root: Value) -> dict[str, Any]:
         index = seen[id(value)] = len(table)
         table.append(None)
         if kind is dict:
-            table[index] = {"o": [[name, walk(item)] for name, item in value.items()]}
+            table[index] = {
+                "o": [[name, item if type(item) in _SCALARS else walk(item)] for name, item in value.items()]
+            }
         else:
-            table[index] = {"a": [walk(item) for item in value]}
+            table[index] = {"a": [item if type(item) in _SCALARS else walk(item) for item in value]}
         return {"r": index}
 
     return {"root": walk(root), "table": table}

@@ -38,11 +38,9 @@ def select_transitions(
 def _first_enabled(
     document: Document, index: int, event: str | None, holds: Callable[[Transition], bool]
 ) -> Transition | None:
-    for state in (index, *document.ancestors(index)):
-        for transition in document.states[state].transitions:
-            meant = not transition.events if event is None else transition.matches(event)
-            if meant and holds(transition):
-                return transition
+    for transition in document.meant(index, event):
+        if holds(transition):
+            return transition
     return None
 
 

@@ -100,10 +100,23 @@ class Session:
         """Take one external event and run until stable."""
         event = self.external.popleft()
         if self._bind(event):
+            if self._is_deaf_to(event.name):
+                return
             for invokeid, invocation in list(self.invocations.items()):
                 self._before_event(invokeid, invocation, event)
             self._take(event.name)
+        self.tree.moved = True
         self._macrostep()
+
+    def _is_deaf_to(self, event: str) -> bool:
+        """Whether the event can only be `_event` here: no active state waits for it, nor for no event."""
+        if self.invocations or self.to_invoke or self.internal or not self.running:
+            return False
+        states, meant = self.document.states, self.document.meant
+        return not any(
+            states[index].kind in ("atomic", "final") and (meant(index, event) or meant(index, None))
+            for index in self.configuration
+        )
 
     def _bind(self, event: Event) -> bool:
         """Make `_event`; an event whose data the data model cannot hold is lost, with an error."""

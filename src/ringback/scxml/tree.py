@@ -45,6 +45,8 @@ class Tree:
         self.actions_made = 0
         self.ids_made = 0
         self.now = 0.0
+        self.moved = True
+        """Whether anything but `_event` may be other than when the last snapshot was taken."""
         self._microsteps = 0
         self._over: list[Session] = []
 
@@ -69,6 +71,7 @@ class Tree:
         if session.id not in self.sessions:
             return False
         if not session.started:
+            self.moved = True
             session.start()
         elif session.running and session.external:
             self.spend_microstep()

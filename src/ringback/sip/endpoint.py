@@ -94,6 +94,10 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.takes: dict[str, Callable[[Request, Source], bool]] = {}
+        """By method: asked before a transaction is made for a request; true where it is cared for without."""
+        self.takes_answer: Callable[[bytes, Source], bool] | None = None
+        """Asked before a response is read; true where it is cared for as it is."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self._on_stray: Callable[[Response, Source], None] | None = None
@@ -246,7 +250,7 @@ class SipEndpoint:
             return False
         self._large.no_tcp(client.destination, now)
         old.user = None
-        branch = client.request.via.branch
+        branch = old.via.branch
         client.request = client.request.copy()
         client.request.pop_first("Via")
         client.destination = destination
@@ -280,6 +284,12 @@ class SipEndpoint:
     def send(self, message: Message, destination: Destination) -> None:
         """Send a message as it is, without a transaction."""
         self._send(message.to_bytes(), destination, _nothing)
+
+    def send_bytes(
+        self, data: bytes, destination: Destination, failed: Callable[[], None] | None = None
+    ) -> None:
+        """Send what is a message already, without a transaction."""
+        self._send(data, destination, failed or _nothing)
 
     def _push_via(
         self,
@@ -332,26 +342,38 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
+        if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
+            return
         try:
             message = parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
+        key = None
         if isinstance(message, Request):
             source = self._mark_via(message, source)
-            if self._admit is not None and self._refused(message, source):
+            takes = self.takes.get(message.method)
+            if takes is not None and takes(message, source):
                 return
-        self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source)
+            if self._admit is not None and message.method != "ACK":
+                key = self._layer.key_of(message)
+                response = None if self._layer.knows(message, key) else self._admit(message, source)
+                if response is not None:
+                    self._send(response.to_bytes(), source, _nothing)
+                    return
+        self.receive(message, source, key)
+
+    def receive(self, message: Request | Response, source: Source, key: core.Key | None = None) -> None:
+        """Let the transactions have a message: one that has just come, or one that was cared for without.
+
+        `key` is that of a request, where it is at hand.
+        """
+        self._layer.receive(message, self._now(), reliable=source.transport != "udp", peer=source, key=key)
         self._run()
 
-    def _refused(self, request: Request, source: Source) -> bool:
-        if request.method == "ACK" or self._layer.knows(request) or self._admit is None:
-            return False
-        response = self._admit(request, source)
-        if response is None:
-            return False
-        self._send(response.to_bytes(), source, _nothing)
-        return True
+    def knows(self, request: Request) -> bool:
+        """True if a request has a transaction."""
+        return self._layer.knows(request, self._layer.key_of(request))
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
@@ -366,8 +388,12 @@ class SipEndpoint:
         """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
         via = request.via
         if "rport" in via.params:
+            line = request.get("Via") or ""
+            plain = line.find(";rport") == len(line) - 6 and "," not in line and "received" not in via.params
             via = via.with_params(rport=str(source.port), received=source.host)
-        elif via.host != source.host or "received" in via.params:
+            request.replace_via(via, f"{line}={source.port};received={source.host}" if plain else "")
+            return _reply_source(via, source)
+        if via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
             return _reply_source(via, source)
@@ -378,8 +404,8 @@ class SipEndpoint:
 
     def _run(self) -> None:
         layer, effects = self._layer, self._effects
-        while outputs := layer.take_outputs():
-            for output in outputs:
+        while layer.outputs:
+            for output in layer.take_outputs():
                 # A callback that fails must not cost the other messages of this turn.
                 try:
                     effects[type(output)](output)
@@ -391,7 +417,8 @@ class SipEndpoint:
     def _send_out(self, output: core.Send) -> None:
         transaction = output.transaction
         self.counters.repeated += output.repeated
-        self._send(output.data, _way_back(transaction), partial(self._failed, transaction))
+        where = transaction.peer if transaction.is_client else way_back(transaction.peer, transaction.via)
+        self._send(output.data, where, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
@@ -496,17 +523,10 @@ def _reply_source(via: Via, source: Source) -> Source:
     return Source("udp", host, port, socket=source.socket)
 
 
-def _way_back(transaction: core.Transaction) -> Destination:
-    """Where a message goes: a response to where Via says if its connection is gone (18.2.2)."""
-    peer: Destination = transaction.peer
-    if (
-        transaction.is_client
-        or type(peer) is not Source
-        or peer.connection is None
-        or peer.connection.is_open
-    ):
+def way_back(peer: Destination, via: Via) -> Destination:
+    """Where a response goes: to where Via says if the connection of its request is gone (18.2.2)."""
+    if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
-    via = transaction.request.via
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
 
 

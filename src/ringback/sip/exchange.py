@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ringback.sip.build import response_to
-from ringback.sip.message import Request, Response
+from ringback.sip.message import FORGOTTEN, Request, Response
 from ringback.sip.transport import Destination, Source
 
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ class ClientTransaction:
         """The transaction is gone: let go of its user, so that both can be freed without the collector."""
         self.on_response = None
 
+    def forget_request(self) -> None:
+        """The user needs the request no more."""
+        self.request = FORGOTTEN
+
     async def _changed(self) -> None:
         if self._wake is None or self._wake.done():
             self._wake = asyncio.get_running_loop().create_future()
@@ -137,10 +141,10 @@ class ServerTransaction:
         return self._core.to_tag if self._core is not None else ""
 
     @property
-    def final(self) -> Response | None:
-        """The final response that was sent."""
-        last = self._core.last if self._core is not None else None
-        return last if last is not None and not last.is_provisional else None
+    def final(self) -> int | None:
+        """The status of the final response that was sent."""
+        status = self._core.status if self._core is not None else 0
+        return status if status >= 200 else None
 
     def respond(self, response: Response) -> bool:
         """Send a response; False if the transaction is past that (or there is none)."""
@@ -187,6 +191,10 @@ class ServerTransaction:
     def release(self) -> None:
         """The transaction is gone: let go of its user, so that both can be freed without the collector."""
         self.on_cancel = self.on_unacknowledged = None
+
+    def forget_request(self) -> None:
+        """The user needs the request no more: it would be held as long as repetitions may come."""
+        self.request, self.on_cancel = FORGOTTEN, None
 
     def ack_received(self, ack: Request | None) -> None:
         """The endpoint tells of the ACK to a 2xx, or with None that it did not come."""

@@ -11,10 +11,11 @@ from typing import Any
 
 from ringback.sip.build import ack_for_failure, cancel_for, response_to
 from ringback.sip.ids import BRANCH_COOKIE, IdSource
-from ringback.sip.message import Message, Request, Response
+from ringback.sip.message import FORGOTTEN, Message, Request, Response
 from ringback.sip.records import Record
 from ringback.sip.timer_queue import TimerQueue
 from ringback.sip.transactions import KINDS, Do, Input, Machine, State, Timers
+from ringback.sip.uri import Via
 
 Key = tuple[str, ...]
 
@@ -34,8 +35,10 @@ class Transaction:
         "machine",
         "peer",
         "request",
+        "status",
         "to_tag",
         "user",
+        "via",
     )
 
     def __init__(self, request: Request, machine: Machine, key: Key, peer: Any, *, is_client: bool) -> None:
@@ -47,7 +50,10 @@ class Transaction:
         self.peer = peer
         self.is_client = is_client
         self.last: Response | None = None
-        """The last response that was received (client) or sent (server)."""
+        """The response that is being looked at (client)."""
+        self.status = 0
+        """Of the last response that was sent (server)."""
+        self.via = request.via
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
         self.cancel_wanted = False
@@ -60,6 +66,13 @@ class Transaction:
     def state(self) -> State:
         """The state under its name of RFC 3261."""
         return self.machine.state
+
+    def forget(self) -> None:
+        """It stays for half a minute, for what may be repeated: what it needs no more is let go.
+
+        All that stays is memory that no other message finds in the caches, and work for the collector.
+        """
+        self.request = FORGOTTEN
 
 
 # Outputs are made for every message and soon forgotten.
@@ -121,24 +134,25 @@ class Stray(Record):
 Output = Send | RequestReceived | AckReceived | Cancelled | ResponseReceived | Unacknowledged | Ended | Stray
 
 
-def _branch(message: Message) -> str:
-    """The branch, or for a peer without the magic cookie what identifies its request (17.2.3)."""
-    branch = message.via.branch
-    if branch.startswith(BRANCH_COOKIE) and len(branch) > len(BRANCH_COOKIE):
-        return branch
-    return f"{message.call_id}|{message.cseq.number}|{message.from_tag}|{message.via.sent_by}|{branch}"
+_INVITE_CLIENT, _CLIENT = KINDS["client", True], KINDS["client", False]
+_INVITE_SERVER, _SERVER = KINDS["server", True], KINDS["server", False]
+
+
+def _old_branch(request: Request, via: Via) -> str:
+    """What identifies the request of a peer that knows no magic cookie (17.2.3)."""
+    return f"{request.call_id}|{request.cseq.number}|{request.from_tag}|{via.sent_by}|{via.branch}"
 
 
 def _server_key(request: Request, method: str) -> Key:
-    return (_branch(request), request.via.sent_by, method)
+    via = request.via
+    branch = via.branch
+    if len(branch) <= len(BRANCH_COOKIE) or not branch.startswith(BRANCH_COOKIE):
+        branch = _old_branch(request, via)
+    return (branch, via.sent_by, method)
 
 
 def _accepted_key(message: Message, to_tag: str | None) -> Key:
     return (message.call_id, str(message.cseq.number), message.from_tag or "", to_tag or "")
-
-
-def _is_success(response: Response | None) -> bool:
-    return response is not None and response.is_success
 
 
 def _input_of(response: Response) -> Input:
@@ -158,7 +172,8 @@ class TransactionLayer:
         self._server: dict[Key, Transaction] = {}
         self._accepted: dict[Key, Transaction] = {}
         self._queue = TimerQueue()
-        self._outputs: list[Output] = []
+        self.outputs: list[Output] = []
+        """What is to be done since `take_outputs` was called last, in order."""
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
         self.tells_strays = False
@@ -172,7 +187,7 @@ class TransactionLayer:
 
     def take_outputs(self) -> list[Output]:
         """What is to be done since the last call, in order."""
-        outputs, self._outputs = self._outputs, []
+        outputs, self.outputs = self.outputs, []
         return outputs
 
     def next_timer(self) -> float | None:
@@ -197,11 +212,12 @@ class TransactionLayer:
     def request(self, request: Request, now: float, *, reliable: bool, peer: Any) -> Transaction:
         """Start a client transaction for a request that has its Via on top."""
         method = request.method
-        machine = Machine(KINDS["client", method == "INVITE"], self._durations[reliable], self._timers.t2)
-        transaction = Transaction(request, machine, (request.via.branch, method), peer, is_client=True)
-        self._client[transaction.key] = transaction
+        kind = _INVITE_CLIENT if method == "INVITE" else _CLIENT
+        machine = Machine(kind, self._durations[reliable], self._timers.t2)
+        key = (request.via.branch, method)
+        transaction = self._client[key] = Transaction(request, machine, key, peer, is_client=True)
         transaction._wire = request.to_bytes()
-        self._outputs.append(Send(transaction, transaction._wire))
+        self.outputs.append(Send(transaction, transaction._wire))
         machine.begin(now)
         self._schedule(transaction)
         return transaction
@@ -233,19 +249,25 @@ class TransactionLayer:
 
     # Server side
 
-    def receive(self, message: Request | Response, now: float, *, reliable: bool, peer: Any) -> None:
-        """Take a message from the wire."""
+    def receive(
+        self, message: Request | Response, now: float, *, reliable: bool, peer: Any, key: Key | None = None
+    ) -> None:
+        """Take a message from the wire; `key` is that of a request, where it is at hand."""
         if isinstance(message, Response):
             self._receive_response(message, now, peer)
         elif message.method == "ACK":
             self._receive_ack(message, now, peer)
         else:
-            self._receive_request(message, now, reliable, peer)
+            self._receive_request(message, now, reliable, peer, key or self.key_of(message))
 
-    def knows(self, request: Request) -> bool:
+    @staticmethod
+    def key_of(request: Request) -> Key:
+        """By what a request is told from all others (17.2.3)."""
+        return _server_key(request, request.method)
+
+    def knows(self, request: Request, key: Key) -> bool:
         """True if this request, or the INVITE that it cancels, has a server transaction."""
-        method = "INVITE" if request.method == "CANCEL" else request.method
-        return _server_key(request, method) in self._server
+        return (_server_key(request, "INVITE") if request.method == "CANCEL" else key) in self._server
 
     def respond(
         self, transaction: Transaction, response: Response, now: float, *, until_ack: bool = False
@@ -258,9 +280,11 @@ class TransactionLayer:
         happened, machine = _input_of(response), transaction.machine
         if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
-        transaction.last = response
+        transaction.status = response.status
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
+        if happened is not Input.PROVISIONAL:
+            transaction.forget()
         if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
@@ -273,10 +297,15 @@ class TransactionLayer:
         if transaction is None:
             self.stray += 1
             if self.tells_strays:
-                self._outputs.append(Stray(response, peer))
+                self.outputs.append(Stray(response, peer))
             return
+        happened = _input_of(response)
         transaction.last = response
-        self._step(transaction, _input_of(response), now)
+        self._step(transaction, happened, now)
+        transaction.last = None
+        if happened is Input.SUCCESS:
+            transaction.forget()
+            transaction._wire = b""
         if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
@@ -291,10 +320,9 @@ class TransactionLayer:
                 return
             waiting.acked = True
             self._step(waiting, Input.ACK, now)
-        self._outputs.append(AckReceived(request, peer, waiting))
+        self.outputs.append(AckReceived(request, peer, waiting))
 
-    def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any) -> None:
-        key = _server_key(request, request.method)
+    def _receive_request(self, request: Request, now: float, reliable: bool, peer: Any, key: Key) -> None:
         known = self._server.get(key)
         if known is not None:
             if reliable:
@@ -302,38 +330,43 @@ class TransactionLayer:
                 known.peer = peer
             self._step(known, Input.REQUEST, now)
             return
-        kind = KINDS["server", request.method == "INVITE"]
+        kind = _INVITE_SERVER if request.method == "INVITE" else _SERVER
         machine = Machine(kind, self._durations[reliable], self._timers.t2)
         transaction = Transaction(request, machine, key, peer, is_client=False)
         transaction.to_tag = self._ids.tag()
-        self._server[transaction.key] = transaction
+        self._server[key] = transaction
         machine.begin(now)
         self._schedule(transaction)
         if request.method == "CANCEL":
             self._answer_cancel(transaction, now)
         else:
-            self._outputs.append(RequestReceived(transaction))
+            self.outputs.append(RequestReceived(transaction))
 
     def _answer_cancel(self, cancel: Transaction, now: float) -> None:
         """RFC 3261 9.2: 200 while the INVITE is pending or has failed, 481 once it is not there."""
-        invite = self._server.get(_server_key(cancel.request, "INVITE"))
+        request = cancel.request  # the transaction forgets it with its final response
+        invite = self._server.get(_server_key(request, "INVITE"))
         if invite is None and self.hands_on_cancel:
-            self._outputs.append(RequestReceived(cancel))
+            self.outputs.append(RequestReceived(cancel))
             return
         if invite is None or invite.state is State.ACCEPTED:
             status, tag = 481, cancel.to_tag
         else:
             status, tag = 200, invite.to_tag
-        self.respond(cancel, response_to(cancel.request, status, to_tag=tag), now)
+        self.respond(cancel, response_to(request, status, to_tag=tag), now)
         if invite is not None and invite.state is State.PROCEEDING:
-            self._outputs.append(Cancelled(invite, cancel.request))
+            self.outputs.append(Cancelled(invite, request))
 
     # Running a machine
 
     def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
         machine = transaction.machine
         for action in machine.step(happened, now):
-            self._act(transaction, action)
+            if action is Do.DELIVER:
+                if transaction.last is not None:
+                    self.outputs.append(ResponseReceived(transaction, transaction.last))
+            else:
+                self._act(transaction, action)
         if machine.started:
             self._schedule(transaction)
         if machine.state is State.TERMINATED:
@@ -348,19 +381,16 @@ class TransactionLayer:
     def _act(self, transaction: Transaction, action: Do) -> None:
         if action is Do.SEND:
             transaction.machine.timers.pop(Input.TIMER_100, None)
-            self._outputs.append(Send(transaction, transaction._wire))
+            self.outputs.append(Send(transaction, transaction._wire))
         elif action in (Do.RESEND, Do.RESEND_DOUBLED, Do.RESEND_T2):
             if transaction._wire:
-                self._outputs.append(Send(transaction, transaction._wire, repeated=True))
-        elif action is Do.DELIVER:
-            if transaction.is_client and transaction.last is not None:
-                self._outputs.append(ResponseReceived(transaction, transaction.last))
+                self.outputs.append(Send(transaction, transaction._wire, repeated=True))
         elif action is Do.SEND_ACK and transaction.last is not None:
             ack = ack_for_failure(transaction.request, transaction.last)
-            self._outputs.append(Send(transaction, ack.to_bytes()))
+            self.outputs.append(Send(transaction, ack.to_bytes()))
         elif action is Do.SEND_TRYING:
             transaction._wire = response_to(transaction.request, 100).to_bytes()
-            self._outputs.append(Send(transaction, transaction._wire))
+            self.outputs.append(Send(transaction, transaction._wire))
         elif action in (Do.TIMED_OUT, Do.FAILED):
             self._give_up(transaction, 408 if action is Do.TIMED_OUT else 503)
 
@@ -368,9 +398,9 @@ class TransactionLayer:
         if transaction.is_client:
             response = response_to(transaction.request, status)
             response.local = True
-            self._outputs.append(ResponseReceived(transaction, response))
-        elif not transaction.acked and (transaction.accepted_key or not _is_success(transaction.last)):
-            self._outputs.append(Unacknowledged(transaction))
+            self.outputs.append(ResponseReceived(transaction, response))
+        elif not transaction.acked and (transaction.accepted_key or not 200 <= transaction.status < 300):
+            self.outputs.append(Unacknowledged(transaction))
 
     def _end(self, transaction: Transaction) -> None:
         owner = self._client if transaction.is_client else self._server
@@ -379,4 +409,7 @@ class TransactionLayer:
             self._queue.clear()
         if transaction.accepted_key is not None:
             self._accepted.pop(transaction.accepted_key, None)
-        self._outputs.append(Ended(transaction))
+        # A timer that was stopped may still hold it for a while.
+        transaction.forget()
+        transaction._wire = b""
+        self.outputs.append(Ended(transaction))

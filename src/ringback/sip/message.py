@@ -12,6 +12,8 @@ from ringback.sip.names import KNOWN, canonical
 from ringback.sip.reasons import reason_phrase
 from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
 
+_NO_BREAK = "a header value cannot hold a line break"
+
 
 class CSeq(NamedTuple):
     """Sequence number and method (RFC 3261 20.16)."""
@@ -89,6 +91,11 @@ class Message:
         """
         self._first, self._indexed, self._length = first, self.headers, len(self.headers)
 
+    def take(self, headers: list[tuple[str, str]], first: dict[str, str]) -> None:
+        """Take these lines, which were just read, and note the first value of each header."""
+        self.headers = self._indexed = headers
+        self._first, self._length = first, len(headers)
+
     def first_values(self) -> dict[str, str]:
         """The first value line of each header that there is, by its canonical name; to be read only."""
         headers = self.headers
@@ -114,7 +121,12 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header line."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
+        if name == "Content-Length":
+            self.set(name, text)  # there may be one only
+            return
         headers = self.headers
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
@@ -126,7 +138,9 @@ class Message:
 
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         place = self._place(name)
         headers = self.headers
         if place < 0:
@@ -140,15 +154,18 @@ class Message:
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
-        name, text = canonical(name), _safe(str(value))
-        self.headers.insert(max(0, self._place(name)), (name, text))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
+        place = self._place(name)
+        self.headers.insert(place if place > 0 else 0, (name, text))
         self._first[name] = text
         self._length += 1
         self._cache.pop(name, None)
 
     def remove(self, name: str) -> None:
         """Remove all lines of a header."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         if self._place(name) >= 0:
             self.headers = [pair for pair in self.headers if pair[0] != name]
             del self._first[name]
@@ -157,7 +174,7 @@ class Message:
 
     def pop_first(self, name: str) -> str | None:
         """Remove and return the first value of a list header (top Via, top Route); None if there is none."""
-        name = canonical(name)
+        name = KNOWN.get(name) or canonical(name)
         place = self._place(name)
         if place < 0:
             return None
@@ -168,7 +185,9 @@ class Message:
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        name, text = canonical(name), _safe(str(value))
+        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
+        if "\n" in text or "\r" in text:
+            raise ValueError(_NO_BREAK)
         place = self._place(name)
         if place < 0:
             return
@@ -191,9 +210,9 @@ class Message:
                 return
         del self._first[name]
 
-    def replace_via(self, via: Via) -> None:
-        """Replace the top Via; it is not parsed again."""
-        self.replace_first("Via", via)
+    def replace_via(self, via: Via, text: str = "") -> None:
+        """Replace the top Via; it is not parsed again, nor written where its `text` is at hand."""
+        self.replace_first("Via", text or via)
         self._cache["Via"] = via
 
     def replace_headers(self, headers: list[tuple[str, str]]) -> None:
@@ -202,15 +221,18 @@ class Message:
         self._cache.clear()
         self._indexed = None
 
-    def push_via(self, via: Via) -> None:
-        """Put a Via on top; it is not parsed again."""
-        self.prepend("Via", via)
+    def push_via(self, via: Via, text: str = "") -> None:
+        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand."""
+        self.prepend("Via", text or via)
         self._cache["Via"] = via
 
     def _place(self, name: str) -> int:
         """Where the first line of a header is, by its canonical name; -1 if it is not there."""
-        value = self.first_values().get(name)
-        return -1 if value is None else self.headers.index((name, value))
+        headers = self.headers
+        if self._indexed is not headers or self._length != len(headers):
+            self.index(dict(headers[::-1]))
+        value = self._first.get(name)
+        return -1 if value is None else headers.index((name, value))
 
     def _required(self, name: str) -> str:
         value = self.get(name)
@@ -224,10 +246,12 @@ class Message:
     def via(self) -> Via:
         """The top Via."""
         cached = self._cache.get("Via")
-        if cached is None:
-            line = self._required("Via")
-            cached = self._cache["Via"] = Via.parse(split_commas(line)[0] if "," in line else line.strip())
-        return cached  # type: ignore[return-value]
+        return self._read_via() if cached is None else cached  # type: ignore[return-value]
+
+    def _read_via(self) -> Via:
+        line = self._required("Via")
+        via = self._cache["Via"] = Via.parse(split_commas(line)[0] if "," in line else line.strip())
+        return via
 
     @property
     def cseq(self) -> CSeq:
@@ -341,14 +365,23 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is always that of the body."""
-        lines = [self._start_line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        headers, length = self.headers, str(len(self.body))
+        said = self.first_values().get("Content-Length")
+        if said is None:
+            headers = [*headers, ("Content-Length", length)]
+        elif said != length:
+            headers = [pair for pair in headers if pair[0] != "Content-Length"]
+            headers.append(("Content-Length", length))
+        # Without a loop of ours: neither form of this module has to make each line by itself.
+        head = "\r\n".join([self._start_line(), *map(": ".join, headers), "\r\n"])
+        return head.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
-    """A request. `uri` may be given as text; it is parsed when it is first read."""
+    """A request. `uri` may be given as text; it is parsed when it is first read.
+
+    `read` is what that text says, where it was read already.
+    """
 
     __slots__ = ("_uri", "method", "raw_uri")
 
@@ -358,11 +391,13 @@ class Request(Message):
         uri: SipUri | str,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
+        *,
+        read: SipUri | None = None,
     ) -> None:
         super().__init__(headers, body)
         self.method = method
-        self.raw_uri = _safe(str(uri))
-        self._uri = uri if isinstance(uri, SipUri) else None
+        self.raw_uri = str(uri) if read is not None else _safe(str(uri))
+        self._uri: SipUri | None = uri if isinstance(uri, SipUri) else read
 
     @property
     def uri(self) -> SipUri:
@@ -382,10 +417,23 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request(self.method, self.raw_uri)
-        twin._uri, twin.headers, twin.body = self._uri, self.headers.copy(), self.body
+        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
         twin._cache = self._cache.copy()
-        twin.index(self.first_values().copy())
+        twin.take(self.headers.copy(), self.first_values().copy())
+        return twin
+
+    def onward(self, on_top: list[tuple[str, str]], instead: dict[str, str]) -> Request:
+        """A copy with the lines `on_top` before all others; those of `instead` stand for all of their names.
+
+        Names must be canonical. It costs as much as a copy and one change.
+        """
+        changed = {**instead, **dict(on_top[::-1])}
+        for value in changed.values():
+            _safe(value)
+        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
+        twin._cache = {name: value for name, value in self._cache.items() if name not in changed}
+        kept = [pair for pair in self.headers if pair[0] not in instead]
+        twin.take([*on_top, *instead.items(), *kept], {**self.first_values(), **changed})
         return twin
 
     def _start_line(self) -> str:
@@ -466,5 +514,9 @@ _known_tag = lru_cache(maxsize=4096)(_read_tag)
 
 def _safe(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError("a header value cannot hold a line break")
+        raise ValueError(_NO_BREAK)
     return text
+
+
+FORGOTTEN = Request("", "")
+"""Stands for a request that was let go."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import itemgetter
 
 from ringback.sip.errors import SipParseError
 from ringback.sip.message import CSeq, Message, Request, Response, parse_number
 from ringback.sip.names import KNOWN, MANDATORY, SINGLE, canonical, is_token
-from ringback.sip.uri import NameAddr, split_commas
+from ringback.sip.uri import NameAddr, SipUri, split_commas
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE).fullmatch
+_PLAIN_REQUEST = re.compile(r"([A-Z]+) ([^\x00-\x20\x7f]+) SIP/2\.0").fullmatch
 _PRACK_OF_LIBRE = re.compile(r"(RAck: \d+ \d+ INVITE)\n(Content-Length: \d+)").fullmatch
-_MUST = frozenset(MANDATORY)
+_NAME = itemgetter(0)
 _ONE_ADDRESS = frozenset({"From", "To"})
 _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
+_FEW = 40
+"""Headers of a message whose names are remembered."""
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
 _PLAIN_ADDRESS = re.compile(
     r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
@@ -38,19 +42,21 @@ def parse_message(data: bytes) -> Request | Response:
         head = _FOLD.sub(" ", head)
     lines = head.split("\r\n")
     message, problem = _start(lines[0])
-    headers, broken, plain = _read_headers(lines)
-    message.headers = headers
+    short = len(max(lines, key=len)) < _SHORT
+    headers, broken, plain = _read_headers(lines, short)
     first = dict(headers[::-1])
-    message.index(first)
-    problem = problem or broken or _misses(headers, first)
+    message.take(headers, first)
+    problem = problem or broken or _misses(headers, short)
     if end < 0:
         problem = problem or SipParseError("no end of headers")
     else:
         message.body = data[end + 4 :]
     try:
         if problem is None:
-            _check(message, plain)
-        _cut_body(message)
+            _check(message, first, plain)
+        length = first.get("Content-Length")
+        if length is not None and length != str(len(message.body)):
+            _cut_body(message, length)
     except SipParseError as error:
         problem = problem or error
     if problem is not None:
@@ -60,6 +66,28 @@ def parse_message(data: bytes) -> Request | Response:
 
 
 def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
+    """The message that a start line begins, and its fault."""
+    status, word, text, uri = _known_start(line) if len(line) < _SHORT else _plain_start(line)
+    if status:
+        return Response(status, text), None
+    if uri is not None:
+        return Request(word, text, read=uri), None
+    return _odd_start(line)
+
+
+def _plain_start(line: str) -> tuple[int, str, str, SipUri | None]:
+    """Status and reason, or method and Request-URI, of a start line in which nothing is odd."""
+    match = _PLAIN_REQUEST(line)
+    if match is not None:
+        try:
+            return 0, match[1], match[2], SipUri.parse(match[2])
+        except SipParseError:
+            return 0, "", "", None
+    match = None if "\n" in line or "\r" in line else _RESPONSE_LINE(line)
+    return (0, "", "", None) if match is None else (int(match[1]), "", match[2] or "", None)
+
+
+def _odd_start(line: str) -> tuple[Request | Response, SipParseError | None]:
     if "\n" in line or "\r" in line:
         raise SipParseError("bare line break in the start line")
     if line[:4].upper() == "SIP/":
@@ -82,33 +110,43 @@ def _start(line: str) -> tuple[Request | Response, SipParseError | None]:
     return Request(method, "sip:invalid.invalid"), SipParseError("bad request line")
 
 
-def _read_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None, bool]:
-    """The headers, the first fault, and whether all addresses have been looked at and are good."""
+def _read_headers(lines: list[str], short: bool) -> tuple[list[tuple[str, str]], SipParseError | None, bool]:
+    """The headers, the first fault, and whether all addresses have been looked at and are good.
+
+    `short`: all lines are, so that they may be remembered.
+    """
+    del lines[0]
     try:
-        headers = [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines[1:]]
+        if short:
+            headers = list(map(_known_line, lines))
+        else:
+            headers = [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines]
     except SipParseError:
         return *_read_broken_headers(lines), False
     return headers, None, True
 
 
-def _misses(headers: list[tuple[str, str]], first: dict[str, str]) -> SipParseError | None:
+def _misses(headers: list[tuple[str, str]], short: bool) -> SipParseError | None:
     """A header that may not come twice, or one that must be there."""
-    if len(first) != len(headers):
-        single = [name for name, _ in headers if name in SINGLE]
-        if len(set(single)) != len(single):
-            twice = next(name for name in single if single.count(name) > 1)
-            return SipParseError(f"{twice} more than once")
-    if not _MUST.issubset(first):
-        missing = next(name for name in MANDATORY if name not in first)
-        return SipParseError(f"missing {missing}")
-    return None
+    names = tuple(map(_NAME, headers))
+    fault = _known_fault(names) if short and len(names) < _FEW else _fault(names)
+    return SipParseError(fault) if fault else None
+
+
+def _fault(names: tuple[str, ...]) -> str:
+    """What is wrong with a message that has these headers in this order; nearly always nothing."""
+    twice = next((name for name in names if name in SINGLE and names.count(name) > 1), None)
+    if twice is not None:
+        return f"{twice} more than once"
+    missing = next((name for name in MANDATORY if name not in names), None)
+    return "" if missing is None else f"missing {missing}"
 
 
 def _read_broken_headers(lines: list[str]) -> tuple[list[tuple[str, str]], SipParseError | None]:
     """What can be read of it, for the answer, and the first fault."""
     headers: list[tuple[str, str]] = []
     problem: SipParseError | None = None
-    parts = [part for line in lines[1:] for part in _of_libre(line)]
+    parts = [part for line in lines for part in _of_libre(line)]
     for line in parts:
         try:
             headers.append(_line(line))
@@ -155,9 +193,11 @@ def _good_line(line: str) -> tuple[str, str]:
 
 
 _known_line = lru_cache(maxsize=8192)(_good_line)
+_known_fault = lru_cache(maxsize=256)(_fault)
+_known_start = lru_cache(maxsize=1024)(_plain_start)
 
 
-def _check(message: Request | Response, plain: bool) -> None:
+def _check(message: Request | Response, first: dict[str, str], plain: bool) -> None:
     """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
     cseq = message.cseq
     _ = message.via
@@ -165,7 +205,8 @@ def _check(message: Request | Response, plain: bool) -> None:
         for name, value in message.headers:
             if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
                 _check_address(name, value)
-    _ = message.max_forwards
+    if "Max-Forwards" in first:
+        _ = message.max_forwards
     if isinstance(message, Request):
         _check_request(message, cseq)
 
@@ -186,10 +227,7 @@ def _check_address(name: str, value: str) -> None:
             NameAddr.parse(item)
 
 
-def _cut_body(message: Message) -> None:
-    value = message.get("Content-Length")
-    if value is None:
-        return
+def _cut_body(message: Message, value: str) -> None:
     length = parse_number(value)
     if length is None:
         raise SipParseError("bad Content-Length")

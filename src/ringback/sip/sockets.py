@@ -93,8 +93,21 @@ class Sockets:
 
     def send(self, data: bytes, destination: Destination, failed: Failed) -> None:
         """Send bytes; `failed` is called, now or later, if they cannot go there."""
-        if self._closed or (type(destination) is Source and _send_back(data, destination, failed)):
+        if self._closed:
             return
+        if type(destination) is Source:
+            # On the way on which something came, as long as there is one.
+            if destination.socket is not None:
+                destination.socket.send(data, destination.host, destination.port, failed)
+                return
+            if destination.connection is not None and destination.connection.send(data):
+                return
+        elif destination.transport != "udp":
+            connection = self._streams.open_to(_remote(destination, destination.host))
+            if connection is not None:
+                if not connection.send(data):
+                    failed()
+                return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
         if not is_address(host) and destination.transport != "tls":
             # TLS needs the name itself, to hold it against the certificate.
@@ -143,14 +156,6 @@ class Sockets:
                 probe.connect((toward, 9))
                 self._local_hosts[toward] = probe.getsockname()[0]
         return self._local_hosts[toward]
-
-
-def _send_back(data: bytes, source: Source, failed: Failed) -> bool:
-    """Answer on the way on which something came; False where there is none (any more)."""
-    if source.socket is not None:
-        source.socket.send(data, source.host, source.port, failed)
-        return True
-    return source.connection is not None and source.connection.send(data)
 
 
 def _is_local(host: str) -> bool:

@@ -221,8 +221,7 @@ class StreamPool:
 
     def is_connected(self, remote: Remote) -> bool:
         """True if there is an open connection to this address."""
-        connection = self._by_remote.get(remote)
-        return connection is not None and connection.is_open
+        return self.open_to(remote) is not None
 
     def ping(self, remote: Remote) -> bool:
         """See `StreamConnection.ping`."""
@@ -246,10 +245,15 @@ class StreamPool:
         name = server.sockets[0].getsockname()
         return name[0], name[1]
 
+    def open_to(self, remote: Remote) -> StreamConnection | None:
+        """The open connection to this address, if there is one."""
+        connection = self._by_remote.get(remote)
+        return connection if connection is not None and connection.is_open else None
+
     def send(self, remote: Remote, data: bytes, failed: Callable[[], None]) -> None:
         """Send on the connection to this address, opening one if needed; `failed` is called if that fails."""
-        connection = self._by_remote.get(remote)
-        if connection is not None and connection.is_open:
+        connection = self.open_to(remote)
+        if connection is not None:
             if not connection.send(data):
                 failed()
             return

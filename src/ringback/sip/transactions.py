@@ -247,7 +247,8 @@ class Machine:
         if state is self.state:
             return actions
         self.state = state
-        return (*actions, *self._enter(now))
+        more = self._enter(now)
+        return (*actions, *more) if more else actions
 
     def start(self, timer: Input, now: float) -> None:
         """Start a timer; one that does not exist on this transport is not started."""
@@ -263,15 +264,18 @@ class Machine:
 
     def _enter(self, now: float) -> list[Do]:
         live = self.kind.live.get(self.state, _NO_TIMERS)
-        if self.timers:
-            for timer in [timer for timer in self.timers if timer not in live]:
-                del self.timers[timer]
+        timers = self.timers
+        if not live.issuperset(timers):
+            timers = self.timers = {timer: due for timer, due in timers.items() if timer in live}
         todo: list[Do] = []
         for timer in live:
-            if timer in self.timers:
+            if timer in timers:
                 continue
-            if self.durations[timer] == 0.0:
-                todo += self.step(timer, now)
-            else:
-                self.start(timer, now)
+            wait = self.durations[timer]
+            if wait == 0.0:
+                return [*todo, *self.step(timer, now)]
+            elif wait is not None:
+                # As `start`, which a timer that has waited before needs; in a new state none has.
+                timers[timer] = now + wait
+                self.started.append((now + wait, timer))
         return todo

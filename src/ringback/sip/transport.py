@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ringback.sip.backlog import age_of_last, dropped_by_kernel, is_waiting
+from ringback.sip.transactions import Timers
+
 if TYPE_CHECKING:
     from ringback.sip.stream import StreamConnection
 
@@ -21,6 +24,8 @@ WEB = frozenset({"ws", "wss"})
 TRANSPORTS = frozenset({"udp", "tcp", "tls"}) | WEB
 # Datagrams read in one turn of the loop: enough to be cheap, few enough to let others run.
 _BATCH = 64
+_REPEATED_S = 2 * Timers().t1
+"""What the kernel had no room for comes again after T1, and may find none again (RFC 3261 17.1.1.2)."""
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 
@@ -79,6 +84,7 @@ class UdpSocket:
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
         self._behind_since: float | None = None
+        self._overflown = 0
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
@@ -116,8 +122,18 @@ class UdpSocket:
                 failed()
 
     def behind(self, now: float) -> float:
-        """Seconds for which more has been waiting than is read at once; 0 once the socket was read empty."""
-        return 0.0 if self._behind_since is None else now - self._behind_since
+        """Seconds that datagrams wait now to be read; 0: the socket was read empty. To be asked regularly.
+
+        What the kernel had no room for since the last question waits until it is repeated.
+        """
+        wait = 0.0
+        if self._behind_since is not None:
+            if is_waiting(self._sock):
+                wait = min(now - self._behind_since, age_of_last(self._sock))
+            else:  # exactly as many had come as are read at once
+                self._behind_since = None
+        overflown, self._overflown = self._overflown, dropped_by_kernel(self._sock)
+        return max(wait, _REPEATED_S) if self._overflown > overflown else wait
 
     def close(self) -> None:
         """Send what is left, stop reading and close."""

@@ -80,12 +80,7 @@ def parse_params(text: str) -> dict[str, str | None]:
         return {}
     params: dict[str, str | None] = {}
     if text[0] == ";" and not _NEEDS_CARE(text):
-        for item in text[1:].split(";"):
-            name, equals, value = item.partition("=")
-            if not name:
-                raise SipParseError("bad parameter")
-            params[name.lower()] = value if equals else None
-        return params
+        return _plain_params(text)
     position = 0
     while position < len(text):
         match = _PARAM.match(text, position)
@@ -93,6 +88,17 @@ def parse_params(text: str) -> dict[str, str | None]:
             raise SipParseError("bad parameter")
         params[match[1].lower()] = match[2]
         position = match.end()
+    return params
+
+
+def _plain_params(text: str) -> dict[str, str | None]:
+    """The parameters of a text without quotes, spaces and brackets."""
+    params: dict[str, str | None] = {}
+    for item in text[1:].split(";") if text else ():
+        name, equals, value = item.partition("=")
+        if not name:
+            raise SipParseError("bad parameter")
+        params[name.lower()] = value if equals else None
     return params
 
 
@@ -316,7 +322,7 @@ class Via(Value, frozen=True):
         plain = _PLAIN_VIA(text)
         if plain is not None:
             transport, host, port, params = plain.groups()
-            return cls(transport, host, int(port) if port else None, parse_params(params))
+            return cls(transport, host, int(port) if port else None, _plain_params(params))
         text = text.strip()
         match = _SENT_PROTOCOL.match(text)
         if match is None:

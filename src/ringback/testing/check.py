@@ -21,6 +21,7 @@ from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.testing import (
     check_call_in,
     check_callback,
+    check_campaign,
     check_digital,
     check_gateway,
     check_inbound,
@@ -89,6 +90,7 @@ async def _journeys(world: World, steps: Steps) -> None:
         await check_callback.scheduled(world, steps, carrier, agent)
         await check_callback.retried(world, steps, carrier, agent)
         await check_callback.cancelled(world, steps)
+        await check_campaign.campaign(world, steps, carrier, agent)
         await check_shipped.agent_first(world, steps, carrier, agent)
         await check_call_in.call_in(world, steps, carrier, agent)
         await check_shipped.menu(world, steps, agent)

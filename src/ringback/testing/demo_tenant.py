@@ -1,7 +1,7 @@
 """The demo tenant: what it consists of, and the secrets that are made for it once.
 
 Two agents' phones (1001, 1002) and a customer's (2001) are for people to register; 1011 to 1016 belong to the
-scripted agents of the demo; 1901 to 1903, 8590, 8900 to 8905, 8910 and the numbers +1 202 555 0180, 0181 and
+scripted agents of the demo; 1901 to 1903, 8590, 8900 to 8906, 8910 and the numbers +1 202 555 0180, 0181 and
 0190 to 0199 to the check, so that it meets nobody else's calls. All outside numbers are of the range reserved
 for fiction.
 """
@@ -9,6 +9,7 @@ for fiction.
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -16,6 +17,8 @@ from ringback.domain.configuration import (
     DN,
     AgentGroup,
     CallbackService,
+    CallingList,
+    Campaign,
     Configuration,
     DialRule,
     Extension,
@@ -35,6 +38,8 @@ DOMAIN = "demo.ringback.example"
 SALES, SUPPORT, CHECK, CHECK_OFFER = "8000", "8001", "8900", "8901"
 CHECK_CALL_IN = "8902"
 CHECK_DIRECT, CHECK_CLOSED, CHECK_MENU = "8903", "8904", "8905"
+OUTBOUND, CHECK_OUTBOUND = "8020", "8906"
+CHECK_CAMPAIGN, CHECK_PREVIEW = "Check", "Check_Preview"
 PHONES = ("1001", "1002", "2001")
 SCRIPTED_PHONES = ("1011", "1012", "1013", "1014", "1015", "1016")
 CHECK_MAILBOX = "8590"
@@ -117,6 +122,26 @@ def demo_configuration(kept: DemoSecrets, host: str = "127.0.0.1") -> Configurat
             CallbackService(id="CB_Check", virtual_queue="CB_Check", settings="CB_Check"),
             CallbackService(id=AGENT_FIRST, virtual_queue=AGENT_FIRST, settings=AGENT_FIRST),
         ),
+        calling_lists=(CallingList(id="Spring", name="Spring offers"), CallingList(id=CHECK_CAMPAIGN)),
+        campaigns=(
+            Campaign(
+                id="Spring", lists=("Spring",), route_point=OUTBOUND, queue="VQ_Sales", caller_id=SALES_NUMBER
+            ),
+            _check_campaign(CHECK_CAMPAIGN, "progressive"),
+            _check_campaign(CHECK_PREVIEW, "preview"),
+        ),
+    )
+
+
+def _check_campaign(name: str, mode: Literal["progressive", "preview"]) -> Campaign:
+    return Campaign(
+        id=name,
+        mode=mode,
+        lists=(CHECK_CAMPAIGN,),
+        route_point=CHECK_OUTBOUND,
+        queue="VQ_Check",
+        caller_id=CHECK_NUMBER,
+        max_dials=1,
     )
 
 
@@ -187,6 +212,8 @@ def _route_points() -> tuple[DN, ...]:
         _point(CHECK_DIRECT, "An agent's own number", "direct", dn=CHECK_PHONES[0], no_answer="5"),
         _point(CHECK_CLOSED, "After hours", "closed", mailbox=CHECK_MAILBOX),
         _point(CHECK_MENU, "Menu", "menu", menu="check", hours="always", say="press-one-to-connect"),
+        RoutePoint(id=OUTBOUND, name="Campaigns", script="outbound", parameters={"queue": "VQ_Sales"}),
+        _point(CHECK_OUTBOUND, "Campaign", "outbound", queue="VQ_Check", no_answer="5"),
         RoutePoint(id="8010", name="Callbacks", script="callback"),
         RoutePoint(id="8910", name="Callbacks of the check", script="callback", parameters=quick),
     )

@@ -31,7 +31,9 @@ def shown(demo: DemoSecrets | None = SECRETS, host: str = "127.0.0.1") -> str:
 def test_it_names_every_listener_the_status_page_and_the_data() -> None:
     text = shown()
     for entry in topology.LISTENERS:
-        said = re.search(rf"^ *{entry.service} .*\b{entry.port} {entry.name}\b", text, re.MULTILINE)
+        said = re.search(
+            rf"^ *{entry.service} (?:.*\n {{2,}})?.*\b{entry.port} {entry.name}\b", text, re.MULTILINE
+        )
         assert bool(said) is not entry.optional
     assert "Listening on 127.0.0.1:" in text
     assert "http://127.0.0.1:3050/" in text

@@ -18,6 +18,7 @@ from ringback.sip.layer import (
     TransactionLayer,
     Unacknowledged,
 )
+from ringback.sip.message import FORGOTTEN
 from ringback.sip.transactions import State
 
 _numbers = count(1)
@@ -44,6 +45,7 @@ class Bench:
         self.layer = TransactionLayer(IdSource(lambda size: next(_numbers).to_bytes(size, "big")))
         self.now = 0.0
         self.times: list[float] = []
+        self.requests: dict[Transaction, Request] = {}
 
     def until(self, end: float) -> list[object]:
         """Run timers up to `end`; note when something was sent."""
@@ -63,15 +65,17 @@ class Bench:
     def client(self, message: Request, *, reliable: bool = False) -> Transaction:
         transaction = self.layer.request(message, self.now, reliable=reliable, peer="peer")
         self.take()
+        self.requests[transaction] = message
         return transaction
 
     def server(self, message: Request, *, reliable: bool = False) -> Transaction:
         self.layer.receive(message, self.now, reliable=reliable, peer="peer")
         (received,) = (output for output in self.take() if isinstance(output, RequestReceived))
+        self.requests[received.transaction] = message
         return received.transaction
 
     def answer(self, transaction: Transaction, status: int, tag: str = "b") -> list[object]:
-        response = response_to(transaction.request, status, to_tag=tag)
+        response = response_to(self.requests[transaction], status, to_tag=tag)
         self.layer.receive(response, self.now, reliable=False, peer="peer")
         return self.take()
 
@@ -120,7 +124,7 @@ class TestInviteClient17_1_1:  # noqa: N801
         for outputs in (first, again):
             (ack,) = sent(outputs)
             assert isinstance(ack, Request)
-            assert (ack.method, ack.to_tag, ack.via.branch) == ("ACK", "b", transaction.request.via.branch)
+            assert (ack.method, ack.to_tag, ack.via.branch) == ("ACK", "b", transaction.via.branch)
         bench.until(31.9)
         assert len(bench.layer) == 1
         bench.until(32.1)
@@ -188,22 +192,22 @@ class TestInviteServer17_2_1:  # noqa: N801
 
     def test_it_says_no_100_if_its_user_answered(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        bench.layer.respond(transaction, response_to(transaction.request, 180, to_tag="b"), 0.1)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 180, to_tag="b"), 0.1)
         bench.take()
         assert bench.until(1.0) == []
 
     def test_a_repeated_request_gets_the_last_response(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        bench.layer.respond(transaction, response_to(transaction.request, 180, to_tag="b"), 0.1)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 180, to_tag="b"), 0.1)
         bench.take()
-        bench.layer.receive(transaction.request, 0.5, reliable=False, peer="peer")
+        bench.layer.receive(bench.requests[transaction], 0.5, reliable=False, peer="peer")
         (again,) = sent(bench.take())
         assert isinstance(again, Response)
         assert again.status == 180
 
     def test_timer_g_repeats_a_failure_until_the_ack_and_timer_i_ends(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        failure = response_to(transaction.request, 486, to_tag="b")
+        failure = response_to(bench.requests[transaction], 486, to_tag="b")
         bench.layer.respond(transaction, failure, 0.0)
         bench.take()
         bench.until(9.0)
@@ -215,7 +219,7 @@ class TestInviteServer17_2_1:  # noqa: N801
 
     def test_timer_h_tells_that_no_ack_came(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        bench.layer.respond(transaction, response_to(transaction.request, 486, to_tag="b"), 0.0)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 486, to_tag="b"), 0.0)
         kinds = [type(output) for output in bench.until(33.0) if not isinstance(output, Send)]
         assert kinds == [Ended] or kinds == [Unacknowledged, Ended]
         assert Unacknowledged in kinds
@@ -223,7 +227,7 @@ class TestInviteServer17_2_1:  # noqa: N801
     def test_a_2xx_is_repeated_until_its_ack_if_the_user_wants_that(self, bench: Bench) -> None:
         """RFC 3261 13.3.1.4."""
         transaction = bench.server(request())
-        accepted = response_to(transaction.request, 200, to_tag="b")
+        accepted = response_to(bench.requests[transaction], 200, to_tag="b")
         bench.layer.respond(transaction, accepted, 0.0, until_ack=True)
         bench.take()
         bench.until(12.0)
@@ -239,14 +243,14 @@ class TestInviteServer17_2_1:  # noqa: N801
     def test_a_2xx_without_ack_is_reported_after_64_t1(self, bench: Bench) -> None:
         transaction = bench.server(request(), reliable=True)
         bench.layer.respond(
-            transaction, response_to(transaction.request, 200, to_tag="b"), 0.0, until_ack=True
+            transaction, response_to(bench.requests[transaction], 200, to_tag="b"), 0.0, until_ack=True
         )
         outputs = bench.until(33.0)
         assert [type(output) for output in outputs if not isinstance(output, Send)] == [Unacknowledged, Ended]
 
     def test_the_ack_of_a_2xx_that_a_proxy_forwarded_goes_to_the_user(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        accepted = response_to(transaction.request, 200, to_tag="b")
+        accepted = response_to(bench.requests[transaction], 200, to_tag="b")
         bench.layer.respond(transaction, accepted, 0.0)
         bench.take()
         bench.layer.receive(self.ack(transaction, accepted), 1.0, reliable=False, peer="p")
@@ -257,12 +261,16 @@ class TestInviteServer17_2_1:  # noqa: N801
 
     def test_a_second_final_response_is_refused(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        assert bench.layer.respond(transaction, response_to(transaction.request, 486, to_tag="b"), 0.0)
-        assert not bench.layer.respond(transaction, response_to(transaction.request, 200, to_tag="b"), 0.1)
+        assert bench.layer.respond(
+            transaction, response_to(bench.requests[transaction], 486, to_tag="b"), 0.0
+        )
+        assert not bench.layer.respond(
+            transaction, response_to(bench.requests[transaction], 200, to_tag="b"), 0.1
+        )
 
     @staticmethod
     def ack(transaction: Transaction, response: Response, branch: str | None = None) -> Request:
-        message = request("ACK", branch or transaction.request.via.branch)
+        message = request("ACK", branch or transaction.via.branch)
         message.set("To", response.get("To"))
         return message
 
@@ -272,11 +280,11 @@ class TestNonInviteServer17_2_2:  # noqa: N801
 
     def test_it_is_silent_before_the_answer_and_repeats_it_after(self, bench: Bench) -> None:
         transaction = bench.server(request("OPTIONS"))
-        bench.layer.receive(transaction.request, 0.1, reliable=False, peer="peer")
+        bench.layer.receive(bench.requests[transaction], 0.1, reliable=False, peer="peer")
         assert bench.take() == []
-        bench.layer.respond(transaction, response_to(transaction.request, 200, to_tag="b"), 0.2)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 200, to_tag="b"), 0.2)
         bench.take()
-        bench.layer.receive(transaction.request, 0.5, reliable=False, peer="peer")
+        bench.layer.receive(bench.requests[transaction], 0.5, reliable=False, peer="peer")
         assert len(sent(bench.take())) == 1
         assert [type(output) for output in bench.until(33.0)] == [Ended]
 
@@ -290,7 +298,7 @@ class TestCancel9:
         assert bench.take() == []
         (cancel,) = sent(bench.answer(transaction, 180))
         assert isinstance(cancel, Request)
-        assert (cancel.method, cancel.via.branch) == ("CANCEL", transaction.request.via.branch)
+        assert (cancel.method, cancel.via.branch) == ("CANCEL", transaction.via.branch)
 
     def test_a_cancelled_invite_that_nobody_ends_is_408_after_64_t1(self, bench: Bench) -> None:
         transaction = bench.client(request())
@@ -308,9 +316,18 @@ class TestCancel9:
         assert isinstance(answer, Response)
         assert (answer.status, answer.to_tag) == (200, transaction.to_tag)
 
+    def test_the_user_learns_why_an_invite_was_cancelled(self, bench: Bench) -> None:
+        """RFC 3326."""
+        transaction = bench.server(request())
+        cancel = self.cancel(transaction)
+        cancel.add("Reason", "SIP;cause=200")
+        bench.layer.receive(cancel, 0.1, reliable=False, peer="peer")
+        (told,) = (output for output in bench.take() if isinstance(output, Cancelled))
+        assert told.cancel.get("Reason") == "SIP;cause=200"
+
     def test_a_cancel_after_200_is_answered_481(self, bench: Bench) -> None:
         transaction = bench.server(request())
-        bench.layer.respond(transaction, response_to(transaction.request, 200, to_tag="b"), 0.0)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 200, to_tag="b"), 0.0)
         bench.take()
         bench.layer.receive(self.cancel(transaction), 0.1, reliable=False, peer="peer")
         outputs = bench.take()
@@ -325,14 +342,14 @@ class TestCancel9:
 
     @staticmethod
     def cancel(transaction: Transaction) -> Request:
-        return request("CANCEL", transaction.request.via.branch)
+        return request("CANCEL", transaction.via.branch)
 
 
 def test_a_response_with_another_branch_or_method_matches_nothing(bench: Bench) -> None:
     """RFC 3261 17.1.3."""
     transaction = bench.client(request())
     for name, value in (("Via", "SIP/2.0/UDP a.example.com;branch=z9hG4bKno"), ("CSeq", "1 BYE")):
-        response = response_to(transaction.request, 200, to_tag="b")
+        response = response_to(bench.requests[transaction], 200, to_tag="b")
         response.set(name, value)
         bench.layer.receive(response, 0.0, reliable=False, peer="peer")
     assert bench.take() == []
@@ -399,3 +416,16 @@ def test_strays_are_told_to_who_asks_for_them(bench: Bench) -> None:
     bench.layer.receive(stray, bench.now, reliable=True, peer="peer")
     assert bench.take() == [Stray(stray, "peer")]
     assert bench.layer.stray == 2
+
+
+def test_what_only_waits_for_repetitions_holds_no_message(bench: Bench) -> None:
+    invited, inviting = bench.server(request()), bench.client(request())
+    bench.layer.respond(invited, response_to(invited.request, 200, to_tag="b"), 0.0)
+    assert statuses(bench.answer(inviting, 200)) == [200]
+    assert invited.request is inviting.request is FORGOTTEN
+    assert inviting.last is None
+    # A failure is still to be acknowledged, and whoever rings may be cancelled.
+    refused, ringing = bench.client(request(branch="z9hG4bKr")), bench.client(request(branch="z9hG4bKs"))
+    bench.answer(refused, 486)
+    bench.answer(ringing, 180)
+    assert FORGOTTEN not in (refused.request, ringing.request)

@@ -236,3 +236,18 @@ class TestFirstValues:
                 getattr(request, change)(name, value)
             for known in NAMES:
                 assert request.get(known) == next(iter(request.get_all(known)), None)
+
+
+def test_a_copy_that_goes_on_has_its_new_lines_on_top_and_leaves_the_original_as_it_was() -> None:
+    message = invite()
+    message.add("Max-Forwards", "70")
+    before = list(message.headers)
+    copy = message.onward([("Record-Route", "<sip:b;lr>")], {"Max-Forwards": "69", "X-Own": "2"})
+    assert message.headers == before
+    assert copy.get_all("Record-Route") == ["<sip:b;lr>", "<sip:p.example.com;lr>"]
+    assert (copy.max_forwards, copy.get_all("X-Own"), copy.get("Record-Route")) == (69, ["2"], "<sip:b;lr>")
+    again = parse_message(copy.to_bytes())
+    assert again.headers == copy.headers
+    assert again.body == b"hi"
+    with pytest.raises(ValueError, match="line break"):
+        message.onward([], {"X-Own": "a\r\nb"})

@@ -11,7 +11,13 @@ from ringback.sip.transactions import KINDS, Input, Machine, Timers
 
 def transaction() -> Transaction:
     machine = Machine(KINDS["client", True], Timers().durations(reliable=False), 4.0)
-    return Transaction(Request("INVITE", "sip:a@b"), machine, ("key",), None, is_client=True)
+    return Transaction(
+        Request("INVITE", "sip:a@b", [("Via", "SIP/2.0/UDP h;branch=z9hG4bKa")]),
+        machine,
+        ("key",),
+        None,
+        is_client=True,
+    )
 
 
 def started(queue: TimerQueue, timer: Input, due: float) -> Transaction:

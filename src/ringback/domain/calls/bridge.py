@@ -23,6 +23,11 @@ OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 """The two parties of a call."""
 
 
+def awaits_answer(leg: Leg) -> bool:
+    """Whether the ACK to our 200 owes an answer; any other ACK without a description changes nothing."""
+    return leg.owed or leg.remote_sdp is None
+
+
 def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
     """The ACK to our 200 may carry the answer to the offer in it."""
     if leg.owed:

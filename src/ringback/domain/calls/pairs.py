@@ -18,8 +18,8 @@ TOGETHER = frozenset({ConsultStage.JOINING, ConsultStage.TALKING})
 
 def wanted(m: Machine, slot: Slot) -> Slot | None:
     """Where the leg of a party is to be moved; None for the one that others are moved to."""
-    consult, leg = m.data.consult, m.at(slot)
-    if consult is None or leg is None or m.data.phase is not Phase.CONNECTED:
+    consult = m.data.consult
+    if consult is None or m.data.phase is not Phase.CONNECTED or m.at(slot) is None:
         return _of_two(m, slot)
     if consult.stage is ConsultStage.CONFERENCE:
         return MEDIA_OF[slot]
@@ -37,16 +37,16 @@ def _while_consulting(consult: Consult, slot: Slot) -> Slot:
 
 def _of_two(m: Machine, slot: Slot) -> Slot | None:
     """First and second party talk, unless one of them holds the other or is not there yet."""
-    target, origin = m.at(Slot.TARGET), m.at(Slot.ORIGIN)
+    attempt, connected = m.data.attempt, m.data.phase is Phase.CONNECTED
+    joining = attempt is not None and attempt.state is AttemptState.JOINING
+    target = m.at(Slot.TARGET) if connected else None
+    talking = target is not None and not target.held
+    origin = m.at(Slot.ORIGIN) if talking else None
+    waits = origin is not None and origin.held
     if slot is Slot.ORIGIN:
-        joining = m.data.attempt is not None and m.data.attempt.state is AttemptState.JOINING
-        talking = m.data.phase is Phase.CONNECTED and target is not None and not target.held
-        if talking and origin is not None and origin.held:
-            return None
-        return Slot.TARGET if joining or talking or hears_ringing(m) else Slot.MEDIA
-    alone = slot is Slot.TARGET and m.data.phase is Phase.CONNECTED and target is not None
-    waits = alone and origin is not None and origin.held and target is not None and not target.held
-    return Slot.TARGET_MEDIA if waits else None
+        reaches = joining or talking or hears_ringing(m)
+        return None if waits else Slot.TARGET if reaches else Slot.MEDIA
+    return Slot.TARGET_MEDIA if waits and slot is Slot.TARGET else None
 
 
 def wanted_peer(m: Machine, slot: Slot) -> Leg | None:

@@ -16,17 +16,26 @@ from ringback.domain.calls.types import LegState, Phase, Reoffer, Slot
 
 def settle(m: Machine) -> None:
     """Connect each party to the peer that it should talk to."""
+    if m.ended:
+        return
     treatment.ring_on(m)
+    slots = m.data.slots
     for slot in MEDIA_OF:
-        _move(m, slot)
-    for slot in MEDIA_OF:
-        _follow(m, slot)
-        _tidy(m, slot)
+        if slot in slots:
+            _move(m, slot)
+    for slot, media in MEDIA_OF.items():
+        if slot in slots:
+            _follow(m, slot)
+        if media in slots:
+            _tidy(m, slot)
 
 
 def _move(m: Machine, slot: Slot) -> None:
-    mover, peer = m.at(slot), wanted_peer(m, slot)
-    if m.ended or peer is None or mover is None or peer.remote_sdp is None or mover.peer == peer.id:
+    peer = wanted_peer(m, slot)
+    if peer is None or peer.remote_sdp is None or m.ended:
+        return
+    mover = m.at(slot)
+    if mover is None or mover.peer == peer.id:
         return
     if f"retry:{mover.id}:{Reoffer.JOIN}" in m.data.timers:
         return
@@ -68,7 +77,7 @@ def _joined(m: Machine, mover: Leg, peer: Leg) -> None:
 def _follow(m: Machine, slot: Slot) -> None:
     """A peer that was told another address than its partner now has is told the new one."""
     mover = m.at(slot)
-    peer = None if mover is None else m.leg(mover.peer)
+    peer = m.leg(mover.peer) if mover is not None and mover.peer else None
     if m.ended or mover is None or peer is None or not mover.remote_sdp or not peer.local_sdp:
         return
     moved = sdp_text.media_address(peer.local_sdp) != sdp_text.media_address(mover.remote_sdp)

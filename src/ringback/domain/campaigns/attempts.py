@@ -4,6 +4,12 @@
       |                    '------DELETED--> OVER (PERSON: nobody spoke to the customer)
       '--FAILED--> OVER (what the dial came to), --DELETED--> OVER (UNKNOWN)
 
+A record that an agent sees first is OFFERED, and TAKEN when the agent wants it dialled: their own phone rings
+before the customer's.
+
+    OFFERED --TAKEN--> TAKEN --DIALLED--> ASKED, --CONNECTED--> TALKING
+       '--RETURNED-->    '--FAILED, DELETED--> OVER (no result: nobody dialled the customer)
+
 An attempt is written down as ASKED before anybody is asked to dial. A word that fits no line is late or
 doubled and changes nothing; an attempt that is OVER never changes.
 """
@@ -23,6 +29,8 @@ MOST_FAULTS = 7
 class Stage(Enum):
     """How far an attempt is."""
 
+    OFFERED = "offered"
+    TAKEN = "taken"
     ASKED = "asked"
     ANSWERED = "answered"
     TALKING = "talking"
@@ -32,6 +40,9 @@ class Stage(Enum):
 class Word(Enum):
     """What is heard of its call."""
 
+    TAKEN = "taken"
+    RETURNED = "returned"
+    DIALLED = "dialled"
     ANSWERED = "answered"
     FAILED = "failed"
     CONNECTED = "connected"
@@ -39,6 +50,12 @@ class Word(Enum):
 
 
 TABLE: dict[tuple[Stage, Word], Stage] = {
+    (Stage.OFFERED, Word.TAKEN): Stage.TAKEN,
+    (Stage.OFFERED, Word.RETURNED): Stage.OVER,
+    (Stage.TAKEN, Word.DIALLED): Stage.ASKED,
+    (Stage.TAKEN, Word.CONNECTED): Stage.TALKING,
+    (Stage.TAKEN, Word.FAILED): Stage.OVER,
+    (Stage.TAKEN, Word.DELETED): Stage.OVER,
     (Stage.ASKED, Word.ANSWERED): Stage.ANSWERED,
     (Stage.ASKED, Word.FAILED): Stage.OVER,
     (Stage.ASKED, Word.CONNECTED): Stage.TALKING,
@@ -48,6 +65,7 @@ TABLE: dict[tuple[Stage, Word], Stage] = {
     (Stage.TALKING, Word.DELETED): Stage.OVER,
 }
 _RESULT_OF_DELETED = {
+    Stage.TAKEN: DialResult.UNKNOWN,
     Stage.ASKED: DialResult.UNKNOWN,
     Stage.ANSWERED: DialResult.PERSON,
     Stage.TALKING: DialResult.CONNECTED,
@@ -56,7 +74,7 @@ _RESULT_OF_DELETED = {
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One word. `result`, `reason`: of FAILED; `agent`: of CONNECTED."""
+    """One word. `result`: of FAILED; `reason`: of FAILED and RETURNED; `agent`: of CONNECTED."""
 
     word: Word
     at: float
@@ -89,13 +107,17 @@ def heard(progress: Progress, what: Heard) -> Progress:
     if stage is None:
         return progress
     match stage:
+        case Stage.TAKEN | Stage.ASKED:
+            return replace(progress, stage=stage)
         case Stage.ANSWERED:
             return replace(progress, stage=stage, answered_at=what.at)
         case Stage.TALKING:
             answered_at = progress.answered_at or what.at
-            return replace(
-                progress, stage=stage, agent=what.agent, answered_at=answered_at, connected_at=what.at
-            )
+            agent = what.agent or progress.agent
+            return replace(progress, stage=stage, agent=agent, answered_at=answered_at, connected_at=what.at)
+    silent = what.word is Word.FAILED and what.result is DialResult.UNKNOWN
+    if progress.stage is Stage.OFFERED or (progress.stage is Stage.TAKEN and not silent):
+        return replace(progress, stage=stage, reason=what.reason or "agent-not-reached", ended_at=what.at)
     failed = what.word is Word.FAILED
     result = what.result if failed else _RESULT_OF_DELETED[progress.stage]
     reason = what.reason if failed else "abandoned" if result is DialResult.PERSON else ""

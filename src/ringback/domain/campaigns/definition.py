@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ringback.domain.calendar import BusinessHours, weekly, zone_named
 from ringback.domain.callbacks import DialResult, RetryPolicy
 from ringback.domain.campaigns.pacing import Pace
+from ringback.domain.campaigns.permission import Customer, Verdict, permission
 from ringback.domain.configuration import CallingList, Campaign
 from ringback.domain.opening import CalendarError, Hours
 from ringback.domain.quiet import read_quiet_hours
@@ -36,6 +37,11 @@ def rules_of(campaign: Campaign, time_zone: str) -> Rules:
         read_quiet_hours(campaign.quiet),
         weekly(campaign.time_zone or time_zone, campaign.hours) if campaign.hours else None,
     )
+
+
+def permitted(rules: Rules, customer: Customer, now: float, *, do_not_call: bool) -> Verdict:
+    """Whether a customer may be dialled now by these rules."""
+    return permission(customer, rules.ringing, rules.office, now, do_not_call=do_not_call)
 
 
 def problems_of_list(item: CallingList) -> Iterator[str]:

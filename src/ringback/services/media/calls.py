@@ -55,6 +55,11 @@ class MediaCalls:
         self._idle = asyncio.Event()
         self._idle.set()
         self._gauge = Gauge("ringback_media_calls", "Calls on this node", registry=ctx.metrics)
+        self._unsent = Counter(
+            "ringback_media_unsent_packets",
+            "RTP packets of ended calls that the network did not take",
+            registry=ctx.metrics,
+        )
         self._commands = Counter(
             "ringback_media_commands", "Commands carried out", ("do",), registry=ctx.metrics
         )
@@ -85,7 +90,8 @@ class MediaCalls:
 
     def remove(self, leg: MediaLeg) -> None:
         """A call has ended."""
-        self._legs.pop(leg.dialog.id[:2], None)
+        if self._legs.pop(leg.dialog.id[:2], None) is not None:
+            self._unsent.inc(leg.port.unsent)
         self._gauge.set(len(self._legs))
         self._note_idle()
 

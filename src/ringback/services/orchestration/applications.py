@@ -6,10 +6,9 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from prometheus_client import Summary
-
 from ringback.contracts.applications import HEADER_SHARE, application_path, shared
 from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.tally import Durations
 from ringback.scxml import Document, DocumentError, Limits, compile_document, external_sources
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class ApplicationError(Exception):
 class Applications:
     """Fetches from the designer only: an address elsewhere is refused."""
 
-    def __init__(self, ctx: Context, limits: Limits, processing: Summary) -> None:
+    def __init__(self, ctx: Context, limits: Limits, processing: Durations) -> None:
         """`processing` is told how long documents take to compile."""
         self._processing = processing
         self._client = HttpClient(ctx, "designer", connection="voice-43")

@@ -24,6 +24,12 @@ class Ending:
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    @staticmethod
+    def owes(record: Record) -> bool:
+        """Whether there is anything to do for it."""
+        is_reported = record.kind == "callback" and bool(record.failed)
+        return is_reported or _is_call_left(record) or bool(_requests_left(record))
+
     async def settle(self, record: Record) -> None:
         """Leave nothing behind."""
         if record.failed:
@@ -34,23 +40,15 @@ class Ending:
             await self._report_failure(record)
 
     async def _leave_queues(self, record: Record) -> None:
-        elements = {asked.element for asked in record.asked.values() if asked.module == "queue"}
-        if "confirm" in elements and not record.failed:
-            return
-        for number, asked in record.asked.items():
-            if (asked.module, asked.element) == ("queue", "submit"):
-                request_id = record.reference(int(number))
-                cancel = CancelRequest(request_id=request_id, tenant=record.tenant, reason="session_ended")
-                try:
-                    await self._node.clients.rq.call("cancel", cancel)
-                except (LinkError, ConnectionError) as error:
-                    self._node.log.warning("queue_not_left", session=record.id, error=str(error))
+        for request_id in _requests_left(record):
+            cancel = CancelRequest(request_id=request_id, tenant=record.tenant, reason="session_ended")
+            try:
+                await self._node.clients.rq.call("cancel", cancel)
+            except (LinkError, ConnectionError) as error:
+                self._node.log.warning("queue_not_left", session=record.id, error=str(error))
 
     async def _settle_call(self, record: Record) -> None:
-        if not record.conn_id or record.routed or record.gone:
-            return
-        routing = any(asked.element == "redirect" for asked in record.asked.values())
-        if routing and not record.failed:
+        if not _is_call_left(record):
             return
         try:
             if record.kind == "inbound" and record.default_dn:
@@ -78,3 +76,24 @@ class Ending:
             await self._node.performer.perform(record, action, self._node.stores[record.tenant])
         except ActionFailed as failure:
             self._node.log.warning("failure_not_reported", session=record.id, reason=failure.reason)
+
+
+def _requests_left(record: Record) -> list[str]:
+    """Requests that wait in queues."""
+    elements = {asked.element for asked in record.asked.values() if asked.module == "queue"}
+    if "confirm" in elements and not record.failed:
+        return []
+    submitted = [
+        int(number)
+        for number, asked in record.asked.items()
+        if (asked.module, asked.element) == ("queue", "submit")
+    ]
+    return [record.reference(number) for number in submitted]
+
+
+def _is_call_left(record: Record) -> bool:
+    """Whether the call stands on the route point and nobody takes care of it."""
+    if not record.conn_id or record.routed or record.gone:
+        return False
+    routing = any(asked.element == "redirect" for asked in record.asked.values())
+    return not routing or bool(record.failed)

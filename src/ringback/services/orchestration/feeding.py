@@ -44,6 +44,6 @@ class Feeding:
         turn.feed(self._record, interpreter, entry, now, self._dialogs)
         if asked is not None and not turn.is_open(self._record, number):
             took = max(0.0, now - asked.since)
-            self._node.metrics.answers.labels(asked.module, asked.element).observe(took)
+            self._node.metrics.answers.observe(took, asked.module, asked.element)
         if entry.call is not None and entry.call.id == "EventCallDeleted":
             self._node.forget_call(self._record, entry.call.conn_id)

@@ -54,6 +54,8 @@ class LiveSession:
         self._interpreter: Interpreter | None = None
         self._turning = False
         self._faults = 0
+        self._finished = False
+        """It is stored that it is over."""
         self._wake = asyncio.Event()
         self._inbox_waits = True
         self._inputs = Inputs(had)
@@ -157,7 +159,7 @@ class LiveSession:
             interpreter = await self._woken_up()
             if interpreter is not None:
                 now = self._node.ctx.now()
-                await self._commit(turn.collect(self.record, interpreter, now, self._dialogs))
+                await self._commit(self._collect(interpreter, now))
 
     async def _woken_up(self) -> Interpreter | None:
         """The interpreter; None when the application cannot be run, which is the end of the session."""
@@ -243,12 +245,16 @@ class LiveSession:
                     interpreter.fetched(fetch.session, fetch.invokeid, text, now)
                 if is_due:
                     turn.handle_timer(self.record, interpreter, now)
-                effects = turn.collect(self.record, interpreter, now, self._dialogs)
+                effects = self._collect(interpreter, now)
             await self._commit(effects, inbox=bool(entries))
         except BaseException:
             settle(offers, False)
             raise
         settle(offers, True)
+
+    def _collect(self, interpreter: Interpreter, now: float) -> turn.Effects:
+        busy = bool(self._todo) or self._working
+        return self._node.at_hand.collect(self.record, interpreter, now, self._dialogs, busy=busy)
 
     async def _read_inbox(self) -> list[Delivered]:
         if not self._inbox_waits:
@@ -274,7 +280,10 @@ class LiveSession:
         mark = turn.mark(self.record)
         if inbox or mark != self._mark:
             await self._dialogs.store(self._store)
-            await self._save(inbox=inbox)
+            if self._is_done(effects):
+                await until_stored(self._finish)
+            else:
+                await self._save(inbox=inbox)
         self._mark = mark
         for log in effects.logs:
             self._node.log.info("application_log", session=log.session, label=log.label)
@@ -284,6 +293,17 @@ class LiveSession:
             self._node.spawn(self._post(post), f"post-{self.record.id}")
         self._todo.extend(fresh)
         self._work()
+
+    def _is_done(self, effects: turn.Effects) -> bool:
+        """Whether it is over and owes nothing: then there is no state to be stored any more."""
+        record = self.record
+        at_work = self._todo or self._working or record.pending or effects.fetches or effects.posts
+        return record.ended and not at_work and not self._node.owes(record)
+
+    async def _finish(self) -> None:
+        self._finished = await self._store.finish(self.record)
+        if not self._finished:
+            raise NotOurs
 
     async def _save(self, *, inbox: bool = True) -> None:
         async def save() -> None:
@@ -322,7 +342,7 @@ class LiveSession:
         asked = asked_by(action)
         request_id = record.reference(action.number)
         try:
-            with self._node.metrics.actions.labels(asked.module, asked.element).time():
+            with self._node.metrics.actions.time(asked.module, asked.element):
                 reply = await self._node.performer.perform(record, action, self._store)
         except Exception as error:
             failure = self._failure(error)
@@ -368,12 +388,12 @@ class LiveSession:
 
     async def _end(self) -> None:
         """Let the last actions be done, save the call from an application that left it, forget."""
-        if turn.mark(self.record) != self._mark:
+        if not self._finished and turn.mark(self.record) != self._mark:
             await self._save()
         while self._todo or self._working:
             self._wake.clear()
             self._work()
             await self._woken(1.0)
         await self._node.after(self.record)
-        if not await self._store.finish(self.record):
-            raise NotOurs
+        if not self._finished:
+            await self._finish()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Gauge, Summary
+from prometheus_client import CollectorRegistry, Gauge
 
 from ringback.runtime.outgoing import Outgoing
+from ringback.runtime.tally import Durations
 
 
 class Metrics:
@@ -35,20 +36,20 @@ class Metrics:
         self.resumed = gauge("resumed_sessions", "Sessions taken up again: after a start, or a node's death")
         self.redis_state = gauge("redis_state", "0 disconnected, 2 ready")
         self.rq_state = gauge("rq_state", "0 disconnected, 1 connected")
-        self.create_session = Summary(
+        self.create_session = Durations(
             "orsnode_create_session_time_seconds",
             "From having a session to its application's first rest",
             registry=registry,
         )
-        self.actions = Summary(
+        self.actions = Durations(
             "orsnode_action_time_seconds",
             "From an element to its answer, with all tries",
             ("module", "element"),
             registry=registry,
         )
 
-        def summary(name: str, text: str, labels: tuple[str, ...] = ()) -> Summary:
-            return Summary(f"orsnode_{name}_seconds", text, labels, registry=registry)
+        def summary(name: str, text: str, labels: tuple[str, ...] = ()) -> Durations:
+            return Durations(f"orsnode_{name}_seconds", text, labels, registry=registry)
 
         self.processing = summary("document_processing_time", "Compiling an application")
         self.queuing = summary("scxml_event_queuing_time", "An event's wait in a session's inbox")

@@ -14,6 +14,7 @@ from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
 from ringback.services.orchestration.applications import ApplicationError, Applications
+from ringback.services.orchestration.at_hand import AtHand
 from ringback.services.orchestration.booking import Booking
 from ringback.services.orchestration.callers import Callers
 from ringback.services.orchestration.clients import Clients
@@ -60,6 +61,7 @@ class Node:
         self.applications = Applications(ctx, self.limits, self.metrics.processing)
         self._tables = Tables(ctx)
         self.performer = Performer(ctx, settings, self.clients)
+        self.at_hand = AtHand(self.performer.at_hand, self.metrics.actions)
         self.stores = {
             tenant: SessionStore(ctx, tenant, settings.tombstone_s) for tenant in ctx.common.tenants
         }
@@ -190,6 +192,10 @@ class Node:
         if record.failed:
             self.metrics.error_events.inc()
         await self._ending.settle(record)
+
+    def owes(self, record: Record) -> bool:
+        """Whether something has to be done for a session that has come to its end."""
+        return self._ending.owes(record)
 
     def used(self, live: LiveSession) -> None:
         """A session is at work: of those awake, the ones that were so longest ago go to sleep."""

@@ -6,7 +6,7 @@ Every request carries the action's id as its key, so that an action repeated aft
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -229,16 +229,17 @@ class Performer:
         return None
 
     async def _query(self, record: Record, action: Pending, _store: SessionStore) -> Reply:
-        for queue in await self._queues(record.tenant):
-            if queue.queue == action.payload["vq"]:
-                return {
-                    "queue": queue.queue,
-                    "waiting": queue.waiting,
-                    "ewt": queue.ewt,
-                    "agentsloggedin": queue.agents_logged_in,
-                    "agentsready": queue.agents_ready,
-                }
-        raise ActionFailed("unknown_queue")
+        found = _view(await self._queues(record.tenant), action)
+        if found is None:
+            raise ActionFailed("unknown_queue")
+        return found
+
+    def at_hand(self, record: Record, action: Pending) -> Reply:
+        """The answer to a question without effect, where nobody has to be asked for it; else None."""
+        if action.name != "query" or module_of(action.namespace) != "queue":
+            return None
+        asked_at, known = self._known_queues.get(record.tenant, (-_QUEUES_KNOWN_S, []))
+        return _view(known, action) if self._ctx.monotonic() - asked_at < _QUEUES_FRESH_S else None
 
     async def _queues(self, tenant: str) -> list[QueueView]:
         """How the queues stand; calls that come together share one answer.
@@ -368,6 +369,20 @@ class Performer:
         path = f"/internal/callbacks/{quote(record.tenant)}/{quote(record.callback_id)}/steps"
         reply = await self._clients.engagement.post(path, step, CallbackStepReply, retry=True)
         return {"state": action.payload["state"], "go_on": reply.go_on, "callback": reply.state}
+
+
+def _view(queues: Iterable[QueueView], action: Pending) -> Reply:
+    """How the queue that is asked about stands; None when there is no such queue."""
+    for queue in queues:
+        if queue.queue == action.payload["vq"]:
+            return {
+                "queue": queue.queue,
+                "waiting": queue.waiting,
+                "ewt": queue.ewt,
+                "agentsloggedin": queue.agents_logged_in,
+                "agentsready": queue.agents_ready,
+            }
+    return None
 
 
 async def _unsupported(_record: Record, _action: Pending, _store: SessionStore) -> Reply:

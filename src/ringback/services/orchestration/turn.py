@@ -32,6 +32,12 @@ class Effects:
     posts: list[HttpPost] = field(default_factory=list)
     error: str = ""
 
+    def add(self, more: Effects) -> None:
+        """What the next step of the same turn leaves to do."""
+        self.fetches += more.fetches
+        self.logs += more.logs
+        self.posts += more.posts
+
 
 def next_timer(record: Record) -> float | None:
     """When the next delayed event is due, or an answer overdue, seconds since the epoch; as stored."""
@@ -260,7 +266,12 @@ def collect(record: Record, interpreter: Interpreter, now: float, dialogs: Dialo
         dialogs.rest()
         found, dialogs.logs = dialogs.logs, []
         effects.logs += [Log(record.id, each.label, each.text) for each in found]
-    record.snapshot = None if record.ended else interpreter.snapshot()
+    if record.ended:
+        record.snapshot = None
+    elif interpreter.moved or record.snapshot is None:
+        record.snapshot = interpreter.snapshot()
+    else:
+        return effects
     record.note("states", " ".join(interpreter.configuration) or "(ended)", now)
     return effects
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from ringback.contracts.followed_configuration import FollowedConfiguration
 from ringback.contracts.sip import HEADER_TENANT
-from ringback.domain.configuration import Extension
+from ringback.domain.configuration import DN, Extension
 from ringback.runtime.http import HttpFailure, HttpUnavailable
-from ringback.runtime.valkey import ValkeyUnavailable
-from ringback.services.registrar.bindings import contact_lines, read_wish
+from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.registrar.bindings import Wish, contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.store import BindingStore, Stored
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
+Reply = Callable[[Answer], None]
+Whose = tuple[str, Extension, Extensions]
+_AWAY = (SipParseError, HttpUnavailable, HttpFailure, ValkeyUnavailable, ValkeyError)
 ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
 
 
@@ -54,13 +58,16 @@ class RegisterHandler:
         """Status, reason and headers of the response."""
         try:
             return await self._register(request)
-        except Refused as refused:
-            return refused.status, refused.reason, list(refused.headers)
-        except SipParseError as error:
+        except (Refused, *_AWAY) as error:
+            return self._refusal(error)
+
+    def _refusal(self, error: Exception) -> Answer:
+        if isinstance(error, Refused):
+            return error.status, error.reason, list(error.headers)
+        if isinstance(error, SipParseError):
             return error.status, None, []
-        except (HttpUnavailable, HttpFailure, ValkeyUnavailable) as error:
-            self._ctx.log.warning("register_dependency_away", error=repr(error))
-            return 503, None, [("Retry-After", "5")]
+        self._ctx.log.warning("register_dependency_away", error=repr(error))
+        return 503, None, [("Retry-After", "5")]
 
     async def _register(self, request: Request) -> Answer:
         if not request.to.uri.is_sip:
@@ -79,6 +86,50 @@ class RegisterHandler:
         if challenge is not None:
             return challenge
         stored = await self._apply(request, tenant, dn, extensions)
+        return self._stored(request, tenant, extension, extensions, stored)
+
+    def answer_now(self, request: Request, reply: Reply) -> bool:
+        """Call `reply` with the answer, at once or when it is stored; False where `answer` has to be asked.
+
+        For nearly all: what the configuration says is at hand, and nothing comes into service or out of it.
+        """
+        tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
+        found, extension = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
+        # What has no number is for the other way, and so is the star: a nonce counts only once.
+        if found is None or not isinstance(extension, Extension) or request.get("Contact") == "*":
+            return False
+        try:
+            extensions = read_extensions(request)
+            challenge = self._check(request, found.domain, extension)
+            if challenge is not None:
+                reply(challenge)
+                return True
+            wish, reason = self._wish(request, extensions)
+            stored = self.store.post(tenant, dn, wish.changes, reason)
+        except (Refused, *_AWAY) as error:
+            reply(self._refusal(error))
+            return True
+        stored.add_done_callback(partial(self._when_stored, reply, request, (tenant, extension, extensions)))
+        return True
+
+    def _when_stored(
+        self, reply: Reply, request: Request, whose: Whose, stored: asyncio.Future[Stored]
+    ) -> None:
+        try:
+            answer = self._stored(request, *whose, stored.result())
+        except (Refused, *_AWAY) as error:
+            answer = self._refusal(error)
+        reply(answer)
+
+    def _stored(
+        self,
+        request: Request,
+        tenant: str,
+        extension: DN | None,
+        extensions: Extensions,
+        stored: Stored,
+    ) -> Answer:
+        """The 200."""
         if stored.event is not None and stored.bindings and isinstance(extension, Extension):
             self.on_arrival(tenant, extension)
         now = self._ctx.now()
@@ -109,8 +160,12 @@ class RegisterHandler:
         return 401, None, [("WWW-Authenticate", value) for value in challenges]
 
     async def _apply(self, request: Request, tenant: str, dn: str, extensions: Extensions) -> Stored:
-        wish = read_wish(request, self._ctx.now(), self._settings, extensions)
+        wish, reason = self._wish(request, extensions)
         if wish.remove_all:
             return await self.store.remove_all(tenant, dn, request.call_id, request.cseq.number)
-        reason = "unregistered" if any(not change.expires_at for change in wish.changes) else ""
         return await self.store.apply(tenant, dn, wish.changes, reason)
+
+    def _wish(self, request: Request, extensions: Extensions) -> tuple[Wish, str]:
+        """What is wanted, and the reason if a number goes out of service by it."""
+        wish = read_wish(request, self._ctx.now(), self._settings, extensions)
+        return wish, "unregistered" if any(not change.expires_at for change in wish.changes) else ""

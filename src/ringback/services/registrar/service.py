@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from functools import lru_cache
+import time
+from functools import lru_cache, partial
 
 from prometheus_client import Summary
 
@@ -19,12 +20,13 @@ from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.registrar.notifier import Notifier
-from ringback.services.registrar.register import ALLOW, RegisterHandler
+from ringback.services.registrar.register import ALLOW, Answer, RegisterHandler
 from ringback.services.registrar.settings import RegistrarSettings
-from ringback.sip import Request
+from ringback.sip import Request, response_to
 from ringback.sip.digest import nonce_key
-from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.endpoint import SipEndpoint, way_back
 from ringback.sip.exchange import ServerTransaction
+from ringback.sip.transport import Source
 
 _LEASE_S = 6.0
 _ANNOUNCE_S = 2.0
@@ -46,6 +48,7 @@ class RegistrarService(Service):
         self._endpoint = SipEndpoint(
             self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
         )
+        self._endpoint.takes["REGISTER"] = self._takes
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
         self._http = HttpServer(ctx)
@@ -89,6 +92,20 @@ class RegistrarService(Service):
             return
         self._ignored.inc()
         tx.reply(200 if request.method == "OPTIONS" else 405, headers=[("Allow", ALLOW)])
+
+    def _takes(self, request: Request, source: Source) -> bool:
+        """Answer a REGISTER that came over a connection without a transaction (RFC 3261 8.2.7)."""
+        if source.connection is None:
+            return False
+        return self._handler.answer_now(request, partial(self._answer, request, source, time.perf_counter()))
+
+    def _answer(self, request: Request, source: Source, began: float, answer: Answer) -> None:
+        status, reason, headers = answer
+        self._seconds.observe(time.perf_counter() - began)
+        self._answered(status).inc()
+        endpoint = self._endpoint
+        response = response_to(request, status, reason, to_tag=endpoint.ids.tag(), headers=headers)
+        endpoint.send(response, way_back(source, request.via))
 
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,7 @@ import msgspec
 from ringback.contracts.events import TOPIC_REGISTRAR, DnEvent, dns_stream
 from ringback.contracts.sip import Binding, bindings_key, expiries_key
 from ringback.runtime.streams import MAXLEN
-from ringback.runtime.valkey import Script
+from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
 from ringback.services.registrar.bindings import Change
 from ringback.services.registrar.refused import Refused
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = Script(files(__package__).joinpath("bindings.lua").read_text(encoding="utf-8"))
 _SWEEP_BATCH = 200
+_binding = msgspec.json.Decoder(Binding).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +44,54 @@ class BindingStore:
 
     async def apply(self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str = "") -> Stored:
         """Set and remove bindings. Raises Refused (500 out of order, 403 too many), ValkeyUnavailable."""
+        stored = _read(await self._state.script(_SCRIPT, *self._asked(tenant, dn, changes, reason)))
+        await self._report(stored.event)
+        return stored
+
+    def post(
+        self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str = ""
+    ) -> asyncio.Future[Stored]:
+        """What `apply` does, sent now and without a task where nothing comes into service or out of it."""
+        keys, args = self._asked(tenant, dn, changes, reason)
+        asked = self._state.call("EVALSHA", _SCRIPT.sha, len(keys), *keys, *args)
+        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        rows = asyncio.ensure_future(asked)
+        rows.add_done_callback(partial(self._posted, done, (tenant, dn, changes, reason)))
+        return done
+
+    def _posted(
+        self,
+        done: asyncio.Future[Stored],
+        wanted: tuple[str, str, tuple[Change, ...], str],
+        rows: asyncio.Future[list[bytes]],
+    ) -> None:
+        try:
+            stored = _read(rows.result())
+        except (Refused, ValkeyUnavailable, ValkeyError) as error:
+            if isinstance(error, ValkeyError) and str(error).startswith("NOSCRIPT"):
+                self._ctx.spawn(_settle(done, self.apply(*wanted)), "register")
+            else:
+                done.set_exception(error)
+        else:
+            if stored.event is None:
+                done.set_result(stored)
+            else:
+                self._ctx.spawn(_settle(done, self._reported(stored)), "report")
+
+    async def _reported(self, stored: Stored) -> Stored:
+        await self._report(stored.event)
+        return stored
+
+    def _asked(
+        self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str
+    ) -> tuple[tuple[str, ...], tuple[str | int, ...]]:
+        """Keys and arguments of the script."""
         now = self._ctx.now()
         keys = (bindings_key(tenant, dn), expiries_key(tenant), dns_stream(tenant))
         event = DnEvent(id="", time=now, tenant=tenant, server=self._ctx.node, this_dn=dn, reason=reason)
         given = msgspec.json.encode(changes).decode()
         template = msgspec.json.encode(event).decode()
-        args = (int(now * 1000), dn, given, self._max, template, MAXLEN)
-        verdict, _, _, sent, *rows = await self._state.script(_SCRIPT, keys, args)
-        if verdict == b"out_of_order":
-            raise Refused(500, "CSeq out of order")
-        if verdict == b"too_many":
-            raise Refused(403, "Too many bindings")
-        stored = Stored(
-            [msgspec.json.decode(row, type=Binding) for row in rows],
-            msgspec.json.decode(sent, type=DnEvent) if sent else None,
-        )
-        await self._report(stored.event)
-        return stored
+        return keys, (int(now * 1000), dn, given, self._max, template, MAXLEN)
 
     async def remove_all(self, tenant: str, dn: str, call_id: str, cseq: int) -> Stored:
         """Remove every binding. Raises as `apply`."""
@@ -80,3 +115,28 @@ class BindingStore:
         self._ctx.connections.count("voice-52", sent=1)
         self._ctx.log.info("dn_event", event_id=event.id, dn=event.this_dn, reason=event.reason)
         await self._ctx.kafka.publish(TOPIC_REGISTRAR, event.this_dn, event, connection="voice-53")
+
+
+def _read(reply: list[bytes]) -> Stored:
+    """What the script says. Raises Refused."""
+    verdict, _, _, sent, *rows = reply
+    if verdict == b"out_of_order":
+        raise Refused(500, "CSeq out of order")
+    if verdict == b"too_many":
+        raise Refused(403, "Too many bindings")
+    return Stored(
+        [_binding(row) for row in rows],
+        msgspec.json.decode(sent, type=DnEvent) if sent else None,
+    )
+
+
+async def _settle(done: asyncio.Future[Stored], work: Coroutine[object, object, Stored]) -> None:
+    """Let a future end as some work does."""
+    try:
+        stored = await work
+    except Exception as error:
+        if not done.done():
+            done.set_exception(error)
+    else:
+        if not done.done():
+            done.set_result(stored)

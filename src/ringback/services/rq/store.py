@@ -94,12 +94,12 @@ local answers = {}
 )
 
 # KEYS: open, calls, requests, results; of each: request. ARGV: ttl, MAXLEN, type; of each: id, entry, result
-# with "seq":0 (empty: none). An answer: the entry, that of the result, and the result; or 0. A cancel that
-# comes before its submit closes it beforehand.
+# with "seq":0 (empty: none). An answer: the entry; with a result the entry, that of the result, and the
+# result; or 0. A cancel that comes before its submit closes it beforehand.
 _CLOSE = Script(
     _CLOSE_LUA
     + """
-local before, before_result = end_of(KEYS[3]), end_of(KEYS[4])
+local before, before_result = end_of(KEYS[3]), ARGV[3] == 'cancel' and end_of(KEYS[4]) or ''
 for i = 1, #KEYS - 4 do
   local request, id, entry, result = KEYS[4 + i], ARGV[1 + 3 * i], ARGV[2 + 3 * i], ARGV[3 + 3 * i]
   local known = redis.call('HMGET', request, 'state', 'conn_id')
@@ -111,13 +111,13 @@ for i = 1, #KEYS - 4 do
   if known[1] == 'open' then
     close(request, id, known[2])
     local told = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[3], 'e', entry)
-    local answered = ''
+    answers[i] = told
     if result ~= '' then
       local seq = redis.call('HINCRBY', request, 'seq', 1)
       result = string.gsub(result, '"seq":0', '"seq":' .. seq, 1)
-      answered = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[2], '*', 'e', result)
+      local answered = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[2], '*', 'e', result)
+      answers[i] = {told, answered, result}
     end
-    answers[i] = {told, answered, result}
   end
 end
 return {before, before_result, answers}
@@ -279,10 +279,15 @@ class RequestStore:
             keys.append(request_key(tenant, request.request_id))
             args += (request.request_id, body, result)
         before, before_result, answers = await self._valkey.script(_CLOSE, keys, args)
-        closed = [(body, answer) for body, answer in zip(bodies, answers, strict=True) if answer]
-        told = [(entry, {"type": kind.encode(), "e": body}) for body, (entry, _, _) in closed]
+        told: list[Appended] = []
+        answered: list[Appended] = []
+        for body, answer in zip(bodies, answers, strict=True):
+            if isinstance(answer, list):
+                answer, entry, result = answer
+                answered.append((entry, {"e": result}))
+            if answer:
+                told.append((answer, {"type": kind.encode(), "e": body}))
         self._subscriptions.appended(stream, before, told)
-        answered = [(entry, {"e": result}) for _, (_, entry, result) in closed if entry]
         self._subscriptions.appended(of_results, before_result, answered)
         return [bool(answer) for answer in answers]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
-from ringback.contracts.events import TOPIC_SIP, CallEvent, for_reports
+from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
@@ -23,17 +23,19 @@ from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.store import CallStore
+from ringback.sip.ids import RandomPool
 
 _UUID = ((string.ascii_uppercase + string.digits) * 8)[:256].encode()
 """From any byte to a character of a CallUUID."""
+_random = RandomPool(secrets.token_bytes)
 _MOST_SETTLED = 1024
 _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
 
 
 def new_call(tenant: str) -> LiveCall:
     """A call with fresh identifiers."""
-    uuid, thread = (secrets.token_bytes(32).translate(_UUID).decode() for _ in range(2))
-    return LiveCall(Call(CallData(secrets.token_hex(8), uuid, thread, tenant)))
+    uuid, thread = (_random(32).translate(_UUID).decode() for _ in range(2))
+    return LiveCall(Call(CallData(_random(8).hex(), uuid, thread, tenant)))
 
 
 class Driver:
@@ -84,13 +86,17 @@ class Driver:
         if live.lost:
             return []
         outputs = live.call.handle(word, self._ctx.now())
-        self.carry_on(live, outputs)
+        self.carry_on(live, outputs, lasts=type(word) is not i.Progress or bool(word.sdp))
         return outputs
 
-    def carry_on(self, live: LiveCall, outputs: list[Output]) -> None:
-        """Store the call's state and carry out what it wants done."""
+    def carry_on(self, live: LiveCall, outputs: list[Output], *, lasts: bool = True) -> None:
+        """Store the call's state and carry out what it wants done.
+
+        What does not last need not be stored: a phone that rings is heard of again after a takeover.
+        """
         live.outbox += outputs
         live.changed = True
+        live.lasting = live.lasting or lasts
         if not live.flushing:
             live.flushing = True
             self._loop().call_soon(self._flush, live)
@@ -118,8 +124,17 @@ class Driver:
             if live.call.over and not live.lost:
                 self._drop(live)
             return
+        self._ask_first(live)
+        if live.unsaid and live.call.data.asks:
+            # Nobody has heard of this call: it is stored with what the dial plan answers.
+            live.flushing = False
+            return
         batch, live.outbox, live.changed = live.outbox, [], False
+        lasting, live.lasting, live.unsaid = live.lasting, False, False
         said = [output for output in batch if isinstance(output, Event)]
+        if not (lasting or said):
+            self._act(live, batch, [])
+            return
         events = [translate.event(output, self._ctx.node) for output in said]
         first = any(event.id == "EventCallCreated" for event in events)
         self._note_consultations(live, events)
@@ -133,6 +148,15 @@ class Driver:
             self._act(live, batch, events)
         else:
             stored.add_done_callback(partial(self._act, live, batch, events))
+
+    def _ask_first(self, live: LiveCall) -> None:
+        """A question to the dial plan promises nothing: it does not wait for the store."""
+        while any(isinstance(output, AskDialplan) for output in live.outbox):
+            outputs, live.outbox = live.outbox, []
+            for output in outputs:
+                if isinstance(output, AskDialplan):
+                    self._ask(live, output)  # what it says at once stands at the end of the outbox
+            live.outbox[:0] = [output for output in outputs if not isinstance(output, AskDialplan)]
 
     def _note_consultations(self, live: LiveCall, events: list[CallEvent]) -> None:
         for event in events:
@@ -150,9 +174,7 @@ class Driver:
             if live.referrals:
                 self.told(live, events)
             for output in batch:
-                if isinstance(output, AskDialplan):
-                    self._ask(live, output)
-                elif not isinstance(output, Event):
+                if not isinstance(output, Event | AskDialplan):
                     self._carry_out(live, output)
             for event in events:
                 self._tell(event)
@@ -168,16 +190,9 @@ class Driver:
             self.feed(live, i.Failed(command.leg, 500))
 
     def _tell(self, event: CallEvent) -> None:
-        """Metrics, the request queue, and the record of a finished call."""
+        """Metrics, and the request queue."""
         self._metrics.event(event)
         self._details.event(event)
-        if event.id == "EventCallDeleted":
-            key = f"{event.tenant}:{event.call_uuid}"
-            failed = partial(self._not_reported, event.conn_id)
-            self._ctx.kafka.report(TOPIC_SIP, key, for_reports(event), connection="voice-50", failed=failed)
-
-    def _not_reported(self, conn_id: str, error: BaseException) -> None:
-        self._ctx.log.warning("call_not_reported", conn_id=conn_id, error=str(error))
 
     def _ask(self, live: LiveCall, ask: AskDialplan) -> None:
         until, found = self._settled.get((live.tenant, ask.origin, ask.number), (0.0, _NOBODY))
@@ -239,10 +254,12 @@ class Driver:
         for timer in (live.timer, live.audit):
             if timer is not None:
                 timer.cancel()
+        live.timer = live.audit = None
         for leg in live.legs.values():
             leg.stop_session()
         self.forget(live)
-        self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
+        if self.consultations:
+            self.consultations = {name: of for name, of in self.consultations.items() if of is not live}
         self.calls.pop(live.conn_id, None)
         if not self.calls:
             self._idle.set()

@@ -126,6 +126,7 @@ class Incoming:
     def _open(self, tx: ServerTransaction, request: Request, dialog: Dialog) -> None:
         tenant, offer = _tenant(request), request.body.decode("utf-8", "replace") or None
         live = new_call(tenant)
+        live.unsaid = True
         leg = live.legs["in1"] = SipLeg("in1", request.call_id)
         leg.server, leg.dialog = tx, dialog
         tx.on_cancel = lambda: self._cancelled(live, leg)

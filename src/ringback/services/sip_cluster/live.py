@@ -122,6 +122,7 @@ class LiveCall:
         "changed",
         "conn_id",
         "flushing",
+        "lasting",
         "legs",
         "lost",
         "outbox",
@@ -132,6 +133,7 @@ class LiveCall:
         "timer",
         "timer_due",
         "unindexed",
+        "unsaid",
     )
 
     def __init__(self, call: Call) -> None:
@@ -151,6 +153,10 @@ class LiveCall:
         self.flushing = False
         self.changed = False
         """There is a step that has not been stored."""
+        self.lasting = False
+        """It changes what another node could not find out."""
+        self.unsaid = False
+        """Nobody, the caller neither, was told of the call."""
         self.lost = False
         """The call is over, or another node's: words for it are not heard any more."""
         self.timer: asyncio.TimerHandle | None = None

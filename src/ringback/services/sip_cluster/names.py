@@ -4,7 +4,6 @@ So a node that takes a call over can go on with an INVITE that is under way, tho
 sent again under the same names it is a retransmission, and sip_proxy answers with what it has heard.
 """
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -20,5 +19,5 @@ class Names:
 
 def names_of(secret: str, call_uuid: str, leg_id: str) -> Names:
     """The names of the first INVITE of a leg."""
-    digest = hmac.new(secret.encode(), f"{call_uuid} {leg_id}".encode(), hashlib.sha256).hexdigest()
+    digest = hmac.digest(secret.encode(), f"{call_uuid} {leg_id}".encode(), "sha256").hex()
     return Names(digest[:32], digest[32:44], f"z9hG4bK{digest[44:]}")

@@ -1,12 +1,15 @@
 """Commands of a call as SIP messages: one function for each kind of command."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from functools import partial
 
 from ringback.contracts import treatment
 from ringback.contracts.sip import HEADER_CONN_ID, HEADER_TARGET, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
+from ringback.domain.calls.bridge import awaits_answer
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState
 from ringback.runtime.context import Context
@@ -137,7 +140,7 @@ class Outgoing:
             self.proxy,
             branch=names.branch,
             sent_by=sent_by,
-            on_response=lambda response: answered(live, leg, response),
+            on_response=partial(answered, live, leg),
         )
         return leg
 
@@ -205,7 +208,7 @@ class Outgoing:
             self._driver.feed(live, i.Lost(leg.id))
         elif (again := self.sessions.retry(leg, response)) is not None:
             leg.invite = self._endpoint.send_request(
-                again, self.proxy, on_response=lambda response: self._invite_answered(live, leg, response)
+                again, self.proxy, on_response=partial(self._invite_answered, live, leg)
             )
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status, self._moved_to(response)))
@@ -230,6 +233,18 @@ class Outgoing:
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
         self.sessions.accepted(live, leg, response)
         self._info.accepted(live, leg, response, self._driver.feed(live, i.Answered(leg.id, sdp)))
+
+    def forget(self, live: LiveCall) -> None:
+        """The call is over; its transactions, which stay for 32 s (RFC 6026), need not keep it."""
+        for leg in live.legs.values():
+            if leg.invite is not None and leg.invite.on_response is not None:
+                leg.invite.on_response = partial(self._answered_late, leg)
+
+    def _answered_late(self, leg: SipLeg, response: Response) -> None:
+        """Another phone has answered the INVITE of a call that was up, and is over."""
+        if response.is_success and leg.dialog is not None and leg.dialog.remote_tag != response.to_tag:
+            with contextlib.suppress(DialogError, SipParseError):
+                self._refuse_fork(leg, self.early.confirmed(leg, response)[0])
 
     def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
         """A second phone answered the same INVITE: it gets ACK and BYE, and for each repetition of its 200
@@ -275,6 +290,7 @@ class Outgoing:
     def _accept_call(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         server, leg.server = leg.server, None
         if server is not None:
+            server.on_cancel = None
             self.early.stop(leg)
             tag, sdp = self.early.answer_in(leg, server, sdp)
             self._accept(live, leg, server, sdp, tag)
@@ -316,7 +332,11 @@ class Outgoing:
             return
         leg.acknowledged()
         body: bytes = ack.body  # type: ignore[attr-defined]
-        self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))
+        known = live.call.data.legs.get(leg.id)
+        if body or known is None or awaits_answer(known):
+            self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))
+        elif leg.session is not None and not live.lost:
+            self._driver.carry_on(live, [])  # what was agreed on with our 200 is stored after it
 
     # Inside the dialog
 

@@ -44,6 +44,7 @@ class SipClusterService(Service):
         super().__init__(ctx, settings)
         self._settings = settings
         self._config = ConfigClient(ctx, "voice-28")
+        self._connections = ctx.connections
         self._metrics = ClusterMetrics(ctx.metrics, ctx.common.tenants)
         self._index = Index()
         self._index.on_new = self._index_dialog
@@ -70,7 +71,7 @@ class SipClusterService(Service):
         self._incoming.replacing = Replacing(self._driver, self._index, self._takeover)
         self._driver.told = referrals.told
         self._takeover.restored = self._outgoing.sessions.resume
-        self._driver.forget = self._index.forget
+        self._driver.forget = self._forget
         self._takeover.resume = self._outgoing.resume
         self._endpoint.on_connection_lost = self._outgoing.connection_lost
         self._audit = Audit(
@@ -179,8 +180,12 @@ class SipClusterService(Service):
     def _index_dialog(self, live: LiveCall, leg: SipLeg) -> None:
         self._store.index_dialog(live, leg.call_id)
 
+    def _forget(self, live: LiveCall) -> None:
+        self._index.forget(live)
+        self._outgoing.forget(live)
+
     def _count(self, direction: str, data: bytes, peer: Destination) -> None:
         if direction == "out":
-            self.ctx.connections.count("voice-51", sent=1)
+            self._connections.count("voice-51", sent=1)
         else:
-            self.ctx.connections.count("voice-51", received=1)
+            self._connections.count("voice-51", received=1)

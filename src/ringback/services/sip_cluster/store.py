@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 
 from ringback.contracts.calls import call_key, calls_key, owner_key
-from ringback.contracts.events import CallEvent, calls_stream
+from ringback.contracts.events import TOPIC_SIP, CallEvent, calls_stream, for_reports
 from ringback.runtime.context import Context
 from ringback.runtime.streams import append_command
 from ringback.runtime.valkey import Argument, Script, ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.live import LiveCall, Snapshot
 
 Command = tuple[Argument, ...]
-_EVENTS, _CALLS, _NEW_CALLS = "voice-40", "voice-41", "voice-49"
+_EVENTS, _CALLS, _NEW_CALLS, _REPORTS = "voice-40", "voice-41", "voice-49", "voice-50"
 NEW_CALL = {"EventCallCreated", "EventRouteRequest"}
 PATIENCE_S = 1.0
 """How long a step of a call waits for Valkey before it goes on without."""
@@ -68,6 +68,7 @@ class CallStore:
         self._ttl_s = ttl_s
         self._idempotency_ttl_s = idempotency_ttl_s
         self._calls = ctx.valkey.using(_CALLS)
+        self._connections = ctx.connections
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
         self._unanswered: deque[tuple[float, asyncio.Future[list[Any]]]] = deque()
@@ -99,9 +100,7 @@ class CallStore:
         if not valkey.connected:
             self._later(live, over)
             return None
-        commands = [append_command(calls_stream(event.tenant), event) for event in events]
-        for event in events:
-            self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
+        commands = [command for event in events for command in self._told(event)]
         unindexed, live.unindexed = live.unindexed, []
         commands += self._forget(live) if over else self._keep(live, first) + self._indexed(live, unindexed)
         for event in events:
@@ -159,7 +158,7 @@ class CallStore:
             self._ended.append(live)
 
     def _count(self, row: str, n: int = 1) -> None:
-        self._ctx.connections.count(row, sent=n)
+        self._connections.count(row, sent=n)
 
     async def keep_again(self, live: LiveCall) -> None:
         """Store a call whole after Valkey was away."""
@@ -169,8 +168,18 @@ class CallStore:
         live.unindexed = [call_id for call_id in live.unindexed if call_id not in unindexed]
 
     async def _append(self, event: CallEvent) -> None:
+        await self._ctx.valkey.post(self._told(event))
+
+    def _told(self, event: CallEvent) -> list[Command]:
+        """An event on its stream; the last one of a call goes to Kafka as well."""
         self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
-        await self._ctx.valkey.call(*append_command(calls_stream(event.tenant), event))
+        commands: list[Command] = [append_command(calls_stream(event.tenant), event)]
+        if event.id == "EventCallDeleted":
+            key = f"{event.tenant}:{event.call_uuid}"
+            report = self._ctx.kafka.command(TOPIC_SIP, key, for_reports(event), connection=_REPORTS)
+            if report is not None:
+                commands.append(report)
+        return commands
 
     def _keep(self, live: LiveCall, first: bool) -> list[Command]:
         """The snapshot if it is another one than the last, and who owns the call if it is new."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ringback.domain.bucket import Bucket
+from ringback.services.sip_proxy.refusals import Why
 
 _MAX_SOURCES = 10_000
 _FULL_S = 5
@@ -115,6 +116,15 @@ class Admission:
         self._calls[call_id] = now
         self._sources.add(call_id, source)
         return 0
+
+    def why(self, source: str) -> Why:
+        """Why `admit` has just refused a call of a source."""
+        if self.closed:
+            return Why.DRAINING
+        if len(self._calls) >= self._limits.calls_total:
+            return Why.ALL_CALLS
+        full = self._sources.count(source) >= self._limits.calls
+        return Why.SOURCE_CALLS if full else Why.SOURCE_RATE
 
     def admit_tenant(self, tenant: str, call_id: str, now: float) -> int:
         """As `admit`, once it is known whose call this is; a refused one has to be ended."""

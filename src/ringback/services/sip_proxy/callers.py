@@ -48,6 +48,7 @@ class Turned:
 
 
 _address = lru_cache(4096)(ipaddress.ip_address)
+_MOST_PLACES = 4096
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -61,9 +62,19 @@ class Numbers:
         self._networks: list[tuple[Network, Trunk]] = [
             (network, trunk) for trunk in self.trunks.values() for network in _networks(trunk)
         ]
+        self._at: dict[tuple[str, int], Trunk | None] = {}
+        """What was found for an address: the same few call again and again."""
 
     def trunk_at(self, host: str, port: int) -> Trunk | None:
         """The trunk that an address belongs to; one whose gateway is exactly there comes first."""
+        place = (host, port)
+        if place not in self._at:
+            if len(self._at) >= _MOST_PLACES:
+                self._at.clear()
+            self._at[place] = self._find_trunk(host, port)
+        return self._at[place]
+
+    def _find_trunk(self, host: str, port: int) -> Trunk | None:
         address = _address(host)
         found = [trunk for network, trunk in self._networks if address in network]
         for trunk in found:

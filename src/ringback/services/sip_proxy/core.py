@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.passage import veil
+from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.returning import Returning
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": "voice-57"}
 """The row of the connections' table that a message to or from such a peer counts for."""
-_CLASS_LABELS = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 _LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
@@ -55,12 +56,14 @@ class ProxyCore:
 
     def __init__(self, ctx: Context, settings: SipProxySettings) -> None:
         self.ctx = ctx
+        self._count = ctx.connections.count
         self.settings = settings
         self.timer_c_s = settings.timer_c_s
         self.fork_ring_s = settings.fork_ring_s
         self.failover_s = settings.failover_s
         self.hops = NextHops(ctx, settings)
         self.metrics = ProxyMetrics(ctx.metrics)
+        self.refusals = Refusals(ctx, self.metrics)
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
@@ -92,6 +95,8 @@ class ProxyCore:
         self.idle = asyncio.Event()
         """Set each time the last call that came in from outside has ended."""
         self.endpoints: dict[str, SipEndpoint] = {}
+        self.passing: Callable[[], int] = lambda: 0
+        """What is under way without transactions."""
         self.edge = Side("edge", "", 0)
         self.inside = Side("inside", "", 0)
 
@@ -101,14 +106,21 @@ class ProxyCore:
         return (self.edge, self.inside)
 
     async def watch_load(self) -> None:
-        """Measure how late the loop is, how long datagrams wait, and how much is under way."""
+        """Measure how late the loop is by what it does, how long datagrams wait, and how much is under way.
+
+        A loop that is late because the machine had no time for it is not relieved by refusing calls: what
+        waits for it meanwhile shows in the sockets.
+        """
         loop = asyncio.get_running_loop()
         while True:
-            wanted = loop.time() + _LOOK_S
+            wanted, worked = loop.time() + _LOOK_S, time.thread_time()
             await asyncio.sleep(_LOOK_S)
             now, endpoints = loop.time(), self.endpoints.values()
-            delay = now - wanted + max(endpoint.behind(now) for endpoint in endpoints)
-            self.overload.measured(delay, sum(endpoint.transactions for endpoint in endpoints))
+            late = min(now - wanted, time.thread_time() - worked)
+            delay = late + max(endpoint.behind(now) for endpoint in endpoints)
+            queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
+            self.overload.measured(delay, queued)
+            self.refusals.look()
 
     # Lines, as `Forwarding` needs them
 
@@ -116,7 +128,12 @@ class ProxyCore:
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
     ) -> ClientTransaction:
         """Send on the target's side, with its own Via; a node is told which others do not answer."""
-        if target.role == "node" and (silent := self.directory.silent(self.ctx.monotonic())):
+        directory = self.directory
+        if (
+            directory.distrusted
+            and target.role == "node"
+            and (silent := directory.silent(self.ctx.monotonic()))
+        ):
             request.set(HEADER_SILENT, silent)
         self._count_forwarded(request, target)
         endpoint = self.endpoints[target.side]
@@ -174,7 +191,7 @@ class ProxyCore:
 
     def answered(self, target: Target, response: Response) -> None:
         """A response came from a target."""
-        self.metrics.responses.counts[_CLASS_LABELS[response.status // 100]] += 1
+        self.metrics.answered(response.status)
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
@@ -214,7 +231,7 @@ class ProxyCore:
         """Count a message for its row of the connections' table."""
         row = ROWS.get(role)
         if row is not None:
-            self.ctx.connections.count(row, sent=sent, received=received)
+            self._count(row, sent=sent, received=received)
 
     def _count_forwarded(self, request: Request, target: Target) -> None:
         self.count(target.role, sent=1)

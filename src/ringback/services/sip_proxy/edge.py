@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from ringback.contracts.sip import HEADER_ORIGIN, HEADER_RECEIVED, HEADER_TENANT
+from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.contracts.telephony import ClusterNode
-from ringback.domain.configuration import Tenant, Trunk
+from ringback.domain.configuration import Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
@@ -20,14 +19,16 @@ from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
+from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.registers import Registers
+from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
 from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
-from ringback.services.sip_proxy.targets import Outcome, Target, node_target
+from ringback.services.sip_proxy.targets import Outcome, Target, behind_us, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
-from ringback.sip import Request, Response, SipParseError, SipUri, response_to
+from ringback.sip import Request, Response, SipParseError, SipUri
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import format_host_port
 
 _NO_NODE_RETRY_S = 5
 
@@ -50,23 +51,26 @@ class Edge:
         in_dialogs = core.settings.requests_per_second
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
         self._web = WebCalls(core)
+        self.registers = Registers(core, self.admit)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
         if wait := self._shed(request):
-            return self._busy(request, wait)
-        now = self._ctx.monotonic()
+            return self._busy(request, wait, Why.OVERLOAD)
+        now, why = self._ctx.monotonic(), Why.SOURCE_RATE
         if request.to_tag is not None:
             wait = math.ceil(self._in_dialogs.wait(source.host, now))
         elif request.method == "INVITE":
             wait = self._core.admission.admit(source.host, request.call_id, now)
+            if wait:
+                why = self._core.admission.why(source.host)
         else:
             wait = math.ceil(self._others.wait(source.host, now))
         if not wait:
             return None
         self._core.metrics.rejected.inc()
         self._core.guard.offend(source, Offence.FLOOD)
-        return self._busy(request, wait)
+        return self._busy(request, wait, why)
 
     def _shed(self, request: Request) -> int:
         """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
@@ -78,12 +82,9 @@ class Edge:
             core.metrics.shed.inc()
         return wait
 
-    @staticmethod
-    def _busy(request: Request, wait: int) -> Response:
-        # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
-        seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
-        tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
-        return response_to(request, 503, to_tag=tag, headers=[("Retry-After", str(wait))])
+    def _busy(self, request: Request, wait: int, why: Why) -> Response:
+        self._core.refusals.turn(why)
+        return busy(request, wait)
 
     def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         """A request from outside; what needs no look-up is done at once."""
@@ -109,7 +110,7 @@ class Edge:
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
         elif request.method == "REGISTER":
-            return self._register(tx, work)
+            return self.registers.on_request(tx, work)
         elif tx.can_respond:
             core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
         return None
@@ -130,6 +131,8 @@ class Edge:
         order = core.directory.cluster_order(name, self._ctx.monotonic()) if taken or name else []
         if not order:
             if tx.can_respond:
+                if taken or name:
+                    core.refusals.turn(Why.NO_NODE)
                 core.reply(tx, 503 if taken or name else 481)
             elif not taken:
                 core.earlier.ack(request)
@@ -156,7 +159,7 @@ class Edge:
         """The same targets, for a request in a dialog: who sends it may take us for the node."""
         if not self._core.edge.owns(request.uri):
             return targets
-        return [replace(target, uri=_behind(request, target.destination)) for target in targets]
+        return [replace(target, uri=behind_us(request, target.destination)) for target in targets]
 
     def _lost_cancel(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
         """A CANCEL without its INVITE: an earlier proxy may have had that (RFC 3261 16.10)."""
@@ -186,6 +189,7 @@ class Edge:
             caller = await self._core.callers.identify(request, tx.source)
         except (HttpUnavailable, HttpFailure) as error:
             self._ctx.log.warning("configuration_away", error=repr(error))
+            self._core.refusals.turn(Why.LOOKUP)
             caller = Turned(503, [("Retry-After", str(_NO_NODE_RETRY_S))])
         except SipParseError as error:
             caller = Turned(error.status)
@@ -210,8 +214,8 @@ class Edge:
             core.guard.prove(tx.source)
         if request.method == "SUBSCRIBE":
             self._to_notifier(tx, request, caller)
-        elif wait := self._full(request, caller):
-            self._no_room(tx, request, wait)
+        elif full := self._full(request, caller):
+            self._no_room(tx, request, *full)
         elif limits := self._limits(request, caller):
             return self._ask_room(tx, request, caller, limits)
         else:
@@ -231,7 +235,7 @@ class Edge:
                     core.metrics.trunk_rejected.labels(limit.tenant, limit.trunk).inc()
                 else:
                     core.metrics.rejected.inc()
-                self._no_room(tx, request, wait)
+                self._no_room(tx, request, wait, Why.TRUNK_LIMIT if limit.trunk else Why.TENANT_LIMIT)
                 return
         self._let_in(tx, request, caller)
 
@@ -245,7 +249,8 @@ class Edge:
             limits.append(limit)
         return limits
 
-    def _no_room(self, tx: ServerTransaction, request: Request, wait: int) -> None:
+    def _no_room(self, tx: ServerTransaction, request: Request, wait: int, why: Why) -> None:
+        self._core.refusals.turn(why)
         self._core.call_ended(request.call_id)
         self._core.reply(tx, 503, [("Retry-After", str(wait))])
 
@@ -262,19 +267,19 @@ class Edge:
         else:
             self._to_cluster(tx, request, caller)
 
-    def _full(self, request: Request, caller: Caller) -> int:
-        """0, or the seconds after which the tenant or the trunk may have room for this call."""
+    def _full(self, request: Request, caller: Caller) -> tuple[int, Why] | None:
+        """None, or the seconds after which there may be room for this call, and which limit it is."""
         core, now = self._core, self._ctx.monotonic()
         wait = core.admission.admit_tenant(caller.tenant, request.call_id, now)
         if wait and not core.callers.is_emergency(request):
             core.metrics.rejected.inc()
-            return wait
+            return wait, Why.TENANT_LIMIT
         if caller.trunk is None:
-            return 0
+            return None
         wait = core.trunk_calls.begin(caller.tenant, caller.trunk, request.call_id, now)
         if wait:
             core.metrics.trunk_rejected.labels(caller.tenant, caller.trunk.id).inc()
-        return wait
+        return (wait, Why.TRUNK_LIMIT) if wait else None
 
     def _to_cluster(self, tx: ServerTransaction, request: Request, caller: Caller) -> None:
         core = self._core
@@ -282,6 +287,7 @@ class Edge:
             request.remove("P-Asserted-Identity")
         order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]
         if not order:
+            core.refusals.turn(Why.NO_NODE)
             core.call_ended(request.call_id)
             core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
             return
@@ -289,6 +295,8 @@ class Edge:
         core.directory.chosen(order[0].node)
 
         def done(outcome: Outcome) -> None:
+            if outcome.status == 503:
+                core.refusals.turn(Why.NODE)
             if outcome.status >= 300:
                 core.call_ended(request.call_id)
             elif outcome.target is not None:
@@ -335,7 +343,7 @@ class Edge:
                 name,
                 "inside",
                 place,
-                uri=_behind(request, place) if caller is None else None,
+                uri=behind_us(request, place) if caller is None else None,
                 record_routes=routes,
                 headers=headers,
             )
@@ -345,54 +353,3 @@ class Edge:
             return
         groups = [[target] for target in targets]
         core.forward(tx, request, groups, role="phone", to_edge=True, done=lambda outcome: None)
-
-    def _register(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
-        """A phone tells where it is; nearly always all that is needed is at hand."""
-        hosts = (request.to.uri.host, request.uri.host)
-        tenants = self._core.callers.tenants_at_hand()
-        if tenants is None:
-            return self._ask_whose(tx, request, hosts)
-        self._to_registrar(tx, request, self._core.callers.pick(tenants, hosts))
-        return None
-
-    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
-        try:
-            tenant = await self._core.callers.tenant_of(*hosts)
-        except (HttpUnavailable, HttpFailure):
-            self._core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
-        else:
-            self._to_registrar(tx, request, tenant)
-
-    def _to_registrar(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
-        core, source = self._core, tx.source
-        if tenant is None:
-            core.reply(tx, 404)
-            core.guard.offend(source, Offence.STRANGER)
-            return
-        headers = (
-            (HEADER_TENANT, tenant.id),
-            (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
-            *core.flows.headers(source),
-        )
-        groups = [
-            [Target("registrar", name, "inside", place, headers=headers)]
-            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
-        ]
-
-        def done(outcome: Outcome) -> None:
-            if outcome.status >= 400 and outcome.status != 401:
-                core.metrics.register_rejected.inc()
-            if outcome.status < 300:
-                core.guard.prove(source)
-                core.flows.registered(request, source)
-                core.returning.registered(tenant.id, request, source)
-            elif outcome.status == 401 and not outcome.stale and request.has("Authorization"):
-                core.guard.offend(source, Offence.PASSWORD)
-
-        core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
-
-
-def _behind(request: Request, place: Destination) -> str:
-    """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
-    user = f"{request.uri.user}@" if request.uri.user else ""
-    return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"

@@ -26,6 +26,7 @@ from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, response_to
 from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.message import FORGOTTEN
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
@@ -75,8 +76,7 @@ class _Branch:
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
         """When there was news last (loop time)."""
-        self.leave: Callable[[], None] | None = None
-        """Called when it rings no more."""
+        self.leave: Callable[[], None] | None = None  # called when it rings no more
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""
@@ -222,16 +222,12 @@ class Forwarding:
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
-        copy = onward(self._request)
+        on_top = [("Record-Route", route) for route in reversed(target.record_routes)]
+        on_top += [("Route", route) for route in target.routes]
+        copy = onward(self._request, on_top, target.headers)
         shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
-        for route in target.record_routes:
-            copy.prepend("Record-Route", route)
-        for name, value in target.headers:
-            copy.set(name, value)
-        for route in reversed(target.routes):
-            copy.prepend("Route", route)
         if target.side == "edge":
             self._lines.clean(copy, target.destination.transport, trusted=target.trusted)
             lead_to_strict_router(copy)
@@ -289,6 +285,9 @@ class Forwarding:
             self._groups.clear()
             self._cancel_others(ELSEWHERE)
             self._finish(response.status, branch.target)
+            self._request = _for_repetitions(self._request, branch.target)
+        if branch.client is not None:
+            branch.client.forget_request()
 
     def _failure(self, branch: _Branch, response: Response) -> None:
         if response.local and response.status in UNREACHABLE:
@@ -389,3 +388,13 @@ class Forwarding:
         if self._done is not None:
             self._done(Outcome(status, target, self._attempts, stale))
             self._done = None
+            self._tx.forget_request()
+
+
+def _for_repetitions(request: Request, target: Target) -> Request:
+    """What is still needed of a request that was accepted: the 2xx may come again for half a minute."""
+    if target.side != "edge":
+        return FORGOTTEN
+    kept = Request(request.method, request.raw_uri)
+    kept.headers = [pair for pair in request.headers if pair[0] in ("Via", "CSeq")]
+    return kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from ringback.services.sip_proxy.routes import Side
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
@@ -19,6 +20,7 @@ from ringback.sip.uri import split_commas
 _IDENTITY = frozenset({"P-Asserted-Identity", "P-Preferred-Identity"})
 """Only trusted peers may say who somebody is (RFC 3325 5, 7)."""
 _INWARD = _IDENTITY | {"Reason"}
+_VALUE = itemgetter(1)
 _OUTWARD = frozenset({"Contact", "Record-Route", "User-Agent", "Server", "Reason", "Privacy"}) | _IDENTITY
 
 
@@ -61,7 +63,7 @@ class Hygiene:
         return True
 
     def _may_come_in(self, message: Message) -> bool:
-        return message.content_type in self.bodies
+        return message.get("Content-Type") in self.bodies or message.content_type in self.bodies
 
     def outward(
         self, message: Message, sides: tuple[Side, Side], transport: str, *, trusted: bool = False
@@ -76,17 +78,17 @@ class Hygiene:
             if name not in _OUTWARD:
                 if name[:2] != "X-" and name != hidden:
                     kept.append(pair)
+            elif name == "Record-Route":
+                if routes := _without(inside, pair[1]):
+                    kept.append((name, routes))
             elif name != "Contact":
-                kept += self._shown(pair, inside, trusted)
+                kept += self._shown(pair, trusted)
             else:
                 kept.append((name, hidden_contact(pair[1], edge, transport)) if ours else pair)
         message.replace_headers(kept)
 
-    def _shown(self, pair: tuple[str, str], inside: Side, trusted: bool) -> list[tuple[str, str]]:
+    def _shown(self, pair: tuple[str, str], trusted: bool) -> list[tuple[str, str]]:
         name, value = pair
-        if name == "Record-Route":
-            routes = _without(inside, value)
-            return [(name, routes)] if routes else []
         if name == "Reason":
             reason = clean_reason(value)
             return [(name, reason)] if reason else []
@@ -100,7 +102,7 @@ def _has_to_be_cleaned(message: Message) -> bool:
     names = message.first_values()
     if not _INWARD.isdisjoint(names) or "\nX-" in "\n" + "\n".join(names):
         return True
-    return not "".join([value for _, value in message.headers]).isascii()
+    return not all(map(str.isascii, map(_VALUE, message.headers)))
 
 
 def _has_our_contact(message: Message) -> bool:

@@ -19,6 +19,7 @@ from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.passage import PARAM, place_of
+from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.returning import line_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
@@ -36,9 +37,13 @@ _MINE = (HEADER_TARGET, HEADER_TENANT, HEADER_ORIGIN)
 class Refusal(Exception):
     """A request of a node that cannot be sent on; `status` is the answer."""
 
-    def __init__(self, status: int, headers: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self, status: int, headers: list[tuple[str, str]] | None = None, why: Why = Why.NO_GATEWAY
+    ) -> None:
         super().__init__(status)
         self.status = status
+        self.why = why
+        """The reason of a 503."""
         self.headers = headers or []
 
 
@@ -120,6 +125,8 @@ class Inside:
         self, tx: ServerTransaction, request: Request, outer: Mark, uri: SipUri, sender: str
     ) -> None:
         places = await self._core.hops.find(uri)
+        if not places:
+            self._core.refusals.turn(Why.NO_WAY)
         self._send_in_dialog(tx, request, self._outer_targets(places, outer), sender, 503)
 
     def _send_in_dialog(
@@ -180,11 +187,17 @@ class Inside:
         kind, _, value = wanted.partition("=")
         try:
             groups = await self._groups(kind, value, tenant, sender, request)
-        except (Refusal, SipParseError) as refusal:
-            core.reply(tx, refusal.status, getattr(refusal, "headers", None))
+        except SipParseError as error:
+            core.reply(tx, error.status)
+            return
+        except Refusal as refusal:
+            if refusal.status == 503:
+                core.refusals.turn(refusal.why)
+            core.reply(tx, refusal.status, refusal.headers)
             return
         except (ValkeyUnavailable, ValkeyError, HttpUnavailable, HttpFailure) as error:
             self._ctx.log.warning("target_not_found_out", target=wanted, error=repr(error))
+            core.refusals.turn(Why.LOOKUP)
             core.reply(tx, 503, [("Retry-After", "2")])
             return
 
@@ -233,7 +246,7 @@ class Inside:
         ]
         groups = [[phone for phone in group if phone is not None] for group in sets]
         if not any(groups):
-            raise Refusal(503, OUT_OF_SERVICE)
+            raise Refusal(503, OUT_OF_SERVICE, Why.NO_WEBRTC)
         return groups
 
     def _phone(self, binding: Binding, sender: str, tenant: str, dn: str, request: Request) -> Target | None:
@@ -273,7 +286,7 @@ class Inside:
         core = self._core
         nodes = core.directory.media_order(self._ctx.monotonic(), wanted)[: core.settings.attempts]
         if not nodes:
-            raise Refusal(503)
+            raise Refusal(503, why=Why.NO_MEDIA)
         core.directory.chosen(nodes[0].node)
         routes = (core.inside.route(Mark(sender), "tcp"),)
         return [[node_target(node, "media", record_routes=routes)] for node in nodes]

@@ -24,6 +24,10 @@ _METHODS = frozenset(
         "UPDATE",
     ]
 )
+_OTHER = "other"
+"""The label of methods that were invented: a stranger could fill the memory with them."""
+
+_CLASSES = ((), ("1xx",), ("2xx",), ("3xx",), ("4xx",), ("5xx",), ("6xx",))
 
 
 class ProxyMetrics:
@@ -46,6 +50,7 @@ class ProxyMetrics:
         self.responses = tally("responses_forwarded", "Responses received and sent on", "status_class")
         self.self_processed = counter("requests_processed_self", "Requests answered by the proxy itself")
         self.rejected = counter("rejected_requests", "Calls refused by admission control")
+        self.refused = tally("refused_requests", "Requests answered 503, by reason", "reason")
         self.shed = counter("requests_shed", "Requests refused because this process does not keep up")
         self.loop_delay = gauge("loop_delay_seconds", "How long messages wait to be read, smoothed")
         self.register_rejected = counter("register_rejected", "REGISTER requests refused")
@@ -65,11 +70,15 @@ class ProxyMetrics:
 
     def request(self, method: str, side: str) -> None:
         """A request has come."""
-        self.requests.counts[_named(method), side] += 1
+        self.requests.counts[method if method in _METHODS else _OTHER, side] += 1
 
     def sent_on(self, method: str, direction: str, node: str) -> None:
         """A request has been sent on, to a node or from one."""
-        self.forwarded.counts[_named(method), direction, node] += 1
+        self.forwarded.counts[method if method in _METHODS else _OTHER, direction, node] += 1
+
+    def answered(self, status: int) -> None:
+        """A response has come and is sent on."""
+        self.responses.counts[_CLASSES[status // 100]] += 1
 
     def _of_trunks(self, registry: CollectorRegistry) -> None:
         labels = ("tenant", "trunk")
@@ -89,8 +98,3 @@ class ProxyMetrics:
         for gauge in (self.trunk_in_service, self.trunk_registered, self.trunk_calls):
             with contextlib.suppress(KeyError):  # never measured
                 gauge.remove(tenant, trunk)
-
-
-def _named(method: str) -> str:
-    """A label for a method: invented ones share one, else a stranger could fill the memory with them."""
-    return method if method in _METHODS else "other"

@@ -35,7 +35,8 @@ class NodeDirectory:
         self.hosts: set[str] = set()
         """Where nodes, media, registrars and WebRTC gateways are."""
         self._recent: dict[str, int] = {}
-        self._distrusted: dict[str, float] = {}
+        self.distrusted: dict[str, float] = {}
+        """Until when nodes that did not answer come last."""
         self._slow: set[str] = set()
         self._seen_at = 0.0
 
@@ -70,14 +71,14 @@ class NodeDirectory:
 
     def distrust(self, name: str, now: float) -> None:
         """A node did not answer: others come first for a few seconds."""
-        self._distrusted[name] = now + _DISTRUST_S
+        self.distrusted[name] = now + _DISTRUST_S
 
     def silent(self, now: float) -> str:
         """The cluster nodes that did not answer lately, with commas; nearly always none."""
-        if not self._distrusted:
+        if not self.distrusted:
             return ""
-        self._distrusted = {name: until for name, until in self._distrusted.items() if until > now}
-        return ", ".join(name for name in self._distrusted if name in self.cluster)
+        self.distrusted = {name: until for name, until in self.distrusted.items() if until > now}
+        return ", ".join(name for name in self.distrusted if name in self.cluster)
 
     def heard(self, name: str, *, soon: bool) -> None:
         """Whether a node answers soon enough: if not, new calls go to others; those it has stay its own."""
@@ -93,6 +94,8 @@ class NodeDirectory:
     def cluster_order(self, first: str, now: float) -> list[ClusterNode]:
         """Nodes for a request: `first` if it is alive, then those with the most room."""
         usable = [node for node in self.cluster.values() if self._usable(node, first)]
+        if len(usable) < 2:
+            return usable
         slow: set[str] = set() if first else self._slow
         usable.sort(
             key=lambda node: (
@@ -138,7 +141,7 @@ class NodeDirectory:
         return not node.draining and node.calls + self._recent.get(node.node, 0) < node.capacity
 
     def _doubtful(self, name: str, now: float) -> bool:
-        return self._distrusted.get(name, 0.0) > now
+        return self.distrusted.get(name, 0.0) > now
 
     def _load(self, node: ClusterNode) -> float:
         return (node.calls + self._recent.get(node.node, 0)) / max(1, node.capacity)

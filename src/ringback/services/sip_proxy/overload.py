@@ -1,4 +1,4 @@
-"""Whether this process keeps up: the delay of its event loop and what waits in it (RFC 6357 2). Pure.
+"""Whether this process keeps up: the delay of its event loop and what waits for it (RFC 6357 2). Pure.
 
 Beyond the limits a growing share of what would begin anew is refused at the door, before it costs a look-up
 or a transaction; what is under way goes on.
@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 _SMOOTHING = 0.3
-"""The weight of the newest delay: a single slow turn refuses nobody."""
+_MOST = 2.5
+"""Weight of the newest delay, and how often the limit it counts for at most: one slow turn refuses nobody."""
 _RETRY_S = 2
 _SPREAD_S = 8
 
@@ -26,7 +27,7 @@ class Overload:
 
     def measured(self, delay: float, queued: int) -> None:
         """Take a new measurement."""
-        self.delay += _SMOOTHING * (delay - self.delay)
+        self.delay += _SMOOTHING * (min(delay, _MOST * self.delay_s) - self.delay)
         self.queued = queued
 
     @property

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypeVar
 
-from ringback.sip import Response
+from ringback.sip import Request, Response, response_to
 
 T = TypeVar("T")
 
@@ -38,3 +39,11 @@ def with_all_challenges(best: Response, failures: list[tuple[Response, T]]) -> R
             for value in other.get_all(name):
                 best.add(name, value)
     return best
+
+
+def busy(request: Request, wait: int) -> Response:
+    """503 of a proxy that keeps nothing of the request; `wait`: seconds until the sender may try again."""
+    # The tag must be the same for each retransmission, and nothing is remembered (8.2.7).
+    seed = f"{request.via.branch}{request.call_id}".encode("utf-8", "surrogateescape")
+    tag = hashlib.blake2s(seed, digest_size=8).hexdigest()
+    return response_to(request, 503, to_tag=tag, headers=[("Retry-After", str(wait))])

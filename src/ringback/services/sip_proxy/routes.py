@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -92,7 +93,10 @@ class Side(Struct, frozen=True):
 
     def port_of(self, transport: str) -> int:
         """The port of a transport."""
-        return next((port for name, port in self.others if name == transport), self.port)
+        for name, port in self.others:
+            if name == transport:
+                return port
+        return self.port
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -133,21 +137,35 @@ class Taken(Struct, frozen=True):
 def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     """Take our own values off the top of the Route set (16.4; two where the request crosses the proxy)."""
     taken = _repair(request, sides)
-    while (line := request.get("Route")) is not None:
-        uri = NameAddr.parse(split_commas(line)[0]).uri
-        side = next((side for side in sides if side.owns(uri)), None)
+    routes = request.values("Route")
+    for place, route in enumerate(routes):
+        uri = NameAddr.parse(route).uri
+        side = _owner(uri, sides)
         if side is None:
-            break
-        request.pop_first("Route")
+            if place:
+                request.remove("Route")
+                for other in routes[place:]:
+                    request.add("Route", other)
+            return taken
         taken.append(Taken(side, Mark.decode(uri.user, side.key)))
+    if routes:
+        request.remove("Route")
     return taken
+
+
+def _owner(uri: SipUri, sides: tuple[Side, ...]) -> Side | None:
+    """The face that a URI leads to."""
+    for side in sides:
+        if side.owns(uri):
+            return side
+    return None
 
 
 def _repair(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     """Undo what a strict router did (16.4): our Record-Route is the Request-URI, the target comes last."""
     if ";lr" not in request.raw_uri or not request.has("Route"):
         return []
-    side = next((side for side in sides if side.owns(request.uri)), None)
+    side = _owner(request.uri, sides)
     if side is None:
         return []
     mark = Mark.decode(request.uri.user, side.key)
@@ -220,7 +238,7 @@ def branch_for(request: Request, random: str) -> str:
 def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     """True if the request was here before and would go the same way again (16.3 step 4)."""
     # A fingerprint is made only where there is one to compare it with.
-    ours = [value for value in request.get_all("Via") if _BRANCH_OF_A_PROXY(value)]
+    ours = [value for name, value in request.headers if name == "Via" and _BRANCH_OF_A_PROXY(value)]
     if not ours:
         return False
     mark = f"{BRANCH_COOKIE}{fingerprint(request)}."
@@ -228,9 +246,14 @@ def loops(request: Request, sides: tuple[Side, ...]) -> bool:
     return any(mark in via.branch and via.host in side.hosts for via in found for side in sides)
 
 
-def onward(request: Request) -> Request:
-    """A copy with Max-Forwards lowered by one, or set to 70 where there was none (16.6 step 3)."""
-    copy = request.copy()
+def onward(
+    request: Request, on_top: list[tuple[str, str]] | None = None, headers: Iterable[tuple[str, str]] = ()
+) -> Request:
+    """A copy with Max-Forwards lowered by one, or set to 70 where there was none (16.6 step 3).
+
+    `on_top` comes before all other lines, `headers` stand for those of the same name.
+    """
     left = request.max_forwards
-    copy.set("Max-Forwards", "70" if left is None else str(left - 1))
-    return copy
+    instead = {"Max-Forwards": "70" if left is None else str(left - 1)}
+    instead.update(headers)
+    return request.onward(on_top or [], instead)

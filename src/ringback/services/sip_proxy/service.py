@@ -47,6 +47,8 @@ class SipProxyService(Service):
         self._edge.on_connection_lost = self._core.trunks.connection_lost
         self._inside = SipEndpoint(inside.on_request, advertised_host=ctx.announced(0)[0])
         self._inside.tell_strays(inside.on_stray)
+        edge.registers.connect(self._edge, self._inside)
+        self._core.passing = edge.registers.__len__
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)
         guard.add_routes(self._http)

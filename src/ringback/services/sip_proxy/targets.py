@@ -5,8 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ringback.contracts.telephony import ClusterNode, SipNode
+from ringback.sip import Request
 from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
+from ringback.sip.uri import format_host_port
 
 
 class Target(Struct, frozen=True):
@@ -68,3 +70,9 @@ class Outcome(Struct, frozen=True):
     attempts: int
     stale: bool = False
     """Nothing was wrong with the credentials but the age of their nonce."""
+
+
+def behind_us(request: Request, place: Destination) -> str:
+    """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
+    user = f"{request.uri.user}@" if request.uri.user else ""
+    return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"

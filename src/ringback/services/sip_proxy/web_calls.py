@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.services.sip_proxy.passage import Passage
+from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.returning import line_of
 from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
@@ -31,6 +32,7 @@ class WebCalls:
         targets = core.webrtc.from_browser(request, caller, tx.source)
         if not targets:
             core.call_ended(request.call_id)
+            core.refusals.turn(Why.NO_WEBRTC)
             core.reply(tx, 503, OUT_OF_SERVICE)
             return
 
@@ -64,6 +66,8 @@ class WebCalls:
             return
         groups = self._to_phone(request, passage) if passage.contact else self._to_node(request, passage)
         if not groups:
+            if not passage.contact:
+                core.refusals.turn(Why.NO_NODE)
             core.reply(tx, *((480,) if passage.contact else (503, [("Retry-After", "5")])))
             return
         core.forward(tx, request, groups, role="webrtc", to_edge=False, done=lambda outcome: None)

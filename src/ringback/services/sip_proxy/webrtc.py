@@ -186,11 +186,13 @@ class WebGateways:
     async def _ask(self, gateway: Gateway) -> None:
         core = self._core
         core.count("webrtc", sent=1)
-        response = await ask(core.endpoints["inside"], gateway.place, _ANSWER_S)
+        try:
+            response = await ask(core.endpoints["inside"], gateway.place, _ANSWER_S)
+        finally:
+            gateway.busy = False
         if not response.local:
             core.count("webrtc", received=1)
         gateway.watch.told(response.status, self._ctx.now(), local=response.local)
-        gateway.busy = False
         self._tell(gateway)
 
     def _tell(self, gateway: Gateway) -> None:

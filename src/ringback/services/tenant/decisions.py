@@ -84,6 +84,9 @@ class DecisionLog:
                 self._written += 1
         except (ValkeyUnavailable, ValkeyError) as error:
             self._give_up(str(error))
+        except asyncio.CancelledError:
+            self._broken, self._records = True, []  # the service stops: nothing would await another task
+            raise
         finally:
             self._writing = None
             if self._records and not self._broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -82,6 +83,11 @@ class ResultSeen(msgspec.Struct, frozen=True):
     outcome: str
 
 
+def _ends_a_request(result: bytes) -> bool:
+    """Whether a result that is JSON still may be one that ends its request."""
+    return b'"timeout"' in result or b'"rejected"' in result
+
+
 def entry_time(entry: StreamEntry) -> float:
     """When an entry was written, by Valkey's clock."""
     return int(entry.id.partition("-")[0]) / 1000
@@ -98,6 +104,9 @@ class Translator:
             results_stream(tenant),
         )
         calls, agents, requests, results = self.streams
+        self._results = results
+        self.of_router = (agents, requests)
+        """Those that the router of a node is given too."""
         self._read = {
             calls: self._call,
             agents: self._agent,
@@ -110,6 +119,12 @@ class Translator:
     def inputs(self, entry: StreamEntry) -> list[Input]:
         """What an entry means. Raises msgspec.ValidationError, KeyError for one that is none of ours."""
         return self._read[entry.stream](entry)
+
+    def worth_parsing(self, stream: str, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows of a stream that can mean something: most results reserve an agent, or tell a place."""
+        if stream != self._results:
+            return rows
+        return [row for row in rows if row[1] is not None and _ends_a_request(row[1][1])]
 
     def entered(self, submit: SubmitRequest | SubmitSeen) -> Input:
         """A request that waits in a virtual queue."""
@@ -172,9 +187,8 @@ class Translator:
         return []
 
     def _result(self, entry: StreamEntry) -> list[Input]:
-        body = entry.fields["e"]
-        if b'"timeout"' not in body and b'"rejected"' not in body:
-            return []  # most results reserve an agent, or tell a place
+        if not _ends_a_request(entry.fields["e"]):
+            return []
         result = entry.json(ResultSeen)
         if result.outcome not in _TAKEN_OUT:
             return []

@@ -2,13 +2,15 @@
 
 The streams of calls, agents, routing requests and results are read from midnight on (an hour before now at
 least) in the order of time, as far as Valkey has kept them; requests and agents of the time before come from
-the open requests and the agents' sessions. Every node does so for itself: there is nothing to store.
+the open requests and the agents' sessions. Every node does so for itself: there is nothing to store. What a
+node that routes has read for its router it does not read again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.rq import open_requests
 from ringback.domain.agents import status
 from ringback.domain.statistics import LONGEST, AgentIs, Floor, QueueIs, Subject, Watch
-from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.streams import StreamEntry, entry_number, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.figure_inputs import Translator, entry_time
 
@@ -35,8 +37,8 @@ _BLOCK_MS = 1000
 _PAUSE_S = 0.3
 _CONFIGURATION_S = 5.0
 _GATHER_S = 0.1
-"""Figures are told once a second at most: entries gather before they are read."""
-_PORTION = 100
+"""Figures are told once a second at most: entries gather before they are taken."""
+_PORTION = 25
 """Entries taken in one turn of the loop: whoever is routed meanwhile does not wait for the statistics."""
 
 
@@ -57,6 +59,9 @@ class Figures:
         self._outside = outside
         self._translator = Translator(tenant)
         self._cursors: dict[str, str] = {}
+        self._told: tuple[str, ...] = ()
+        self._missed: set[str] = set()
+        self._gathered: deque[StreamEntry] = deque()
         self._levels: dict[str, float] = {}
         self.tenant = tenant
         self.ready = False
@@ -79,6 +84,43 @@ class Figures:
             self._ctx.log.warning("statistics_entry_unreadable", stream=entry.stream, error=repr(error))
         except Exception:
             self._ctx.log.exception("statistics_entry_failed", stream=entry.stream, entry=entry.id)
+
+    def beside_router(self, routes: bool) -> None:
+        """Whether this node routes: what its router is given is told then (`tell`), and is read only until
+        what is told follows what was read.
+        """
+        self._told = self._translator.of_router if routes else ()
+        self._missed.update(self._told)
+
+    def tell(self, stream: str, before: str, entries: Sequence[StreamEntry]) -> None:
+        """The entries of a stream behind that id, as the router has been given them. Who was not told
+        everything up to there reads what is missing.
+        """
+        if not self.ready or entry_number(before) > entry_number(self._cursors[stream]):
+            self._missed.add(stream)
+            return
+        self._missed.discard(stream)
+        self._gather(stream, entries)
+
+    def _gather(self, stream: str, entries: Sequence[StreamEntry]) -> None:
+        """Entries that follow each other, of which the first ones may be known."""
+        known = entry_number(self._cursors[stream])
+        if entries and entry_number(entries[0].id) <= known:
+            entries = [entry for entry in entries if entry_number(entry.id) > known]
+        if not entries:
+            return
+        self._cursors[stream] = entries[-1].id
+        if not self._gathered:
+            self._ctx.spawn(self._take_gathered(), f"statistics-gathered-{self.tenant}")
+        self._gathered.extend(entries)
+
+    async def _take_gathered(self) -> None:
+        await asyncio.sleep(_GATHER_S)
+        while self._gathered:
+            now = self._ctx.now()
+            for _ in range(min(_PORTION, len(self._gathered))):
+                self.take(self._gathered.popleft(), now)
+            await asyncio.sleep(0)
 
     def _midnight(self, now: float) -> float:
         local = datetime.fromtimestamp(now, self._zone)
@@ -159,18 +201,17 @@ class Figures:
         return deque(parse_entries(stream, rows))
 
     async def _follow(self, blocking: Valkey) -> bool:
-        """Take what has come; whether there is more already."""
+        """Gather what nobody tells; whether there is more already."""
         read = ("XREAD", "COUNT", _PAGE, "BLOCK", _BLOCK_MS, "STREAMS")
+        streams = [each for each in self._cursors if each not in self._told or each in self._missed]
         more = False
-        for name, rows in await blocking.call(*read, *self._cursors, *self._cursors.values()) or ():
+        cursors = [self._cursors[each] for each in streams]
+        for name, rows in await blocking.call(*read, *streams, *cursors) or ():
             self._ctx.connections.count("voice-14", received=len(rows))
             more = more or len(rows) == _PAGE
-            for start in range(0, len(rows), _PORTION):
-                now = self._ctx.now()
-                for entry in parse_entries(name.decode(), rows[start : start + _PORTION]):
-                    self.take(entry, now)
-                    self._cursors[entry.stream] = entry.id
-                await asyncio.sleep(0)
+            stream = name.decode()
+            self._gather(stream, parse_entries(stream, self._translator.worth_parsing(stream, rows)))
+            self._cursors[stream] = _later(self._cursors[stream], rows[-1][0].decode())
         return more
 
     async def _keep_configuration(self) -> None:
@@ -190,6 +231,11 @@ class Figures:
     def _set_levels(self) -> None:
         for queue, seconds in self._levels.items():
             self.floor.handle(QueueIs(Subject("vq", queue), seconds), self._ctx.now() if self.ready else 0.0)
+
+
+def _later(one: str, other: str) -> str:
+    """The id of the later entry."""
+    return max(one, other, key=entry_number)
 
 
 def _next_time(page: deque[StreamEntry]) -> float:

@@ -13,6 +13,7 @@ from ringback.domain.routing.messages import Explanation
 from ringback.domain.statistics import DEFINITIONS, Asked, Subject, Window
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.link import LinkClient
+from ringback.services.tenant.at_leader import AtLeader
 from ringback.services.tenant.figures import Figures
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.statistics import objects
@@ -50,12 +51,11 @@ class RoutingHttp:
         self._leaders = leaders
         self._rq = rq
         self.server = HttpServer(ctx)
-        self.server.route("GET", "/queues/{tenant}", self._queues, connection="voice-8")
-        self.server.route("GET", "/interactions/{tenant}/{id}", self._interaction, connection="voice-8")
-        self.server.route(
-            "POST", "/interactions/{tenant}/{id}/priority", self._prioritize, connection="voice-8"
-        )
-
+        led = AtLeader(ctx, "http")
+        one = "/interactions/{tenant}/{id}"
+        self.server.route("GET", "/queues/{tenant}", led(self._queues), connection="voice-8")
+        self.server.route("GET", one, led(self._interaction), connection="voice-8")
+        self.server.route("POST", f"{one}/priority", led(self._prioritize), connection="voice-8")
         self.server.route("GET", "/statistics/definitions", self._definitions)
         self.server.route("GET", "/statistics/{tenant}/objects", self._objects)
         self.server.route("GET", "/statistics/{tenant}/{type}", self._statistics_of_all)

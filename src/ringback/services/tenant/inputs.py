@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from ringback.contracts.names import tlib
 from ringback.contracts.routing import CancelRequest, ConfirmRequest, ReturnRequest, SubmitRequest
-from ringback.contracts.rq import OpenRequest, PriorityRequest, RequestTold
+from ringback.contracts.rq import OpenRequest, PriorityRequest, RequestTold, requests_stream
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.routing import messages
 from ringback.domain.routing.growth import even
+from ringback.runtime.streams import StreamEntry, entry_number
 from ringback.services.tenant.book import read_reservation, reservation_id
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
 
 OUT_OF_SERVICE = "EventDNOutOfService"
 _submit = msgspec.json.Decoder(SubmitRequest).decode
+
+
+Heard = Callable[[str, str, Sequence[StreamEntry]], None]
+"""Is told of entries that the router has been given: their stream, the id before them."""
 
 
 class AgentMore(msgspec.Struct, frozen=True, rename="pascal"):
@@ -110,9 +115,16 @@ class Feeder:
     """Turns what arrives into inputs of one router. Meeting a message twice changes nothing."""
 
     def __init__(
-        self, router: TenantRouter, settings: TenantSettings, cursor: str, vanished: Callable[[str], None]
+        self,
+        router: TenantRouter,
+        settings: TenantSettings,
+        cursor: str,
+        vanished: Callable[[str], None],
+        heard: Heard = lambda stream, before, entries: None,
     ) -> None:
         self._router = router
+        self._heard = heard
+        self._stream = requests_stream(router.tenant)
         self._vanished = vanished
         self._reserved: dict[str, str] = {}
         self._settings = settings
@@ -120,7 +132,7 @@ class Feeder:
         self._states: dict[str, State] = {}
         self.counts: Counter[State] = Counter()
         self.cursor = cursor
-        self._number = _entry_number(cursor)
+        self._number = entry_number(cursor)
 
     def session(self, session: AgentSession) -> None:
         """An agent as the rebuild has found them."""
@@ -149,11 +161,13 @@ class Feeder:
 
     def request(self, told: RequestTold) -> None:
         """An entry of the request queue."""
-        number = _entry_number(told.cursor)
+        number, before = entry_number(told.cursor), self.cursor
         if number <= self._number:
             return
         self.cursor, self._number = told.cursor, number
         body, kind = told.request, told.type
+        entry = StreamEntry(self._stream, told.cursor, {"type": kind.encode(), "e": bytes(body)})
+        self._heard(self._stream, before, (entry,))
         if kind == "submit":
             self._router.submit(OpenRequest(_submit(body), told.sequence, at=told.at))
         elif kind == "cancel":
@@ -236,8 +250,3 @@ class Feeder:
             began = self._talking.pop(event.agent_id, None)
             if began:
                 self._router.feed(messages.Handled(began[0], event.time - began[1]))
-
-
-def _entry_number(entry: str) -> tuple[int, int]:
-    milliseconds, _, number = entry.partition("-")
-    return int(milliseconds), int(number or 0)

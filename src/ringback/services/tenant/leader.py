@@ -27,7 +27,7 @@ from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.book import read_reservation
 from ringback.services.tenant.experience import ExperienceStore
-from ringback.services.tenant.inputs import AgentTold, Feeder
+from ringback.services.tenant.inputs import AgentTold, Feeder, Heard
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.settings import TenantSettings
 
@@ -48,6 +48,11 @@ _BATCH = 50
 _BLOCK_MS = 1000
 
 
+def leader_key(tenant: str) -> str:
+    """The lease of who routes a tenant: the name of a node."""
+    return f"{{{tenant}}}:router:leader"
+
+
 class Memory(msgspec.Struct, frozen=True):
     """What a virtual queue remembers, as it is kept over a restart."""
 
@@ -66,7 +71,7 @@ class Leader:
         self._rq = rq
         self._config = config
         self._valkey = ctx.valkey.using("voice-14")
-        self._lease = Lease(ctx.valkey, f"{{{tenant}}}:router:leader", ctx.node, settings.leader_lease_s)
+        self._lease = Lease(ctx.valkey, leader_key(tenant), ctx.node, settings.leader_lease_s)
         self._defined: dict[str, Definition] = {}
         self.queues_known = False
         self.standby = False
@@ -77,6 +82,8 @@ class Leader:
         self.router: TenantRouter | None = None
         self.feeder: Feeder | None = None
         self.on_vanished: Callable[[], None] = lambda: None
+        self.on_entries: Heard = lambda stream, before, entries: None
+        self.on_lead: Callable[[bool], None] = lambda leads: None
 
     def start(self) -> None:
         """Begin to stand for the lead."""
@@ -120,6 +127,7 @@ class Leader:
         router, self.router, self.feeder = self.router, None, None
         if router is not None:
             router.close()
+            self.on_lead(False)
 
     async def _lead(self) -> None:
         work = [asyncio.create_task(self._keep_lease())]  # a long rebuild must not cost the lead
@@ -166,7 +174,9 @@ class Leader:
         self._resume(router, requests, agents)
         router.loaded()
         agents.sort(key=lambda one: (one.state is State.READY, one.ready_since))
-        self.router, self.feeder = router, Feeder(router, self._settings, requests_cursor, self._vanished)
+        feeder = Feeder(router, self._settings, requests_cursor, self._vanished, self.on_entries)
+        self.router, self.feeder = router, feeder
+        self.on_lead(True)
         await _in_portions(agents, self.feeder.session)
         self._ctx.log.info("routing_began", tenant=self.tenant, requests=len(requests), agents=len(agents))
         return agents_cursor
@@ -207,6 +217,7 @@ class Leader:
         for _, rows in await blocking.call(*read) or ():
             entries = parse_entries(stream, rows)
             await _in_portions(entries, self._agent_event)
+            self.on_entries(stream, cursor, entries)
             cursor = entries[-1].id if entries else cursor
         return cursor
 

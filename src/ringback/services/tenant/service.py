@@ -11,6 +11,7 @@ from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.link_session import MAX_LONG_LINE
 from ringback.runtime.service import Service
+from ringback.services.tenant.at_leader import Presence
 from ringback.services.tenant.campaigns.wiring import Campaigns
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
@@ -52,7 +53,8 @@ class TenantService(Service):
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
-        self._campaigns = Campaigns(ctx, self.stores, self.leaders)
+        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders)
+        self._presence = Presence(ctx)
         self._describe()
 
     async def start(self) -> None:
@@ -74,11 +76,13 @@ class TenantService(Service):
         await self._telephony.start()
         await self._statistics.start()
         await self._campaigns.start()
+        self._presence.start()
 
     async def stop(self) -> None:
         """Give the lead up and close the listeners."""
         for leader in self.leaders.values():
             await leader.resign()
+        await self._presence.stop()
         await self._campaigns.stop()
         await self._statistics.server.stop()
         await self._telephony.server.stop()
@@ -132,6 +136,8 @@ class TenantService(Service):
         registry.register(PromiseMetrics({name: each.experience for name, each in self.leaders.items()}))
         for name, leader in self.leaders.items():
             leader.on_vanished = vanished.labels(name).inc
+            leader.on_entries = self.figures[name].tell
+            leader.on_lead = self.figures[name].beside_router
             leading.labels(name).set_function(partial(_leads, leader))
             waiting.labels(name).set_function(partial(_in_queues, leader))
 

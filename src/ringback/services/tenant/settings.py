@@ -36,3 +36,6 @@ class TenantSettings(ServiceSettings, frozen=True, kw_only=True):
     decision_log: Annotated[
         int, Doc("entries kept of the log of routing decisions, a tenth of a second each; 0: no log")
     ] = 20_000
+    campaign_attempts_days: Annotated[
+        float, Doc("days for which the finished dials of campaigns are kept")
+    ] = 90.0

@@ -12,6 +12,7 @@ from ringback.domain.routing.queue import VirtualQueue
 from ringback.domain.routing.waiting import Prediction, Told, Unknown
 from ringback.domain.routing.waiting.predictor import NO_AGENTS, NO_INTERACTIONS
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.services.tenant.at_leader import AtLeader, NotLeading
 from ringback.services.tenant.leader import Leader
 from ringback.services.tenant.queue_groups import members, merged, place_among, staff_of
 from ringback.services.tenant.router import TenantRouter
@@ -24,13 +25,12 @@ OURS = "ringback"
 
 
 def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
-    """The router of a tenant, when this node leads it; HttpError 404 or 503 otherwise."""
+    """The router of a tenant, when this node leads it; HttpError 404 or NotLeading otherwise."""
     leader = leaders.get(tenant)
     if leader is None:
         raise HttpError(404, "unknown_tenant", "no such tenant is served here")
     if leader.router is None or not leader.queues_known:
-        message = "the routing of this tenant is being taken over; try again"
-        raise HttpError(503, "routing_not_ready", message, headers={"Retry-After": "1"})
+        raise NotLeading(tenant)
     return leader.router
 
 
@@ -122,8 +122,9 @@ class WaitTimes:
         self._ctx = ctx
         self._leaders = leaders
         self.server = HttpServer(ctx, "ewt")
+        answer = AtLeader(ctx, "ewt")(self._wait_time)
         for path in ("/urs/call/{call}/lvq/{vq}", "/urs/call/{call}/lvq", "/urs/call/{call}/query"):
-            self.server.route("GET", path, self._wait_time, public=True, connection="ges-13")
+            self.server.route("GET", path, answer, public=True, connection="ges-13")
 
     async def _wait_time(self, request: HttpRequest) -> WaitTime:
         """The queue is in the path, or in `name`; without either it is the one in which the call stands."""

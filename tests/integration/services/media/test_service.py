@@ -255,6 +255,23 @@ async def test_a_request_for_a_call_that_is_not_there_is_481(call, platform):
     assert await tell(call, t.Music()) == 481
 
 
+async def test_what_the_network_did_not_take_is_counted_once_a_call_has_ended(call, platform):
+    (leg,) = platform["media"].calls._legs.values()
+
+    def full(*_):
+        raise BlockingIOError
+
+    leg.port._send = full
+    assert await tell(call, t.Music()) == 200
+    async with asyncio.timeout(5):
+        while not leg.port.unsent:
+            await asyncio.sleep(0)
+    unsent = leg.port.unsent
+    leg.close()
+    metrics = (await HttpClient(platform.context(), "media").request("GET", "/metrics")).body.decode()
+    assert f"ringback_media_unsent_packets_total {unsent}.0" in metrics
+
+
 async def test_its_connections_are_counted(call, platform):
     await tell(call, t.Record(reference="v", mailbox="8500"))
     await call.hear_speech_or_music()

@@ -176,6 +176,9 @@ async def test_several_phones_answer_one_invite(world: Any) -> None:
     assert callee.requests.empty()
     assert await caller.bye() == 200
     assert (await callee.next("BYE")).to_tag == "two"
+    callee.server.respond(forked(callee, 200, "three", sdp("three")))  # the call is over
+    callee.dialog = callee.dialog.from_request(callee.invite, "three")
+    assert (await callee.next("BYE")).to_tag == "three"
 
 
 async def test_another_description_than_the_early_one_is_another_dialog(world: Any) -> None:

@@ -137,6 +137,7 @@ class TestOverload:
         assert (await carrier.endpoint.send_request(urgent, stage.edge).final(LIMIT)).status == 200
         assert await hang_up(carrier, dialog) == 200
         stage.proxy._core.overload.delay = 0.0
+        assert stage.proxy._core.metrics.refused.counts["overload",] == 1
         assert (await call(stage, carrier))[0].status == 200
 
 

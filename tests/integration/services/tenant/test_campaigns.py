@@ -18,6 +18,7 @@ from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.telephony import (
     RequestAgentLogin,
     RequestAgentNotReady,
+    RequestMakeCall,
     RequestMakePredictiveCall,
     RequestReply,
     TelephonyRequest,
@@ -73,8 +74,10 @@ DEMO = Configuration(
             retry_s=1.0,
             max_dials=2,
         ),
+        Campaign(id="choice", lists=("spring",), route_point="8000", queue="Loans", mode="preview"),
     ),
 )
+Dial = RequestMakeCall | RequestMakePredictiveCall
 RUN = """
 import asyncio, sys
 from ringback.runtime.service import run_services, service_class
@@ -93,9 +96,9 @@ class Line:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self.asked: list[RequestMakePredictiveCall] = []
+        self.asked: list[Dial] = []
         self.calls: dict[str, str] = {}
-        self.dialled: asyncio.Queue[RequestMakePredictiveCall] = asyncio.Queue()
+        self.dialled: asyncio.Queue[Dial] = asyncio.Queue()
         self.server = HttpServer(Context(ctx._process, "frontend"))
         self.server.route("POST", "/requests", self._serve)
         self.refusing = False
@@ -105,7 +108,7 @@ class Line:
 
     async def _serve(self, request: HttpRequest) -> RequestReply:
         asked: Any = request.decode(TelephonyRequest)  # type: ignore[arg-type]
-        assert isinstance(asked, RequestMakePredictiveCall)
+        assert isinstance(asked, RequestMakeCall | RequestMakePredictiveCall)
         self.asked.append(asked)
         if self.refusing:
             raise HttpError(503, "no_node", "no cluster node takes calls now")
@@ -113,17 +116,18 @@ class Line:
         if conn_id is None:
             conn_id = self.calls[asked.idempotency_key] = f"{len(self.calls) + 1:016x}"
             await self._ctx.valkey.call("SET", call_key("demo", conn_id), "{}")
-            await self.say(asked, "EventDialing")
+            if isinstance(asked, RequestMakePredictiveCall):
+                await self.say(asked, "EventDialing")
             self.dialled.put_nowait(asked)
         if self.held is not None:
             await self.held.wait()
         return RequestReply(reference_id=asked.reference_id, conn_id=conn_id, node="n1")
 
-    async def next(self) -> RequestMakePredictiveCall:
+    async def next(self) -> Dial:
         async with asyncio.timeout(10):
             return await self.dialled.get()
 
-    async def say(self, asked: RequestMakePredictiveCall, name: str, **more: Any) -> None:
+    async def say(self, asked: Dial, name: str, **more: Any) -> None:
         """An event of the call; with the reference of the dial where it is the dial's."""
         if "agent_id" not in more and name != "EventCallDeleted":
             more["reference_id"] = asked.reference_id
@@ -137,20 +141,20 @@ class Line:
         )
         await append(self._ctx.valkey, calls_stream("demo"), event)
 
-    async def hang_up(self, asked: RequestMakePredictiveCall, agent: str = "") -> None:
+    async def hang_up(self, asked: Dial, agent: str = "") -> None:
         if agent:
             await self.say(asked, "EventReleased", agent_id=agent)
         await self._ctx.valkey.call("DEL", call_key("demo", self.calls[asked.idempotency_key]))
         await self.say(asked, "EventCallDeleted")
 
-    async def busy(self, asked: RequestMakePredictiveCall) -> None:
+    async def busy(self, asked: Dial) -> None:
         await self.say(asked, "EventError", dial_result="BUSY", reason="busy")
         await self.hang_up(asked)
 
-    async def answers(self, asked: RequestMakePredictiveCall) -> None:
+    async def answers(self, asked: Dial) -> None:
         await self.say(asked, "EventEstablished", dial_result="PERSON")
 
-    async def connected(self, asked: RequestMakePredictiveCall, agent: str) -> None:
+    async def connected(self, asked: Dial, agent: str) -> None:
         await self.say(asked, "EventEstablished", agent_id=agent)
 
 
@@ -206,7 +210,21 @@ class Office:
         await self.agents.post("/requests", RequestAgentNotReady(tenant="demo", agent_id=agent), RequestReply)
 
     @asynccontextmanager
-    async def tenant(self, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def tenant(self, kafka_bootstrap: str = "") -> AsyncIterator[None]:
+        """The tenant service in this process."""
+        async with ServiceHarness(
+            "tenant",
+            valkey_url=self.env["RINGBACK_VALKEY_URL"],
+            postgres_dsn=self.env["RINGBACK_POSTGRES_DSN"],
+            kafka_bootstrap=kafka_bootstrap,
+            host=HOST,
+            node="here",
+        ):
+            await self.link.wait_connected(20.0)
+            yield
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """The tenant service as a process that can be killed."""
         env = {
             "PATH": os.environ["PATH"],
@@ -216,7 +234,6 @@ class Office:
             "RINGBACK_CLUSTER_SECRET": SECRET,
             "RINGBACK_LOG_LEVEL": "error",
             **self.env,
-            **more,
         }
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, "tenant", env=env)
         try:
@@ -251,7 +268,7 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
     office: Office, kafka: KafkaForTests
 ) -> None:
     await kafka.server.start()
-    async with office.tenant(RINGBACK_KAFKA_BOOTSTRAP=kafka.bootstrap):
+    async with office.tenant(kafka.bootstrap):
         added = await office.add({"key": "a", "number": "(202) 555-0101", "data": {"name": "Ann"}})
         assert (added["added"], added["refused"]) == (1, [])
         await office.begin()
@@ -403,7 +420,7 @@ async def test_a_campaign_whose_customers_find_nobody_pauses_itself(office: Offi
 async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None:
     line, numbers = office.line, [number(n) for n in range(5)]
     await office.login("kim", "1001")
-    async with office.tenant() as process:
+    async with office.process() as process:
         await office.add(*({"key": f"r{n}", "number": each} for n, each in enumerate(numbers)))
         line.refusing = True
         await office.begin()
@@ -412,7 +429,7 @@ async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None
                 await asyncio.sleep(0.01)
         process.kill()  # written down, and nobody was dialled
     line.refusing, line.held = False, asyncio.Event()
-    async with office.tenant() as process:
+    async with office.process() as process:
         first = await line.next()
         assert first.idempotency_key == line.asked[0].idempotency_key
         await line.answers(first)
@@ -420,10 +437,10 @@ async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None
     line.held.set()
     await line.connected(first, "kim")
     await line.hang_up(first, "kim")
-    async with office.tenant() as process:
+    async with office.process() as process:
         second = await line.next()
         process.kill()
-    async with office.tenant():
+    async with office.process():
         await line.answers(second)
         await line.connected(second, "kim")
         await line.hang_up(second, "kim")
@@ -447,6 +464,75 @@ async def test_each_customer_is_dialled_once_over_kill_9(office: Office) -> None
     assert sorted(numbers) == sorted({each.idempotency_key: each.other_dn for each in line.asked}.values())
 
 
+async def test_an_agent_sees_a_record_and_has_it_dialled_from_their_phone_or_gives_it_back(
+    office: Office,
+) -> None:
+    line = office.line
+    async with office.tenant():
+        await office.add(*({"key": f"r{n}", "number": number(n), "data": {"n": str(n)}} for n in range(3)))
+        for name in ("load", "start"):
+            await office.call(name, campaign="choice")
+        with pytest.raises(LinkError, match="logged in nowhere"):
+            await office.call("preview", campaign="choice", agent="kim")
+        await office.login("kim", "1001")
+        await office.login("lee", "1002")
+        first = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        again = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        other = (await office.call("preview", campaign="choice", agent="lee"))["offer"]
+        assert again == first
+        assert (first["key"], first["number"], first["data"]) == ("r0", number(0), {"n": "0"})
+        assert other["key"] == "r1"
+        assert line.asked == []
+        # The first is dialled, and talks.
+        await office.call("dial", reference=first["reference"])
+        dial = await line.next()
+        assert isinstance(dial, RequestMakeCall)
+        assert (dial.this_dn, dial.other_dn) == ("1001", number(0))
+        await line.say(dial, "EventDialing")
+        await line.say(dial, "EventEstablished")
+        await line.hang_up(dial)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.record, ended.dial_result, ended.agent_id) == ("r0", "CONNECTED", "kim")
+        # The second is given back, the third is not dialled because the agent's phone is silent.
+        await office.call("reject", reference=other["reference"], reason="knows me")
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.record, ended.dial_result, ended.reason, ended.dials) == ("r1", "", "knows me", 0)
+        third = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        await office.call("dial", reference=third["reference"])
+        dial = await line.next()
+        await line.say(dial, "EventError", dial_result="NO_ANSWER", reason="no_answer")
+        await line.hang_up(dial)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.record, ended.dial_result, ended.reason, ended.dials) == ("r2", "", "no_answer", 0)
+        for method in ("dial", "reject"):
+            with pytest.raises(LinkError, match="before no agent"):
+                await office.call(method, reference=third["reference"])
+        assert (await office.call("preview", campaign="choice", agent="kim"))["offer"] is None
+        assert len({each.idempotency_key for each in line.asked}) == 2
+
+
+async def test_a_record_before_an_agent_is_not_dialled_against_the_customers_wish(office: Office) -> None:
+    async with office.tenant():
+        await office.add({"key": "a", "number": number(1)})
+        for name in ("load", "start"):
+            await office.call(name, campaign="choice")
+        await office.login("kim", "1001")
+        offer = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        await office.call("add_do_not_call", numbers=[number(1)])
+        with pytest.raises(LinkError, match="may not be called"):
+            await office.call("dial", reference=offer["reference"])
+        assert (await office.until(told.ATTEMPT_ENDED)).reason == "not-permitted"
+        # Nor after the campaign was stopped.
+        await office.add({"key": "b", "number": number(2)})
+        offer = (await office.call("preview", campaign="choice", agent="kim"))["offer"]
+        await office.call("stop", campaign="choice")
+        assert (await office.until(told.ATTEMPT_ENDED)).reason == "stopped"
+        await office.until(told.STOPPED)
+        with pytest.raises(LinkError, match="before no agent"):
+            await office.call("dial", reference=offer["reference"])
+        assert office.line.asked == []
+
+
 class TestTheLink:
     async def test_what_is_wrong_is_refused_and_what_is_asked_twice_is_done_once(
         self, office: Office
@@ -460,6 +546,12 @@ class TestTheLink:
                 ("add_records", {"list": "spring", "records": [{}] * 1001}, "at once|key"),
                 ("remove_records", {"list": "spring", "keys": ["a"] * 1001}, "at once"),
                 ("status", {"tenant": "other"}, "no tenant"),
+                ("preview", {"campaign": "offers", "agent": "kim"}, "without agents looking"),
+                ("preview", {"campaign": "choice", "agent": "nobody"}, "logged in nowhere"),
+                ("dial", {"reference": "campaign-guess"}, "before no agent"),
+                ("stop", {"campaign": "nothing"}, "no such campaign"),
+                ("stop", {"campaign": "a\0"}, "such a character"),
+                ("events", {"after": "$"}, "a cursor"),
             ):
                 with pytest.raises(LinkError, match=words):
                     await office.call(method, **params)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -376,6 +376,33 @@ class TestRestart:
             assert (await floor.until_routing(waiting=19)).calls == 20
             rest = [floor.results.get_nowait().outcome for _ in range(floor.results.qsize())]
             assert "reserved" not in rest
+
+    async def test_a_standby_answers_what_the_leader_knows_and_refuses_while_nobody_leads(
+        self, floor: Floor
+    ) -> None:
+        other, near = run_host(34), {f"RINGBACK_{name}_HOST": HOST for name in ("RQ", "CONFIG")}
+        stores = {"valkey_url": floor.valkey_url, "postgres_dsn": floor.postgres_dsn}
+        async with AsyncExitStack() as stack:
+            leader = await stack.enter_async_context(floor.tenant_here())
+            apart = ServiceHarness("tenant", host=other, node="standby", env=near, **stores)
+            standby = (await stack.enter_async_context(apart))["tenant"]
+            assert isinstance(standby, TenantService)
+            async with asyncio.timeout(15):
+                while not all(standby.checks().values()):
+                    await asyncio.sleep(0.02)
+            assert standby.leaders["demo"].router is None
+            routing, ewt = HttpClient(apart.context(), "tenant"), HttpClient(apart.context(), "tenant", "ewt")
+            await floor.submit("r1", 100.0)
+            await floor.until_routing(waiting=1)
+            assert (await routing.get("/queues/demo"))[-1]["waiting"] == 1
+            assert (await routing.get("/interactions/demo/r1"))["position"] == 1
+            assert await routing.post("/interactions/demo/r1/priority", {"priority": 7}) == {"open": True}
+            assert (await ewt.get("/urs/call/max/lvq/Loans?tenant=demo"))["wcalls"] == 1
+            with pytest.raises(HttpFailure, match="404 unknown_interaction"):
+                await routing.get("/interactions/demo/nobody")
+            leader.leaders["demo"].queues_known = False
+            with pytest.raises(HttpFailure, match="503 routing_not_ready"):
+                await routing.get("/queues/demo")
 
     async def test_kill_9_with_10_000_waiting_is_back_soon_with_every_place_kept(self, floor: Floor) -> None:
         names = [f"r{number}" for number in range(10_000)]

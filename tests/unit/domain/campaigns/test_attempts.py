@@ -49,13 +49,35 @@ WORDS = st.builds(Heard, st.sampled_from(Word), st.floats(1, 9), st.sampled_from
 
 
 @given(st.lists(WORDS, max_size=8))
-def test_an_attempt_that_is_over_never_changes_and_words_said_twice_count_once(words: list[Heard]) -> None:
+def test_an_attempt_that_is_over_never_changes(words: list[Heard]) -> None:
     progress = Progress()
     for word in words:
         before, progress = progress, heard(progress, word)
         if before.stage is Stage.OVER:
             assert progress == before
         assert (progress.stage is Stage.OVER) == (progress.result is not None)
+
+
+def test_a_record_that_an_agent_gives_back_has_no_result() -> None:
+    offered = Progress(Stage.OFFERED, agent="kim")
+    rejected = heard(offered, Heard(Word.RETURNED, 5.0, reason="rejected"))
+    assert rejected == Progress(Stage.OVER, None, "rejected", "kim", ended_at=5.0)
+    taken = heard(offered, Heard(Word.TAKEN, 5.0))
+    away = heard(taken, Heard(Word.FAILED, 9.0, DialResult.NO_ANSWER, "no_answer"))
+    assert (away.stage, away.result, away.reason) == (Stage.OVER, None, "no_answer")
+    silent = heard(taken, Heard(Word.FAILED, 9.0, DialResult.UNKNOWN, "no-word"))
+    assert (silent.stage, silent.result) == (Stage.OVER, DialResult.UNKNOWN)
+
+
+def test_a_customer_whom_an_agent_dials_is_connected_with_that_agent() -> None:
+    progress = Progress(Stage.OFFERED, agent="kim")
+    for word in (Word.TAKEN, Word.DIALLED, Word.CONNECTED, Word.DELETED):
+        progress = heard(progress, Heard(word, 5.0))
+    assert (progress.result, progress.agent) == (DialResult.CONNECTED, "kim")
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_words_said_twice_count_once(words: list[Heard]) -> None:
     twice = [word for word in words for _ in range(2)]
     assert played(*twice).stage.value in {played(*words).stage.value, "over"}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ringback.contracts.events import CallEvent, calls_stream
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
 from ringback.services.sip_cluster import store as module
@@ -37,7 +38,8 @@ class Valkey:
 def made() -> tuple[CallStore, Valkey, LiveCall]:
     valkey = Valkey()
     ignore = SimpleNamespace(count=lambda *_, **__: None, warning=lambda *_, **__: None)
-    context: Any = SimpleNamespace(valkey=valkey, node="n", connections=ignore, log=ignore)
+    kafka = SimpleNamespace(command=lambda *_, **__: ("XADD", "kafka"))
+    context: Any = SimpleNamespace(valkey=valkey, node="n", connections=ignore, log=ignore, kafka=kafka)
     return (
         CallStore(context, ttl_s=60, idempotency_ttl_s=60),
         valkey,
@@ -97,3 +99,14 @@ async def test_a_step_that_is_not_answered_is_not_waited_for(monkeypatch: pytest
     async with asyncio.timeout(5):
         await asyncio.wait({later})
     assert later.cancelled()
+
+
+async def test_the_last_event_goes_to_kafka_in_the_transaction_of_its_step() -> None:
+    store, valkey, live = made()
+    event = CallEvent(id="EventCallDeleted", time=1.0, tenant="demo", server="n", conn_id="c", call_uuid="u")
+    store.save(live, [event], first=False, over=True)
+    assert len(valkey.posts) == 1
+    assert [command[1] for command in valkey.posts[0] if command[0] == "XADD"] == [
+        calls_stream("demo"),
+        "kafka",
+    ]

@@ -29,6 +29,9 @@ class Branch:
     def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         self.cancelled.append(dict(headers).get("Reason", ""))
 
+    def forget_request(self) -> None:
+        """The test goes on answering it."""
+
     def says(self, status: int, *headers: tuple[str, str], local: bool = False) -> None:
         response = response_to(self.request, status, to_tag=f"t{status}", headers=headers)
         response.prepend("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours")
@@ -59,6 +62,9 @@ class Upstream:
         self.cancel_request.add("Reason", reason)
         assert self.on_cancel is not None
         self.on_cancel()
+
+    def forget_request(self) -> None:
+        self.on_cancel = None
 
     @property
     def statuses(self) -> list[int]:

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
 from ringback.services.sip_proxy.overload import Overload
-from ringback.sip.transport import UdpSocket
+from ringback.sip.transport import Source, UdpSocket
 from ringback.testing.servers import run_host
 
 DICE = [number / 100 for number in range(100)]
@@ -31,10 +32,22 @@ def test_one_slow_turn_refuses_nobody_and_a_calm_one_forgets() -> None:
     overload = steady(0.0)
     overload.measured(0.5, 0)
     assert not any(overload.wait(dice) for dice in DICE)
+    overload = steady(0.05)
+    overload.measured(30.0, 0)
+    assert not any(overload.wait(dice) for dice in DICE), (
+        "however long it was: the machine had no time for us"
+    )
     overload = steady(9.0)
     for _ in range(20):
         overload.measured(0.0, 0)
     assert not any(overload.wait(dice) for dice in DICE)
+
+
+def test_whoever_stays_behind_refuses_all_within_a_second() -> None:
+    overload = steady(0.0)
+    for _ in range(10):
+        overload.measured(0.6, 0)
+    assert all(overload.wait(dice) for dice in DICE)
 
 
 def test_not_all_are_told_to_come_back_at_once() -> None:
@@ -48,18 +61,53 @@ def test_without_limits_nothing_is_refused() -> None:
     assert overload.level == 0.0
 
 
-async def test_a_socket_knows_that_it_falls_behind() -> None:
-    host, loop, seen = run_host(76), asyncio.get_running_loop(), list[float]()
-    receiver = UdpSocket.bind(host, 0, lambda data, source: seen.append(receiver.behind(loop.time() + 1)))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for _ in range(200):
-            sender.sendto(b"x", (host, receiver.port))
+class Receiver:
+    """A socket that others send to, and what it has read."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.sock = UdpSocket.bind(run_host(76), 0, self._received)
+
+    def _received(self, _data: bytes, _source: Source) -> None:
+        self.seen += 1
+
+    def behind(self) -> float:
+        """As far as can be told a second from now."""
+        return self.sock.behind(asyncio.get_running_loop().time() + 1)
+
+    def sent(self, count: int, size: int = 1) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(count):
+                sender.sendto(bytes(size), (self.sock.host, self.sock.port))
+
+    async def until(self, seen: int) -> None:
         async with asyncio.timeout(5):
-            while len(seen) < 200:
+            while self.seen < seen:
                 await asyncio.sleep(0)
-    assert seen[0] == 0.0
-    assert seen[199] >= 1.0
-    async with asyncio.timeout(5):
-        while receiver.behind(loop.time()):
-            await asyncio.sleep(0)
-    receiver.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.sock.close()
+
+
+async def test_a_socket_knows_how_long_what_it_reads_has_waited(receiver: Receiver) -> None:
+    receiver.sent(200)
+    assert receiver.behind() == 0.0
+    await receiver.until(64)
+    assert 0.0 < receiver.behind() < 1.0, "since it came in, not since the socket was read empty"
+    await receiver.until(200)
+    assert receiver.behind() == 0.0
+
+
+async def test_a_socket_that_was_read_empty_to_the_last_is_not_behind(receiver: Receiver) -> None:
+    receiver.sent(64)
+    await receiver.until(64)
+    assert receiver.behind() == 0.0
+
+
+async def test_what_the_kernel_has_dropped_waits_until_it_is_repeated(receiver: Receiver) -> None:
+    receiver.sent(20_000, 1000)
+    assert (receiver.behind(), receiver.behind()) == (1.0, 0.0)

@@ -27,8 +27,12 @@ class Stream:
 class Ctx:
     log: Any = None
 
+    def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[None]] = []
+
     def spawn(self, coro: Any, _name: str) -> "asyncio.Task[None]":
-        return asyncio.ensure_future(coro)
+        self.tasks.append(asyncio.ensure_future(coro))
+        return self.tasks[-1]
 
 
 async def test_what_is_left_of_a_full_log_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +56,18 @@ async def test_what_is_left_of_a_full_log_can_be_replayed(monkeypatch: pytest.Mo
     found = replay(lines)
     assert (found.beginnings, found.differences) == (0, [])
     assert found.checkpoints >= 3 and found.turns > 4 and found.resumed is not None
+
+
+async def test_a_log_that_is_stopped_begins_no_other_writing() -> None:
+    ctx, core = Ctx(), Router()
+    log = DecisionLog(ctx, Stream(), "demo", 8, Began(0.0))  # type: ignore[arg-type]
+    event = AgentReady("kim", 1, 0.0, {})
+    log.add(0.0, event, core.handle(event, 0.0))
+    await asyncio.sleep(0)
+    ctx.tasks[0].cancel()
+    await asyncio.wait(ctx.tasks)
+    log.add(1.0, None, [])
+    assert len(ctx.tasks) == 1
 
 
 def test_a_router_that_is_too_large_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,37 +1,25 @@
-"""Attempts under way: asking for the dial, taking what is heard, and asking after those that are silent.
-
-A dial is written down before anybody is asked for it, under a name by which a node of sip_cluster knows it
-again: asked twice, it is dialled once. What was asked and never heard of is asked again for a while, and then
-counts as a dial whose result nobody knows.
-"""
+"""Attempts under way: what was heard of them is kept, with what follows from it and what is to be told."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 from prometheus_client import Counter
 
 from ringback.contracts import campaigns as told
-from ringback.contracts.calls import call_key
 from ringback.contracts.campaigns import CampaignEvent
-from ringback.contracts.telephony import RequestMakePredictiveCall
-from ringback.domain.callbacks import DialResult, RetryPolicy
-from ringback.domain.campaigns.attempts import Heard, Stage, Word, after, heard
-from ringback.domain.configuration import Campaign
-from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
+from ringback.domain.callbacks import RetryPolicy
+from ringback.domain.campaigns.attempts import Effort, Heard, Stage, Word, after, heard
+from ringback.domain.campaigns.definition import Rules
 from ringback.services.tenant.campaigns.hearing import News, reference_of
 from ringback.services.tenant.campaigns.store import Attempt, Session, Store
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-ASK_AGAIN_S = 3.0
-"""Seconds of silence after which a dial is asked for again."""
-_GIVE_UP_S, _ALIVE_S = 30.0, 45.0
-_PORTION = 100
+ALIVE_S = 45.0
+"""Seconds after which a call of which nothing more was heard is looked for."""
 _FALLBACK = RetryPolicy(1, 3600.0)
 """For an attempt of a campaign that is no longer configured: the record is done with."""
 
@@ -43,25 +31,8 @@ class Attempts:
         self._ctx = ctx
         self._store = store
         self._results = results
-        self._valkey = ctx.valkey.using("voice-14")
-        self._frontend = HttpClient(ctx, "frontend", connection="voice-31")
-        self.policies: dict[str, RetryPolicy] = {}
-        """What follows a failed dial, by campaign."""
-
-    async def ask(self, campaign: Campaign, attempts: Iterable[Attempt]) -> None:
-        """Have customers dialled, all at once. Who cannot be asked is asked again later."""
-        await asyncio.gather(*(self._ask(campaign, each) for each in attempts))
-
-    async def _ask(self, campaign: Campaign, attempt: Attempt) -> None:
-        try:
-            await self._frontend.post("/requests", request_for(self._store.tenant, campaign, attempt))
-        except HttpUnavailable:
-            pass  # it may have been dialled: the events say so, or it is asked again under the same name
-        except HttpFailure as failure:
-            if failure.status < 500:
-                failed = Heard(Word.FAILED, self._ctx.now(), DialResult.CREATE_CALL_ERROR, failure.slug)
-                async with self._store.transaction() as session:
-                    await self.take(session, [News(attempt.id, "", failed)])
+        self.rules: dict[str, Rules] = {}
+        """Those of the campaigns at work."""
 
     async def take(self, session: Session, news: list[News]) -> None:
         """Keep what was heard, with what follows from it."""
@@ -69,14 +40,17 @@ class Attempts:
         for one in news:
             attempt = found.get(one.attempt)
             if attempt is not None:
-                found[one.attempt] = await self._take_one(session, attempt, one)
+                found[one.attempt] = await self.take_one(session, attempt, one)
 
-    async def _take_one(self, session: Session, attempt: Attempt, news: News) -> Attempt:
+    async def take_one(
+        self, session: Session, attempt: Attempt, news: News, lease_s: float = ALIVE_S
+    ) -> Attempt:
+        """Keep what was heard of one attempt, which is locked; the attempt after it."""
         progress = heard(attempt.progress, news.heard) if news.heard else attempt.progress
         after_ = msgspec.structs.replace(attempt, progress=progress, conn_id=news.conn_id or attempt.conn_id)
         if after_ == attempt:
             return attempt
-        await session.write_attempt(after_, self._ctx.now() + _ALIVE_S)
+        await session.write_attempt(after_, self._ctx.now() + lease_s)
         answered = bool(progress.answered_at) and not attempt.progress.answered_at
         if answered or progress.abandoned:
             await session.count_heard(attempt.campaign, int(answered), int(progress.abandoned))
@@ -84,23 +58,36 @@ class Attempts:
             await self._over(session, after_)
         return after_
 
+    async def withdraw(self, session: Session, campaign: str) -> None:
+        """Take the records of a campaign that agents have before them away."""
+        for attempt in await session.offered(campaign):
+            word = Heard(Word.RETURNED, self._ctx.now(), reason="stopped")
+            await self.take_one(session, attempt, News(attempt.id, "", word))
+
     async def _over(self, session: Session, attempt: Attempt) -> None:
-        result = attempt.progress.result or DialResult.UNKNOWN
-        policy = self.policies.get(attempt.campaign, _FALLBACK)
-        effort, due_at = after(attempt.effort, result, policy, self._ctx.now())
+        result, now = attempt.progress.result, self._ctx.now()
+        rules = self.rules.get(attempt.campaign)
+        policy = rules.policy if rules else _FALLBACK
+        effort: Effort
+        due_at: float | None
+        if result is None:
+            effort, due_at = attempt.effort, now + policy.delay
+        else:
+            effort, due_at = after(attempt.effort, result, policy, now)
         await session.after_attempt(attempt, effort, due_at)
-        self._results.labels(self._store.tenant, result.value).inc()
-        ended = self._event(told.ATTEMPT_ENDED, attempt, dials=effort.dials, next_at=due_at or 0.0)
+        self._results.labels(self._store.tenant, result.value if result else "RETURNED").inc()
+        ended = self.event(told.ATTEMPT_ENDED, attempt, dials=effort.dials, next_at=due_at or 0.0)
         events = [ended]
         if due_at is None:
             events.append(msgspec.structs.replace(ended, id=told.RECORD_COMPLETED))
         await session.tell(events)
 
-    def _event(self, name: str, attempt: Attempt, *, dials: int, next_at: float) -> CampaignEvent:
+    def event(self, name: str, attempt: Attempt, *, dials: int = 0, next_at: float = 0.0) -> CampaignEvent:
+        """What is told of an attempt when it was asked for, or is over."""
         its = attempt.progress
         return CampaignEvent(
             id=name,
-            time=its.ended_at,
+            time=its.ended_at or attempt.asked_at,
             tenant=self._store.tenant,
             campaign=attempt.campaign,
             calling_list=attempt.list,
@@ -117,49 +104,3 @@ class Attempts:
             answered_at=its.answered_at,
             connected_at=its.connected_at,
         )
-
-    async def ask_after_silent(self, campaigns: dict[str, Campaign]) -> None:
-        """Look at the attempts of which nothing was heard for a while."""
-        now = self._ctx.now()
-        again: list[Attempt] = []
-        async with self._store.transaction() as session:
-            for attempt in await session.attempts((), now, _PORTION):
-                if attempt.conn_id and await self._valkey.call(
-                    "EXISTS", call_key(self._store.tenant, attempt.conn_id)
-                ):
-                    await session.write_attempt(attempt, now + _ALIVE_S)
-                elif attempt.conn_id:
-                    lost = Heard(Word.DELETED, now)
-                    await self._take_one(session, attempt, News(attempt.id, "", lost))
-                elif now - attempt.asked_at < _GIVE_UP_S and attempt.campaign in campaigns:
-                    await session.write_attempt(attempt, now + ASK_AGAIN_S)
-                    again.append(attempt)
-                else:
-                    silent = Heard(Word.FAILED, now, DialResult.UNKNOWN, "no-word")
-                    await self._take_one(session, attempt, News(attempt.id, "", silent))
-        for attempt in again:
-            if not attempt.do_not_call:
-                await self.ask(campaigns[attempt.campaign], [attempt])
-
-
-def request_for(tenant: str, campaign: Campaign, attempt: Attempt) -> RequestMakePredictiveCall:
-    """The dial of an attempt; the same one whenever it is asked for."""
-    reference = reference_of(attempt.id)
-    return RequestMakePredictiveCall(
-        tenant=tenant,
-        reference_id=reference,
-        idempotency_key=reference,
-        this_dn=campaign.route_point,
-        other_dn=attempt.customer,
-        ani=campaign.caller_id,
-        timeout=campaign.ring_s,
-        detect=campaign.detect_s,
-        prompts=list(campaign.prompts),
-        user_data={
-            **attempt.data,
-            "GSW_CAMPAIGN_NAME": campaign.id,
-            "GSW_CALLING_LIST": attempt.list,
-            "GSW_RECORD_HANDLE": attempt.key,
-            "GSW_ATTEMPTS": attempt.number,
-        },
-    )

@@ -81,8 +81,8 @@ WITH dialled AS (
     WHERE tenant = $1 AND list = $3 AND key = $4 RETURNING attempts
 )
 INSERT INTO tenant.campaign_attempts
-    (id, tenant, campaign, list, key, number, stage, asked_at, check_at)
-SELECT $5, $1, $2, $3, $4, attempts, 'asked', $6, $7 FROM dialled;
+    (id, tenant, campaign, list, key, number, stage, asked_at, check_at, agent, dn)
+SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10 FROM dialled;
 
 -- name: postpone
 UPDATE tenant.calling_records SET due_at = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
@@ -93,18 +93,25 @@ WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: attempts_of
 SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at, check_at,
-    conn_id, agent, attempts.result, attempts.reason, answered_at, connected_at, records.number AS customer,
-    records.data::text, records.dials, records.faults,
+    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at,
+    records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
     EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
         AND dnc.number = records.number) AS do_not_call
 FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
 WHERE tenant = $1 AND stage <> 'over' AND check_at <= $2 AND ($3::uuid[] = '{}' OR attempts.id = ANY($3::uuid[]))
 ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
 
+-- name: offered_to
+SELECT id FROM tenant.campaign_attempts
+WHERE tenant = $1 AND campaign = $2 AND ($3 = '' OR agent = $3) AND stage = 'offered' LIMIT 1000;
+
 -- name: write_attempt
 UPDATE tenant.campaign_attempts SET stage = $2, conn_id = $3, agent = $4, result = $5, reason = $6,
-    answered_at = $7, connected_at = $8, ended_at = $9, check_at = $10
+    answered_at = $7, connected_at = $8, ended_at = $9, check_at = $10, asked_at = $11
 WHERE id = $1;
+
+-- name: forget_attempts
+DELETE FROM tenant.campaign_attempts WHERE tenant = $1 AND stage = 'over' AND ended_at < $2;
 
 -- name: after_attempt
 UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9

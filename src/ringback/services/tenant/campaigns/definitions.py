@@ -39,8 +39,12 @@ class Definitions:
 
     async def rules(self, campaign: Campaign) -> Rules:
         """What the dialling of a campaign goes by."""
+        return rules_of(campaign, await self.time_zone())
+
+    async def time_zone(self) -> str:
+        """The tenant's."""
         tenant = await self._tenant()
-        return rules_of(campaign, tenant.time_zone if tenant else "UTC")
+        return tenant.time_zone if tenant else "UTC"
 
     async def numbers(self) -> NumberRules:
         """How numbers of a list are read."""

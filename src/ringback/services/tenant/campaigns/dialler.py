@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.campaigns.attempts import Progress
-from ringback.domain.campaigns.definition import Rules
+from ringback.domain.campaigns.definition import rules_of
 from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
-from ringback.domain.campaigns.permission import Never, Permitted, permission
 from ringback.domain.campaigns.states import Command, State
 from ringback.domain.configuration import Campaign
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
-from ringback.services.tenant.campaigns.attempts import ASK_AGAIN_S, Attempts
+from ringback.services.tenant.campaigns.asking import ASK_AGAIN_S, Asking
+from ringback.services.tenant.campaigns.attempts import Attempts
+from ringback.services.tenant.campaigns.choosing import Beginning, choose
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.definitions import Definitions
-from ringback.services.tenant.campaigns.hearing import Hearing, reference_of
-from ringback.services.tenant.campaigns.store import Attempt, Due, Session, Standing, Store
+from ringback.services.tenant.campaigns.hearing import Hearing
+from ringback.services.tenant.campaigns.store import Attempt, Session, Standing, Store
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
-_LOOK_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 0.5
-_MOST_LOOKED_AT = 200
-"""Records that one look may pass over because they are not to be dialled now."""
+_LOOK_S, _STAND_BY_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 30.0, 0.5
+_CONFIGURATION_S = 1.0
+_FORGET_EVERY_S, _DAY_S = 3600.0, 86_400.0
+_BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
 
 class Dialler:
@@ -46,7 +47,9 @@ class Dialler:
         definitions: Definitions,
         leader: Leader,
         attempts: Attempts,
+        asking: Asking,
         told: Callable[[], None],
+        kept_days: float,
     ) -> None:
         self._ctx = ctx
         self._store = store
@@ -54,10 +57,13 @@ class Dialler:
         self._definitions = definitions
         self._leader = leader
         self._attempts = attempts
+        self._asking = asking
         self._told = told
+        self._kept_days = kept_days
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
-        self._rules: dict[str, Rules] = {}
+        self._campaigns: dict[str, Campaign] = {}
+        self._read_at = float("-inf")
         self._wanted = False
         self._woken = asyncio.Event()
 
@@ -65,10 +71,18 @@ class Dialler:
         """Begin; runs until the service stops."""
         self._ctx.spawn(self._repeat(self._look), f"campaigns-{self._tenant}")
         self._ctx.spawn(self._repeat(self._listen), f"campaigns-heard-{self._tenant}")
+        self._ctx.spawn(self._repeat(self._forget), f"campaigns-forgotten-{self._tenant}")
 
     def wake(self) -> None:
         """Look now: a campaign was told something."""
         self._woken.set()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds until the next look, if nothing happens: a command wakes whoever dials."""
+        if self._leader.router is None:
+            return _STAND_BY_S
+        return _LOOK_S if self._wanted else _IDLE_S
 
     @property
     def running(self) -> int:
@@ -93,14 +107,22 @@ class Dialler:
         else:
             await asyncio.sleep(_LOOK_S)
 
+    async def _forget(self) -> None:
+        """Attempts are kept for as long as somebody may ask what they came to."""
+        if self._leader.router is not None:
+            async with self._store.transaction() as session:
+                await session.forget_attempts(self._ctx.now() - self._kept_days * _DAY_S)
+        await asyncio.sleep(_FORGET_EVERY_S)
+
     async def _look(self) -> None:
+        woken = self._woken.is_set()
         self._woken.clear()
-        await self._turn(self._leader.router)
+        await self._turn(self._leader.router, woken)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S if self._active else _IDLE_S):
+            async with asyncio.timeout(self._pause):
                 await self._woken.wait()
 
-    async def _turn(self, router: TenantRouter | None) -> None:
+    async def _turn(self, router: TenantRouter | None, woken: bool) -> None:
         """One look at all campaigns that are at work."""
         if router is None:
             self._active, self._wanted = {}, False
@@ -109,17 +131,23 @@ class Dialler:
             standings = await session.standings()
             open_ = await session.all_open()
         active = {each.campaign: each for each in standings if each.state in ACTIVE}
-        campaigns = await self._definitions.campaigns() if active or open_ else {}
-        for name in active.keys() & campaigns.keys():
-            self._rules[name] = await self._definitions.rules(campaigns[name])
-            self._attempts.policies[name] = self._rules[name].policy
+        if active or open_:
+            await self._read(woken)
         self._active, self._wanted = active, bool(active or open_)
         if not self._wanted:
             return
         for name in active:
-            await self._campaign(name, campaigns, router)
-        await self._attempts.ask_after_silent(campaigns)
+            await self._campaign(name, self._campaigns, router)
+        await self._asking.ask_after_silent(self._campaigns)
         self._told()
+
+    async def _read(self, woken: bool) -> None:
+        """What is configured, as it was a moment ago at most."""
+        now = self._ctx.monotonic()
+        if woken or now - self._read_at > _CONFIGURATION_S:
+            self._campaigns, zone = await self._definitions.campaigns(), await self._definitions.time_zone()
+            self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
+            self._read_at = now
 
     async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
         campaign = campaigns.get(name)
@@ -127,6 +155,7 @@ class Dialler:
         async with self._store.transaction() as session:
             standing = await session.lock(name, self._ctx.now())
             if standing.state is State.STOPPING:
+                await self._attempts.withdraw(session, name)
                 if not await session.open_attempts(name):
                     await self._change(session, standing, Command.IDLE)
             elif standing.state is State.RUNNING:
@@ -135,7 +164,7 @@ class Dialler:
                 elif self._hearing.listening.is_set():
                     dialled = await self._dial(session, standing, campaign, campaigns, router)
         if campaign is not None and dialled:
-            await self._attempts.ask(campaign, dialled)
+            await self._asking.ask(campaign, dialled)
 
     async def _change(self, session: Session, standing: Standing, command: Command, reason: str = "") -> None:
         await change(session, self._tenant, standing, command, self._ctx.now(), reason)
@@ -149,7 +178,7 @@ class Dialler:
         router: TenantRouter,
     ) -> list[Attempt]:
         """Write down the dials that may be made now."""
-        rules = self._rules[campaign.id]
+        rules = self._attempts.rules[campaign.id]
         rivals = [
             name for name in self._active if name in campaigns and _rivals(router, campaign, campaigns[name])
         ]
@@ -157,70 +186,15 @@ class Dialler:
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)
             return []
-        wanted, looked_at, dialled = to_dial(rules.pace, floor), 0, list[Attempt]()
-        while len(dialled) < wanted and looked_at < _MOST_LOOKED_AT:
-            found = await session.due(campaign.lists, self._ctx.now(), wanted - len(dialled))
-            if not found:
-                break
-            looked_at += len(found)
-            for due in found:
-                dialled += await self._decide(session, campaign, rules, due)
+        wanted = to_dial(rules.pace, floor)
+        dialled = await choose(self._ctx, session, campaign, rules, wanted, _BEGINNING)
+        await session.tell([self._attempts.event(told.ATTEMPT_STARTED, each) for each in dialled])
         if dialled and standing.exhausted:
             standing.exhausted = False
             await session.write(standing)
         elif not dialled:
             await self._maybe_exhausted(session, standing, campaign)
         return dialled
-
-    async def _decide(
-        self, session: Session, campaign: Campaign, rules: Rules, due: Due
-    ) -> Collection[Attempt]:
-        """Dial a record, or put it off, or close it."""
-        now = self._ctx.now()
-        verdict = permission(due.customer, rules.ringing, rules.office, now, do_not_call=due.do_not_call)
-        if isinstance(verdict, Permitted):
-            return [await self._write_down(session, campaign, due, now)]
-        if isinstance(verdict, Never):
-            await session.finish_record(due, verdict.reason)
-            await session.tell([self._event(told.RECORD_COMPLETED, campaign, due, reason=verdict.reason)])
-        else:
-            await session.postpone(due, verdict.until)
-        return []
-
-    async def _write_down(self, session: Session, campaign: Campaign, due: Due, now: float) -> Attempt:
-        attempt = Attempt(
-            id=uuid.uuid4(),
-            campaign=campaign.id,
-            list=due.list,
-            key=due.key,
-            number=due.attempts + 1,
-            asked_at=now,
-            customer=due.customer.number,
-            data=due.data,
-            progress=Progress(),
-        )
-        await session.dial(attempt, now + ASK_AGAIN_S)
-        started = self._event(
-            told.ATTEMPT_STARTED,
-            campaign,
-            due,
-            attempt=attempt.number,
-            reference_id=reference_of(attempt.id),
-            asked_at=now,
-        )
-        await session.tell([started])
-        return attempt
-
-    def _event(self, name: str, campaign: Campaign, due: Due, **more: object) -> CampaignEvent:
-        return CampaignEvent(
-            id=name,
-            time=self._ctx.now(),
-            tenant=self._tenant,
-            campaign=campaign.id,
-            calling_list=due.list,
-            record=due.key,
-            **more,  # type: ignore[arg-type]
-        )
 
     async def _maybe_exhausted(self, session: Session, standing: Standing, campaign: Campaign) -> None:
         """Tell once that nothing is left to dial; records that are added later are dialled all the same."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PREFIX = "campaign-"
 _BATCH, _BLOCK_MS = 500, 1000
+_SAVE_AFTER = 5000
 _RETRY_S = 0.5
 
 
@@ -62,6 +63,15 @@ def reference_of(attempt: UUID) -> str:
     return f"{PREFIX}{attempt.hex}"
 
 
+def attempt_of(reference: str) -> UUID | None:
+    """The attempt whose dial has this name."""
+    if not reference.startswith(PREFIX):
+        return None
+    with suppress(ValueError):
+        return UUID(reference.removeprefix(PREFIX))
+    return None
+
+
 def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
     """What an event says of the attempt."""
     match event.id:
@@ -69,10 +79,12 @@ def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
             if event.dial_result == DialResult.PERSON.value:
                 return Heard(Word.ANSWERED, event.time)
             return Heard(Word.FAILED, event.time, _result(event.dial_result), "not-a-person")
+        case "EventDialing" if by_reference:
+            return Heard(Word.DIALLED, event.time)
         case "EventError" if by_reference:
             result = _result(event.dial_result or DialResult.CREATE_CALL_ERROR.value)
             return Heard(Word.FAILED, event.time, result, event.reason)
-        case "EventEstablished" if not by_reference:
+        case "EventEstablished":
             return Heard(Word.CONNECTED, event.time, agent=event.agent_id)
         case "EventCallDeleted":
             return Heard(Word.DELETED, event.time)
@@ -81,6 +93,30 @@ def word_of(event: CallTold, *, by_reference: bool) -> Heard | None:
 
 def _result(name: str) -> DialResult:
     return DialResult.__members__.get(name, DialResult.UNKNOWN)
+
+
+class Ear:
+    """Knows an attempt's call: by the name of its dial, and from then on by its ConnID."""
+
+    def __init__(self, calls: dict[str, UUID] | None = None) -> None:
+        self._calls = dict(calls or {})
+
+    def news(self, event: CallTold) -> News | None:
+        """What an event says of an attempt; None when it says nothing."""
+        attempt = attempt_of(event.reference_id)
+        if attempt is not None:
+            self._calls[event.conn_id] = attempt
+            return News(attempt, event.conn_id, word_of(event, by_reference=True))
+        attempt = self._calls.get(event.conn_id)
+        if attempt is None:
+            return None
+        heard = word_of(event, by_reference=False)
+        return News(attempt, event.conn_id, heard) if heard else None
+
+    def forget(self, news: News) -> None:
+        """What was heard has been kept: a call that is over needs no ear."""
+        if news.heard is not None and news.heard.word is Word.DELETED:
+            self._calls.pop(news.conn_id, None)
 
 
 class Hearing:
@@ -92,9 +128,10 @@ class Hearing:
         self._take = take
         self._stream = calls_stream(store.tenant)
         self._valkey = ctx.valkey.using("voice-14")
-        self._calls: dict[str, UUID] = {}
-        """Attempts by the ConnID of their call."""
+        self._ear = Ear()
         self._cursor = ""
+        self._unsaved = 0
+        """Events since the position was kept."""
         self.listening = asyncio.Event()
         """Set while everything that happens is heard: only then may be dialled."""
 
@@ -111,16 +148,12 @@ class Hearing:
             with suppress(ValkeyUnavailable):
                 await asyncio.shield(self._ctx.valkey.release(blocking))
 
-    def forget(self, conn_id: str) -> None:
-        """The attempt of this call is over."""
-        self._calls.pop(conn_id, None)
-
     async def _begin(self) -> None:
         """From where it was left, if a call is under way; else from now on."""
         now_at = await end_of(self._valkey, self._stream)
         async with self._store.transaction() as session:
             calls = await session.all_open()
-            self._calls = {conn_id: attempt for attempt, conn_id in calls.items() if conn_id}
+            self._ear = Ear({conn_id: attempt for attempt, conn_id in calls.items() if conn_id})
             self._cursor = (await session.cursor() if calls else "") or now_at
             await session.write_cursor(self._cursor)
 
@@ -138,24 +171,18 @@ class Hearing:
     async def _handle(self, entries: list[StreamEntry]) -> None:
         news = [each for entry in entries if (each := self._news(entry)) is not None]
         cursor = entries[-1].id if entries else self._cursor
-        if news:
+        self._unsaved += len(entries)
+        if news or self._unsaved > _SAVE_AFTER:
+            self._unsaved = 0
             async with self._store.transaction() as session:
                 await self._take(session, news)
                 await session.write_cursor(cursor)
+        for each in news:
+            self._ear.forget(each)
         self._cursor = cursor
 
     def _news(self, entry: StreamEntry) -> News | None:
         try:
-            event = entry.json(CallTold)
+            return self._ear.news(entry.json(CallTold))
         except (msgspec.MsgspecError, KeyError):
-            return None
-        attempt = self._calls.get(event.conn_id)
-        if event.reference_id.startswith(PREFIX):
-            with suppress(ValueError):
-                attempt = UUID(event.reference_id.removeprefix(PREFIX))
-                self._calls[event.conn_id] = attempt
-                return News(attempt, event.conn_id, word_of(event, by_reference=True))
-        if attempt is None:
-            return None
-        heard = word_of(event, by_reference=False)
-        return News(attempt, event.conn_id, heard) if heard else None
+            return None  # whoever wrote it, it is about no call of ours

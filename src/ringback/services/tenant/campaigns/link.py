@@ -31,6 +31,9 @@ from ringback.contracts.campaigns import (
     EventsParams,
     KeptEvent,
     ListParams,
+    Offer,
+    OfferParams,
+    PreviewParams,
     ReadRecords,
     RecordPage,
     RecordRefusal,
@@ -38,11 +41,11 @@ from ringback.contracts.campaigns import (
     SubscribeParams,
     campaigns_stream,
 )
-from ringback.domain.campaigns.records import Given, RecordRefusedError, checked
+from ringback.domain.campaigns.records import LONGEST_KEY, Given, RecordRefusedError, checked
 from ringback.domain.campaigns.states import CampaignRefusedError, Command
 from ringback.domain.configuration import CallingList, Campaign
 from ringback.domain.numbers import NumberRefusedError, normalise
-from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession
+from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession, MethodHandler
 from ringback.runtime.streams import StreamEntry, StreamTail, parse_entries
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.store import Session, Standing
@@ -58,6 +61,8 @@ _SLOW = 1024 * 1024
 _SUBSCRIPTION = "campaigns"
 _CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?")
 _COMMANDS = (Command.LOAD, Command.START, Command.PAUSE, Command.STOP, Command.UNLOAD)
+_ENDING = (Command.PAUSE, Command.STOP, Command.UNLOAD)
+"""Also for a campaign that is configured no longer."""
 _METHODS = (
     "add_records",
     "read_records",
@@ -66,6 +71,9 @@ _METHODS = (
     "add_do_not_call",
     "remove_do_not_call",
     "check_do_not_call",
+    "preview",
+    "dial",
+    "reject",
     "status",
     "subscribe",
     "events",
@@ -82,9 +90,9 @@ class CampaignsLink:
         self._valkey = ctx.valkey.using("voice-14")
         self.server = LinkServer(ctx, "campaigns", trust_loopback=False, max_sessions=_MOST_SESSIONS)
         for name in _METHODS:
-            self.server.method(name, getattr(self, f"_{name}"))
+            self.server.method(name, _readable(getattr(self, f"_{name}")))
         for command in _COMMANDS:
-            self.server.method(command.value, partial(self._command, command))
+            self.server.method(command.value, _readable(partial(self._command, command)))
 
     async def start(self) -> None:
         """Bind the listener and follow the events."""
@@ -105,7 +113,7 @@ class CampaignsLink:
             try:
                 taken.setdefault(given.key, checked(given, of, rules))
             except RecordRefusedError as error:
-                refused.append(RecordRefusal(given.key[:_MOST_AT_ONCE], error.slug, str(error)))
+                refused.append(RecordRefusal(given.key[:LONGEST_KEY], error.slug, str(error)))
         async with room.store.transaction() as work:
             added = await work.add_records(wanted.list, list(taken.values()))
         room.dialler.wake()
@@ -177,9 +185,10 @@ class CampaignsLink:
         wanted = msgspec.convert(params, CampaignParams)
         room = self._room(wanted.tenant)
         campaign = await room.definitions.campaign(wanted.campaign)
-        if campaign is None and command in (Command.LOAD, Command.START):
-            raise LinkError(NOT_FOUND, "no such campaign is configured")
         async with room.store.transaction() as work:
+            known = campaign or (command in _ENDING and await work.standings(wanted.campaign))
+            if not known:
+                raise LinkError(NOT_FOUND, "no such campaign is configured")
             standing = await work.lock(wanted.campaign, self._ctx.now())
             try:
                 await change(work, wanted.tenant, standing, command, self._ctx.now())
@@ -189,6 +198,25 @@ class CampaignsLink:
         room.dialler.wake()
         self._told()
         return status
+
+    # Agents who choose
+
+    async def _preview(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Offer | None]:
+        wanted = msgspec.convert(params, PreviewParams)
+        room = self._room(wanted.tenant)
+        return {"offer": await room.preview.offer(wanted.campaign, wanted.agent)}
+
+    async def _dial(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
+        wanted = msgspec.convert(params, OfferParams)
+        await self._room(wanted.tenant).preview.dial(wanted.reference)
+        self._told()
+        return {"dialled": True}
+
+    async def _reject(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
+        wanted = msgspec.convert(params, OfferParams)
+        await self._room(wanted.tenant).preview.give_back(wanted.reference, wanted.reason)
+        self._told()
+        return {"rejected": True}
 
     async def _status(self, session: LinkSession, params: dict[str, Any]) -> list[CampaignStatus]:
         wanted = msgspec.convert(params, StatusParams)
@@ -243,6 +271,8 @@ class CampaignsLink:
 
     async def _happened(self, entry: StreamEntry) -> None:
         event = entry.json(CampaignEvent)
+        if event.tenant in self._rooms:
+            self._rooms[event.tenant].dialler.wake()  # the command may have come to another node
         for session in list(self.server.sessions):
             wanted = session.state.get(_SUBSCRIPTION)
             if wanted is None or not wanted.wants(event):
@@ -264,6 +294,17 @@ class CampaignsLink:
         if found is None:
             raise LinkError(NOT_FOUND, "no such calling list is configured")
         return room, found
+
+
+def _readable(handler: MethodHandler) -> MethodHandler:
+    """The handler, for parameters that a database can hold."""
+
+    async def handle(session: LinkSession, params: dict[str, Any]) -> Any:
+        if b"\\u0000" in msgspec.json.encode(params):
+            raise LinkError(INVALID_PARAMS, "no name or number holds such a character")
+        return await handler(session, params)
+
+    return handle
 
 
 def _at_once(items: Any) -> None:

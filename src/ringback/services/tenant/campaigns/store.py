@@ -57,10 +57,12 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     number: int
     asked_at: float
-    customer: str
+    customer: Customer
     data: dict[str, str]
     progress: Progress
     conn_id: str = ""
+    dn: str = ""
+    """The phone of the agent from which it is dialled; empty: from the route point."""
     effort: Effort = Effort()
     do_not_call: bool = False
 
@@ -93,15 +95,15 @@ class Session:
 
     def __init__(self, connection: Any, tenant: str) -> None:
         self._connection = connection
-        self._tenant = tenant
+        self.tenant = tenant
 
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
-        rows: list[Any] = await self._connection.fetch(SQL[query], self._tenant, *args)
+        rows: list[Any] = await self._connection.fetch(SQL[query], self.tenant, *args)
         return rows
 
     async def _execute(self, query: str, *args: Any) -> int:
         """Returns how many rows were changed."""
-        done: str = await self._connection.execute(SQL[query], self._tenant, *args)
+        done: str = await self._connection.execute(SQL[query], self.tenant, *args)
         return int(done.rsplit(" ", 1)[-1])
 
     # Records
@@ -211,7 +213,27 @@ class Session:
     async def dial(self, attempt: Attempt, check_at: float) -> None:
         """Write down that a record is being dialled."""
         its = attempt
-        await self._execute("dial", its.campaign, its.list, its.key, its.id, its.asked_at, check_at)
+        await self._execute(
+            "dial",
+            its.campaign,
+            its.list,
+            its.key,
+            its.id,
+            its.progress.stage.value,
+            its.asked_at,
+            check_at,
+            its.progress.agent,
+            its.dn,
+        )
+
+    async def offered(self, campaign: str, agent: str = "") -> list[Attempt]:
+        """The attempt whose record an agent has before them, or those of all agents; locked."""
+        ids = [row["id"] for row in await self._fetch("offered_to", campaign, agent)]
+        return await self.attempts(ids) if ids else []
+
+    async def forget_attempts(self, before: float) -> int:
+        """Remove attempts that were over before a moment."""
+        return await self._execute("forget_attempts", before)
 
     async def postpone(self, due: Due, until: float) -> None:
         """Not before `until`."""
@@ -242,6 +264,7 @@ class Session:
             its.connected_at,
             its.ended_at,
             check_at,
+            attempt.asked_at,
         )
 
     async def after_attempt(self, attempt: Attempt, effort: Effort, due_at: float | None) -> None:
@@ -292,7 +315,8 @@ def _attempt(row: Any) -> Attempt:
         number=row["number"],
         asked_at=row["asked_at"],
         conn_id=row["conn_id"],
-        customer=row["customer"],
+        dn=row["dn"],
+        customer=Customer(row["customer"], row["time_zone"], tuple(row["hours"])),
         data=msgspec.json.decode(row["data"]),
         do_not_call=row["do_not_call"],
         effort=Effort(row["dials"], row["faults"]),

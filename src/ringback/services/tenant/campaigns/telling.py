@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _BATCH = 200
-_EVERY_S, _RETRY_S = 1.0, 0.5
+_EVERY_S, _RETRY_S = 5.0, 0.5
 _KEPT = 10_000
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
+from ringback.services.tenant.campaigns.asking import Asking
 from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.dialler import Dialler
 from ringback.services.tenant.campaigns.link import CampaignsLink
+from ringback.services.tenant.campaigns.preview import Preview
 from ringback.services.tenant.campaigns.store import Store
 from ringback.services.tenant.campaigns.telling import Telling
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.tenant.configuration import ConfigurationStore
     from ringback.services.tenant.leader import Leader
+    from ringback.services.tenant.settings import TenantSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,18 @@ class Room:
     store: Store
     definitions: Definitions
     dialler: Dialler
+    preview: Preview
 
 
 class Campaigns:
     """All tenants' campaigns: the link, the dialling, the events."""
 
     def __init__(
-        self, ctx: Context, stores: dict[str, ConfigurationStore], leaders: dict[str, Leader]
+        self,
+        ctx: Context,
+        settings: TenantSettings,
+        stores: dict[str, ConfigurationStore],
+        leaders: dict[str, Leader],
     ) -> None:
         self._telling = Telling(ctx)
         results = Counter(
@@ -48,9 +56,12 @@ class Campaigns:
         for tenant, leader in leaders.items():
             store, definitions = Store(ctx, tenant), Definitions(stores[tenant])
             attempts = Attempts(ctx, store, results)
-            dialler = Dialler(ctx, store, definitions, leader, attempts, self._telling.wake)
+            asking = Asking(ctx, store, attempts)
+            days = settings.campaign_attempts_days
+            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, self._telling.wake, days)
             running.labels(tenant).set_function(partial(_running, dialler))
-            self.rooms[tenant] = Room(store, definitions, dialler)
+            preview = Preview(ctx, store, definitions, attempts, asking)
+            self.rooms[tenant] = Room(store, definitions, dialler, preview)
         self.link = CampaignsLink(ctx, self.rooms, self._telling.wake)
 
     async def start(self) -> None:

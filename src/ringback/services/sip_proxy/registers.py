@@ -1,0 +1,299 @@
+"""REGISTER on its way to a registrar: plainly written ones pass without transactions, all others with them.
+
+A phone's REGISTER is most of what a proxy hears while nobody calls, and nothing can be decided about it here:
+one that is plain is written on with our Via on top, and the answer goes back without that line. A phone that
+repeats itself is not passed on twice (RFC 3261 16.2 asks no more of the state that is kept): while the answer
+is awaited its request is dropped, afterwards it gets the same bytes again. What a registrar that is gone has
+not answered takes the ordinary way, to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ringback.contracts.sip import HEADER_RECEIVED, HEADER_TENANT
+from ringback.domain.configuration import Tenant
+from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.services.sip_proxy.bans import Offence
+from ringback.services.sip_proxy.core import ProxyCore
+from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.sip import Request, Response
+from ringback.sip.endpoint import SipEndpoint, way_back
+from ringback.sip.exchange import ServerTransaction
+from ringback.sip.ids import BRANCH_COOKIE
+from ringback.sip.transport import Destination, Source
+from ringback.sip.uri import format_host_port
+
+Admit = Callable[[Request, Source], Response | None]
+_RETRY_S = 5
+_LIFE_S = 32.0
+"""Timers F and J: how long an answer is awaited, and how long it is repeated."""
+_SWEEP_S = 1.0
+_WRITTEN_HERE = frozenset({"Max-Forwards", "Content-Length"})
+_PLAIN = frozenset(
+    [
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Expires",
+        "Authorization",
+        "User-Agent",
+        "Supported",
+        "Require",
+        "Allow",
+        "Allow-Events",
+        "Accept",
+        "Date",
+        *_WRITTEN_HERE,
+    ]
+)
+"""A REGISTER with nothing but these, each once, needs none of what is done to others."""
+Key = tuple[str, str, int]
+"""Branch, and the address that it came from."""
+
+
+class _Passing:
+    """A REGISTER whose answer is awaited."""
+
+    __slots__ = ("key", "name", "place", "request", "source")
+
+    def __init__(self, key: Key, request: Request, source: Source, name: str, place: Destination) -> None:
+        self.key = key
+        self.request = request
+        self.source = source
+        self.name = name
+        self.place = place
+
+
+class Registers:
+    """Passes REGISTER on. `admit` is what every request from outside has to pass."""
+
+    def __init__(self, core: ProxyCore, admit: Admit) -> None:
+        self._core = core
+        self._ctx = core.ctx
+        self._admit = admit
+        self._boot = f"{BRANCH_COOKIE}r{secrets.token_hex(6)}."
+        self._count = 0
+        self._passing: dict[bytes, _Passing] = {}
+        """By the branch that the registrar was given."""
+        self._known: dict[Key, bytes] = {}
+        """The answers; empty while one is awaited."""
+        self._ends: deque[tuple[float, Key, bytes]] = deque()
+        self._ordinary_until = 0.0
+        """Until then the transactions may know a REGISTER that comes again."""
+        self._sweeping = False
+
+    def connect(self, edge: SipEndpoint, inside: SipEndpoint) -> None:
+        """Take REGISTER from the one endpoint and the answers to it from the other."""
+        self._edge, self._inside = edge, inside
+        edge.takes["REGISTER"] = self.takes
+        inside.takes_answer = self.takes_answer
+        inside.on_connection_lost = self._lost
+
+    def __len__(self) -> int:
+        """Those whose answer is awaited."""
+        return len(self._passing)
+
+    # The short way
+
+    def takes(self, request: Request, source: Source) -> bool:
+        """Pass a plain REGISTER on; False for one that is to take the ordinary way."""
+        via = request.via
+        key = (via.branch, source.host, source.port)
+        answer = self._known.get(key)
+        if answer is not None:
+            if answer:
+                self._edge.counters.repeated += 1
+                self._edge.send_bytes(answer, way_back(source, request.via))
+            return True
+        now = self._ctx.monotonic()
+        if now < self._ordinary_until and self._edge.knows(request):
+            return False
+        tenants = self._core.callers.tenants_at_hand()
+        written = (
+            self._written(request) if tenants is not None and via.branch.startswith(BRANCH_COOKIE) else None
+        )
+        if tenants is None or written is None:
+            self._ordinary_until = now + _LIFE_S
+            return False
+        refusal = self._admit(request, source)
+        if refusal is not None:
+            self._edge.send(refusal, source)
+            return True
+        tenant = self._core.callers.pick(tenants, (request.to.uri.host, request.uri.host))
+        if tenant is None:
+            self._ordinary_until = now + _LIFE_S
+            self._edge.receive(request, source)
+        else:
+            self._pass(request, source, key, tenant, written, now)
+        return True
+
+    @staticmethod
+    def _written(request: Request) -> list[str] | None:
+        """The header lines of a plain REGISTER that go on as they are; None for any other."""
+        names, headers = request.first_values(), request.headers
+        if (
+            request.body
+            or not names.keys() <= _PLAIN
+            or len(names) != len(headers)
+            or request.max_forwards == 0
+            or request.raw_uri[:4] != "sip:"
+            or request.to_tag is not None
+            or "," in names["Via"]
+        ):
+            return None
+        lines = [f"{name}: {value}" for name, value in headers if name not in _WRITTEN_HERE]
+        return lines if request.raw_uri.isascii() and "".join(lines).isascii() else None
+
+    def _pass(
+        self, request: Request, source: Source, key: Key, tenant: Tenant, lines: list[str], now: float
+    ) -> None:
+        core = self._core
+        name, place = core.directory.registrar_order(now)[0]
+        self._count += 1
+        branch = f"{self._boot}{self._count:x}"
+        host, port = self._inside.local_address("tcp", place.host)
+        left = request.max_forwards
+        added = "".join([f"{header}: {value}\r\n" for header, value in self._headers(tenant, source)])
+        text = (
+            f"REGISTER {request.raw_uri} SIP/2.0\r\n"
+            f"Via: SIP/2.0/TCP {format_host_port(host, port)};branch={branch}\r\n"
+            + "\r\n".join(lines)
+            + "\r\n"
+            f"Max-Forwards: {70 if left is None else left - 1}\r\n{added}Content-Length: 0\r\n\r\n"
+        )
+        core.metrics.request("REGISTER", "edge")
+        core.metrics.sent_on("REGISTER", "from", "")
+        token = branch.encode()
+        self._passing[token] = _Passing(key, request, source, name, place)
+        self._known[key] = b""
+        self._ends.append((now + _LIFE_S, key, token))
+        self._watch()
+        self._inside.send_bytes(text.encode(), place, partial(self._failed, token))
+
+    def takes_answer(self, data: bytes, source: Source) -> bool:
+        """Pass the answer of a registrar back; False for a response that is another's."""
+        start = data.find(b"\r\n")
+        end = data.find(b"\r\n", start + 2)
+        found = data.find(b";branch=", start, end)
+        token = data[found + 8 : end].partition(b";")[0]
+        passing = self._passing.get(token)
+        if passing is None or source.host != passing.place.host:
+            return False
+        status = int(data[8:11])
+        if status < 200:
+            return True
+        del self._passing[token]
+        request, phone = passing.request, passing.source
+        answer = data[:start] + data[end:]
+        proves = request.has("Authorization")
+        if phone.transport == "udp" and (proves or status != 401):
+            self._known[passing.key] = answer
+        else:
+            # Nobody repeats what came over a connection; and who has proved nothing may be asked again.
+            self._known.pop(passing.key, None)
+        self._core.metrics.answered(status)
+        stale = status == 401 and proves and b"stale=true" in answer
+        self._ended(request, phone, status, stale=stale)
+        self._edge.send_bytes(answer, way_back(phone, request.via))
+        return True
+
+    def _failed(self, token: bytes) -> None:
+        """It could not be sent: the ordinary way knows what else there is."""
+        passing = self._passing.pop(token, None)
+        if passing is not None:
+            self._core.directory.distrust(passing.name, self._ctx.monotonic())
+            self._known.pop(passing.key, None)
+            self._ordinary_until = self._ctx.monotonic() + _LIFE_S
+            self._edge.receive(passing.request, passing.source)
+
+    def _lost(self, remote: tuple[str, int]) -> None:
+        """A registrar has closed its connection: what it has not answered is asked elsewhere."""
+        for token, passing in list(self._passing.items()):
+            if (passing.place.host, passing.place.port) == remote:
+                self._failed(token)
+
+    def _watch(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Let go of what is too old to be repeated; who never answered is not asked first for a while."""
+        now, ends = self._ctx.monotonic(), self._ends
+        while ends and ends[0][0] <= now:
+            _, key, token = ends.popleft()
+            self._known.pop(key, None)
+            passing = self._passing.pop(token, None)
+            if passing is not None:
+                self._core.directory.distrust(passing.name, now)
+        self._sweeping = False
+        if ends:
+            self._watch()
+
+    # The ordinary way
+
+    def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
+        """Pass any REGISTER on; nearly always all that is needed is at hand."""
+        hosts = (request.to.uri.host, request.uri.host)
+        tenants = self._core.callers.tenants_at_hand()
+        if tenants is None:
+            return self._ask_whose(tx, request, hosts)
+        self._forward(tx, request, self._core.callers.pick(tenants, hosts))
+        return None
+
+    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
+        try:
+            tenant = await self._core.callers.tenant_of(*hosts)
+        except (HttpUnavailable, HttpFailure):
+            self._core.refusals.turn(Why.LOOKUP)
+            self._core.reply(tx, 503, [("Retry-After", str(_RETRY_S))])
+        else:
+            self._forward(tx, request, tenant)
+
+    def _forward(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
+        core, source = self._core, tx.source
+        if tenant is None:
+            core.reply(tx, 404)
+            core.guard.offend(source, Offence.STRANGER)
+            return
+        headers = self._headers(tenant, source)
+        groups = [
+            [Target("registrar", name, "inside", place, headers=headers)]
+            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
+        ]
+
+        def done(outcome: Outcome) -> None:
+            self._ended(request, source, outcome.status, stale=outcome.stale)
+
+        core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
+
+    # Both
+
+    def _headers(self, tenant: Tenant, source: Source) -> tuple[tuple[str, str], ...]:
+        """What the registrar is told."""
+        return (
+            (HEADER_TENANT, tenant.id),
+            (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
+            *self._core.flows.headers(source),
+        )
+
+    def _ended(self, request: Request, source: Source, status: int, *, stale: bool) -> None:
+        """What a final answer says of who has asked."""
+        core = self._core
+        if status >= 400 and status != 401:
+            core.metrics.register_rejected.inc()
+        if status < 300:
+            core.guard.prove(source)
+            core.flows.registered(request, source)
+            core.returning.registered(request, source)
+        elif status == 401 and not stale and request.has("Authorization"):
+            core.guard.offend(source, Offence.PASSWORD)
