@@ -91,11 +91,12 @@ class Stage:
                 distrust=lambda name, now: self.distrusted.append(name),
             ),
             metrics=ProxyMetrics(CollectorRegistry()),
-            returning=SimpleNamespace(registered=lambda tenant, request, source: None),
+            returning=SimpleNamespace(registered=lambda request, source: None),
             guard=SimpleNamespace(
                 prove=self.proven.append, offend=lambda source, offence: self.offences.append(offence)
             ),
             flows=Flows(90),
+            returning=SimpleNamespace(registered=lambda request, source: None),
         )
         self.registers = Registers(core, Registering(core), self.admit)
         self.registers.connect(self.edge, self.inside)  # type: ignore[arg-type]
