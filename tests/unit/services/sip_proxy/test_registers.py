@@ -96,7 +96,6 @@ class Stage:
                 prove=self.proven.append, offend=lambda source, offence: self.offences.append(offence)
             ),
             flows=Flows(90),
-            returning=SimpleNamespace(registered=lambda request, source: None),
         )
         self.registers = Registers(core, Registering(core), self.admit)
         self.registers.connect(self.edge, self.inside)  # type: ignore[arg-type]
