@@ -31,6 +31,17 @@ class Hygiene:
     agent: str
     bodies: tuple[str, ...]
 
+    def cleaned(self, request: Request, *, trusted: bool = False) -> Request:
+        """A request from outside as it may go on: itself, or a copy where something has to be cleaned.
+
+        What the proxy answers follows from the request as it came.
+        """
+        if request.raw_uri.isascii() and not _has_to_be_cleaned(request):
+            return request
+        copy = request.copy()
+        self.inward(copy, trusted=trusted)
+        return copy
+
     def inward(self, message: Message, *, trusted: bool = False) -> None:
         """Clean what came from outside; `trusted` peers may assert identities."""
         if _has_to_be_cleaned(message):
@@ -54,7 +65,7 @@ class Hygiene:
 
     def refuses_body(self, request: Request) -> bool:
         """True for a body that is to be answered 415; one that may be left out is taken off (RFC 3204 5)."""
-        if not request.body or self._may_come_in(request):
+        if not request.body or request.get("Content-Type") in self.bodies or self._may_come_in(request):
             return False
         optional = "handling=optional" in (request.get("Content-Disposition") or "").replace(" ", "").lower()
         if optional or request.method in ("ACK", "REGISTER"):
@@ -63,7 +74,7 @@ class Hygiene:
         return True
 
     def _may_come_in(self, message: Message) -> bool:
-        return message.get("Content-Type") in self.bodies or message.content_type in self.bodies
+        return message.content_type in self.bodies
 
     def outward(
         self, message: Message, sides: tuple[Side, Side], transport: str, *, trusted: bool = False

@@ -20,6 +20,7 @@ from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.returning import line_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.trust import networks_of, trusted
@@ -69,16 +70,16 @@ class Inside:
             return None
         if core.refused(tx, request):
             return None
-        work = request.copy()
-        taken = take_routes(work, core.sides)
+        # What is taken off below stands in no answer, so that no copy has to be kept for them.
+        taken = take_routes(request, core.sides)
         if request.to_tag is not None:
-            return self._in_dialog(tx, work, taken)
+            return self._in_dialog(tx, request, taken)
         if not tx.can_respond:
             return None
         if request.has(HEADER_TARGET):
-            return self._outside_dialog(tx, work)
-        if PARAM in work.raw_uri:
-            self._web.come_back(tx, work)
+            return self._outside_dialog(tx, request)
+        if PARAM in request.raw_uri:
+            self._web.come_back(tx, request)
             return None
         core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
         return None
@@ -240,14 +241,15 @@ class Inside:
         if not living:
             raise Refusal(480)
         sets = [
-            [self._phone(item, sender, tenant, request) for item in group] for group in target_sets(living)
+            [self._phone(item, sender, tenant, dn, request) for item in group]
+            for group in target_sets(living)
         ]
         groups = [[phone for phone in group if phone is not None] for group in sets]
         if not any(groups):
             raise Refusal(503, OUT_OF_SERVICE, Why.NO_WEBRTC)
         return groups
 
-    def _phone(self, binding: Binding, sender: str, tenant: str, request: Request) -> Target | None:
+    def _phone(self, binding: Binding, sender: str, tenant: str, dn: str, request: Request) -> Target | None:
         core = self._core
         if core.webrtc.leads_to(binding, request):
             return core.webrtc.to_browser(request, tenant, binding, sender)
@@ -262,6 +264,8 @@ class Inside:
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,
+            line=line_of(tenant, dn, place),
+            mark=sender,
         )
 
     def _way_to(self, binding: Binding) -> tuple[Destination, Destination | None]:
