@@ -130,11 +130,10 @@ class _Wire(asyncio.Protocol):
             future = waiting.popleft()
             if type(future) is _Transaction and future.left > 1 and type(reply) is bytes:
                 future.left -= 1  # to MULTI, or that a command is queued: most replies are these
+            elif isinstance(reply, hiredis.ReplyError) and not future.done():
+                future.set_exception(ValkeyError(str(reply)))
             elif not future.done():
-                if isinstance(reply, hiredis.ReplyError):
-                    future.set_exception(ValkeyError(str(reply)))
-                else:
-                    future.set_result(reply)
+                future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -250,8 +249,7 @@ class Valkey:
         return self._call_later(command)
 
     async def _call_later(self, command: tuple[Argument, ...]) -> Any:
-        wire = await self._wait_for_wire()
-        return await wire.send(command)
+        return await (await self._wait_for_wire()).send(command)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         """Send commands in order, now, as one transaction, and return the future of their replies.

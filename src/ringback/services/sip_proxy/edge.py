@@ -101,8 +101,9 @@ class Edge:
             if request.to_tag is None:
                 core.call_ended(request.call_id)
             return None
+        work = request.copy()
         # An INVITE loses what its sender may not assert once it is known who that is.
-        work = core.hygiene.cleaned(request, trusted=request.method == "INVITE")
+        core.hygiene.inward(work, trusted=request.method == "INVITE")
         if core.hygiene.refuses_body(work):
             if request.to_tag is None:
                 core.call_ended(request.call_id)

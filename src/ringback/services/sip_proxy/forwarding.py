@@ -74,8 +74,7 @@ class _Branch:
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
         """When there was news last (loop time)."""
-        self.leave: Callable[[], None] | None = None
-        """Called when it rings no more."""
+        self.leave: Callable[[], None] | None = None  # called when it rings no more
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""

@@ -31,17 +31,6 @@ class Hygiene:
     agent: str
     bodies: tuple[str, ...]
 
-    def cleaned(self, request: Request, *, trusted: bool = False) -> Request:
-        """A request from outside as it may go on: itself, or a copy where something has to be cleaned.
-
-        What the proxy answers follows from the request as it came.
-        """
-        if request.raw_uri.isascii() and not _has_to_be_cleaned(request):
-            return request
-        copy = request.copy()
-        self.inward(copy, trusted=trusted)
-        return copy
-
     def inward(self, message: Message, *, trusted: bool = False) -> None:
         """Clean what came from outside; `trusted` peers may assert identities."""
         if _has_to_be_cleaned(message):

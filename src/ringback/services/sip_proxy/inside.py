@@ -70,16 +70,16 @@ class Inside:
             return None
         if core.refused(tx, request):
             return None
-        # What is taken off below stands in no answer, so that no copy has to be kept for them.
-        taken = take_routes(request, core.sides)
+        work = request.copy()
+        taken = take_routes(work, core.sides)
         if request.to_tag is not None:
-            return self._in_dialog(tx, request, taken)
+            return self._in_dialog(tx, work, taken)
         if not tx.can_respond:
             return None
         if request.has(HEADER_TARGET):
-            return self._outside_dialog(tx, request)
-        if PARAM in request.raw_uri:
-            self._web.come_back(tx, request)
+            return self._outside_dialog(tx, work)
+        if PARAM in work.raw_uri:
+            self._web.come_back(tx, work)
             return None
         core.reply(tx, 200 if request.method == "OPTIONS" else 404, [("Allow", ALLOW)])
         return None

@@ -8,6 +8,7 @@ dropped it rings anew. What follows (CANCEL, ACK) takes the new way.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,17 +46,24 @@ class Returning:
         self._ringing.setdefault(target.line, {})[again] = target
         return partial(self._over, target.line, again)
 
-    def registered(self, tenant: str, request: Request, source: Source) -> None:
+    def registered(self, request: Request, source: Source) -> None:
         """A phone has registered over this flow."""
-        flow = Destination(source.transport, source.host, source.port)
-        ringing = self._ringing.get(line_of(tenant, request.to.uri.user, flow)) if self._ringing else None
-        if not ringing:
+        if not self._ringing or source.transport not in WEB:
             return
+        flow = Destination(source.transport, source.host, source.port)
+        ringing = self._ringing.get(self._line_of(request, flow), {})
         contacts = {str(item.uri) for item in request.contacts}
         for again, target in list(ringing.items()):
             if target.uri in contacts and target.destination != flow:
                 self._core.metrics.returned.inc()
-                again(self._through(target, flow))
+                # Not before the answer to its REGISTER.
+                asyncio.get_running_loop().call_soon(again, self._through(target, flow))
+
+    def _line_of(self, request: Request, flow: Destination) -> str:
+        callers, to = self._core.callers, request.to.uri
+        tenants = callers.tenants_at_hand()
+        tenant = None if tenants is None else callers.pick(tenants, (to.host, request.uri.host))
+        return "" if tenant is None else line_of(tenant.id, to.user, flow)
 
     def _through(self, target: Target, flow: Destination) -> Target:
         route = self._core.edge.route(Mark(target.mark, flow), flow.transport, flow.host)
