@@ -21,6 +21,8 @@ from ringback.domain.callbacks.retry import REACTIONS, RetryPolicy
 from ringback.domain.calls import call as calls
 from ringback.domain.calls import legs
 from ringback.domain.calls.types import LegState, Phase
+from ringback.domain.campaigns import attempts as campaign_attempts
+from ringback.domain.campaigns import states as campaign_states
 from ringback.services import REGISTRY
 from ringback.sip import transactions as sip
 
@@ -84,6 +86,7 @@ def states_page() -> str:
         callbacks_part(),
         agents_part(),
         calls_part(),
+        campaigns_part(),
         *transactions_parts(),
     )
 
@@ -245,6 +248,23 @@ def calls_part() -> str:
             table(("request", "while the call is"), requests),
         )
     )
+
+
+def campaigns_part() -> str:
+    """A campaign and one of its attempts (`domain/campaigns`)."""
+    tables = (
+        ("Campaign", "states", campaign_states.TABLE),
+        ("Attempt of a campaign", "attempts", campaign_attempts.TABLE),
+    )
+    parts: list[str] = []
+    for title, module, rows in tables:
+        edges = [
+            (source.value, target.value, word.value)
+            for (source, word), target in rows.items()
+            if source is not target
+        ]
+        parts += [f"## {title}", f"From `domain/campaigns/{module}.py`.", diagram(edges)]
+    return "\n\n".join(parts)
 
 
 def transactions_parts() -> Iterator[str]:

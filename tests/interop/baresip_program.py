@@ -1,16 +1,13 @@
-"""Debian's baresip, driven by its commands on standard input: what a person types, and what it says."""
+"""Debian's baresip, driven by its commands on standard input."""
 
-import asyncio
 import contextlib
-import re
 import shutil
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from .typed import Typed, recorded, typed
+
 PROGRAM = shutil.which("baresip")
-LIMIT_S = 12.0
-_RATE = 8000
 _MODULES = next(iter(Path("/usr/lib").glob("**/baresip/modules")), Path("/usr/lib/baresip/modules"))
 # Files instead of microphone and loudspeaker.
 _CONFIG = """poll_method epoll
@@ -27,55 +24,15 @@ audio_alert aufile,{folder}/alert.wav
 """
 
 
-class Program:
-    """A running baresip; :func:`program` makes one."""
-
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
-        self._child = child
-        self._heard = ""
-        self._read = 0  # `says` reads on from where it stopped
-
-    async def does(self, command: str) -> None:
-        """Type a command."""
-        assert self._child.stdin is not None
-        self._child.stdin.write(f"/{command}\n".encode())
-        await self._child.stdin.drain()
-
-    async def says(self, pattern: str) -> None:
-        """Wait for words, beginning after those that the last wait found."""
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                await self._says(re.compile(pattern))
-        except TimeoutError:
-            raise AssertionError(f"no {pattern!r} in {self._heard[self._read :][-800:]!r}") from None
-
-    async def _says(self, pattern: re.Pattern[str]) -> None:
-        while not (found := pattern.search(self._heard, self._read)):
-            assert self._child.stdout is not None
-            more = await self._child.stdout.read(4096)
-            assert more, f"baresip has ended: {self._heard[-800:]}"
-            self._heard += more.decode(errors="replace")
-        self._read = found.end()
-
-
 @contextlib.asynccontextmanager
-async def program(account: str, folder: Path) -> AsyncIterator[Program]:
-    """A registered phone of an account, in baresip's own words."""
+async def program(account: str, folder: Path) -> AsyncIterator[Typed]:
+    """A registered phone of an account, in baresip's own words. Its commands begin with a slash."""
     _furnish(account, folder)
-    pipe, both = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
-    child = await asyncio.create_subprocess_exec(
-        *(str(PROGRAM), "-f", str(folder)), stdin=pipe, stdout=pipe, stderr=both, cwd=folder
-    )
-    phone = Program(child)
-    try:
+    # It unregisters when it quits.
+    async with typed(str(PROGRAM), "-f", str(folder), goodbye="/quit") as child:
+        phone = Typed(child)
         await phone.says("registered successfully|200 OK")
         yield phone
-        await phone.does("quit")  # which unregisters
-        await asyncio.wait_for(child.wait(), LIMIT_S)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
 
 
 def _furnish(account: str, folder: Path) -> None:
@@ -83,8 +40,4 @@ def _furnish(account: str, folder: Path) -> None:
     (folder / "config").write_text(_CONFIG.format(modules=_MODULES, folder=folder))
     (folder / "accounts").write_text(f"{account}\n")
     (folder / "contacts").touch()
-    with wave.open(str(folder / "says.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(bytes(2 * _RATE * 30))
+    recorded(folder / "says.wav", bytes(2 * 8000 * 30))

@@ -10,9 +10,10 @@ from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import ValkeyForTests, run_host
 
 from .baresip_program import PROGRAM as BARESIP
-from .baresip_program import Program, program
+from .baresip_program import program
 from .conftest import no_calls, signalling
 from .test_foreign_dialogs import CONFIGURATION, DOMAIN, SECRET, Seen, talking
+from .typed import Typed
 
 pytestmark = [
     pytest.mark.timeout(90),
@@ -30,7 +31,7 @@ async def platform(valkey: ValkeyForTests) -> AsyncIterator[ServiceHarness]:
 
 
 @pytest.fixture
-async def phones(platform: ServiceHarness, tmp_path: Path) -> AsyncIterator[list[Program]]:
+async def phones(platform: ServiceHarness, tmp_path: Path) -> AsyncIterator[list[Typed]]:
     """1001 over TCP, 1002 and 1003 over UDP."""
     async with contextlib.AsyncExitStack() as stack:
         yield [
@@ -45,28 +46,28 @@ def account(dn: str, transport: str) -> str:
 
 
 async def test_debians_baresip_calls_holds_and_transfers(
-    platform: ServiceHarness, phones: list[Program]
+    platform: ServiceHarness, phones: list[Typed]
 ) -> None:
     """RFC 3264 8.4, RFC 3515."""
     seen = Seen(platform)
     first, second, third = phones
-    await first.does(f"dial sip:1002@{DOMAIN}")
+    await first.does(f"/dial sip:1002@{DOMAIN}")
     await answers(second)
     await first.says("[Cc]all established")
-    await first.does("hold")
+    await first.does("/hold")
     await seen.wait(2, "in INVITE")
-    await first.does("resume")
+    await first.does("/resume")
     await seen.wait(3, "in INVITE")
-    await second.does(f"transfer sip:1003@{DOMAIN}")
+    await second.does(f"/transfer sip:1003@{DOMAIN}")
     await answers(third)
     await talking(platform, "1001", "1003")
     assert seen.methods["in REFER"] == 1
-    await first.does("hangup")
+    await first.does("/hangup")
     await third.says("session closed|terminated")
     await no_calls(platform)
 
 
-async def answers(phone: Program) -> None:
+async def answers(phone: Typed) -> None:
     await phone.says("Incoming call")
-    await phone.does("accept")
+    await phone.does("/accept")
     await phone.says("[Cc]all established")

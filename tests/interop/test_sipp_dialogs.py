@@ -67,6 +67,7 @@ CASES = {
     "100rel": Case("reliable", (("1001", "uas_reliable"),)),
     "UPDATE before the answer": Case("update", (("1001", "uas_update"),)),
     "BYE in an early dialog": Case("early_bye", (("1001", "uas_cancelled"),)),
+    "session timer": Case("timer"),
 }
 
 

@@ -7,7 +7,6 @@ and ``trunks`` show the DNs of one type.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -161,13 +160,20 @@ class ConfigClient:
         return _version(self._cache[path][1])
 
     async def prime(self, tenant: str) -> int:
-        """Forget what is known of a tenant and read all its numbers at once; returns their version."""
-        prefix = f"/tenants/{_part(tenant)}"
-        self._cache = {path: kept for path, kept in self._cache.items() if not path.startswith(prefix)}
-        etag, found = await self._ask(f"{prefix}/dns", list[DN], None)
-        until = self._until(f"{prefix}/dns", etag)
+        """Read all numbers of a tenant at once, and ask anew for all else of it; returns their version.
+
+        Raises HttpUnavailable, HttpFailure; what was known is known still.
+        """
+        own, numbers = f"/tenants/{_part(tenant)}", f"/tenants/{_part(tenant)}/dns"
+        etag, found = await self._ask(numbers, list[DN], None)
+        until = self._until(numbers, etag)
+        self._cache = {
+            path: (0.0, *kept[1:]) if path.startswith(own) else kept
+            for path, kept in self._cache.items()
+            if not path.startswith(f"{numbers}/")
+        }
         for item in found or []:
-            self._cache[f"{prefix}/dns/{_part(item.id)}"] = (until, etag, item)
+            self._cache[f"{numbers}/{_part(item.id)}"] = (until, etag, item)
         self._wanted[tenant] = max(_version(etag), self._wanted.get(tenant, 0))
         return _version(etag)
 
@@ -249,7 +255,6 @@ def _touched(tenant: str, change: ConfigChange) -> list[str]:
     return ["/tenants", base, *lists, *(f"{path}/{_part(change.id)}" for path in lists)]
 
 
-@lru_cache(256)
 def _part(text: str) -> str:
     return text if text.isascii() and text.isalnum() else quote(text, safe="")
 

@@ -7,6 +7,7 @@ a change costs what it changes, not what there is.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from ringback.contracts.configuration import ConfigChange, ConfigClient, changes_stream
@@ -17,9 +18,8 @@ from ringback.runtime.streams import StreamEntry, StreamTail
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
-_DAY_S = 86_400.0
 _LOOK_S = 2.0
-_MOST = 1_000_000
+_MOST = 10_000_000
 _MANY = 1_000
 """So many changed numbers are read at once, not each when it is asked for: somebody brings in a list."""
 
@@ -34,12 +34,14 @@ class FollowedConfiguration:
     def __init__(self, ctx: Context, *, http: str, stream: str) -> None:
         self._ctx = ctx
         self._stream = stream
-        self._config = ConfigClient(ctx, http, ttl_s=_DAY_S, most=_MOST)
+        self._config = ConfigClient(ctx, http, ttl_s=math.inf, most=_MOST)
         self._versions = ConfigClient(ctx, http, ttl_s=0.0)
         self._reached = dict.fromkeys(ctx.common.tenants, -1)
         """The version of each tenant that what is at hand has reached."""
-        self._changes = dict.fromkeys(ctx.common.tenants, 0)
-        """How many changes there were since all was read."""
+        self._changed: dict[str, dict[str, int]] = {tenant: {} for tenant in ctx.common.tenants}
+        """The versions of the numbers that have changed since all were read."""
+        self._whole: set[str] = set()
+        """Tenants of which all numbers were read: there are no others but those that have changed."""
         self._odd: dict[str, int] = {}
         """Tenants whose version was another one when it was looked at last, and what was reached then."""
 
@@ -56,17 +58,25 @@ class FollowedConfiguration:
     def changed(self, tenant: str, change: ConfigChange) -> None:
         """Take in one change."""
         self._config.changed(tenant, change)
-        self._changes[tenant] += 1
-        if self._reached[tenant] >= 0:
-            self._reached[tenant] = max(change.version, self._reached[tenant])
+        reached = self._reached[tenant]
+        if change.version > reached + 1:
+            self._whole.discard(tenant)  # some are missing
+        if change.kind == "dns":
+            self._changed[tenant][change.id] = change.version
+        if reached >= 0:
+            self._reached[tenant] = max(change.version, reached)
 
     def tenant_at_hand(self, tenant: str) -> Tenant | None:
         """A tenant, if it is at hand."""
         return self._config.tenant_at_hand(tenant)
 
-    def dn_at_hand(self, tenant: str, number: str) -> DN | None:
-        """A number, if it is at hand."""
-        return self._config.dn_at_hand(tenant, number)
+    def dn_at_hand(self, tenant: str, number: str) -> tuple[bool, DN | None]:
+        """Whether it is at hand what a number is, and what; None for one that there is not.
+
+        That is as soon said as what there is: nobody learns by the time which numbers there are.
+        """
+        found = self._config.dn_at_hand(tenant, number)
+        return found is not None or (tenant in self._whole and number not in self._changed[tenant]), found
 
     async def tenant(self, tenant: str) -> Tenant | None:
         """One tenant, or None. Raises HttpUnavailable, HttpFailure."""
@@ -82,14 +92,22 @@ class FollowedConfiguration:
         Once says nothing: the change may be on its way. Raises HttpUnavailable, HttpFailure.
         """
         held, reached = await self._versions.version(tenant), self._reached[tenant]
-        if held == reached and self._changes[tenant] < _MANY:
+        whole = tenant in self._whole and len(self._changed[tenant]) < _MANY
+        if held == reached and whole:
             self._odd.pop(tenant, None)
-        elif held == reached or reached < 0 or self._odd.get(tenant) == reached:
-            self._changes[tenant] = 0
+        elif not whole or self._odd.get(tenant) == reached:
             self._odd.pop(tenant, None)
-            self._reached[tenant] = await self._config.prime(tenant)
+            await self._read(tenant)
         else:
             self._odd[tenant] = reached
+
+    async def _read(self, tenant: str) -> None:
+        read = await self._config.prime(tenant)
+        later = {name: version for name, version in self._changed[tenant].items() if version > read}
+        self._changed[tenant] = later
+        if read >= self._reached[tenant]:
+            self._reached[tenant] = read
+            self._whole.add(tenant)
 
     async def _keep(self) -> None:
         while True:

@@ -6,9 +6,14 @@ from typing import TypeVar
 
 import msgspec
 
-from ringback.runtime.valkey import Commands
+from ringback.runtime.valkey import Commands, Script
 
 T = TypeVar("T")
+
+_FORGET = Script(
+    "if redis.call('EXISTS', KEYS[2]) == 0 then return redis.call('SREM', KEYS[1], ARGV[1]) end return 0"
+)
+"""A node that has announced itself since it was looked for stays."""
 
 
 def _key(kind: str, node: str) -> str:
@@ -36,7 +41,7 @@ async def list_nodes(valkey: Commands, kind: str, entry: type[T]) -> dict[str, T
     living = {}
     for name, value in zip(names, values, strict=True):
         if value is None:
-            await valkey.call("SREM", f"ringback:nodes:{kind}", name)
+            await valkey.script(_FORGET, [f"ringback:nodes:{kind}", _key(kind, name)], [name])
         else:
             living[name] = msgspec.json.decode(value, type=entry)
     return living

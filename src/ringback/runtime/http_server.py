@@ -8,6 +8,7 @@ secret.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -118,6 +119,11 @@ class HttpRequest:
 Result = Any
 Handler = Callable[[HttpRequest], Awaitable[Result]]
 ErrorRenderer = Callable[[HttpError, HttpRequest], HttpResponse]
+
+
+_BODY_S = 20.0
+_BODY_BYTES_PER_S = 100_000.0
+"""A body has so many seconds, and one more for so many bytes that it may have."""
 
 
 def render_error(error: HttpError, request: HttpRequest) -> HttpResponse:
@@ -266,6 +272,17 @@ async def _read_body(raw: web.Request, max_bytes: int) -> bytes:
         raise HttpError(413, "too_large", f"the body may have at most {max_bytes} bytes")
     if not raw.can_read_body:
         return b""
+    if raw.content.is_eof():  # nearly always: it came with its head
+        return await _all_of(raw, max_bytes)
+    slowest = _BODY_S + max_bytes / _BODY_BYTES_PER_S
+    try:
+        async with asyncio.timeout(slowest):
+            return await _all_of(raw, max_bytes)
+    except TimeoutError:
+        raise HttpError(408, "too_slow", f"the body did not come within {slowest:.0f} seconds") from None
+
+
+async def _all_of(raw: web.Request, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     total = 0
     async for chunk in raw.content.iter_any():

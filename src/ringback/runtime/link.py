@@ -27,10 +27,12 @@ from ringback.runtime.link_errors import (
 )
 from ringback.runtime.link_session import (
     MAX_LINE,
+    MAX_STRANGE_LINE,
     READ_AHEAD,
     LineTooLong,
     LinkSession,
     Params,
+    RefusedTooOften,
     Request,
     decode_params,
     decode_request,
@@ -65,6 +67,11 @@ _SIDE_BY_SIDE = 256
 """Requests of one client that are worked on at a time, where a method allows it."""
 _TOGETHER = 50
 """Requests that one handler takes at once."""
+_MOST_REFUSALS = 100
+"""Of one session: answering a megabyte of torn lines would hold up everybody else."""
+_MOST_STRANGERS = 256
+"""Sessions that have not said hello yet, where nothing else is served to them; the oldest has to go."""
+_HELLO_S = 10.0
 
 
 MethodHandler = Callable[[LinkSession, Params], Awaitable[Any]]
@@ -99,6 +106,7 @@ class LinkServer:
         self._together: dict[str, tuple[TogetherHandler, Callable[[msgspec.Raw], object] | None]] = {}
         self._server: asyncio.Server | None = None
         self.sessions: set[LinkSession] = set()
+        self._strangers: dict[LinkSession, None] = {}
         self._serving: set[asyncio.Task[Any]] = set()
         self.on_close: Callable[[LinkSession], None] | None = None
         self.address: tuple[str, int] = ("", 0)
@@ -151,6 +159,9 @@ class LinkServer:
         secret = self._ctx.common.cluster_secret
         if not secret or hmac.compare_digest(secret.encode(), str(params.get("secret", "")).encode()):
             session.trusted = True
+            self._strangers.pop(session, None)
+        elif not session.trusted:
+            session.refusals += 1  # a secret is guessed no million times
         rows = str(params.get("connection", ""))
         session.connections = tuple(row for row in rows.split(",") if row)
         return {"service": self._ctx.service, "node": self._ctx.node}
@@ -167,6 +178,8 @@ class LinkServer:
             session.abort()
             return
         self.sessions.add(session)
+        if not session.trusted and self._knows_all:
+            self._expect_hello(session)
         try:
             await self._listen(session, reader)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -175,10 +188,29 @@ class LinkServer:
             pass  # stopped: asyncio's streams of 3.11 take a cancelled session for a crash
         finally:
             self.sessions.discard(session)
+            self._strangers.pop(session, None)
             if self.on_close is not None:
                 self.on_close(session)
             with suppress(ConnectionError):
                 session.close()
+
+    @property
+    def _knows_all(self) -> bool:
+        """Whether nothing is served to those who do not say hello."""
+        return self._public == {"hello"}
+
+    def _expect_hello(self, session: LinkSession) -> None:
+        """Who does not say it soon has no business here, and holds no place of those who have."""
+        if len(self._strangers) >= _MOST_STRANGERS:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.abort()
+        self._strangers[session] = None
+        asyncio.get_running_loop().call_later(_HELLO_S, self._too_late, session)
+
+    def _too_late(self, session: LinkSession) -> None:
+        if session in self._strangers:
+            session.abort()
 
     async def _listen(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
         """Return when the client has left, or has said more at once than is read."""
@@ -188,6 +220,9 @@ class LinkServer:
             most = self._longest(session)
             session.send(_error(None, INVALID_REQUEST, f"a line has at most {most} bytes: send portions"))
             await leave_unread(reader)
+        except RefusedTooOften:
+            self._ctx.log.warning("link_client_refused_too_often", peer=session.peer)
+            await leave_unread(reader)
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
         async for lines in lines_of(reader, lambda: self._longest(session)):
@@ -196,6 +231,8 @@ class LinkServer:
             gathered: list[Request] = []
             group: tuple[str, Any] | None = None
             for frame in self._requests(session, lines):
+                if session.refusals > _MOST_REFUSALS:
+                    raise RefusedTooOften
                 its = self._group(session, frame)
                 if gathered and (its != group or len(gathered) >= _TOGETHER):
                     await self._beside(session, self._reply_together(session, gathered))
@@ -211,7 +248,9 @@ class LinkServer:
                 await self._beside(session, self._reply_together(session, gathered))
 
     def _longest(self, session: LinkSession) -> int:
-        return self._max_line if session.trusted else min(self._max_line, MAX_LINE)
+        if session.trusted:
+            return self._max_line
+        return min(self._max_line, MAX_STRANGE_LINE if self._knows_all else MAX_LINE)
 
     def _group(self, session: LinkSession, frame: Request) -> tuple[str, Any] | None:
         """Requests of one group are taken together; None: this one is taken alone."""
@@ -229,11 +268,16 @@ class LinkServer:
             try:
                 frame = decode_request(line)
             except msgspec.ValidationError as error:
-                session.send(_error(None, INVALID_REQUEST, str(error)))
+                refusal = _error(None, INVALID_REQUEST, str(error))
             except (msgspec.DecodeError, UnicodeDecodeError):
-                session.send(_error(None, PARSE_ERROR, "this line is not JSON"))
+                refusal = _error(None, PARSE_ERROR, "this line is not JSON")
             else:
                 yield frame
+                continue
+            session.send(refusal)
+            session.refusals += 1
+            if session.refusals > _MOST_REFUSALS:
+                raise RefusedTooOften
 
     async def _beside(self, session: LinkSession, answering: Coroutine[Any, Any, None]) -> None:
         """Begin to answer while others follow."""
@@ -265,6 +309,7 @@ class LinkServer:
         if frame.method is None:
             return _error(frame.id, INVALID_REQUEST, "a request has a method")
         if not session.trusted and frame.method not in self._public:
+            session.refusals += 1
             return _error(frame.id, INVALID_REQUEST, "say hello with the cluster's secret first")
         handler = self._methods.get(frame.method)
         if handler is None:
@@ -280,9 +325,13 @@ class LinkServer:
             return self._result(frame, error)
 
     def _result(self, frame: Request, result: Any) -> dict[str, Any] | None:
-        """What a request is answered with; an exception is a refusal."""
+        """What a request is answered with; an exception is a refusal. A notification is not answered."""
+        if frame.id is None:
+            if isinstance(result, Exception):
+                self._ctx.log.info("link_notification_refused", method=frame.method, error=str(result))
+            return None
         if not isinstance(result, Exception):
-            return None if frame.id is None else {"jsonrpc": "2.0", "id": frame.id, "result": result}
+            return {"jsonrpc": "2.0", "id": frame.id, "result": result}
         if isinstance(result, LinkError):
             return _error(frame.id, result.code, result.message)
         if isinstance(result, msgspec.ValidationError):

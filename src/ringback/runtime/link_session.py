@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_LINE = 1024 * 1024
 MAX_LONG_LINE = 64 * MAX_LINE
 """Bytes of a line that holds a whole configuration, or the answer to a wide search."""
+MAX_STRANGE_LINE = 64 * 1024
+"""Bytes of a line of somebody who has to say hello first."""
 READ_AHEAD = 256 * 1024
 _LINGER_S = 1.0
 
@@ -48,6 +50,10 @@ decode_frame = msgspec.json.Decoder(Frame).decode
 
 class LineTooLong(ValueError):
     """A peer sent a line that is longer than this side reads."""
+
+
+class RefusedTooOften(ValueError):
+    """A peer goes on sending what is refused."""
 
 
 async def lines_of(
@@ -85,6 +91,8 @@ class LinkSession:
         self.connections: tuple[str, ...] = ()
         self.peer: str = str((writer.get_extra_info("peername") or ("",))[0])
         self.trusted = False
+        self.refusals = 0
+        """Lines that could not be read, or were sent by somebody who has not said who it is."""
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self.running: set[asyncio.Task[None]] = set()

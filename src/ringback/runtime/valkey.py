@@ -1,9 +1,8 @@
 """Valkey (or Redis 6.2+) over one auto-pipelining connection.
 
-All commands of one turn of the event loop leave in one write and their replies are matched in order, so
-that a process needs one socket and a few microseconds per command. Blocking reads get a connection of
-their own (`Valkey.dedicated`). A lost connection fails the commands in flight with `ValkeyUnavailable`
-(their effect is unknown: callers repeat only what is idempotent) and is opened again in the background.
+All commands of one turn of the event loop leave in one write; replies are matched in order. Blocking reads
+have a connection of their own (`dedicated`). One that is lost fails its commands in flight with
+`ValkeyUnavailable` (their effect is unknown: repeat only what is idempotent) and is opened again.
 """
 
 from __future__ import annotations
@@ -76,23 +75,22 @@ class _Alone:
 class _Transaction:
     """Commands between MULTI and EXEC; the future is done when the last reply, which has all, is there."""
 
-    __slots__ = ("_error", "_left", "future")
+    __slots__ = ("_error", "future", "left")
 
     def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
         self.future = future
-        self._left = size
+        self.left = size  # replies that have not come
         self._error: ValkeyError | None = None
 
     def done(self) -> bool:
         return self.future.done()
 
     def set_result(self, reply: Any) -> None:
-        self._left -= 1
-        if self._left:
-            return  # to MULTI, or that a command is queued
+        self.left -= 1
+        if self.left:
+            return
         refused = (ValkeyError(str(each)) for each in reply or () if isinstance(each, hiredis.ReplyError))
-        error = self._error or next(refused, None)
-        if error is not None:
+        if error := self._error or next(refused, None):
             self.future.set_exception(error)
         else:
             self.future.set_result(reply)
@@ -130,11 +128,12 @@ class _Wire(asyncio.Protocol):
         reader.feed(data)
         while (reply := reader.gets()) is not False:
             future = waiting.popleft()
-            if not future.done():
-                if isinstance(reply, hiredis.ReplyError):
-                    future.set_exception(ValkeyError(str(reply)))
-                else:
-                    future.set_result(reply)
+            if type(future) is _Transaction and future.left > 1 and type(reply) is bytes:
+                future.left -= 1  # to MULTI, or that a command is queued: most replies are these
+            elif isinstance(reply, hiredis.ReplyError) and not future.done():
+                future.set_exception(ValkeyError(str(reply)))
+            elif not future.done():
+                future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -250,8 +249,7 @@ class Valkey:
         return self._call_later(command)
 
     async def _call_later(self, command: tuple[Argument, ...]) -> Any:
-        wire = await self._wait_for_wire()
-        return await wire.send(command)
+        return await (await self._wait_for_wire()).send(command)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         """Send commands in order, now, as one transaction, and return the future of their replies.

@@ -18,10 +18,7 @@ _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _NOBODY = "0" * 64
 """Stands for the HA1 of a user that there is not: no response can be right."""
 _PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
-# Nearly all are written plainly: one look at the whole, and one that takes it apart.
-_PLAIN = r'([A-Za-z0-9_-]+)=(?:"([^"\\]*)"|([^\s,"]+))(?:, *|$)'
-_PLAIN_PAIRS = re.compile(_PLAIN).findall
-_ALL_PLAIN = re.compile(f"(?:{_PLAIN})+").fullmatch
+_NAMES = re.compile(r"[a-z0-9_-]+(?:=[a-z0-9_-]+)*").fullmatch
 
 
 def _hash(algorithm: str, text: str) -> str:
@@ -49,8 +46,8 @@ def parse_credentials(value: str) -> dict[str, str] | None:
     if scheme.lower() != "digest":
         return None
     rest = rest.strip()
-    if _ALL_PLAIN(rest):
-        return {name.lower(): quoted or bare for name, quoted, bare in _PLAIN_PAIRS(rest)}
+    if (plain := _read_plain(rest)) is not None:
+        return plain
     params: dict[str, str] = {}
     position = 0
     while position < len(rest):
@@ -60,6 +57,23 @@ def parse_credentials(value: str) -> dict[str, str] | None:
         params[match[1].lower()] = unquote_string(match[2])
         position = match.end()
     return params
+
+
+def _read_plain(rest: str) -> dict[str, str] | None:
+    """The parameters as nearly all write them: with one comma and one space between, and without escapes."""
+    if not rest.isascii() or "\\" in rest:
+        return None
+    params: dict[str, str] = {}
+    for part in rest.split(", "):
+        name, _, text = part.partition("=")
+        if text[:1] == '"':
+            if text.count('"') != 2 or text[-1] != '"':
+                return None
+            text = text[1:-1]
+        elif not text.replace("-", "").isalnum():
+            return None
+        params[name.lower()] = text
+    return params if _NAMES("=".join(params)) else None
 
 
 def response_hash(

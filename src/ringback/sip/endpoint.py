@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar
 
 from ringback.sip import layer as core
 from ringback.sip.build import can_be_answered, response_to_malformed
@@ -24,10 +24,11 @@ from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import NameAddr, SipUri, Via
+from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
 Admit = Callable[[Request, Source], Response | None]
@@ -94,6 +95,8 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
+        self.reads: Callable[[bytes], Request | None] | None = None
+        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
         self.takes_answer: Callable[[bytes, Source], bool] | None = None
@@ -227,17 +230,18 @@ class SipEndpoint:
         retransmission (17.2.3). What is too large for a datagram goes by TCP, and as a datagram if that fails
         (18.1.1); not so with `same_transport`, for a peer that can be reached on this way only.
         """
-        if not request.has("Max-Forwards"):
+        if "Max-Forwards" not in request.first_values():
             request.add("Max-Forwards", "70")
         now = self._now()
         wanted = destination
-        if not same_transport:
+        if not same_transport and destination.transport == "udp":
             destination = self._large.way(request, wanted, now)
         self._push_via(request, destination, branch, sent_by)
         client = ClientTransaction(self, request, destination, on_response)
         if destination is not wanted:
             client.by_datagram = wanted
-        transaction = self._layer.request(request, now, reliable=destination.reliable, peer=destination)
+        reliable = destination.transport != "udp"
+        transaction = self._layer.request(request, now, reliable=reliable, peer=destination)
         transaction.user = client
         client.core = transaction
         self._run()
@@ -298,11 +302,15 @@ class SipEndpoint:
         branch: str | None,
         sent_by: tuple[str, int] | None = None,
     ) -> None:
-        host, port = sent_by or self.local_address(destination.transport, destination.host)
-        params: dict[str, str | None] = {"branch": branch or self.ids.branch()}
-        if destination.transport == "udp":
+        way = destination.transport
+        host, port = sent_by or self._sockets.local_address(way, destination.host)
+        branch, way = branch or self.ids.branch(), way.upper()
+        params: dict[str, str | None] = {"branch": branch}
+        line = f"SIP/2.0/{way} {format_host_port(host, port)};branch={branch}"
+        if way == "UDP":
             params["rport"] = None
-        request.push_via(Via(destination.transport.upper(), host, port, params))
+            line += ";rport"
+        request.push_via(Via(way, host, port, params), line)
 
     def _send(self, data: bytes, destination: Destination, failed: Callable[[], None]) -> None:
         self.counters.sent += 1
@@ -342,10 +350,11 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        if self.takes_answer is not None and data[:8] == b"SIP/2.0 " and self.takes_answer(data, source):
+        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
+        if takes_answer is not None and _cared_for(takes_answer, data, source):
             return
         try:
-            message = parse_message(data)
+            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
@@ -353,7 +362,7 @@ class SipEndpoint:
         if isinstance(message, Request):
             source = self._mark_via(message, source)
             takes = self.takes.get(message.method)
-            if takes is not None and takes(message, source):
+            if takes is not None and _cared_for(takes, message, source):
                 return
             if self._admit is not None and message.method != "ACK":
                 key = self._layer.key_of(message)
@@ -390,9 +399,10 @@ class SipEndpoint:
         if "rport" in via.params:
             line = request.get("Via") or ""
             plain = line.find(";rport") == len(line) - 6 and "," not in line and "received" not in via.params
-            via = via.with_params(rport=str(source.port), received=source.host)
+            params = {**via.params, "rport": str(source.port), "received": source.host}
+            via = Via(via.transport, via.host, via.port, params)
             request.replace_via(via, f"{line}={source.port};received={source.host}" if plain else "")
-            return _reply_source(via, source)
+            return source
         if via.host != source.host or "received" in via.params:
             via = via.with_params(received=source.host)
         else:
@@ -405,19 +415,22 @@ class SipEndpoint:
     def _run(self) -> None:
         layer, effects = self._layer, self._effects
         while layer.outputs:
-            for output in layer.take_outputs():
+            outputs, layer.outputs = layer.outputs, []
+            for output in outputs:
                 # A callback that fails must not cost the other messages of this turn.
                 try:
                     effects[type(output)](output)
                 except Exception:
                     _log.exception("a callback failed on %s", type(output).__name__)
-        if self._timer is None or layer.sooner:
+        if self._timer is None or layer.queue.sooner:
             self._arm()
 
     def _send_out(self, output: core.Send) -> None:
         transaction = output.transaction
         self.counters.repeated += output.repeated
-        where = transaction.peer if transaction.is_client else way_back(transaction.peer, transaction.via)
+        where: Destination = transaction.peer
+        if where.transport != "udp" and not transaction.is_client:
+            where = way_back(where, transaction.via)
         self._send(output.data, where, partial(self._failed, transaction))
 
     def _request_received(self, output: core.RequestReceived) -> None:
@@ -533,6 +546,15 @@ def way_back(peer: Destination, via: Via) -> Destination:
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
     where = (peer.transport, peer.host, peer.port, peer.identity)
     return where in (connection.remote, connection.asked)
+
+
+def _cared_for(takes: Callable[[T, Source], bool], what: T, source: Source) -> bool:
+    """What it says; where it fails the message goes the way of all others, and its connection lives."""
+    try:
+        return takes(what, source)
+    except Exception:
+        _log.exception("a message could not be cared for")
+        return False
 
 
 def _nothing() -> None:

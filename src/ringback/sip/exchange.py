@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ringback.sip.layer import Transaction
 
 
+_NEVER_FILLED: list[Response] = []
+"""Unread responses where each is handed over at once."""
+
+
 class ClientTransaction:
     """A request under way.
 
@@ -37,7 +41,7 @@ class ClientTransaction:
         self.core: Transaction | None = None
         self.by_datagram: Destination | None = None
         """Where a request goes that was too large for a datagram, if TCP fails."""
-        self._unread: list[Response] = []
+        self._unread: list[Response] = [] if on_response is None else _NEVER_FILLED
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
         self._ack: tuple[str | None, Request, Destination] | None = None
@@ -83,13 +87,13 @@ class ClientTransaction:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
             return
         smaller, self.by_datagram = self.by_datagram, None
-        broken = response.local and response.status == 503
+        broken = response.status == 503 and response.local
         if smaller is not None and broken and self._endpoint.send_as_datagram(self, smaller):
             return
         if self._final is None:
             if self.on_response is None:
                 self._unread.append(response)
-            if not response.is_provisional:
+            if response.status >= 200:
                 self._final = response
         if self.on_response is not None:
             self.on_response(response)
@@ -101,8 +105,8 @@ class ClientTransaction:
         self.on_response = None
 
     def forget_request(self) -> None:
-        """The user needs the request no more."""
-        self.request = FORGOTTEN
+        """The user needs the request no more, nor the response, which it has had."""
+        self.request, self._final = FORGOTTEN, None
 
     async def _changed(self) -> None:
         if self._wake is None or self._wake.done():

@@ -42,6 +42,8 @@ class Transaction:
     )
 
     def __init__(self, request: Request, machine: Machine, key: Key, peer: Any, *, is_client: bool) -> None:
+        # It stays for half a minute, for what may be repeated; what is not needed then is let go: all that
+        # stays is memory that no other message finds in the caches, and work for the collector.
         self.request = request
         self.machine = machine
         self.key = key
@@ -66,13 +68,6 @@ class Transaction:
     def state(self) -> State:
         """The state under its name of RFC 3261."""
         return self.machine.state
-
-    def forget(self) -> None:
-        """It stays for half a minute, for what may be repeated: what it needs no more is let go.
-
-        All that stays is memory that no other message finds in the caches, and work for the collector.
-        """
-        self.request = FORGOTTEN
 
 
 # Outputs are made for every message and soon forgotten.
@@ -145,7 +140,7 @@ def _old_branch(request: Request, via: Via) -> str:
 
 def _server_key(request: Request, method: str) -> Key:
     via = request.via
-    branch = via.branch
+    branch = via.params.get("branch") or ""
     if len(branch) <= len(BRANCH_COOKIE) or not branch.startswith(BRANCH_COOKIE):
         branch = _old_branch(request, via)
     return (branch, via.sent_by, method)
@@ -155,10 +150,8 @@ def _accepted_key(message: Message, to_tag: str | None) -> Key:
     return (message.call_id, str(message.cseq.number), message.from_tag or "", to_tag or "")
 
 
-def _input_of(response: Response) -> Input:
-    if response.status < 200:
-        return Input.PROVISIONAL
-    return Input.SUCCESS if response.status < 300 else Input.FAILURE
+_INPUTS = (Input.PROVISIONAL, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 7)
+"""What a response is to a transaction, by the first digit of its status."""
 
 
 class TransactionLayer:
@@ -166,12 +159,13 @@ class TransactionLayer:
 
     def __init__(self, ids: IdSource, timers: Timers | None = None) -> None:
         self._ids = ids
+        self._started: list[tuple[float, Input]] = []
         self._timers = timers or Timers()
         self._durations = {kind: self._timers.durations(reliable=kind) for kind in (False, True)}
         self._client: dict[Key, Transaction] = {}
         self._server: dict[Key, Transaction] = {}
         self._accepted: dict[Key, Transaction] = {}
-        self._queue = TimerQueue()
+        self.queue = TimerQueue()
         self.outputs: list[Output] = []
         """What is to be done since `take_outputs` was called last, in order."""
         self.stray = 0
@@ -192,16 +186,11 @@ class TransactionLayer:
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""
-        return self._queue.next()
-
-    @property
-    def sooner(self) -> bool:
-        """True where `next_timer` may say an earlier moment than when it was asked last."""
-        return self._queue.sooner
+        return self.queue.next()
 
     def handle_timers(self, now: float) -> None:
         """Fire what is due."""
-        while due := self._queue.due(now):
+        while due := self.queue.due(now):
             for at, transaction, timer in due:
                 if transaction.machine.timers.get(timer) == at:
                     del transaction.machine.timers[timer]
@@ -213,8 +202,8 @@ class TransactionLayer:
         """Start a client transaction for a request that has its Via on top."""
         method = request.method
         kind = _INVITE_CLIENT if method == "INVITE" else _CLIENT
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
-        key = (request.via.branch, method)
+        machine = Machine(kind, self._durations[reliable], self._timers.t2, self._started)
+        key = (request.via.params.get("branch") or "", method)
         transaction = self._client[key] = Transaction(request, machine, key, peer, is_client=True)
         transaction._wire = request.to_bytes()
         self.outputs.append(Send(transaction, transaction._wire))
@@ -277,14 +266,14 @@ class TransactionLayer:
         `until_ack` repeats a 2xx to INVITE until its ACK, and reports `Unacknowledged` after 64*T1
         (13.3.1.4).
         """
-        happened, machine = _input_of(response), transaction.machine
+        happened, machine = _INPUTS[response.status // 100], transaction.machine
         if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
         transaction.status = response.status
         transaction._wire = response.to_bytes()
         self._step(transaction, happened, now)
         if happened is not Input.PROVISIONAL:
-            transaction.forget()
+            transaction.request = FORGOTTEN
         if until_ack and machine.state is State.ACCEPTED:
             transaction.accepted_key = _accepted_key(response, response.to_tag)
             self._accepted[transaction.accepted_key] = transaction
@@ -293,19 +282,19 @@ class TransactionLayer:
         return True
 
     def _receive_response(self, response: Response, now: float, peer: Any) -> None:
-        transaction = self._client.get((response.via.branch, response.cseq.method))
+        branch = response.via.params.get("branch") or ""
+        transaction = self._client.get((branch, response.cseq.method))
         if transaction is None:
             self.stray += 1
             if self.tells_strays:
                 self.outputs.append(Stray(response, peer))
             return
-        happened = _input_of(response)
+        happened = _INPUTS[response.status // 100]
         transaction.last = response
         self._step(transaction, happened, now)
         transaction.last = None
         if happened is Input.SUCCESS:
-            transaction.forget()
-            transaction._wire = b""
+            transaction.request, transaction._wire = FORGOTTEN, b""
         if transaction.cancel_wanted and response.status < 200:
             self.cancel(transaction, now)
 
@@ -314,7 +303,7 @@ class TransactionLayer:
         if transaction is not None and transaction.state is not State.ACCEPTED:
             self._step(transaction, Input.ACK, now)
             return
-        waiting = self._accepted.get(_accepted_key(request, request.to_tag))
+        waiting = self._accepted.get(_accepted_key(request, request.to_tag)) if self._accepted else None
         if waiting is not None:
             if waiting.acked:
                 return
@@ -331,7 +320,7 @@ class TransactionLayer:
             self._step(known, Input.REQUEST, now)
             return
         kind = _INVITE_SERVER if request.method == "INVITE" else _SERVER
-        machine = Machine(kind, self._durations[reliable], self._timers.t2)
+        machine = Machine(kind, self._durations[reliable], self._timers.t2, self._started)
         transaction = Transaction(request, machine, key, peer, is_client=False)
         transaction.to_tag = self._ids.tag()
         self._server[key] = transaction
@@ -361,21 +350,22 @@ class TransactionLayer:
 
     def _step(self, transaction: Transaction, happened: Input, now: float) -> None:
         machine = transaction.machine
-        for action in machine.step(happened, now):
+        actions = machine.step(happened, now)
+        if machine.started:
+            self._schedule(transaction)
+        for action in actions:
             if action is Do.DELIVER:
                 if transaction.last is not None:
                     self.outputs.append(ResponseReceived(transaction, transaction.last))
             else:
                 self._act(transaction, action)
-        if machine.started:
-            self._schedule(transaction)
         if machine.state is State.TERMINATED:
             self._end(transaction)
 
     def _schedule(self, transaction: Transaction) -> None:
         started = transaction.machine.started
         for due, timer in started:
-            self._queue.start(transaction, timer, due)
+            self.queue.start(transaction, timer, due)
         started.clear()
 
     def _act(self, transaction: Transaction, action: Do) -> None:
@@ -406,10 +396,9 @@ class TransactionLayer:
         owner = self._client if transaction.is_client else self._server
         owner.pop(transaction.key, None)
         if not self._client and not self._server:
-            self._queue.clear()
+            self.queue.clear()
         if transaction.accepted_key is not None:
             self._accepted.pop(transaction.accepted_key, None)
         # A timer that was stopped may still hold it for a while.
-        transaction.forget()
-        transaction._wire = b""
+        transaction.request, transaction._wire = FORGOTTEN, b""
         self.outputs.append(Ended(transaction))

@@ -96,6 +96,19 @@ class Message:
         self.headers = self._indexed = headers
         self._first, self._length = first, len(headers)
 
+    def read_routing(self) -> CSeq:
+        """Read CSeq and top Via, which every receiver needs; returns the CSeq. Raises SipParseError."""
+        first, cache = self._first, self._cache
+        number, line = first.get("CSeq"), first.get("Via")
+        if number is None or line is None:
+            raise SipParseError("missing CSeq or Via")
+        cseq = CSeq.parse(number)
+        cache["CSeq"], cache["Via"] = cseq, Via.parse(split_commas(line)[0] if "," in line else line)
+        hops = first.get("Max-Forwards")
+        if hops is not None and hops not in _HOPS:
+            _ = self.max_forwards
+        return cseq
+
     def first_values(self) -> dict[str, str]:
         """The first value line of each header that there is, by its canonical name; to be read only."""
         headers = self.headers
@@ -124,9 +137,6 @@ class Message:
         name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
         if "\n" in text or "\r" in text:
             raise ValueError(_NO_BREAK)
-        if name == "Content-Length":
-            self.set(name, text)  # there may be one only
-            return
         headers = self.headers
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
@@ -210,9 +220,13 @@ class Message:
                 return
         del self._first[name]
 
-    def replace_via(self, via: Via, text: str = "") -> None:
-        """Replace the top Via; it is not parsed again, nor written where its `text` is at hand."""
-        self.replace_first("Via", text or via)
+    def replace_via(self, via: Via, line: str = "") -> None:
+        """Replace the top Via; it is not parsed again. Where it stands alone its new `line` may be given."""
+        if line:
+            self.headers[self._place("Via")] = ("Via", line)
+            self._first["Via"] = line
+        else:
+            self.replace_first("Via", via)
         self._cache["Via"] = via
 
     def replace_headers(self, headers: list[tuple[str, str]]) -> None:
@@ -222,7 +236,12 @@ class Message:
         self._indexed = None
 
     def push_via(self, via: Via, text: str = "") -> None:
-        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand."""
+        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand.
+
+        With its text it is known again when it comes back in a response.
+        """
+        if text:
+            via.written_as(text)
         self.prepend("Via", text or via)
         self._cache["Via"] = via
 
@@ -365,16 +384,10 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is always that of the body."""
-        headers, length = self.headers, str(len(self.body))
-        said = self.first_values().get("Content-Length")
-        if said is None:
-            headers = [*headers, ("Content-Length", length)]
-        elif said != length:
-            headers = [pair for pair in headers if pair[0] != "Content-Length"]
-            headers.append(("Content-Length", length))
-        # Without a loop of ours: neither form of this module has to make each line by itself.
-        head = "\r\n".join([self._start_line(), *map(": ".join, headers), "\r\n"])
-        return head.encode("utf-8", "surrogateescape") + self.body
+        lines = [self._start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -417,9 +430,10 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A copy whose headers can be changed apart from the original's."""
-        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
+        twin = Request(self.method, self.raw_uri)
+        twin._uri, twin.headers, twin.body = self._uri, self.headers.copy(), self.body
         twin._cache = self._cache.copy()
-        twin.take(self.headers.copy(), self.first_values().copy())
+        twin.index(self.first_values().copy())
         return twin
 
     def onward(self, on_top: list[tuple[str, str]], instead: dict[str, str]) -> Request:
@@ -428,10 +442,11 @@ class Request(Message):
         Names must be canonical. It costs as much as a copy and one change.
         """
         changed = {**instead, **dict(on_top[::-1])}
-        for value in changed.values():
-            _safe(value)
-        twin = Request(self.method, self.raw_uri, body=self.body, read=self._uri)
-        twin._cache = {name: value for name, value in self._cache.items() if name not in changed}
+        _safe("".join(changed.values()))
+        twin = Request(self.method, self.raw_uri)
+        twin._uri, twin.body, twin._cache = self._uri, self.body, self._cache.copy()
+        for name in changed:
+            twin._cache.pop(name, None)
         kept = [pair for pair in self.headers if pair[0] not in instead]
         twin.take([*on_top, *instead.items(), *kept], {**self.first_values(), **changed})
         return twin

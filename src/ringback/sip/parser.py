@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from ringback.sip.errors import SipParseError
-from ringback.sip.message import CSeq, Message, Request, Response, parse_number
+from ringback.sip.message import Message, Request, Response, parse_number
 from ringback.sip.names import KNOWN, MANDATORY, SINGLE, canonical, is_token
 from ringback.sip.uri import NameAddr, SipUri, split_commas
 
@@ -21,7 +21,7 @@ _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 _FEW = 40
 """Headers of a message whose names are remembered."""
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
-_PLAIN_ADDRESS = re.compile(
+PLAIN_ADDRESS = re.compile(
     r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
     r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
@@ -43,7 +43,7 @@ def parse_message(data: bytes) -> Request | Response:
     lines = head.split("\r\n")
     message, problem = _start(lines[0])
     short = len(max(lines, key=len)) < _SHORT
-    headers, broken, plain = _read_headers(lines, short)
+    headers, broken, checked = _read_headers(lines, short)
     first = dict(headers[::-1])
     message.take(headers, first)
     problem = problem or broken or _misses(headers, short)
@@ -53,7 +53,7 @@ def parse_message(data: bytes) -> Request | Response:
         message.body = data[end + 4 :]
     try:
         if problem is None:
-            _check(message, first, plain)
+            check(message, plain=checked)
         length = first.get("Content-Length")
         if length is not None and length != str(len(message.body)):
             _cut_body(message, length)
@@ -187,7 +187,7 @@ def _good_line(line: str) -> tuple[str, str]:
     """A header line whose address, if it is one, can be read."""
     pair = _line(line)
     name, value = pair
-    if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
+    if name in _ADDRESSES and not PLAIN_ADDRESS(value):
         _check_address(name, value)
     return pair
 
@@ -197,26 +197,20 @@ _known_fault = lru_cache(maxsize=256)(_fault)
 _known_start = lru_cache(maxsize=1024)(_plain_start)
 
 
-def _check(message: Request | Response, first: dict[str, str], plain: bool) -> None:
-    """What every receiver relies on, so that lazy access later cannot fail on the headers of routing."""
-    cseq = message.cseq
-    _ = message.via
-    if not plain:
-        for name, value in message.headers:
-            if name in _ADDRESSES and not _PLAIN_ADDRESS(value):
-                _check_address(name, value)
-    if "Max-Forwards" in first:
-        _ = message.max_forwards
+def check(message: Request | Response, *, plain: bool) -> None:
+    """What every receiver relies on, so that lazy access later cannot fail on the headers of routing.
+
+    `plain`: its addresses have been looked at already.
+    """
+    cseq = message.read_routing()
+    for name, value in () if plain else message.headers:
+        if name in _ADDRESSES and not PLAIN_ADDRESS(value):
+            _check_address(name, value)
     if isinstance(message, Request):
-        _check_request(message, cseq)
-
-
-def _check_request(request: Request, cseq: CSeq) -> None:
-    if cseq.method != request.method:
-        raise SipParseError("CSeq method differs from the request")
-    uri = request.uri
-    if uri.headers:
-        raise SipParseError("headers in the Request-URI")
+        if cseq.method != message.method:
+            raise SipParseError("CSeq method differs from the request")
+        if message.uri.headers:
+            raise SipParseError("headers in the Request-URI")
 
 
 def _check_address(name: str, value: str) -> None:

@@ -25,7 +25,8 @@ class TimerQueue:
     def __init__(self) -> None:
         self._precise: list[tuple[float, int, Transaction, Input]] = []
         self._order = 0
-        self._buckets: dict[int, list[tuple[float, Transaction, Input]]] = {}
+        # No object for each: what is noted here for half a minute the collector would have to walk.
+        self._buckets: dict[int, dict[Input, list[Transaction]]] = {}
         self._moments: list[int] = []
         """The keys of the buckets, as a heap."""
         self.sooner = False
@@ -33,7 +34,8 @@ class TimerQueue:
 
     def __len__(self) -> int:
         """Timers that were started and not looked at since, those stopped meanwhile among them."""
-        return len(self._precise) + sum(len(bucket) for bucket in self._buckets.values())
+        long = (transactions for bucket in self._buckets.values() for transactions in bucket.values())
+        return len(self._precise) + sum(map(len, long))
 
     def clear(self) -> None:
         """There are no transactions any more."""
@@ -53,11 +55,15 @@ class TimerQueue:
         moment = math.ceil(due * _PER_S)
         bucket = self._buckets.get(moment)
         if bucket is None:
-            bucket = self._buckets[moment] = []
+            bucket = self._buckets[moment] = {}
             heapq.heappush(self._moments, moment)
             if self._moments[0] == moment:
                 self.sooner = True
-        bucket.append((due, transaction, timer))
+        transactions = bucket.get(timer)
+        if transactions is None:
+            bucket[timer] = [transaction]
+        else:
+            transactions.append(transaction)
 
     def next(self) -> float | None:
         """When `due` is to be asked next; None if nothing runs."""
@@ -77,7 +83,11 @@ class TimerQueue:
             at, _, transaction, timer = heapq.heappop(self._precise)
             found.append((at, transaction, timer))
         while self._moments and self._moments[0] / _PER_S <= now:
-            found += self._buckets.pop(heapq.heappop(self._moments))
+            for timer, transactions in self._buckets.pop(heapq.heappop(self._moments)).items():
+                for transaction in transactions:
+                    when = transaction.machine.timers.get(timer)
+                    if when is not None and when <= now:
+                        found.append((when, transaction, timer))
         found.sort(key=_moment)
         return found
 

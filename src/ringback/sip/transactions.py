@@ -214,7 +214,13 @@ class Machine:
 
     __slots__ = ("durations", "kind", "started", "state", "t2", "timers", "waits")
 
-    def __init__(self, kind: Kind, durations: Mapping[Input, float | None], t2: float) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        durations: Mapping[Input, float | None],
+        t2: float,
+        started: list[tuple[float, Input]] | None = None,
+    ) -> None:
         self.kind = kind
         self.durations = durations
         self.t2 = t2
@@ -223,8 +229,8 @@ class Machine:
         """When each running timer fires."""
         self.waits: dict[Input, float] = {}
         """How long a repeating timer waits now."""
-        self.started: list[tuple[float, Input]] = []
-        """Timers started since the owner last looked; the owner empties it."""
+        self.started: list[tuple[float, Input]] = [] if started is None else started
+        """Timers started since the owner last looked; the owner empties it, and may have one for all."""
 
     def begin(self, now: float) -> None:
         """Start the timers of the first state."""

@@ -24,12 +24,13 @@ WEB = frozenset({"ws", "wss"})
 TRANSPORTS = frozenset({"udp", "tcp", "tls"}) | WEB
 # Datagrams read in one turn of the loop: enough to be cheap, few enough to let others run.
 _BATCH = 64
+_MOST_SOURCES = 1024
 _REPEATED_S = 2 * Timers().t1
 """What the kernel had no room for comes again after T1, and may find none again (RFC 3261 17.1.1.2)."""
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 
 
-class Destination(Struct, frozen=True):
+class Destination(Struct, frozen=True, gc=False):
     """Where to send: transport (one of `TRANSPORTS`), host, port.
 
     `identity` is the domain that the certificate of the other side must name, where that is not `host`.
@@ -54,7 +55,7 @@ class Destination(Struct, frozen=True):
         return f"{self.transport}:{self.host}:{self.port}"
 
 
-class Source(Destination, frozen=True):
+class Source(Destination, frozen=True, gc=True):
     """Where a message came from, with what is needed to answer on the same way."""
 
     connection: StreamConnection | None = None
@@ -80,6 +81,8 @@ class UdpSocket:
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._out: list[tuple[bytes, tuple[str, int], Callable[[], None]]] = []
+        self._sources: dict[tuple[str, int], Source] = {}
+        """Who has sent something: mostly the same few."""
         self.host, self.port = sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel would not take; retransmission makes up for them."""
@@ -141,6 +144,7 @@ class UdpSocket:
         with contextlib.suppress(ValueError, OSError):
             self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
+        self._sources.clear()  # each holds this
 
     def _readable(self) -> None:
         for _ in range(_BATCH):
@@ -152,10 +156,12 @@ class UdpSocket:
             except OSError:
                 # An ICMP error of an earlier send is no reason to stop reading.
                 continue
-            self._received(
-                bytes(memoryview(self._buffer)[:size]),
-                Source("udp", address[0], address[1], socket=self),
-            )
+            source = self._sources.get(address)
+            if source is None:
+                if len(self._sources) >= _MOST_SOURCES:
+                    self._sources.clear()
+                source = self._sources[address] = Source("udp", address[0], address[1], socket=self)
+            self._received(bytes(memoryview(self._buffer)[:size]), source)
             if self._sock.fileno() < 0:
                 return
         if self._behind_since is None:

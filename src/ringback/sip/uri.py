@@ -171,7 +171,8 @@ class SipUri(Value, frozen=True):
     @property
     def number(self) -> str:
         """The user part with its escapes undone, or an empty string."""
-        return unquote(self.user) if self.user else ""
+        user = self.user or ""
+        return unquote(user) if "%" in user else user
 
     @property
     def transport(self) -> str:
@@ -315,7 +316,19 @@ class Via(Value, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Via:
         """Read one Via value. Raises SipParseError (400)."""
-        return _known_via(text) if len(text) < _SHORT else cls._parse(text)
+        known = _VIAS.get(text)
+        if known is not None:
+            return known
+        via = cls._parse(text)
+        via.written_as(text)
+        return via
+
+    def written_as(self, text: str) -> None:
+        """This is what is read in `text`: what was sent comes back, and need not be parsed then."""
+        if len(text) < _SHORT:
+            if len(_VIAS) >= _REMEMBERED:
+                _VIAS.clear()
+            _VIAS[text] = self
 
     @classmethod
     def _parse(cls, text: str) -> Via:
@@ -402,7 +415,8 @@ def split_commas(text: str) -> list[str]:
 
 _known_sipuri = lru_cache(_REMEMBERED)(SipUri._parse)
 _known_nameaddr = lru_cache(_REMEMBERED)(NameAddr._parse)
-_known_via = lru_cache(_REMEMBERED)(Via._parse)
+_VIAS: dict[str, Via] = {}
+"""By their text. Each belongs to one transaction, so all are forgotten at once when there are too many."""
 
 
 @lru_cache(_REMEMBERED)

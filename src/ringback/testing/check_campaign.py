@@ -11,7 +11,7 @@ import msgspec
 
 from ringback.contracts.campaigns import CampaignStatus
 from ringback.runtime.link import LinkClient
-from ringback.testing.check_inbound import talk
+from ringback.testing.check_inbound import talk_and_leave
 from ringback.testing.check_report import Steps, expect
 from ringback.testing.check_world import World, until
 from ringback.testing.demo_tenant import CHECK_CAMPAIGN, CHECK_CUSTOMERS, CHECK_PREVIEW, TENANT
@@ -62,10 +62,7 @@ async def _progressive(link: LinkClient, steps: Steps, carrier: PhoneCarrier, ag
         offered = await agent.wait_call(10.0)
         offered.ring()
         await offered.answer()
-    try:
-        await talk(steps, customer, offered, first="customer", second="agent")
-    finally:
-        await customer.hangup()
+    await talk_and_leave(steps, customer, offered)
     with steps.step("the results are told, and nobody else was dialled"):
         await offered.wait_ended(5.0)
         status = await until(lambda: _status(link, CHECK_CAMPAIGN), lambda seen: seen.counts.done == 3, 10.0)
@@ -93,10 +90,7 @@ async def _preview(link: LinkClient, steps: Steps, carrier: PhoneCarrier, agent:
         await offered.answer()
         customer = await carrier.wait_call(10.0)
         await customer.answer()
-    try:
-        await talk(steps, customer, offered, first="customer", second="agent")
-    finally:
-        await customer.hangup()
+    await talk_and_leave(steps, customer, offered)
     with steps.step("the result is told"):
         await offered.wait_ended(5.0)
         status = await until(lambda: _status(link, CHECK_PREVIEW), lambda seen: seen.counts.done == 4, 10.0)

@@ -85,6 +85,14 @@ async def talk(steps: Steps, one: Call, other: Call, *, first: str, second: str)
         await one.hear_tone(AGENT_HZ, 5.0)
 
 
+async def talk_and_leave(steps: Steps, customer: Call, offered: Call) -> None:
+    """Both sides hear each other, and the customer hangs up."""
+    try:
+        await talk(steps, customer, offered, first="customer", second="agent")
+    finally:
+        await customer.hangup()
+
+
 async def _holds(steps: Steps, caller: Call, offered: Call) -> None:
     with steps.step("the agent holds the call, and the caller hears music"):
         await offered.hold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ringback.testing.check_call_in import types
-from ringback.testing.check_inbound import leave_message, talk
+from ringback.testing.check_inbound import leave_message, talk, talk_and_leave
 from ringback.testing.check_report import Steps, expect
 from ringback.testing.check_world import World, until
 from ringback.testing.demo_tenant import (
@@ -70,10 +70,7 @@ async def agent_first(world: World, steps: Steps, carrier: PhoneCarrier, agent: 
         await offered.answer()
         customer = await carrier.wait_call(10.0)
         await customer.answer()
-    try:
-        await talk(steps, customer, offered, first="customer", second="agent")
-    finally:
-        await customer.hangup()
+    await talk_and_leave(steps, customer, offered)
     with steps.step("the customer hangs up: COMPLETED"):
         await offered.wait_ended(5.0)
         await world.callback_becomes(callback, "COMPLETED")

@@ -1,9 +1,11 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
 import msgspec
 import pytest
 
+from ringback.runtime import http_server
 from ringback.runtime.addresses import Addresses
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer, HttpUnavailable
@@ -58,6 +60,16 @@ async def test_a_bad_body_is_refused_with_its_reason(
     with pytest.raises(HttpFailure) as caught:
         await HttpClient(ctx, "config").request("POST", "/add", body)
     assert (caught.value.status, caught.value.slug) == (status, slug)
+
+
+async def test_a_body_that_does_not_come_is_waited_for_only_so_long(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "_BODY_S", 0.05)
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b'POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n{"a"')
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
 
 
 async def test_an_unknown_field_is_ignored(server: HttpServer, ctx: Context) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ringback.runtime import link
 from ringback.runtime.context import Context, Process
 from ringback.runtime.link import MAX_LINE, LinkClient, LinkError, LinkServer, LinkSession, LinkUnavailable
 
@@ -55,6 +56,13 @@ async def test_a_refusal_reaches_the_caller_with_its_code(client: LinkClient) ->
     with pytest.raises(LinkError, match="no such queue") as caught:
         await client.call("refuse", {})
     assert caught.value.code == 17
+
+
+async def test_a_notification_that_is_refused_is_not_answered(server: LinkServer) -> None:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b'{"method":"refuse"}\n{"method":"echo"}\n{"id":2,"method":"echo","params":{"n":1}}\n')
+    assert json.loads(await asyncio.wait_for(reader.readline(), 5))["id"] == 2
+    writer.close()
 
 
 async def test_notifications_arrive_in_order(client: LinkClient) -> None:
@@ -121,6 +129,68 @@ async def test_a_bad_line_is_answered_and_the_link_goes_on(
     writer.write(b'{"id":2,"method":"echo","params":{"typed":"by hand"}}\n')
     assert json.loads(await reader.readline())["result"] == {"typed": "by hand"}
     writer.close()
+
+
+async def test_who_sends_torn_lines_without_end_is_sent_away_and_others_are_not_held_up(
+    server: LinkServer, client: LinkClient
+) -> None:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b'torn"\n' * 100_000)
+    with suppress(ConnectionResetError):
+        assert (await asyncio.wait_for(reader.read(), 5)).count(b"\n") == 101
+    assert await client.call("echo", {"a": 1}) == {"a": 1}
+    writer.close()
+
+
+class TestStrangers:
+    """Who comes from elsewhere and does not say hello."""
+
+    @pytest.fixture
+    async def closed(self, ctx: Context) -> AsyncIterator[LinkServer]:
+        running = LinkServer(ctx, "link", trust_loopback=False)
+        await running.start()
+        yield running
+        await running.stop()
+
+    async def test_a_long_line_of_theirs_is_not_read(self, closed: LinkServer) -> None:
+        reader, writer = await asyncio.open_connection(*closed.address)
+        writer.write(b"x" * 70_000)
+        with suppress(ConnectionResetError):
+            assert b"at most 65536 bytes" in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    async def test_those_who_keep_asking_are_sent_away(self, closed: LinkServer) -> None:
+        reader, writer = await asyncio.open_connection(*closed.address)
+        writer.write(b'{"id":1,"method":"subscribe"}\n' * 1000)
+        with suppress(ConnectionResetError):
+            assert (await asyncio.wait_for(reader.read(), 5)).count(b"say hello") == 101
+        writer.close()
+
+    async def test_the_silent_are_sent_away_and_the_trusted_stay(
+        self, closed: LinkServer, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(link, "_HELLO_S", 0.05)
+        known = LinkClient(ctx, "rq", "link", connection="voice-30", address=closed.address)
+        await known.start()
+        await known.wait_connected()
+        reader, writer = await asyncio.open_connection(*closed.address)
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        assert known.connected and len(closed.sessions) == 1
+
+    async def test_of_many_the_oldest_makes_room(
+        self, closed: LinkServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(link, "_MOST_STRANGERS", 2)
+        opened = [await asyncio.open_connection(*closed.address) for _ in range(3)]
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(opened[0][0].read(), 5) == b""
+        for reader, writer in opened[1:]:
+            writer.write(b'{"id":1,"method":"hello","params":{}}\n')
+            assert b"service" in await asyncio.wait_for(reader.readline(), 5)
+        for _, writer in opened:
+            writer.close()
 
 
 async def test_a_line_without_end_closes_its_own_link_only(server: LinkServer, client: LinkClient) -> None:

@@ -10,7 +10,7 @@ from ringback.sip import Dialog, NameAddr, Request, Response, parse_message, res
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transactions import Timers
-from ringback.sip.transport import Destination
+from ringback.sip.transport import Destination, Source
 
 ALICE = NameAddr.parse("<sip:alice@127.0.0.1>")
 BOB = NameAddr.parse("<sip:bob@127.0.0.1>")
@@ -92,6 +92,27 @@ async def test_a_call_is_set_up_and_ended(alice: Answerer, bob: Answerer, transp
     bye = alice.endpoint.send_request(dialog.request("BYE"), dialog.destination)
     assert (await bye.final(LIMIT)).status == 200
     assert [(await bob.next())[1].method for _ in range(3)] == ["INVITE", "ACK", "BYE"]
+
+
+async def test_what_cannot_be_cared_for_without_a_transaction_gets_one(
+    alice: Answerer, bob: Answerer, caplog: pytest.LogCaptureFixture
+) -> None:
+    destination, seen = await listen(bob, "tcp"), list[str]()
+
+    def takes(request: Request, source: Source) -> bool:
+        seen.append(request.method)
+        if len(seen) == 1:
+            raise RuntimeError("out of order")
+        bob.endpoint.send(response_to(request, 202, to_tag="quick"), source)
+        return True
+
+    bob.behaviour, bob.endpoint.takes["MESSAGE"] = ok, takes
+    for expected in (200, 202):
+        request = make(alice.endpoint, "MESSAGE", destination)
+        response = await alice.endpoint.send_request(request, destination).final(LIMIT)
+        assert response.status == expected
+    assert seen == ["MESSAGE", "MESSAGE"]
+    assert "could not be cared for" in caplog.text
 
 
 async def test_a_lost_ack_is_sent_again_for_each_repeated_2xx(alice: Answerer, bob: Answerer) -> None:
@@ -214,7 +235,7 @@ async def test_nothing_is_kept_when_it_is_over(alice: Answerer, bob: Answerer, t
             await asyncio.sleep(0.02)
     for endpoint in (alice.endpoint, bob.endpoint):
         assert endpoint._layer.next_timer() is None
-        assert not endpoint._layer._queue
+        assert not endpoint._layer.queue
 
 
 async def test_many_messages_of_one_turn_leave_in_order(alice: Answerer, bob: Answerer) -> None:

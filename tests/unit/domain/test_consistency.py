@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from ringback.domain.configuration import (
     AgentGroup,
     CallbackService,
+    CallingList,
+    Campaign,
     Configuration,
     DialRule,
     Extension,
@@ -114,6 +116,43 @@ def test_each_wrong_dn_is_named_with_its_reason(dn: Any, word: str) -> None:
     problems = validate(configuration(dns=(*configuration().dns, dn)))
     assert [problem.id for problem in problems] == [dn.id]
     assert word in problems[0].reason
+
+
+def campaign(**changes: Any) -> Campaign:
+    given = {"id": "spring", "lists": ("spring",), "route_point": "8000", "queue": "CB_Sales"}
+    return Campaign(**(given | changes))
+
+
+@pytest.mark.parametrize(
+    ("item", "word"),
+    [
+        (campaign(lists=()), "no calling list"),
+        (campaign(lists=("autumn",)), "autumn"),
+        (campaign(route_point="1001"), "route point '1001'"),
+        (campaign(queue="8000"), "virtual queue '8000'"),
+        (campaign(hours=("always",)), "always"),
+        (campaign(time_zone="Mars/Base"), "time zone"),
+        (campaign(quiet="21:00"), "quiet"),
+        (campaign(quiet="08:00-08:00"), "quiet"),
+        (campaign(ratio=0.5), "ratio"),
+        (campaign(abandon_cap=float("nan")), "abandon_cap"),
+        (campaign(max_dials=0), "max_dials"),
+        (campaign(retry_s=0), "retry_s"),
+        (campaign(retries={"TIRED": 60}), "TIRED"),
+        (campaign(retries={"BUSY": -1}), "BUSY"),
+    ],
+)
+def test_a_campaign_that_cannot_be_is_named_with_its_reason(item: Campaign, word: str) -> None:
+    good = configuration(calling_lists=(CallingList(id="spring"),), campaigns=(campaign(),))
+    assert validate(good) == []
+    problems = validate(msgspec.structs.replace(good, campaigns=(item,)))
+    assert [problem.kind for problem in problems] == ["campaigns"]
+    assert word in problems[0].reason
+
+
+def test_the_hours_of_a_calling_list_can_be_read() -> None:
+    (problem,) = validate(configuration(calling_lists=(CallingList(id="spring", hours=("noon",)),)))
+    assert (problem.kind, problem.id) == ("calling-lists", "spring")
 
 
 def test_a_group_that_contains_itself_is_named_with_the_path() -> None:

@@ -247,6 +247,23 @@ def test_credentials_are_read_the_same_however_they_are_spaced(text: str, expect
         assert found == spaced
 
 
+@pytest.mark.parametrize(
+    ("value", "params"),
+    [
+        ('Digest a="1", b=2', {"a": "1", "b": "2"}),
+        ('digest  A="x, y",b=2 , c="q\\"r"', {"a": "x, y", "b": "2", "c": 'q"r'}),
+        ('Digest a="", b="2"', {"a": "", "b": "2"}),
+        ('Digest a="1, b=2', None),
+        ('Digest a="1"x, b=2', None),
+        ("Digest a b=2", None),
+        ('Digest a,b="1"', None),
+        ("Basic a=1", None),
+    ],
+)
+def test_credentials_are_read_however_they_are_written(value: str, params: dict[str, str] | None) -> None:
+    assert parse_credentials(value) == params
+
+
 def test_rfc7616_3_3_a_challenge_for_auth_int_alone_is_not_answered_and_one_beside_it_is() -> None:
     """What we say without the body's hash would be taken for a wrong password."""
     client = DigestClient("1001", "right")

@@ -13,7 +13,7 @@ from ringback.services.registrar.extensions import Extensions, reg_id
 from ringback.services.registrar.refused import Refused
 from ringback.sip import NameAddr, Request
 from ringback.sip.message import parse_number
-from ringback.sip.uri import quote_string, split_commas, unquote_string
+from ringback.sip.uri import quote_string, unquote_string
 
 if TYPE_CHECKING:
     from ringback.services.registrar.settings import RegistrarSettings
@@ -48,7 +48,7 @@ def read_wish(
         if len(values) > 1 or request.expires != 0:
             raise Refused(400, "Star needs Expires 0 and nothing else")
         return Wish(remove_all=True)
-    addresses = [NameAddr.parse(value) for line in request.get_all("Contact") for value in split_commas(line)]
+    addresses = [NameAddr.parse(value) for value in values]
     if len(addresses) > settings.max_contacts:
         raise Refused(403, "Too many contacts")
     beyond = extensions or Extensions()
@@ -65,7 +65,7 @@ def _change(
         raise Refused(423, headers=(("Min-Expires", str(settings.min_expires_s)),))
     expires_at = now + min(seconds, settings.max_expires_s) if seconds else 0.0
     binding = Binding(
-        contact=str(address.uri.without_headers()),
+        contact=str(address.uri.without_headers() if address.uri.headers else address.uri),
         expires_at=expires_at,
         q=_q(address),
         call_id=request.call_id,

@@ -24,8 +24,14 @@ class Extensions:
     outbound: bool = False
 
 
+_ASKING = frozenset({"Require", "Path", "Supported"})
+_NOTHING = Extensions()
+
+
 def read_extensions(request: Request) -> Extensions:
     """Raises Refused: 420 for an extension that we lack, 400 for a Path that leads nowhere, 439 as below."""
+    if _ASKING.isdisjoint(request.first_values()):
+        return _NOTHING
     missing = [name for name in request.values("Require") if name.lower() not in KNOWN]
     if missing:
         raise Refused(420, headers=(("Unsupported", ", ".join(missing)),))
@@ -62,6 +68,8 @@ def offers(request: Request, extension: str) -> bool:
 def answer_headers(request: Request, extensions: Extensions) -> list[tuple[str, str]]:
     """What a 200 says: the Path to who understands it (RFC 3327 5.3), that flows are used (RFC 5626 6)."""
     headers = [("Supported", _SUPPORTED)]
+    if extensions is _NOTHING:
+        return headers
     if offers(request, "path"):
         headers += [("Path", value) for value in extensions.path]
     if extensions.outbound:

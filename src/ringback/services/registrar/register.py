@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.registrar.bindings import Wish, contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
-from ringback.services.registrar.store import BindingStore, Stored
+from ringback.services.registrar.store import BindingStore, Done, Stored
 from ringback.sip import Request, SipParseError
 from ringback.sip.digest import DigestServer, Verdict
 
@@ -79,7 +78,8 @@ class RegisterHandler:
         if found is None or not dn:
             raise Refused(404)
         extensions = read_extensions(request)
-        extension = numbers.dn_at_hand(tenant, dn) or await numbers.dn(tenant, dn)
+        at_hand, extension = numbers.dn_at_hand(tenant, dn)
+        extension = extension if at_hand else await numbers.dn(tenant, dn)
         challenge = self._check(
             request, found.domain, extension if isinstance(extension, Extension) else None
         )
@@ -94,32 +94,31 @@ class RegisterHandler:
         For nearly all: what the configuration says is at hand, and nothing comes into service or out of it.
         """
         tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
-        found, extension = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
-        # What has no number is for the other way, and so is the star: a nonce counts only once.
-        if found is None or not isinstance(extension, Extension) or request.get("Contact") == "*":
+        found, (at_hand, extension) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
+        # The star is for the other way as a whole: a nonce counts only once.
+        if (
+            found is None
+            or not at_hand
+            or not (dn and request.to.uri.is_sip)
+            or request.get("Contact") == "*"
+        ):
             return False
+        extension = extension if isinstance(extension, Extension) else None
         try:
             extensions = read_extensions(request)
             challenge = self._check(request, found.domain, extension)
-            if challenge is not None:
-                reply(challenge)
+            if challenge is not None or extension is None:
+                reply(challenge or (404, None, []))
                 return True
             wish, reason = self._wish(request, extensions)
-            stored = self.store.post(tenant, dn, wish.changes, reason)
+            whose = (tenant, extension, extensions)
+            self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, request, whose))
         except (Refused, *_AWAY) as error:
             reply(self._refusal(error))
-            return True
-        stored.add_done_callback(partial(self._when_stored, reply, request, (tenant, extension, extensions)))
         return True
 
-    def _when_stored(
-        self, reply: Reply, request: Request, whose: Whose, stored: asyncio.Future[Stored]
-    ) -> None:
-        try:
-            answer = self._stored(request, *whose, stored.result())
-        except (Refused, *_AWAY) as error:
-            answer = self._refusal(error)
-        reply(answer)
+    def _done(self, reply: Reply, request: Request, whose: Whose, done: Done) -> None:
+        reply(self._stored(request, *whose, done) if isinstance(done, Stored) else self._refusal(done))
 
     def _stored(
         self,

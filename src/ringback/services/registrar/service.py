@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 
 from prometheus_client import Summary
 
+from ringback.contracts.sip import HEADER_FLOW_TIMER, HEADER_RECEIVED, HEADER_TENANT
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
 from ringback.domain.configuration import Extension
@@ -22,12 +23,15 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.registrar.notifier import Notifier
 from ringback.services.registrar.register import ALLOW, Answer, RegisterHandler
 from ringback.services.registrar.settings import RegistrarSettings
-from ringback.sip import Request, response_to
+from ringback.sip import Request
+from ringback.sip.build import answer_to
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint, way_back
 from ringback.sip.exchange import ServerTransaction
+from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Source
 
+_FROM_PROXY = frozenset({HEADER_TENANT, HEADER_RECEIVED, HEADER_FLOW_TIMER})
 _LEASE_S = 6.0
 _ANNOUNCE_S = 2.0
 
@@ -48,6 +52,7 @@ class RegistrarService(Service):
         self._endpoint = SipEndpoint(
             self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
         )
+        self._endpoint.reads = partial(read_register, usual=USUAL | _FROM_PROXY)
         self._endpoint.takes["REGISTER"] = self._takes
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
@@ -104,8 +109,8 @@ class RegistrarService(Service):
         self._seconds.observe(time.perf_counter() - began)
         self._answered(status).inc()
         endpoint = self._endpoint
-        response = response_to(request, status, reason, to_tag=endpoint.ids.tag(), headers=headers)
-        endpoint.send(response, way_back(source, request.via))
+        data = answer_to(request, status, reason, endpoint.ids.tag(), headers)
+        endpoint.send_bytes(data, way_back(source, request.via))
 
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -34,6 +34,9 @@ class Stored:
     event: DnEvent | None
 
 
+Done = Stored | Refused | ValkeyUnavailable | ValkeyError
+
+
 class BindingStore:
     """The bindings of every tenant."""
 
@@ -49,34 +52,36 @@ class BindingStore:
         return stored
 
     def post(
-        self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str = ""
-    ) -> asyncio.Future[Stored]:
-        """What `apply` does, sent now and without a task where nothing comes into service or out of it."""
+        self, tenant: str, dn: str, changes: tuple[Change, ...], reason: str, then: Callable[[Done], None]
+    ) -> None:
+        """What `apply` does, sent now; `then` gets what comes of it, without a task where nothing comes into
+        service or out of it.
+        """
         keys, args = self._asked(tenant, dn, changes, reason)
         asked = self._state.call("EVALSHA", _SCRIPT.sha, len(keys), *keys, *args)
-        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        rows = asyncio.ensure_future(asked)
-        rows.add_done_callback(partial(self._posted, done, (tenant, dn, changes, reason)))
-        return done
+        posted = partial(self._posted, then, (tenant, dn, changes, reason))
+        asyncio.ensure_future(asked).add_done_callback(posted)
 
     def _posted(
         self,
-        done: asyncio.Future[Stored],
+        then: Callable[[Done], None],
         wanted: tuple[str, str, tuple[Change, ...], str],
-        rows: asyncio.Future[list[bytes]],
+        reply: asyncio.Future[list[bytes]],
     ) -> None:
         try:
-            stored = _read(rows.result())
-        except (Refused, ValkeyUnavailable, ValkeyError) as error:
-            if isinstance(error, ValkeyError) and str(error).startswith("NOSCRIPT"):
-                self._ctx.spawn(_settle(done, self.apply(*wanted)), "register")
+            stored = _read(reply.result())
+        except (Refused, ValkeyUnavailable) as error:
+            then(error)
+        except ValkeyError as error:
+            if str(error).startswith("NOSCRIPT"):
+                self._ctx.spawn(_settle(then, self.apply(*wanted)), "register")
             else:
-                done.set_exception(error)
+                then(error)
         else:
             if stored.event is None:
-                done.set_result(stored)
+                then(stored)
             else:
-                self._ctx.spawn(_settle(done, self._reported(stored)), "report")
+                self._ctx.spawn(_settle(then, self._reported(stored)), "report")
 
     async def _reported(self, stored: Stored) -> Stored:
         await self._report(stored.event)
@@ -100,14 +105,19 @@ class BindingStore:
         return await self.apply(tenant, dn, changes, "unregistered")
 
     async def sweep(self, tenant: str) -> int:
-        """Take DNs out of service whose last binding has ended; returns how many."""
-        now = int(self._ctx.now() * 1000)
-        ended = await self._state.call(
-            "ZRANGEBYSCORE", expiries_key(tenant), "-inf", now, "LIMIT", 0, _SWEEP_BATCH
-        )
-        for dn in ended:
-            await self.apply(tenant, dn.decode(), (), "expired")
-        return len(ended)
+        """Take DNs out of service whose last binding has ended; returns how many.
+
+        Many end together where a network is gone: they are told of in portions, each in one turn.
+        """
+        count, ended = 0, [b""] * _SWEEP_BATCH
+        while len(ended) == _SWEEP_BATCH:
+            now = int(self._ctx.now() * 1000)
+            ended = await self._state.call(
+                "ZRANGEBYSCORE", expiries_key(tenant), "-inf", now, "LIMIT", 0, _SWEEP_BATCH
+            )
+            await asyncio.gather(*(self.apply(tenant, dn.decode(), (), "expired") for dn in ended))
+            count += len(ended)
+        return count
 
     async def _report(self, event: DnEvent | None) -> None:
         if event is None:
@@ -130,13 +140,11 @@ def _read(reply: list[bytes]) -> Stored:
     )
 
 
-async def _settle(done: asyncio.Future[Stored], work: Coroutine[object, object, Stored]) -> None:
-    """Let a future end as some work does."""
+async def _settle(then: Callable[[Done], None], work: Coroutine[object, object, Stored]) -> None:
+    """Tell what comes of some work."""
+    done: Done
     try:
-        stored = await work
-    except Exception as error:
-        if not done.done():
-            done.set_exception(error)
-    else:
-        if not done.done():
-            done.set_result(stored)
+        done = await work
+    except (Refused, ValkeyUnavailable, ValkeyError) as error:
+        done = error
+    then(done)

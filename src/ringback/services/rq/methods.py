@@ -45,10 +45,12 @@ class RqMethods:
         self._ctx = ctx
         self._store = store
         self._subscriptions = subscriptions
-        server.together("submit", self._together(SubmitRequest, self._submit, check_submit), tenant_of)
-        server.together("cancel", self._together(CancelRequest, self._cancel), tenant_of)
-        server.together("confirm", self._together(ConfirmRequest, self._confirm), tenant_of)
-        server.together("decide", self._together(RouteResult, self._decide), tenant_of)
+        # Where there is one tenant nobody need look whose a request is before it is read.
+        by = tenant_of if len(ctx.common.tenants) > 1 else None
+        server.together("submit", self._together(SubmitRequest, self._submit, check_submit), by)
+        server.together("cancel", self._together(CancelRequest, self._cancel), by)
+        server.together("confirm", self._together(ConfirmRequest, self._confirm), by)
+        server.together("decide", self._together(RouteResult, self._decide), by)
         beside = {"return": self._return, "priority": self._priority, "call_details": self._call_details}
         for name, method in beside.items():
             server.method(name, method, side_by_side=True)

@@ -22,25 +22,28 @@ class CallDetailsLink:
         return self._link.connected
 
     def event(self, event: CallEvent) -> None:
-        """Tell of a call that begins to wait, and of its end."""
+        """Tell of the end of a call that has waited. Nobody asks for an answer: it would wake this node."""
         if event.id == "EventRouteRequest":
             self._waiting.add(event.conn_id)
-            self._send(event, "waiting")
         elif event.id == "EventCallDeleted" and event.conn_id in self._waiting:
             self._waiting.discard(event.conn_id)
-            self._send(event, "gone")
+            self._send(event)
 
-    def _send(self, event: CallEvent, state: str) -> None:
+    def _send(self, event: CallEvent) -> None:
         details = CallDetails(
             tenant=event.tenant,
             conn_id=event.conn_id,
-            state=state,  # type: ignore[arg-type]
+            state="gone",
             ani=event.ani,
             dnis=event.dnis,
         )
-        self._ctx.spawn(self._call(details), "call-details")
+        try:
+            self._link.notify("call_details", details)
+        except LinkUnavailable:
+            self._ctx.spawn(self._call(details), "call-details")
 
     async def _call(self, details: CallDetails) -> None:
+        """Once more, when the link may be there again."""
         try:
             await self._link.call("call_details", details)
         except (LinkError, LinkUnavailable) as error:

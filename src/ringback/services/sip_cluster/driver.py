@@ -8,12 +8,13 @@ import secrets
 import string
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
-from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output
+from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output, Provisional
 from ringback.domain.calls.state import CallData
 from ringback.domain.calls.types import DestinationKind
 from ringback.runtime.context import Context
@@ -102,6 +103,12 @@ class Driver:
             self._loop().call_soon(self._flush, live)
         self._arm(live)
 
+    async def stored(self, live: LiveCall) -> None:
+        """Return when all that the call was told so far is stored. Raises ValkeyUnavailable if it is not."""
+        if live.flushing:
+            live.waiters.append(self._loop().create_future())
+            await live.waiters[-1]
+
     def abandon(self, live: LiveCall) -> None:
         """The call is another node's now: not a word about it any more."""
         self._drop(live)
@@ -121,6 +128,7 @@ class Driver:
         """Store what all words of this turn have changed; its messages leave when that is done."""
         if not live.changed:
             live.flushing = False
+            live.answer_waiters()
             if live.call.over and not live.lost:
                 self._drop(live)
             return
@@ -132,7 +140,7 @@ class Driver:
         batch, live.outbox, live.changed = live.outbox, [], False
         lasting, live.lasting, live.unsaid = live.lasting, False, False
         said = [output for output in batch if isinstance(output, Event)]
-        if not (lasting or said):
+        if not lasting and all(isinstance(output, Provisional) for output in batch):
             self._act(live, batch, [])
             return
         events = [translate.event(output, self._ctx.node) for output in said]
@@ -140,18 +148,25 @@ class Driver:
         self._note_consultations(live, events)
         try:
             stored = self._store.save(live, events, first=first, over=live.call.over)
+            live.kept = stored is not None or self._ctx.valkey.connected
         except Exception:
             # The parties wait for the messages of this step: they leave even if it cannot be written down.
             self._ctx.log.exception("step_not_stored", conn_id=live.conn_id)
-            stored = None
+            stored, live.kept = None, False
         if stored is None:
             self._act(live, batch, events)
         else:
-            stored.add_done_callback(partial(self._act, live, batch, events))
+            stored.add_done_callback(partial(self._stored, live, batch, events))
+
+    def _stored(
+        self, live: LiveCall, batch: list[Output], events: list[CallEvent], done: asyncio.Future[list[Any]]
+    ) -> None:
+        live.kept = not done.cancelled() and done.exception() is None
+        self._act(live, batch, events)
 
     def _ask_first(self, live: LiveCall) -> None:
         """A question to the dial plan promises nothing: it does not wait for the store."""
-        while any(isinstance(output, AskDialplan) for output in live.outbox):
+        while live.call.data.asks and any(isinstance(output, AskDialplan) for output in live.outbox):
             outputs, live.outbox = live.outbox, []
             for output in outputs:
                 if isinstance(output, AskDialplan):
@@ -167,9 +182,7 @@ class Driver:
             else:
                 self.consultations[event.conn_id] = live
 
-    def _act(
-        self, live: LiveCall, batch: list[Output], events: list[CallEvent], _stored: object = None
-    ) -> None:
+    def _act(self, live: LiveCall, batch: list[Output], events: list[CallEvent]) -> None:
         if not live.lost:
             if live.referrals:
                 self.told(live, events)

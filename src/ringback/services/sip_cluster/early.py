@@ -87,10 +87,13 @@ class EarlyDialogs:
         self._endpoint = endpoint
         self._driver = driver
         self._contact = contact
+        self._own: tuple[tuple[str, str], ...] = ()
 
-    def own_headers(self) -> list[tuple[str, str]]:
-        """Contact and Allow of a response that refreshes the target."""
-        return [("Contact", str(self._contact())), ("Allow", ALLOW)]
+    def own_headers(self) -> tuple[tuple[str, str], ...]:
+        """Contact and Allow of an INVITE, and of a response that refreshes the target."""
+        if not self._own:
+            self._own = (("Contact", str(self._contact())), ("Allow", ALLOW))
+        return self._own
 
     # To the caller
 

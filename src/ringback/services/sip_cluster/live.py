@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import Output
 from ringback.domain.calls.state import CallData
+from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.message import Request, Response
@@ -122,18 +123,22 @@ class LiveCall:
         "changed",
         "conn_id",
         "flushing",
+        "kept",
         "lasting",
         "legs",
         "lost",
         "outbox",
         "referrals",
+        "requests",
         "stored",
         "taken_over",
         "tenant",
         "timer",
         "timer_due",
         "unindexed",
+        "unnoted",
         "unsaid",
+        "waiters",
     )
 
     def __init__(self, call: Call) -> None:
@@ -148,6 +153,14 @@ class LiveCall:
         """The snapshot as the store has it; empty when that is not known."""
         self.unindexed: list[str] = []
         """Call-IDs that go into the index of dialogs with the next step."""
+        self.requests: dict[str, str] = {}
+        """What telephony requests have come to, by their idempotency key."""
+        self.unnoted: list[str] = []
+        """Those that are written down with the next step."""
+        self.waiters: list[asyncio.Future[None]] = []
+        """Who waits until all steps that are under way are stored."""
+        self.kept = True
+        """The last step was stored."""
         self.taken_over = False
         """Another node began it."""
         self.flushing = False
@@ -163,6 +176,17 @@ class LiveCall:
         self.timer_due = 0.0
         """When the call is looked at by that timer, in seconds since the epoch."""
         self.audit: asyncio.TimerHandle | None = None
+
+    def answer_waiters(self) -> None:
+        """No step is under way any more."""
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if self.kept:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(ValkeyUnavailable("the step was not stored"))
 
     def encoded(self, node: str, sent_by: tuple[str, int] = ("", 0)) -> bytes:
         """What another node needs to go on: the JSON of a `Snapshot`."""

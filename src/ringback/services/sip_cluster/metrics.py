@@ -1,12 +1,12 @@
 """What a cluster node counts."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls.routing import DEFAULT_ROUTE
+from ringback.runtime.tally import Tally
 
 
 class ClusterMetrics:
@@ -17,10 +17,9 @@ class ClusterMetrics:
         self.requests = Counter(
             "sipnode_requests", "Telephony requests", ("request", "tenant"), registry=registry
         )
-        self.events = Counter("sipnode_events", "Telephony events", ("event", "tenant"), registry=registry)
-        # A child is looked up once: `labels` costs more than the event that it counts.
-        self._event = lru_cache(1024)(lambda *labels: self.events.labels(*labels))
-        self.created = Counter("sips_calls_created", "Calls begun", registry=registry)
+        self.events = Tally("sipnode_events", "Telephony events", ("event", "tenant"), registry)
+        self.created = Tally("sips_calls_created", "Calls begun", (), registry)
+        self.created.counts[()] = 0
         self.abandoned = Counter("sips_abandoned_calls", "Calls abandoned", registry=registry)
         self.default_routing = Counter(
             "sipnode_default_routing", "Calls that nobody routed in time", ("tenant",), registry=registry
@@ -35,9 +34,9 @@ class ClusterMetrics:
 
     def event(self, event: CallEvent) -> None:
         """Count one event of a call."""
-        self._event(event.id, event.tenant).inc()
+        self.events.counts[event.id, event.tenant] += 1
         if event.id == "EventCallCreated":
-            self.created.inc()
+            self.created.counts[()] += 1
         elif event.id == "EventRouteUsed" and event.reason == DEFAULT_ROUTE:
             self.default_routing.labels(event.tenant).inc()
         elif event.id == "EventAbandoned" and not event.agent_id:

@@ -148,8 +148,7 @@ class Outgoing:
         domain = self._index.domain(live.tenant)
         uri = SipUri("sip", leg.dn or ("media" if leg.role is LegRole.MEDIA else "unknown"), domain)
         headers = [
-            ("Contact", str(self._contact())),
-            ("Allow", ALLOW),
+            *self.early.own_headers(),
             ("X-Genesys-CallUUID", live.call.data.call_uuid),
             (HEADER_TENANT, live.tenant),
             (HEADER_TARGET, self._target(live, leg)),

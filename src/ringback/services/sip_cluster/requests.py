@@ -11,6 +11,7 @@ from ringback.domain.calls.inputs import Request
 from ringback.domain.calls.outputs import Event, Output
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
+from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.sip_cluster import asked as asking
 from ringback.services.sip_cluster.answering import answer
 from ringback.services.sip_cluster.driver import Driver, new_call
@@ -85,16 +86,29 @@ class Requests:
         if live.conn_id != conn_id:
             word = asking.of_consultation(asked, reference)
         key = asked.idempotency_key
-        earlier = await self._store.seen(asked.tenant, key, DONE) if key else None
-        if earlier is not None:
-            self._check(earlier)
-            return self._reply(reference, conn_id)
-        refused = _refusal(self._driver.feed(live, word), reference)
-        if refused:
+        result = await self._earlier(live, key)
+        if result is None:
+            result = _refusal(self._driver.feed(live, word), reference) or DONE
             if key:
-                await self._store.note(asked.tenant, key, refused)
-            self._check(refused)
+                live.requests[key] = result
+                live.unnoted.append(key)
+        elif key in live.unnoted and not live.lost:
+            self._driver.carry_on(live, [])
+        await self._driver.stored(live)
+        self._check(result)
         return self._reply(reference, conn_id)
+
+    async def _earlier(self, live: LiveCall, key: str) -> str | None:
+        """What a request has come to that was carried out already. Raises ValkeyUnavailable."""
+        if not self._ctx.valkey.connected:
+            raise ValkeyUnavailable("not connected to Valkey")
+        if not key:
+            return None
+        if key not in live.requests and live.taken_over:
+            kept = await self._store.noted(live.tenant, key)
+            if kept is not None and key not in live.requests:
+                live.requests[key] = kept
+        return live.requests.get(key)
 
     async def _call(self, tenant: str, conn_id: str) -> LiveCall:
         live = self._driver.find(conn_id) or await self._takeover.take_if_orphan(tenant, conn_id)

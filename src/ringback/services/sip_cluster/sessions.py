@@ -103,10 +103,12 @@ class Sessions:
 
     def _set(self, live: LiveCall, leg: SipLeg, timer: SessionTimer | None, message: Message) -> None:
         leg.stop_session()
+        if timer is None:
+            leg.session = None
+            return
         by_update = "UPDATE" in message.values("Allow") or bool(leg.session and leg.session.by_update)
-        leg.session = None if timer is None else LegSession(timer.seconds, timer.refreshes, by_update)
-        if timer is not None:
-            self._arm(live, leg, timer.wait_s)
+        leg.session = LegSession(timer.seconds, timer.refreshes, by_update)
+        self._arm(live, leg, timer.wait_s)
 
     def resume(self, live: LiveCall) -> None:
         """Go on with the timers of a call that was taken over."""

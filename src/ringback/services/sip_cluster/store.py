@@ -71,6 +71,8 @@ class CallStore:
         self._connections = ctx.connections
         self._backlog: deque[CallEvent] = deque()
         self._ended: deque[LiveCall] = deque()
+        self._behind = asyncio.Event()
+        """Something waits for Valkey."""
         self._unanswered: deque[tuple[float, asyncio.Future[list[Any]]]] = deque()
         self._patience: asyncio.TimerHandle | None = None
         self.sent_by: tuple[str, int] = ("", 0)
@@ -93,19 +95,21 @@ class CallStore:
 
         None where there is nothing to wait for, without Valkey too.
         """
-        valkey = self._ctx.valkey
-        if self._backlog or not valkey.connected:
-            self._backlog.extend(events)
+        connected = self._ctx.valkey.connected
+        if self._backlog or not connected:
+            self._wait_with(events)
             events = []
-        if not valkey.connected:
+        if not connected:
             self._later(live, over)
             return None
         commands = [command for event in events for command in self._told(event)]
         unindexed, live.unindexed = live.unindexed, []
+        unnoted, live.unnoted = live.unnoted, []
         commands += self._forget(live) if over else self._keep(live, first) + self._indexed(live, unindexed)
+        commands += self._noted(live, unnoted)
         for event in events:
             commands += self._consultation(live, event)
-        failed = partial(self._not_stored, live, events, over, unindexed)
+        failed = partial(self._not_stored, live, events, over, (unindexed, unnoted))
         return self._post(commands, live, failed) if commands else None
 
     def _post(
@@ -143,19 +147,27 @@ class CallStore:
         live: LiveCall,
         events: list[CallEvent],
         over: bool,
-        unindexed: list[str],
+        left_out: tuple[list[str], list[str]],
         error: BaseException,
     ) -> None:
         # What was stored is not known: an event may come twice, its sequence number tells.
         self._ctx.log.warning("call_not_stored", conn_id=live.conn_id, error=repr(error))
-        self._backlog.extend(events)
-        live.unindexed += unindexed
+        self._wait_with(events)
+        live.unindexed += left_out[0]
+        live.unnoted += left_out[1]
         self._later(live, over)
 
     def _later(self, live: LiveCall, over: bool) -> None:
         live.stored = b""
         if over:
             self._ended.append(live)
+            self._behind.set()
+
+    def _wait_with(self, events: list[CallEvent]) -> None:
+        """Events that follow when Valkey is there again, in order."""
+        if events:
+            self._backlog.extend(events)
+            self._behind.set()
 
     def _count(self, row: str, n: int = 1) -> None:
         self._connections.count(row, sent=n)
@@ -257,6 +269,7 @@ class CallStore:
     async def _catch_up(self) -> None:
         """Append what waits, in order; an event may come twice, its sequence number tells."""
         while True:
+            await self._behind.wait()
             await asyncio.sleep(0.2)
             try:
                 while self._backlog:
@@ -265,32 +278,25 @@ class CallStore:
                 while self._ended:
                     await self._ctx.valkey.post(self._forget(self._ended[0]))
                     self._ended.popleft()
+                self._behind.clear()
             except (ValkeyUnavailable, ValkeyError):
                 continue
 
     # Requests
 
-    async def seen(self, tenant: str, key: str, value: str) -> str | None:
-        """Remember a request; what was remembered under its key before, or None when it is new."""
-        name = idempotency_key(tenant, key)
-        new = await self._calls.call("SET", name, value, "NX", "EX", self._idempotency_ttl_s)
-        if new is not None:
-            return None
-        kept = await self._calls.call("GET", name)
+    async def noted(self, tenant: str, key: str) -> str | None:
+        """What a request has come to, if it was carried out."""
+        kept = await self._calls.call("GET", idempotency_key(tenant, key))
         return kept.decode() if kept else None
 
-    async def note(self, tenant: str, key: str, value: str) -> None:
-        """What a request has come to."""
-        name = idempotency_key(tenant, key)
-        await self._calls.call("SET", name, value, "XX", "EX", self._idempotency_ttl_s)
+    def _noted(self, live: LiveCall, keys: list[str]) -> list[Command]:
+        """What requests have come to, with the step that they have led to."""
+        ttl_s, known = self._idempotency_ttl_s, live.requests
+        return [("SET", idempotency_key(live.tenant, key), known[key], "EX", ttl_s) for key in keys]
 
     async def create(self, live: LiveCall, key: str) -> str | None:
         """Store a call that is asked for, once per key; the ConnID of the earlier one if there was one."""
         tenant, conn_id = live.tenant, live.conn_id
-        await asyncio.gather(
-            self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
-            self._calls.call("SADD", OWNERS, self._ctx.node),
-        )
         keys = [idempotency_key(tenant, key), call_key(tenant, conn_id), owner_key(tenant, conn_id)]
         snapshot = live.encoded(self._ctx.node, self.sent_by)
         arguments: list[str | bytes | int] = [
@@ -300,7 +306,11 @@ class CallStore:
             self._idempotency_ttl_s,
             self._ttl_s,
         ]
-        seen = await self._calls.script(_CREATE, keys, arguments)
+        _, _, seen = await asyncio.gather(
+            self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
+            self._calls.call("SADD", OWNERS, self._ctx.node),
+            self._calls.script(_CREATE, keys, arguments),
+        )
         if seen is None:
             return None
         await self.release(self._ctx.node, tenant, conn_id)

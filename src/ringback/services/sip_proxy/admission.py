@@ -65,7 +65,7 @@ class _Owners:
 
     def add(self, call_id: str, owner: str) -> None:
         self._of[call_id] = owner
-        self._counts[owner] = self.count(owner) + 1
+        self._counts[owner] = self._counts.get(owner, 0) + 1
 
     def remove(self, call_id: str) -> None:
         owner = self._of.pop(call_id, None)

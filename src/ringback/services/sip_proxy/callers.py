@@ -144,11 +144,15 @@ class Callers:
     def pick(self, tenants: list[Tenant], hosts: tuple[str, ...]) -> Tenant | None:
         """What `tenant_of` says, among these tenants."""
         for host in hosts:
+            name = host.lower()
             for tenant in tenants:
-                if tenant.domain.lower() == host.lower():
+                if tenant.domain.lower() == name:
                     return tenant
         first = self._ctx.common.tenants[0]
-        return next((tenant for tenant in tenants if tenant.id == first), None)
+        for tenant in tenants:
+            if tenant.id == first:
+                return tenant
+        return None
 
     def is_emergency(self, request: Request) -> bool:
         """True for a call to a number that passes every rule, as far as the configuration is at hand."""

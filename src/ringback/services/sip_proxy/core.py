@@ -27,6 +27,7 @@ from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
 from ringback.services.sip_proxy.passage import veil
 from ringback.services.sip_proxy.refusals import Refusals
+from ringback.services.sip_proxy.returning import Returning
 from ringback.services.sip_proxy.room import Room
 from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
@@ -87,6 +88,8 @@ class ProxyCore:
         self.webrtc = WebGateways(self)
         self.earlier = EarlierCalls(self)
         self.flows = Flows(settings.flow_timer_s)
+        self.returning = Returning(self)
+        self.rings = self.returning.rings
         self.node_watch = NodeWatch(self, settings.node_options_s)
         self.overload = Overload(settings.overload_delay_s, settings.overload_transactions)
         self.idle = asyncio.Event()
@@ -293,7 +296,8 @@ class ProxyCore:
     def forward_ack(self, request: Request, target: Target, branch: str | None = None) -> None:
         """Send the ACK of a 2xx on; it has no transaction."""
         copy = onward(request)
-        shift_numbers(copy, target.shift)
+        if target.shift:
+            shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":

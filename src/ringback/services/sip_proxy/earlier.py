@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.services.sip_proxy.forwarding import salt_of
 from ringback.services.sip_proxy.routes import branch_for
-from ringback.services.sip_proxy.targets import Target, node_target
+from ringback.services.sip_proxy.targets import Target, node_target, salt_of
 from ringback.sip import NameAddr, Request, Response
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import TRANSPORTS, Destination

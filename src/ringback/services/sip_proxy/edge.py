@@ -20,10 +20,11 @@ from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
-from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, take_routes
+from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, marked, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, behind_us, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri
@@ -51,7 +52,8 @@ class Edge:
         in_dialogs = core.settings.requests_per_second
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
         self._web = WebCalls(core)
-        self.registers = Registers(core, self.admit)
+        self._registering = Registering(core)
+        self.registers = Registers(core, self._registering, self.admit)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
@@ -75,9 +77,14 @@ class Edge:
     def _shed(self, request: Request) -> int:
         """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
         core = self._core
-        if core.overload.level <= 1.0 or request.to_tag is not None or core.callers.is_emergency(request):
+        if request.to_tag is not None:
             return 0
-        wait = core.overload.wait(random.random())  # noqa: S311 - a lottery, no secret
+        # All phones come back at once when their proxy does: they can wait, and calls cannot.
+        overload, patient = core.overload, request.method == "REGISTER"
+        overload.came(patient=patient)
+        if overload.level <= (0.5 if patient else 1.0) or core.callers.is_emergency(request):
+            return 0
+        wait = overload.wait(random.random(), patient=patient)  # noqa: S311 - a lottery, no secret
         if wait:
             core.metrics.shed.inc()
         return wait
@@ -110,14 +117,14 @@ class Edge:
         elif request.method in ("INVITE", "SUBSCRIBE"):
             return self._invite(tx, work)
         elif request.method == "REGISTER":
-            return self.registers.on_request(tx, work)
+            return self._registering.on_request(tx, work)
         elif tx.can_respond:
             core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
         return None
 
     def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
         core = self._core
-        name = next((item.mark.node for item in taken if item.mark.node), "")
+        name, by_flow = marked(taken)
         if not taken:
             # Some user agents know nothing of route sets: the call itself says where it is.
             name = core.admission.node_of(request.call_id)
@@ -145,7 +152,7 @@ class Edge:
             core.forward_ack(request, targets[0], core.earlier.branch(request, targets[0]))
             return
 
-        role = "phone" if any(item.mark.flow for item in taken) else "trunk"
+        role = "phone" if by_flow else "trunk"
 
         def done(outcome: Outcome) -> None:
             if request.method == "BYE":
@@ -167,7 +174,7 @@ class Edge:
         line = core.trunks.line_of(request)
         if line is not None:
             dialled_at_line(request, line[1])
-        name = next((item.mark.node for item in taken if item.mark.node), "")
+        name, _ = marked(taken)
         targets = core.earlier.nodes(name)
         if request.to_tag is not None:
             targets = self._behind_us(request, targets)

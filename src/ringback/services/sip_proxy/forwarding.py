@@ -7,7 +7,6 @@ after the other: cluster nodes and gateways as long as nobody can be reached, ph
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -22,11 +21,10 @@ from ringback.services.sip_proxy.routes import (
     shared_breadth,
     shift_numbers,
 )
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.targets import Outcome, Target, for_repetitions, salt_of
 from ringback.sip import Request, Response, response_to
 from ringback.sip.digest import says_stale
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import FORGOTTEN
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
@@ -60,9 +58,12 @@ class Lines(Protocol):
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         """Who is to be asked instead, when a node says that another one has the dialog."""
 
+    def rings(self, target: Target, again: Callable[[Target], None]) -> Callable[[], None]:
+        """A browser is rung; `again` is told another way to it. Gives what is called when that is over."""
+
 
 class _Branch:
-    __slots__ = ("client", "done", "heard", "provisional", "rings_since", "target", "timer_c")
+    __slots__ = ("client", "done", "heard", "leave", "provisional", "rings_since", "target", "timer_c")
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -73,10 +74,13 @@ class _Branch:
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
         """When there was news last (loop time)."""
+        self.leave: Callable[[], None] | None = None  # called when it rings no more
 
     def finish(self) -> None:
         """A final response has come: nothing is waited for any more."""
         self.done = True
+        if self.leave is not None:
+            self.leave()
         if self.timer_c is not None:
             self.timer_c.cancel()
             self.timer_c = None
@@ -85,14 +89,6 @@ class _Branch:
         """Cancel, if there is anything to cancel (16.7 step 10)."""
         if not self.done and self.client is not None:
             self.client.cancel([("Reason", str(reason))] if reason is not None else [])
-
-
-def salt_of(seed: str, target: Target) -> str:
-    """The part of a branch that differs from target to target."""
-    # One name may stand for several addresses; a phone may come back behind another one.
-    place = target.destination if target.role == "trunk" else ""
-    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
-    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 class Forwarding:
@@ -117,15 +113,15 @@ class Forwarding:
         self._seed = seed
         self._tx = tx
         self._request = request
-        self._groups = [group for group in groups if group]
+        self._groups = groups if all(groups) else [group for group in groups if group]
         self._to_edge = to_edge
         self._done: Callable[[Outcome], None] | None = done
         self._branches: list[_Branch] = []
-        self._failures: list[tuple[Response, Target]] = []
+        self._failures: tuple[tuple[Response, Target], ...] = ()
         self._moved = False
         self._answered = False
         self._attempts = 0
-        self._reached: set[str] = set()
+        self._reached: frozenset[str] = frozenset()
         self._next: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -162,6 +158,17 @@ class Forwarding:
         self._start_timer_c(branch)
         token = branch_for(self._request, self._salt(branch.target))
         branch.client = self._lines.send(copy, branch.target, token, partial(self._response, branch))
+        if branch.target.line and self._request.method == "INVITE":
+            branch.leave = self._lines.rings(branch.target, partial(self._send_again, branch))
+
+    def _send_again(self, branch: _Branch, target: Target) -> None:
+        """A browser that rings has come back by another flow: the same once more, in a new transaction."""
+        before = branch.client
+        if before is None or branch.done or self._answered or self._tx.cancelled or not branch.provisional:
+            return
+        branch.target, before.on_response = target, lambda response: None
+        token, heard = before.request.via.branch, partial(self._response, branch)
+        branch.client = self._lines.send(self._copy_for(target), target, token, heard)
 
     def _prove(self, branch: _Branch, response: Response) -> bool:
         """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3).
@@ -205,10 +212,14 @@ class Forwarding:
 
     def _copy_for(self, target: Target) -> Request:
         """The request as one target gets it (16.6 steps 1 to 6)."""
-        on_top = [("Record-Route", route) for route in reversed(target.record_routes)]
-        on_top += [("Route", route) for route in target.routes]
+        on_top: list[tuple[str, str]] = []
+        for route in target.record_routes:
+            on_top.insert(0, ("Record-Route", route))
+        for route in target.routes:
+            on_top.append(("Route", route))
         copy = onward(self._request, on_top, target.headers)
-        shift_numbers(copy, target.shift)
+        if target.shift:
+            shift_numbers(copy, target.shift)
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":
@@ -218,10 +229,12 @@ class Forwarding:
 
     def _limit_ringing(self) -> None:
         """Phones of a lower q get their turn though those of a higher one go on ringing."""
-        if self._request.method == "INVITE" and self._hunts and self._groups:
+        if not self._groups:
+            return
+        if self._request.method == "INVITE" and self._hunts:
             wait = self._lines.fork_ring_s
             self._next = self._loop.call_later(wait, self._cancel_others)
-        elif self._groups and self._branches[0].target.role == "trunk":
+        elif self._branches[0].target.role == "trunk":
             wait = self._lines.failover_s
             self._next = self._loop.call_later(wait, self._give_up_the_silent)
 
@@ -242,23 +255,24 @@ class Forwarding:
         return salt_of(self._seed, target) if self._seed else self._lines.random()
 
     def _response(self, branch: _Branch, response: Response) -> None:
+        status = response.status
         if not response.local:
             branch.heard = True
             self._lines.answered(branch.target, response)
-        if response.status == 100 or (response.is_provisional and branch.done):
+        if status == 100 or (status < 200 and branch.done):
             return
-        if response.is_provisional:
+        if status < 200:
             branch.provisional, branch.rings_since = True, self._loop.time()
             if not self._answered:
                 self._pass_on(response, branch.target)
-        elif response.is_success:
+        elif status < 300:
             branch.finish()
             self._success(branch, response)
         elif not branch.done:
             branch.finish()
             if self._ask_owner(branch, response):
                 return
-            if response.status not in (401, 407) or not self._prove(branch, response):
+            if status not in (401, 407) or not self._prove(branch, response):
                 self._failure(branch, response)
 
     def _success(self, branch: _Branch, response: Response) -> None:
@@ -268,7 +282,7 @@ class Forwarding:
             self._groups.clear()
             self._cancel_others(ELSEWHERE)
             self._finish(response.status, branch.target)
-            self._request = _for_repetitions(self._request, branch.target)
+            self._request = for_repetitions(self._request, branch.target)
         if branch.client is not None:
             branch.client.forget_request()
 
@@ -276,8 +290,8 @@ class Forwarding:
         if response.local and response.status in UNREACHABLE:
             self._lines.unreachable(branch.target)
         if response.status not in UNREACHABLE and branch.target.instance:
-            self._reached.add(branch.target.instance)
-        self._failures.append((response, branch.target))
+            self._reached |= {branch.target.instance}
+        self._failures = (*self._failures, (response, branch.target))
         if response.status >= 600:
             self._groups.clear()
             self._cancel_others()
@@ -372,12 +386,3 @@ class Forwarding:
             self._done(Outcome(status, target, self._attempts, stale))
             self._done = None
             self._tx.forget_request()
-
-
-def _for_repetitions(request: Request, target: Target) -> Request:
-    """What is still needed of a request that was accepted: the 2xx may come again for half a minute."""
-    if target.side != "edge":
-        return FORGOTTEN
-    kept = Request(request.method, request.raw_uri)
-    kept.headers = [pair for pair in request.headers if pair[0] in ("Via", "CSeq")]
-    return kept

@@ -54,7 +54,7 @@ class Hygiene:
 
     def refuses_body(self, request: Request) -> bool:
         """True for a body that is to be answered 415; one that may be left out is taken off (RFC 3204 5)."""
-        if not request.body or self._may_come_in(request):
+        if not request.body or request.get("Content-Type") in self.bodies or self._may_come_in(request):
             return False
         optional = "handling=optional" in (request.get("Content-Disposition") or "").replace(" ", "").lower()
         if optional or request.method in ("ACK", "REGISTER"):
@@ -63,7 +63,7 @@ class Hygiene:
         return True
 
     def _may_come_in(self, message: Message) -> bool:
-        return message.get("Content-Type") in self.bodies or message.content_type in self.bodies
+        return message.content_type in self.bodies
 
     def outward(
         self, message: Message, sides: tuple[Side, Side], transport: str, *, trusted: bool = False

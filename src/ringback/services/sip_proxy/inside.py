@@ -20,6 +20,7 @@ from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.gateways import Gateways
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.returning import line_of
 from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.trust import networks_of, trusted
@@ -240,14 +241,15 @@ class Inside:
         if not living:
             raise Refusal(480)
         sets = [
-            [self._phone(item, sender, tenant, request) for item in group] for group in target_sets(living)
+            [self._phone(item, sender, tenant, dn, request) for item in group]
+            for group in target_sets(living)
         ]
         groups = [[phone for phone in group if phone is not None] for group in sets]
         if not any(groups):
             raise Refusal(503, OUT_OF_SERVICE, Why.NO_WEBRTC)
         return groups
 
-    def _phone(self, binding: Binding, sender: str, tenant: str, request: Request) -> Target | None:
+    def _phone(self, binding: Binding, sender: str, tenant: str, dn: str, request: Request) -> Target | None:
         core = self._core
         if core.webrtc.leads_to(binding, request):
             return core.webrtc.to_browser(request, tenant, binding, sender)
@@ -262,6 +264,8 @@ class Inside:
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             routes=binding.path,
             instance=binding.instance,
+            line=line_of(tenant, dn, place),
+            mark=sender,
         )
 
     def _way_to(self, binding: Binding) -> tuple[Destination, Destination | None]:

@@ -62,6 +62,7 @@ class ProxyMetrics:
         )
         self.nodes = gauge("sip_nodes_count", "Cluster nodes in the directory")
         self.active_nodes = gauge("active_sip_nodes_count", "Cluster nodes that take new calls")
+        self.returned = counter("returned_phones", "Browsers that came back while they rang")
         self.earlier = counter("earlier_calls", "Messages forwarded for calls of this proxy's earlier life")
         self.webrtc = gauge("webrtc_gateways", "WebRTC media gateways in service")
         self._of_trunks(registry)

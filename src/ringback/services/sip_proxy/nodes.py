@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -16,6 +16,8 @@ from ringback.sip.uri import format_host_port
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
+
+T = TypeVar("T")
 
 _DISTRUST_S = 3.0
 _GRACE_S = 10.0
@@ -38,7 +40,7 @@ class NodeDirectory:
         self.distrusted: dict[str, float] = {}
         """Until when nodes that did not answer come last."""
         self._slow: set[str] = set()
-        self._seen_at = 0.0
+        self._seen_at: dict[str, float] = {}
 
     async def start(self) -> None:
         """Read once, then keep reading."""
@@ -48,8 +50,10 @@ class NodeDirectory:
     async def refresh(self) -> None:
         """Read the directory now; what was known stays if Valkey is away."""
         try:
-            self._take(await list_nodes(self._ctx.valkey, "sip_cluster", ClusterNode))
-            self.media = await list_nodes(self._ctx.valkey, "media", SipNode)
+            found = await list_nodes(self._ctx.valkey, "sip_cluster", ClusterNode)
+            self.cluster = self._believed("sip_cluster", self.cluster, found)
+            media = await list_nodes(self._ctx.valkey, "media", SipNode)
+            self.media = self._believed("media", self.media, media)
             self.registrars = await list_nodes(self._ctx.valkey, "registrar", SipNode)
             self.webrtc = await list_nodes(self._ctx.valkey, "webrtc", SipNode)
         except (ValkeyUnavailable, ValkeyError, msgspec.MsgspecError) as error:
@@ -61,13 +65,12 @@ class NodeDirectory:
         self.hosts |= {node.sip_host for node in others}
         self._addresses = {(node.sip_host, node.sip_port): name for name, node in self.cluster.items()}
 
-    def _take(self, found: dict[str, ClusterNode]) -> None:
+    def _believed(self, kind: str, known: dict[str, T], found: dict[str, T]) -> dict[str, T]:
         """An empty directory is believed only after a while: a Valkey that was restarted fills again soon."""
         now = self._ctx.monotonic()
         if found:
-            self._seen_at = now
-        if found or now - self._seen_at > _GRACE_S:
-            self.cluster = found
+            self._seen_at[kind] = now
+        return found if found or now - self._seen_at.get(kind, 0.0) > _GRACE_S else known
 
     def distrust(self, name: str, now: float) -> None:
         """A node did not answer: others come first for a few seconds."""
@@ -93,7 +96,13 @@ class NodeDirectory:
 
     def cluster_order(self, first: str, now: float) -> list[ClusterNode]:
         """Nodes for a request: `first` if it is alive, then those with the most room."""
-        usable = [node for node in self.cluster.values() if self._usable(node, first)]
+        recent = self._recent
+        usable = [
+            node
+            for node in self.cluster.values()
+            if node.node == first
+            or (not node.draining and node.calls + recent.get(node.node, 0) < node.capacity)
+        ]
         if len(usable) < 2:
             return usable
         slow: set[str] = set() if first else self._slow
@@ -134,11 +143,6 @@ class NodeDirectory:
         if not known:
             return [("registrar", Destination("tcp", *self._ctx.address("registrar", "sip")))]
         return [(node.node, Destination("tcp", node.sip_host, node.sip_port)) for node in known]
-
-    def _usable(self, node: ClusterNode, first: str) -> bool:
-        if node.node == first:
-            return True
-        return not node.draining and node.calls + self._recent.get(node.node, 0) < node.capacity
 
     def _doubtful(self, name: str, now: float) -> bool:
         return self.distrusted.get(name, 0.0) > now

@@ -24,9 +24,18 @@ class Overload:
     waiting: int
     delay: float = 0.0
     queued: int = 0
+    patient: int = 0
+    """How many more patient requests than others have come since it was measured last."""
+    yielding: bool = False
+    """Most of what comes can wait: it is for that to make room first."""
+
+    def came(self, *, patient: bool) -> None:
+        """Something that would begin anew has come."""
+        self.patient += 1 if patient else -1
 
     def measured(self, delay: float, queued: int) -> None:
         """Take a new measurement."""
+        self.yielding, self.patient = self.patient > 0, 0
         self.delay += _SMOOTHING * (min(delay, _MOST * self.delay_s) - self.delay)
         self.queued = queued
 
@@ -37,12 +46,15 @@ class Overload:
         queued = self.queued / self.waiting if self.waiting else 0.0
         return max(delay, queued)
 
-    def wait(self, dice: float) -> int:
+    def wait(self, dice: float, *, patient: bool = False) -> int:
         """0 to let a request in, else the seconds to tell; `dice` is a fair number from 0 up to 1.
 
-        All are refused at twice the limit. The seconds differ, so that not all come back at once.
+        All are refused at twice the limit; what is `patient` begins to be refused at half of it, and all of
+        it at the limit. While most of what comes is patient, all else has twice the room. The seconds differ,
+        so that not all come back at once.
         """
-        excess = self.level - 1.0
+        level = self.level
+        excess = 2.0 * level - 1.0 if patient else level - (2.0 if self.yielding else 1.0)
         if excess <= 0.0 or dice >= excess:
             return 0
         return _RETRY_S + math.floor(_SPREAD_S * dice / min(1.0, excess))

@@ -1,4 +1,4 @@
-"""REGISTER on its way to a registrar: plainly written ones pass without transactions, all others with them.
+"""REGISTER on its short way to a registrar: plainly written ones pass without transactions.
 
 A phone's REGISTER is most of what a proxy hears while nobody calls, and nothing can be decided about it here:
 one that is plain is written on with our Via on top, and the answer goes back without that line. A phone that
@@ -12,56 +12,32 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
-from ringback.contracts.sip import HEADER_RECEIVED, HEADER_TENANT
 from ringback.domain.configuration import Tenant
-from ringback.runtime.http import HttpFailure, HttpUnavailable
-from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.core import ProxyCore
-from ringback.services.sip_proxy.refusals import Why
-from ringback.services.sip_proxy.targets import Outcome, Target
+from ringback.services.sip_proxy.registering import Registering
 from ringback.sip import Request, Response
 from ringback.sip.endpoint import SipEndpoint, way_back
-from ringback.sip.exchange import ServerTransaction
 from ringback.sip.ids import BRANCH_COOKIE
+from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
 
 Admit = Callable[[Request, Source], Response | None]
-_RETRY_S = 5
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
 _SWEEP_S = 1.0
-_WRITTEN_HERE = frozenset({"Max-Forwards", "Content-Length"})
-_PLAIN = frozenset(
-    [
-        "Via",
-        "From",
-        "To",
-        "Call-ID",
-        "CSeq",
-        "Contact",
-        "Expires",
-        "Authorization",
-        "User-Agent",
-        "Supported",
-        "Require",
-        "Allow",
-        "Allow-Events",
-        "Accept",
-        "Date",
-        *_WRITTEN_HERE,
-    ]
-)
+_WRITTEN_HERE = frozenset({"Via", "Max-Forwards", "Content-Length"})
+_PLAIN = USUAL | _WRITTEN_HERE
 """A REGISTER with nothing but these, each once, needs none of what is done to others."""
 Key = tuple[str, str, int]
 """Branch, and the address that it came from."""
 
 
 class _Passing:
-    """A REGISTER whose answer is awaited."""
+    """A REGISTER whose answer is awaited from the registrar `name` at `place`."""
 
     __slots__ = ("key", "name", "place", "request", "source")
 
@@ -76,8 +52,9 @@ class _Passing:
 class Registers:
     """Passes REGISTER on. `admit` is what every request from outside has to pass."""
 
-    def __init__(self, core: ProxyCore, admit: Admit) -> None:
+    def __init__(self, core: ProxyCore, ordinary: Registering, admit: Admit) -> None:
         self._core = core
+        self._ordinary = ordinary
         self._ctx = core.ctx
         self._admit = admit
         self._boot = f"{BRANCH_COOKIE}r{secrets.token_hex(6)}."
@@ -94,6 +71,7 @@ class Registers:
     def connect(self, edge: SipEndpoint, inside: SipEndpoint) -> None:
         """Take REGISTER from the one endpoint and the answers to it from the other."""
         self._edge, self._inside = edge, inside
+        edge.reads = read_register
         edge.takes["REGISTER"] = self.takes
         inside.takes_answer = self.takes_answer
         inside.on_connection_lost = self._lost
@@ -142,8 +120,8 @@ class Registers:
         names, headers = request.first_values(), request.headers
         if (
             request.body
-            or not names.keys() <= _PLAIN
             or len(names) != len(headers)
+            or not names.keys() <= _PLAIN
             or request.max_forwards == 0
             or request.raw_uri[:4] != "sip:"
             or request.to_tag is not None
@@ -162,10 +140,12 @@ class Registers:
         branch = f"{self._boot}{self._count:x}"
         host, port = self._inside.local_address("tcp", place.host)
         left = request.max_forwards
-        added = "".join([f"{header}: {value}\r\n" for header, value in self._headers(tenant, source)])
+        added = "".join(
+            [f"{header}: {value}\r\n" for header, value in self._ordinary.headers(tenant, source)]
+        )
         text = (
             f"REGISTER {request.raw_uri} SIP/2.0\r\n"
-            f"Via: SIP/2.0/TCP {format_host_port(host, port)};branch={branch}\r\n"
+            f"Via: SIP/2.0/TCP {format_host_port(host, port)};branch={branch}, {request.get('Via')}\r\n"
             + "\r\n".join(lines)
             + "\r\n"
             f"Max-Forwards: {70 if left is None else left - 1}\r\n{added}Content-Length: 0\r\n\r\n"
@@ -181,10 +161,10 @@ class Registers:
 
     def takes_answer(self, data: bytes, source: Source) -> bool:
         """Pass the answer of a registrar back; False for a response that is another's."""
-        start = data.find(b"\r\n")
-        end = data.find(b"\r\n", start + 2)
-        found = data.find(b";branch=", start, end)
-        token = data[found + 8 : end].partition(b";")[0]
+        start = data.find(b"\r\n") + 2
+        end = data.find(b"\r\n", start)
+        ours, comma, theirs = data[start:end].partition(b", ")
+        token = ours.partition(b";branch=")[2].partition(b";")[0]
         passing = self._passing.get(token)
         if passing is None or source.host != passing.place.host:
             return False
@@ -193,7 +173,9 @@ class Registers:
             return True
         del self._passing[token]
         request, phone = passing.request, passing.source
-        answer = data[:start] + data[end:]
+        answer = (
+            b"%bVia: %b%b" % (data[:start], theirs, data[end:]) if comma else data[:start] + data[end + 2 :]
+        )
         proves = request.has("Authorization")
         if phone.transport == "udp" and (proves or status != 401):
             self._known[passing.key] = answer
@@ -202,8 +184,8 @@ class Registers:
             self._known.pop(passing.key, None)
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
-        self._ended(request, phone, status, stale=stale)
         self._edge.send_bytes(answer, way_back(phone, request.via))
+        self._ordinary.ended(request, phone, status, stale=stale)
         return True
 
     def _failed(self, token: bytes) -> None:
@@ -238,61 +220,3 @@ class Registers:
         self._sweeping = False
         if ends:
             self._watch()
-
-    # The ordinary way
-
-    def on_request(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
-        """Pass any REGISTER on; nearly always all that is needed is at hand."""
-        hosts = (request.to.uri.host, request.uri.host)
-        tenants = self._core.callers.tenants_at_hand()
-        if tenants is None:
-            return self._ask_whose(tx, request, hosts)
-        self._forward(tx, request, self._core.callers.pick(tenants, hosts))
-        return None
-
-    async def _ask_whose(self, tx: ServerTransaction, request: Request, hosts: tuple[str, ...]) -> None:
-        try:
-            tenant = await self._core.callers.tenant_of(*hosts)
-        except (HttpUnavailable, HttpFailure):
-            self._core.refusals.turn(Why.LOOKUP)
-            self._core.reply(tx, 503, [("Retry-After", str(_RETRY_S))])
-        else:
-            self._forward(tx, request, tenant)
-
-    def _forward(self, tx: ServerTransaction, request: Request, tenant: Tenant | None) -> None:
-        core, source = self._core, tx.source
-        if tenant is None:
-            core.reply(tx, 404)
-            core.guard.offend(source, Offence.STRANGER)
-            return
-        headers = self._headers(tenant, source)
-        groups = [
-            [Target("registrar", name, "inside", place, headers=headers)]
-            for name, place in core.directory.registrar_order(self._ctx.monotonic())[: core.settings.attempts]
-        ]
-
-        def done(outcome: Outcome) -> None:
-            self._ended(request, source, outcome.status, stale=outcome.stale)
-
-        core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
-
-    # Both
-
-    def _headers(self, tenant: Tenant, source: Source) -> tuple[tuple[str, str], ...]:
-        """What the registrar is told."""
-        return (
-            (HEADER_TENANT, tenant.id),
-            (HEADER_RECEIVED, f"{source.transport}:{source.host}:{source.port}"),
-            *self._core.flows.headers(source),
-        )
-
-    def _ended(self, request: Request, source: Source, status: int, *, stale: bool) -> None:
-        """What a final answer says of who has asked."""
-        core = self._core
-        if status >= 400 and status != 401:
-            core.metrics.register_rejected.inc()
-        if status < 300:
-            core.guard.prove(source)
-            core.flows.registered(request, source)
-        elif status == 401 and not stale and request.has("Authorization"):
-            core.guard.offend(source, Offence.PASSWORD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TypeVar
 
 from ringback.sip import Request, Response, response_to
@@ -15,7 +16,7 @@ _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 _PREFERRED = {401: 0, 407: 0, 415: 1, 420: 1, 484: 1}
 
 
-def best_of(failures: list[tuple[Response, T]]) -> tuple[Response, T]:
+def best_of(failures: Sequence[tuple[Response, T]]) -> tuple[Response, T]:
     """The response to send back: a 6xx, else one of the lowest class, a peer's word before our own."""
     return min(failures, key=lambda item: _rank(item[0]))
 
@@ -28,7 +29,7 @@ def _rank(response: Response) -> tuple[int, int, int]:
     )
 
 
-def with_all_challenges(best: Response, failures: list[tuple[Response, T]]) -> Response:
+def with_all_challenges(best: Response, failures: Sequence[tuple[Response, T]]) -> Response:
     """The best response; a 401 or 407 asks for all that any branch has asked for (step 7)."""
     if best.status not in (401, 407):
         return best

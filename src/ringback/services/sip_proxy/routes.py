@@ -136,6 +136,8 @@ class Taken(Struct, frozen=True):
 
 def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     """Take our own values off the top of the Route set (16.4; two where the request crosses the proxy)."""
+    if "Route" not in request.first_values():
+        return []
     taken = _repair(request, sides)
     routes = request.values("Route")
     for place, route in enumerate(routes):
@@ -151,6 +153,15 @@ def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     if routes:
         request.remove("Route")
     return taken
+
+
+def marked(taken: list[Taken]) -> tuple[str, bool]:
+    """The node that our routes name, if they do, and whether they lead to a phone by its flow."""
+    name, by_flow = "", False
+    for item in taken:
+        name = name or item.mark.node
+        by_flow = by_flow or item.mark.flow is not None
+    return name, by_flow
 
 
 def _owner(uri: SipUri, sides: tuple[Side, ...]) -> Side | None:
@@ -218,14 +229,15 @@ _BRANCH_OF_A_PROXY = re.compile(BRANCH_COOKIE + r"[0-9a-f]{12}\.").search
 
 def fingerprint(request: Request) -> str:
     """A hash over all that decides where a request goes (16.6 step 8)."""
+    first = request.first_values()
     parts = (
         request.raw_uri,
-        request.call_id,
+        first.get("Call-ID", ""),
         str(request.cseq.number),
         request.from_tag or "",
         request.to_tag or "",
-        ",".join(request.get_all("Route")),
-        ",".join(request.get_all("Proxy-Require")),
+        ",".join(request.get_all("Route")) if "Route" in first else "",
+        ",".join(request.get_all("Proxy-Require")) if "Proxy-Require" in first else "",
     )
     return hashlib.blake2s("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
 

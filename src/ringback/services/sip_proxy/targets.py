@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+
 from msgspec import Struct
 
 from ringback.contracts.telephony import ClusterNode, SipNode
 from ringback.sip import Request
 from ringback.sip.digest import DigestClient
+from ringback.sip.message import FORGOTTEN
 from ringback.sip.transport import Destination
 from ringback.sip.uri import format_host_port
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, gc=False):
     """Where a request may go. `role`: node, media, registrar, webrtc, trunk, phone; `side`: edge, inside."""
 
     role: str
@@ -41,6 +45,10 @@ class Target(Struct, frozen=True):
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
     hunts: bool = False
     """A phone behind a gateway: where it refuses, the next may answer."""
+    line: str = ""
+    """Whose phone it is, where it may come back by another way (`returning.line_of`)."""
+    mark: str = ""
+    """The node in its `record_routes`: they are made anew where its flow is another one."""
 
     def __str__(self) -> str:
         return f"{self.role}={self.name}"
@@ -54,8 +62,13 @@ def node_target(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Target:
     """A node of the cluster, or of media; no routes and headers: for a request in a dialog that it has."""
-    place = Destination("tcp", node.sip_host, node.sip_port)
+    place = _place(node.sip_host, node.sip_port)
     return Target(role, node.node, "inside", place, record_routes=record_routes, headers=headers)
+
+
+@lru_cache(1024)
+def _place(host: str, port: int) -> Destination:
+    return Destination("tcp", host, port)
 
 
 class Outcome(Struct, frozen=True):
@@ -72,3 +85,20 @@ def behind_us(request: Request, place: Destination) -> str:
     """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
     user = f"{request.uri.user}@" if request.uri.user else ""
     return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"
+
+
+def salt_of(seed: str, target: Target) -> str:
+    """The part of a branch that differs from target to target."""
+    # One name may stand for several addresses; a phone may come back behind another one.
+    place = target.destination if target.role == "trunk" else ""
+    text = f"{seed} {target.role} {target.name} {target.uri} {place} {target.shift or ''}"
+    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def for_repetitions(request: Request, target: Target) -> Request:
+    """What is still needed of a request that was accepted: the 2xx may come again for half a minute."""
+    if target.side != "edge":
+        return FORGOTTEN
+    kept = Request(request.method, request.raw_uri)
+    kept.headers = [pair for pair in request.headers if pair[0] in ("Via", "CSeq")]
+    return kept

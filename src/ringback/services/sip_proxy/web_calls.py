@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.services.sip_proxy.passage import Passage
 from ringback.services.sip_proxy.refusals import Why
+from ringback.services.sip_proxy.returning import line_of
 from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
@@ -87,6 +88,8 @@ class WebCalls:
                     uri=passage.contact,
                     record_routes=(core.edge.route(Mark(passage.mark, flow), flow.transport, flow.host),),
                     near_routes=(core.inside.route(Mark(passage.mark), "tcp"),),
+                    line=line_of(passage.tenant, request.uri.user, flow),
+                    mark=passage.mark,
                 )
             ]
         ]

@@ -96,19 +96,26 @@ class Figures:
         """The entries of a stream behind that id, as the router has been given them. Who was not told
         everything up to there reads what is missing.
         """
-        if not self.ready or entry_number(before) > entry_number(self._cursors[stream]):
+        follows = self.ready and before == self._cursors[stream]
+        if follows and entries:
+            self._keep(stream, entries)
+        elif self.ready and entry_number(before) < entry_number(self._cursors[stream]):
+            self._gather(stream, entries)
+        elif not follows:
             self._missed.add(stream)
             return
         self._missed.discard(stream)
-        self._gather(stream, entries)
 
     def _gather(self, stream: str, entries: Sequence[StreamEntry]) -> None:
         """Entries that follow each other, of which the first ones may be known."""
         known = entry_number(self._cursors[stream])
         if entries and entry_number(entries[0].id) <= known:
             entries = [entry for entry in entries if entry_number(entry.id) > known]
-        if not entries:
-            return
+        if entries:
+            self._keep(stream, entries)
+
+    def _keep(self, stream: str, entries: Sequence[StreamEntry]) -> None:
+        """Entries that are all new."""
         self._cursors[stream] = entries[-1].id
         if not self._gathered:
             self._ctx.spawn(self._take_gathered(), f"statistics-gathered-{self.tenant}")

@@ -274,12 +274,15 @@ class Leader:
             await asyncio.sleep(self._settings.configuration_s)
             if self.router is None:
                 return
-            for name, queue in list(self.router.core.queues.items()):
+            rows: list[str | bytes] = []
+            for name, queue in self.router.core.queues.items():
                 mark = (queue.history.left, len(queue.history.handling))
                 if kept.get(name) != mark:
                     kept[name] = mark
                     memory = Memory(list(queue.history.intervals), list(queue.history.handling))
-                    await self._valkey.call("HSET", self._memory_key, name, msgspec.json.encode(memory))
+                    rows += (name, msgspec.json.encode(memory))
+            for start in range(0, len(rows), 2 * PORTION):
+                await self._valkey.call("HSET", self._memory_key, *rows[start : start + 2 * PORTION])
 
     async def _recall_definitions(self) -> None:
         """What was known of queues and groups: requests that name them cannot wait for the configuration."""

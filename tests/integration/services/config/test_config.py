@@ -24,7 +24,7 @@ from ringback.domain.configuration import (
     Trunk,
     VirtualQueue,
 )
-from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.runtime.migrate import migrate
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
@@ -151,14 +151,16 @@ async def test_numbers_are_at_hand_and_follow_each_change_alone(
     numbers = FollowedConfiguration(harness.context(), http="voice-32", stream="voice-36")
     numbers.start()
     async with asyncio.timeout(5):
-        while numbers.dn_at_hand("demo", "1001") is None:
+        assert numbers.dn_at_hand("demo", "4711") == (False, None)
+        while numbers.dn_at_hand("demo", "1001") != (True, Extension(id="1001")):
             await asyncio.sleep(0.01)
-        untouched = numbers.dn_at_hand("demo", "8500")
+        assert numbers.dn_at_hand("demo", "4711") == (True, None)
+        untouched = numbers.dn_at_hand("demo", "8500")[1]
         await store.save([("dns", Extension(id="1001", user="changed"))])
         while await numbers.dn("demo", "1001") != Extension(id="1001", user="changed"):
             await asyncio.sleep(0.01)
-        assert numbers.dn_at_hand("demo", "8500") is untouched is not None
-        assert numbers.dn_at_hand("demo", "1001") == Extension(id="1001", user="changed")
+        assert numbers.dn_at_hand("demo", "8500")[1] is untouched is not None
+        assert numbers.dn_at_hand("demo", "1001") == (True, Extension(id="1001", user="changed"))
         await store.save([("dns", Extension(id="1002"))])
         while await numbers.dn("demo", "1002") is None:
             await asyncio.sleep(0.01)
@@ -172,17 +174,23 @@ async def test_numbers_of_which_no_change_told_are_noticed_at_the_second_look(
 ) -> None:
     numbers = FollowedConfiguration(harness.context(), http="voice-32", stream="voice-36")
     await numbers.look("demo")
-    known = numbers.dn_at_hand("demo", "8500")
+    known = numbers.dn_at_hand("demo", "8500")[1]
     await harness["config"].ctx.process.valkey.call("SET", version_key("demo"), 10_000)  # as restored
     client = ConfigClient(harness.context(), "voice-28", ttl_s=0)
     async with asyncio.timeout(5):
         while await client.version("demo") != 10_000:
             await asyncio.sleep(0.02)
     await numbers.look("demo")
-    assert numbers.dn_at_hand("demo", "8500") is known is not None
+    assert numbers.dn_at_hand("demo", "8500")[1] is known is not None
     await numbers.look("demo")
-    assert numbers.dn_at_hand("demo", "8500") == known
-    assert numbers.dn_at_hand("demo", "8500") is not known
+    assert numbers.dn_at_hand("demo", "8500")[1] == known
+    assert numbers.dn_at_hand("demo", "8500")[1] is not known
+    numbers.changed("demo", ConfigChange("skills", "English", 10_002))  # one is missing
+    assert numbers.dn_at_hand("demo", "4711") == (False, None)
+    await harness["config"].stop()
+    with pytest.raises(HttpUnavailable):
+        await numbers.look("demo")
+    assert await numbers.dn("demo", "8500") == known  # away: the last answer stands in
 
 
 async def test_changes_that_the_stream_has_lost_are_served_and_asked_for_too(

@@ -181,6 +181,15 @@ async def test_a_binding_that_ends_by_itself_is_noticed(stage: Stage) -> None:
     assert await stage.bindings() == []
 
 
+async def test_numbers_that_end_together_are_told_of_in_one_sweep(stage: Stage) -> None:
+    """A network is gone: other than the few of every second, they are hundreds."""
+    store, valkey = BindingStore(stage.service.ctx, 10), stage.harness.process.valkey
+    await valkey.call("ZADD", expiries_key("other"), *(item for n in range(450) for item in (1, str(n))))
+    assert await store.sweep("other") == 450
+    assert await valkey.call("XLEN", dns_stream("other")) == 450
+    assert await store.sweep("other") == 0
+
+
 async def test_an_older_number_of_the_same_call_is_refused(stage: Stage) -> None:
     """RFC 3261 10.3 step 7."""
     await stage.register(("Contact", "<sip:1001@192.0.2.7>"))

@@ -119,6 +119,12 @@ class TestSubmit:
         with pytest.raises(LinkError, match="no tenant 'other' here"):
             await client.call("cancel", CancelRequest(request_id="r1", tenant="other"))
 
+    async def test_a_request_that_is_refused_takes_no_other_along(self, client: LinkClient) -> None:
+        others = [msgspec.structs.replace(request("r2"), tenant=name) for name in ("other", "")]
+        first, *refused, last = await client.call_all("submit", [request("r1"), *others, request("r3")])
+        assert (first["sequence"], last["sequence"]) == (1, 2)
+        assert [type(each) for each in refused] == [LinkError, LinkError]
+
 
 class TestResults:
     async def test_a_subscriber_gets_what_came_while_it_was_away(

@@ -80,6 +80,26 @@ async def test_calls_of_a_dead_node_are_taken_over_when_its_lease_has_ended(worl
         assert (await world.event("EventCallDeleted", conn_id=conn_id)).reason == "cleared"
 
 
+async def test_a_request_that_was_acknowledged_is_none_for_the_next_node(world: Any) -> None:
+    """It went into the store with the step that it led to."""
+    caller = world.near.call("8000")
+    conn_id = (await world.event("EventRouteRequest")).conn_id
+    route = t.RequestRouteCall(
+        tenant="demo", conn_id=conn_id, reference_id="r", idempotency_key="k", other_dn="1001"
+    )
+    await world.ask(route)
+    agent = await world.far.leg("dn=1001")
+    agent.answer(sdp("agent"))
+    await world.near.answered(caller)
+    await world.event("EventEstablished", this_dn="1001")
+    async with world.start_node("two"):
+        await die(world.harness["sip_cluster"])
+        async with asyncio.timeout(10):
+            while await world.harness.process.valkey.call("GET", owner_key("demo", conn_id)) != b"two":
+                await asyncio.sleep(0.02)
+        assert (await world.ask(route)).node == "two"  # in this state it would be refused
+
+
 async def test_a_caller_who_was_not_answered_is_given_up_with_its_node(world: Any) -> None:
     world.near.call("8000")
     conn_id = (await world.event("EventRouteRequest")).conn_id

@@ -1,12 +1,14 @@
 """Bad input at the edge, floods, loops: refused without harm to the calls of others."""
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
 import pytest
 
 from ringback.runtime.counters import read_totals
+from ringback.services.sip_proxy.overload import Overload
 from ringback.sip import Dialog, Request, Response, parse_message
 from ringback.sip.transport import Destination
 from ringback.testing.servers import run_host
@@ -26,6 +28,17 @@ async def call(stage: Stage, carrier: Any) -> tuple[Response, Dialog]:
     invite = carrier.request("INVITE", f"sip:8000@{HOST}", "sip:+1@carrier.example")
     response = await carrier.endpoint.send_request(invite, stage.edge).final(LIMIT)
     return response, Dialog.from_response(invite, response) if response.is_success else Dialog(*[""] * 6)
+
+
+def first_register(place: str, number: int) -> bytes:
+    """What a phone sends before it was challenged."""
+    return (
+        "REGISTER sip:demo.example SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {place};branch=z9hG4bK{number};rport\r\n"
+        "From: <sip:1001@demo.example>;tag=a\r\nTo: <sip:1001@demo.example>\r\n"
+        f"Call-ID: {number}\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n"
+        f"Contact: <sip:1001@{place}>\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
 
 
 async def hang_up(carrier: Any, dialog: Dialog) -> int:
@@ -139,6 +152,54 @@ class TestOverload:
         stage.proxy._core.overload.delay = 0.0
         assert stage.proxy._core.metrics.refused.counts["overload",] == 1
         assert (await call(stage, carrier))[0].status == 200
+
+
+class AtTheLimit(Overload):
+    """A proxy that just keeps up."""
+
+    def measured(self, delay: float, queued: int) -> None:
+        """It stays so."""
+
+
+class TestAllPhonesAtOnce:
+    """The proxy was restarted, and whoever was registered comes back in the same second."""
+
+    @pytest.fixture
+    def proxy_settings(self) -> dict[str, str]:
+        # All services share a process with the phones here: the limit leaves room for their work.
+        return {
+            "RINGBACK_SIP_PROXY_REGISTERS_PER_SECOND": "1000000",
+            "RINGBACK_SIP_PROXY_OVERLOAD_DELAY_S": "1.0",
+        }
+
+    async def test_calls_are_taken_while_phones_are_told_to_wait(self, stage: Stage, carrier: Any) -> None:
+        stage.proxy._core.overload = AtTheLimit(delay_s=0.2, waiting=0, delay=0.2)
+        phone = await stage.part("phone", run_host(59))
+        register = phone.request("REGISTER", "sip:demo.example", "sip:1001@demo.example")
+        response = await phone.endpoint.send_request(register, stage.edge).final(LIMIT)
+        assert (response.status, 2 <= int(response.get("Retry-After") or 0) <= 10) == (503, True)
+        assert (await call(stage, carrier))[0].status == 200
+
+    async def test_every_call_is_answered_while_a_thousand_phones_come(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        phones, host, answers = 1000, run_host(59), asyncio.Queue[bytes]()
+
+        class Phones(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+                answers.put_nowait(data)
+
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Phones, local_addr=(host, 0))
+        with contextlib.closing(transport):
+            place = f"{host}:{transport.get_extra_info('sockname')[1]}"
+            for number in range(phones):
+                transport.sendto(first_register(place, number), (HOST, 5060))
+            calls = await asyncio.gather(*(call(stage, carrier) for _ in range(10)))
+            assert {response.status for response, _ in calls} == {200}
+            async with asyncio.timeout(LIMIT):
+                found = {(await answers.get())[8:11] for _ in range(100)}  # its own kernel may drop others
+        assert b"401" in found <= {b"401", b"503"}
 
 
 class TestOneTenant:

@@ -244,6 +244,50 @@ async def test_rfc5922_7_a_trunk_is_known_by_the_certificate_that_it_shows(
     assert await call(hides) in (403, 407)
 
 
+async def test_a_browser_that_loses_its_websocket_while_it_rings_is_rung_again_when_it_comes_back(
+    stage: Stage,
+) -> None:
+    """RFC 7118 leaves it to us: the same Contact, the same branch, another WebSocket."""
+    node = await stage.node("n1")
+    url = f"ws://{HOST}:8088/"
+    async with connect(url, subprotocols=["sip"]) as socket:
+        browser = Browser(socket, "WS")
+        await browser.register()
+        calls = [node.endpoint.send_request(invitation(stage, node), stage.inside) for _ in range(2)]
+        rung = [await browser.request("INVITE") for _ in calls]
+        for invite in rung:
+            await browser.reply(invite, "180 Ringing")
+        for call in calls:
+            await ringing(call)
+    async with connect(url, subprotocols=["sip"]) as socket:
+        browser.socket = socket
+        await browser.register()
+        again = [await browser.request("INVITE") for _ in calls]
+        assert [each.via.branch for each in again] == [each.via.branch for each in rung]
+        assert again[0].get("Record-Route") != rung[0].get("Record-Route")
+        await browser.reply(again[0], "200 OK")
+        response = await calls[0].final(LIMIT)
+        assert response.status == 200
+        dialog = Dialog.from_response(calls[0].request, response)
+        calls[0].send_ack(dialog.ack(1), dialog.destination)
+        await browser.request("ACK")
+        await browser.reply(again[1], "180 Ringing")
+        await ringing(calls[1])
+        calls[1].cancel()
+        await browser.reply(await browser.request("CANCEL"), "200 OK")
+        await browser.reply(again[1], "487 Request Terminated")
+        await browser.request("ACK")
+        assert (await calls[1].final(LIMIT)).status == 487
+    assert not stage.proxy._core.returning._ringing
+
+
+async def ringing(call: Any) -> None:
+    async with asyncio.timeout(LIMIT):
+        async for response in call:
+            if response.status == 180:
+                return
+
+
 async def test_baresip_registers_and_calls_over_tls_and_checks_the_certificate(
     stage: Stage, certificate: Certificate
 ) -> None:

@@ -4,11 +4,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
-from ringback.domain.calls.outputs import Answer, LegCommand, Provisional
+from ringback.domain.calls.outputs import Answer, Bye, LegCommand, Provisional
 from ringback.runtime.outgoing import Outgoing
+from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.live import LiveCall
 
@@ -37,6 +40,7 @@ class Bench:
             monotonic=lambda: 100.0,
             spawn=lambda work, _name: asyncio.ensure_future(work),
             log=log,
+            valkey=SimpleNamespace(connected=True),
         )
         hears: Any = SimpleNamespace(event=lambda _: None)
         store: Any = self
@@ -155,5 +159,34 @@ async def test_ringing_with_a_description_is_stored_first() -> None:
     live = await bench.ringing()
     leg = next(leg.id for leg in live.call.data.legs.values() if not leg.incoming)
     bench.driver.feed(live, i.Progress(leg, 183, OFFER))
+    await turns()
+    assert (bench.done(), len(bench.saved)) == ([], 2)
+
+
+async def test_who_waits_for_the_store_hears_when_the_last_step_is_there_or_is_not() -> None:
+    bench = Bench()
+    live = await bench.ringing()
+    await bench.driver.stored(live)  # nothing is under way
+    bench.driver.feed(live, i.RequestAttachUserData("r", {"k": "v"}))
+    first = asyncio.ensure_future(bench.driver.stored(live))
+    await turns()
+    bench.driver.feed(live, i.RequestAttachUserData("s", {"k": "w"}))
+    second = asyncio.ensure_future(bench.driver.stored(live))
+    await bench.stored()
+    assert not first.done()
+    await bench.stored()
+    await asyncio.gather(first, second)
+    bench.driver.feed(live, i.RequestAttachUserData("t", {"k": "x"}))
+    third = asyncio.ensure_future(bench.driver.stored(live))
+    await turns()
+    bench.answers[-1].cancel()
+    with pytest.raises(ValkeyUnavailable):
+        await third
+
+
+async def test_ringing_that_leads_to_more_than_ringing_is_stored_first() -> None:
+    bench = Bench()
+    live = await bench.ringing()
+    bench.driver.carry_on(live, [Provisional("in1", 180), Bye("target1")], lasts=False)
     await turns()
     assert (bench.done(), len(bench.saved)) == ([], 2)

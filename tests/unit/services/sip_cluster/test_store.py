@@ -11,7 +11,7 @@ from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
 from ringback.services.sip_cluster import store as module
 from ringback.services.sip_cluster.live import LiveCall
-from ringback.services.sip_cluster.store import CallStore, dialog_key
+from ringback.services.sip_cluster.store import CallStore, dialog_key, idempotency_key
 
 
 class Valkey:
@@ -110,3 +110,17 @@ async def test_the_last_event_goes_to_kafka_in_the_transaction_of_its_step() -> 
         calls_stream("demo"),
         "kafka",
     ]
+
+
+async def test_what_a_request_has_come_to_is_written_with_its_step_and_again_when_that_failed() -> None:
+    store, valkey, live = made()
+    live.requests["k"] = "done"
+    live.unnoted.append("k")
+    store.save(live, [], first=False, over=False)
+    noted = ("SET", idempotency_key("demo", "k"), "done", "EX", 60)
+    assert noted in valkey.posts[0]
+    valkey.futures[0].set_exception(module.ValkeyUnavailable("away"))
+    await asyncio.sleep(0)
+    assert live.unnoted == ["k"]
+    store.save(live, [], first=False, over=True)
+    assert noted in valkey.posts[1]

@@ -84,6 +84,7 @@ class World:
         self.tx, self.branches = Upstream(request), dict[str, Branch]()
         self.outcome: Outcome | None = None
         self.lost: list[str] = []
+        self.ringing: dict[str, Callable[[Target], None]] = {}
         self.forwarding = Forwarding(
             self,
             self.tx,  # type: ignore[arg-type]
@@ -98,7 +99,9 @@ class World:
     def target(name: str, role: str) -> Target:
         instance = name.partition("/")[0] if "/" in name else ""
         uri = f"sip:{name.replace('/', '.')}@192.0.2.9"
-        return Target(role, name, "edge", Destination("udp", "192.0.2.9", 5060), uri=uri, instance=instance)
+        line = "demo 1001" if name.startswith("web") else ""
+        place = Destination("udp", "192.0.2.9", 5060)
+        return Target(role, name, "edge", place, uri=uri, instance=instance, line=line)
 
     def send(self, request: Request, target: Target, branch: str, heard: Callable[[Response], None]) -> Any:
         self.branches[target.name] = Branch(request, target, heard)
@@ -119,6 +122,10 @@ class World:
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         name = response.get("X-Ringback-Owner")
         return self.target(name, target.role) if name else None
+
+    def rings(self, target: Target, again: Callable[[Target], None]) -> Callable[[], None]:
+        self.ringing[target.name] = again
+        return lambda: self.ringing.pop(target.name)
 
     def _done(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -357,3 +364,31 @@ class TestElsewhere:
         world["first"].says(481, ("X-Ringback-Owner", "owner"))
         assert list(world.branches) == ["first"]
         assert world.tx.statuses == [487]
+
+
+class TestABrowserThatComesBackWhileItRings:
+    async def test_it_is_rung_there_and_cancelled_there(self) -> None:
+        world = World(["web", "b"])
+        world["web"].says(180)
+        before = world["web"]
+        world.ringing["web"](world.target("web", "phone"))
+        assert world["web"] is not before
+        world["b"].says(200)
+        assert (len(before.cancelled), len(world["web"].cancelled)) == (0, 1)
+        world["web"].says(487)
+        assert world.tx.statuses == [180, 200]
+        assert not world.ringing
+
+    async def test_one_that_has_not_rung_yet_is_left_to_its_transaction(self) -> None:
+        world = World(["web"])
+        before = world["web"]
+        world.ringing["web"](world.target("web", "phone"))
+        assert world["web"] is before
+
+    async def test_after_a_cancel_it_is_not_rung_again(self) -> None:
+        world = World(["web"])
+        world["web"].says(180)
+        before = world["web"]
+        world.tx.cancel()
+        world.ringing["web"](world.target("web", "phone"))
+        assert world["web"] is before

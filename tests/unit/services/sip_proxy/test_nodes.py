@@ -65,13 +65,13 @@ def test_a_node_that_did_not_answer_comes_last_for_a_while(directory: NodeDirect
 def test_an_empty_directory_is_believed_after_ten_seconds(directory: NodeDirectory) -> None:
     clock = [100.0]
     cast(Any, directory._ctx).monotonic = lambda: clock[0]
-    directory._take({"a": node("a")})
+    known = {"a": node("a")}
+    assert directory._believed("media", {}, known) is known
     clock[0] = 109.0
-    directory._take({})
-    assert order(directory) == ["a"]
+    assert directory._believed("media", known, {}) is known
+    assert directory._believed("sip_cluster", known, {}) == {}, "each kind has a time of its own"
     clock[0] = 111.0
-    directory._take({})
-    assert order(directory) == []
+    assert directory._believed("media", known, {}) == {}
 
 
 def test_without_registrars_in_the_directory_the_configured_one_is_asked(directory: NodeDirectory) -> None:

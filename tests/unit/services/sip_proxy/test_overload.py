@@ -28,6 +28,28 @@ def test_the_share_that_is_refused_grows_with_the_excess(delay: float, queued: i
     assert sum(overload.wait(dice) > 0 for dice in DICE) == pytest.approx(refused, abs=1)
 
 
+def test_who_can_wait_is_refused_before_anybody_who_cannot() -> None:
+    shares = {}
+    for delay in (0.1, 0.15, 0.2, 0.3):
+        overload = steady(delay)
+        shares[delay] = tuple(
+            sum(overload.wait(dice, patient=patient) > 0 for dice in DICE) for patient in (True, False)
+        )
+    assert shares == {0.1: (0, 0), 0.15: (50, 0), 0.2: (100, 0), 0.3: (100, 50)}
+
+
+def test_calls_have_twice_the_room_while_most_of_what_comes_can_wait() -> None:
+    """A thousand phones come in one turn, before anything could be measured."""
+    shares = {}
+    for others in (20, 200):
+        overload = steady(0.35)
+        for patient in (True,) * 100 + (False,) * others:
+            overload.came(patient=patient)
+        overload.measured(0.35, 0)
+        shares[others] = [sum(overload.wait(dice, patient=it) > 0 for dice in DICE) for it in (True, False)]
+    assert shares == {20: [100, 0], 200: [100, 75]}
+
+
 def test_one_slow_turn_refuses_nobody_and_a_calm_one_forgets() -> None:
     overload = steady(0.0)
     overload.measured(0.5, 0)

@@ -13,6 +13,7 @@ from ringback.domain.configuration import Tenant
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.flows import Flows
 from ringback.services.sip_proxy.metrics import ProxyMetrics
+from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.sip import Request, Response, response_to
 from ringback.sip.parser import parse_message
@@ -90,12 +91,13 @@ class Stage:
                 distrust=lambda name, now: self.distrusted.append(name),
             ),
             metrics=ProxyMetrics(CollectorRegistry()),
+            returning=SimpleNamespace(registered=lambda request, source: None),
             guard=SimpleNamespace(
                 prove=self.proven.append, offend=lambda source, offence: self.offences.append(offence)
             ),
             flows=Flows(90),
         )
-        self.registers = Registers(core, self.admit)
+        self.registers = Registers(core, Registering(core), self.admit)
         self.registers.connect(self.edge, self.inside)  # type: ignore[arg-type]
 
     def admit(self, request: Request, source: Source) -> Response | None:
@@ -127,7 +129,7 @@ async def test_rfc3261_16_6_a_plain_register_passes_with_our_via_on_top_and_come
     assert stage.comes(request)
     passed = stage.passed()
     assert stage.inside.sent[0][1] == Destination("tcp", "10.0.0.3", 5066)
-    assert [via.split(";")[0] for via in passed.get_all("Via")] == [
+    assert [via.split(";")[0] for via in passed.values("Via")] == [
         "SIP/2.0/TCP 10.0.0.2:5080",
         "SIP/2.0/UDP 192.0.2.7:5062",
     ]

@@ -110,26 +110,18 @@ def request_for(
         "GSW_RECORD_HANDLE": attempt.key,
         "GSW_ATTEMPTS": attempt.number,
     }
-    if attempt.dn:
-        return RequestMakeCall(
-            tenant=tenant,
-            reference_id=reference,
-            idempotency_key=reference,
-            this_dn=attempt.dn,
-            other_dn=attempt.customer.number,
-            ani=campaign.caller_id,
-            timeout=campaign.ring_s,
-            user_data=user_data,
-        )
-    return RequestMakePredictiveCall(
+    made_by: type[RequestMakeCall | RequestMakePredictiveCall] = (
+        RequestMakeCall if attempt.dn else RequestMakePredictiveCall
+    )
+    return made_by(
         tenant=tenant,
         reference_id=reference,
         idempotency_key=reference,
-        this_dn=campaign.route_point,
+        this_dn=attempt.dn or campaign.route_point,
         other_dn=attempt.customer.number,
         ani=campaign.caller_id,
         timeout=campaign.ring_s,
-        detect=campaign.detect_s,
-        prompts=list(campaign.prompts),
+        detect=0.0 if attempt.dn else campaign.detect_s,
+        prompts=[] if attempt.dn else list(campaign.prompts),
         user_data=user_data,
     )

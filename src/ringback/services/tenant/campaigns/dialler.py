@@ -164,7 +164,8 @@ class Dialler:
                 elif self._hearing.listening.is_set():
                     dialled = await self._dial(session, standing, campaign, campaigns, router)
         if campaign is not None and dialled:
-            await self._asking.ask(campaign, dialled)
+            # Nobody waits: one that frontend does not answer must not keep the others from being dialled.
+            self._ctx.spawn(self._asking.ask(campaign, dialled), f"campaign-dials-{name}")
 
     async def _change(self, session: Session, standing: Standing, command: Command, reason: str = "") -> None:
         await change(session, self._tenant, standing, command, self._ctx.now(), reason)

@@ -148,8 +148,11 @@ class Session:
 
     async def lock(self, campaign: str, now: float) -> Standing:
         """How a campaign stands; nobody else changes it until the transaction is over."""
-        await self._execute("open_state", campaign, now)
-        return _standing((await self._fetch("lock_state", campaign))[0])
+        rows = await self._fetch("lock_state", campaign)
+        if not rows:
+            await self._execute("open_state", campaign, now)
+            rows = await self._fetch("lock_state", campaign)
+        return _standing(rows[0])
 
     async def write(self, standing: Standing) -> None:
         """Keep how a campaign stands."""
