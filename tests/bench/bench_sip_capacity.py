@@ -61,6 +61,7 @@ async def rate_held(rate: int, seconds: int) -> list[Row]:
     return [
         ("calls offered a second", rate, f"for {seconds} s"),
         ("calls that failed", result.failed / plan.calls * 100, "%"),
+        ("what the first of them met", result.first_failure or "-", ""),
         ("requests repeated", result.repeated, ""),
         ("set up, p50 and p99", f"{result.setup_p50_ms:.0f}, {result.setup_p99_ms:.0f}", "ms"),
         *((f"{name} before, after", f"{first[name]:.0f}, {last[name]:.0f}", "MiB") for name in first),
