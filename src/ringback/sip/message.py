@@ -12,8 +12,6 @@ from ringback.sip.names import KNOWN, canonical
 from ringback.sip.reasons import reason_phrase
 from ringback.sip.uri import NameAddr, SipUri, Via, split_commas
 
-_NO_BREAK = "a header value cannot hold a line break"
-
 
 class CSeq(NamedTuple):
     """Sequence number and method (RFC 3261 20.16)."""
@@ -134,9 +132,7 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header line."""
-        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
-        if "\n" in text or "\r" in text:
-            raise ValueError(_NO_BREAK)
+        name, text = KNOWN.get(name) or canonical(name), _safe(value if type(value) is str else str(value))
         headers = self.headers
         if self._indexed is headers and self._length == len(headers):
             self._first.setdefault(name, text)
@@ -148,9 +144,7 @@ class Message:
 
     def set(self, name: str, value: object) -> None:
         """Replace all lines of a header by one, at the place of the first."""
-        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
-        if "\n" in text or "\r" in text:
-            raise ValueError(_NO_BREAK)
+        name, text = KNOWN.get(name) or canonical(name), _safe(value if type(value) is str else str(value))
         place = self._place(name)
         headers = self.headers
         if place < 0:
@@ -164,9 +158,7 @@ class Message:
 
     def prepend(self, name: str, value: object) -> None:
         """Put a line before all others of this header (Via, Route and Record-Route grow at the top)."""
-        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
-        if "\n" in text or "\r" in text:
-            raise ValueError(_NO_BREAK)
+        name, text = KNOWN.get(name) or canonical(name), _safe(value if type(value) is str else str(value))
         place = self._place(name)
         self.headers.insert(place if place > 0 else 0, (name, text))
         self._first[name] = text
@@ -195,9 +187,7 @@ class Message:
 
     def replace_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header."""
-        name, text = KNOWN.get(name) or canonical(name), value if type(value) is str else str(value)
-        if "\n" in text or "\r" in text:
-            raise ValueError(_NO_BREAK)
+        name, text = KNOWN.get(name) or canonical(name), _safe(value if type(value) is str else str(value))
         place = self._place(name)
         if place < 0:
             return
@@ -529,7 +519,7 @@ _known_tag = lru_cache(maxsize=4096)(_read_tag)
 
 def _safe(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError(_NO_BREAK)
+        raise ValueError("a header value cannot hold a line break")
     return text
 
 
