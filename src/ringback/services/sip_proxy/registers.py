@@ -12,20 +12,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 
 from ringback.domain.configuration import Tenant
 from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.registering import Registering
-from ringback.sip import Request, Response
-from ringback.sip.endpoint import SipEndpoint, way_back
+from ringback.sip import Request
+from ringback.sip.endpoint import Admit, SipEndpoint, way_back
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
 
-Admit = Callable[[Request, Source], Response | None]
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
 _SWEEP_S = 1.0
@@ -90,15 +88,12 @@ class Registers:
         if answer is not None:
             if answer:
                 self._edge.counters.repeated += 1
-                self._edge.send_bytes(answer, way_back(source, request.via))
+                self._edge.send_bytes(answer, way_back(source, via))
             return True
         now = self._ctx.monotonic()
         if now < self._ordinary_until and self._edge.knows(request):
             return False
-        tenants = self._core.callers.tenants_at_hand()
-        written = (
-            self._written(request) if tenants is not None and via.branch.startswith(BRANCH_COOKIE) else None
-        )
+        tenants, written = self._core.callers.tenants_at_hand(), self._written(request)
         if tenants is None or written is None:
             self._ordinary_until = now + _LIFE_S
             return False
@@ -125,6 +120,7 @@ class Registers:
             or request.max_forwards == 0
             or request.raw_uri[:4] != "sip:"
             or request.to_tag is not None
+            or not request.via.branch.startswith(BRANCH_COOKIE)
             or "," in names["Via"]
         ):
             return None
@@ -192,9 +188,10 @@ class Registers:
         """It could not be sent: the ordinary way knows what else there is."""
         passing = self._passing.pop(token, None)
         if passing is not None:
-            self._core.directory.distrust(passing.name, self._ctx.monotonic())
+            now = self._ctx.monotonic()
+            self._core.directory.distrust(passing.name, now)
             self._known.pop(passing.key, None)
-            self._ordinary_until = self._ctx.monotonic() + _LIFE_S
+            self._ordinary_until = now + _LIFE_S
             self._edge.receive(passing.request, passing.source)
 
     def _lost(self, remote: tuple[str, int]) -> None:
