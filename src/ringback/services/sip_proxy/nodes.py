@@ -78,8 +78,6 @@ class NodeDirectory:
 
     def silent(self, now: float) -> str:
         """The cluster nodes that did not answer lately, with commas; nearly always none."""
-        if not self.distrusted:
-            return ""
         self.distrusted = {name: until for name, until in self.distrusted.items() if until > now}
         return ", ".join(name for name in self.distrusted if name in self.cluster)
 
