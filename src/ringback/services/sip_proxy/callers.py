@@ -7,7 +7,6 @@ import os
 import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
@@ -47,7 +46,6 @@ class Turned:
     """The password was right, and the nonce too old or another's."""
 
 
-_address = lru_cache(4096)(ipaddress.ip_address)
 _MOST_PLACES = 4096
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -75,7 +73,7 @@ class Numbers:
         return self._at[place]
 
     def _find_trunk(self, host: str, port: int) -> Trunk | None:
-        address = _address(host)
+        address = ipaddress.ip_address(host)
         found = [trunk for network, trunk in self._networks if address in network]
         for trunk in found:
             if any(gateway.host == host and gateway.port == port for gateway in trunk.gateways):
