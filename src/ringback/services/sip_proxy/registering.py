@@ -56,7 +56,7 @@ class Registering:
         ]
 
         def done(outcome: Outcome) -> None:
-            self.ended(request, source, outcome.status, stale=outcome.stale)
+            self.ended(request, source, tenant, outcome.status, stale=outcome.stale)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
 
@@ -68,7 +68,7 @@ class Registering:
             *self._core.flows.headers(source),
         )
 
-    def ended(self, request: Request, source: Source, status: int, *, stale: bool) -> None:
+    def ended(self, request: Request, source: Source, tenant: Tenant, status: int, *, stale: bool) -> None:
         """What a final answer says of who has asked."""
         core = self._core
         if status >= 400 and status != 401:
@@ -76,6 +76,6 @@ class Registering:
         if status < 300:
             core.guard.prove(source)
             core.flows.registered(request, source)
-            core.returning.registered(request, source)
+            core.returning.registered(request, source, tenant.id)
         elif status == 401 and not stale and request.has("Authorization"):
             core.guard.offend(source, Offence.PASSWORD)

@@ -37,12 +37,15 @@ Key = tuple[str, str, int]
 class _Passing:
     """A REGISTER whose answer is awaited from the registrar `name` at `place`."""
 
-    __slots__ = ("key", "name", "place", "request", "source")
+    __slots__ = ("key", "name", "place", "request", "source", "tenant")
 
-    def __init__(self, key: Key, request: Request, source: Source, name: str, place: Destination) -> None:
+    def __init__(
+        self, key: Key, request: Request, source: Source, tenant: Tenant, name: str, place: Destination
+    ) -> None:
         self.key = key
         self.request = request
         self.source = source
+        self.tenant = tenant
         self.name = name
         self.place = place
 
@@ -149,7 +152,7 @@ class Registers:
         core.metrics.request("REGISTER", "edge")
         core.metrics.sent_on("REGISTER", "from", "")
         token = branch.encode()
-        self._passing[token] = _Passing(key, request, source, name, place)
+        self._passing[token] = _Passing(key, request, source, tenant, name, place)
         self._known[key] = b""
         self._ends.append((now + _LIFE_S, key, token))
         self._watch()
@@ -181,7 +184,7 @@ class Registers:
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
         self._edge.send_bytes(answer, way_back(phone, request.via))
-        self._ordinary.ended(request, phone, status, stale=stale)
+        self._ordinary.ended(request, phone, passing.tenant, status, stale=stale)
         return True
 
     def _failed(self, token: bytes) -> None:

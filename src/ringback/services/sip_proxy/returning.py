@@ -46,24 +46,18 @@ class Returning:
         self._ringing.setdefault(target.line, {})[again] = target
         return partial(self._over, target.line, again)
 
-    def registered(self, request: Request, source: Source) -> None:
-        """A phone has registered over this flow."""
+    def registered(self, request: Request, source: Source, tenant: str) -> None:
+        """A phone of a tenant has registered over this flow."""
         if not self._ringing or source.transport not in WEB:
             return
         flow = Destination(source.transport, source.host, source.port)
-        ringing = self._ringing.get(self._line_of(request, flow), {})
+        ringing = self._ringing.get(line_of(tenant, request.to.uri.user, flow), {})
         contacts = {str(item.uri) for item in request.contacts}
         for again, target in list(ringing.items()):
             if target.uri in contacts and target.destination != flow:
                 self._core.metrics.returned.inc()
                 # Not before the answer to its REGISTER.
                 asyncio.get_running_loop().call_soon(again, self._through(target, flow))
-
-    def _line_of(self, request: Request, flow: Destination) -> str:
-        callers, to = self._core.callers, request.to.uri
-        tenants = callers.tenants_at_hand()
-        tenant = None if tenants is None else callers.pick(tenants, (to.host, request.uri.host))
-        return "" if tenant is None else line_of(tenant.id, to.user, flow)
 
     def _through(self, target: Target, flow: Destination) -> Target:
         route = self._core.edge.route(Mark(target.mark, flow), flow.transport, flow.host)

@@ -91,7 +91,7 @@ class Stage:
                 distrust=lambda name, now: self.distrusted.append(name),
             ),
             metrics=ProxyMetrics(CollectorRegistry()),
-            returning=SimpleNamespace(registered=lambda request, source: None),
+            returning=SimpleNamespace(registered=lambda request, source, tenant: None),
             guard=SimpleNamespace(
                 prove=self.proven.append, offend=lambda source, offence: self.offences.append(offence)
             ),
