@@ -78,13 +78,10 @@ class RegisterHandler:
         if found is None or not dn:
             raise Refused(404)
         extensions = read_extensions(request)
-        at_hand, extension = numbers.dn_at_hand(tenant, dn)
-        extension = extension if at_hand else await numbers.dn(tenant, dn)
-        challenge = self._check(
-            request, found.domain, extension if isinstance(extension, Extension) else None
-        )
-        if challenge is not None:
-            return challenge
+        at_hand, number = numbers.dn_at_hand(tenant, dn)
+        extension = self._check(request, found.domain, number if at_hand else await numbers.dn(tenant, dn))
+        if not isinstance(extension, Extension):
+            return extension
         stored = await self._apply(request, tenant, dn, extensions)
         return self._stored(request, tenant, extension, extensions, stored)
 
@@ -94,7 +91,7 @@ class RegisterHandler:
         For nearly all: what the configuration says is at hand, and nothing comes into service or out of it.
         """
         tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
-        found, (at_hand, extension) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
+        found, (at_hand, number) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
         # The star is for the other way as a whole: a nonce counts only once.
         if (
             found is None
@@ -103,12 +100,11 @@ class RegisterHandler:
             or request.get("Contact") == "*"
         ):
             return False
-        extension = extension if isinstance(extension, Extension) else None
         try:
             extensions = read_extensions(request)
-            challenge = self._check(request, found.domain, extension)
-            if challenge is not None or extension is None:
-                reply(challenge or (404, None, []))
+            extension = self._check(request, found.domain, number)
+            if not isinstance(extension, Extension):
+                reply(extension)
                 return True
             wish, reason = self._wish(request, extensions)
             whose = (tenant, extension, extensions)
@@ -121,23 +117,18 @@ class RegisterHandler:
         reply(self._stored(request, *whose, done) if isinstance(done, Stored) else self._refusal(done))
 
     def _stored(
-        self,
-        request: Request,
-        tenant: str,
-        extension: DN | None,
-        extensions: Extensions,
-        stored: Stored,
+        self, request: Request, tenant: str, extension: Extension, extensions: Extensions, stored: Stored
     ) -> Answer:
         """The 200."""
-        if stored.event is not None and stored.bindings and isinstance(extension, Extension):
+        if stored.event is not None and stored.bindings:
             self.on_arrival(tenant, extension)
         now = self._ctx.now()
         headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
         headers += answer_headers(request, extensions)
         return 200, None, [*headers, ("Date", _date(int(now)))]
 
-    def _check(self, request: Request, realm: str, extension: Extension | None) -> Answer | None:
-        """A challenge, or None if the credentials are right; unknown numbers are challenged like known."""
+    def _check(self, request: Request, realm: str, number: DN | None) -> Extension | Answer:
+        """The extension whose credentials are right, or a challenge; unknown ones are challenged alike."""
         server = self._realms.get(realm)
         if server is None:
             server = self._realms[realm] = DigestServer(
@@ -148,12 +139,13 @@ class RegisterHandler:
                 issuer=self._issuer,
             )
         given = request.get_all("Authorization")
+        extension = number if isinstance(number, Extension) else None
         user, stored = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())
         verdict = server.check(given, request.method, user, stored, self._ctx.now())
         if given and verdict is Verdict.WRONG:
             self._ctx.log.info("register_refused", dn=request.to.uri.number)
-        if verdict is Verdict.OK:
-            return None
+        if verdict is Verdict.OK and extension is not None:
+            return extension
         stale = verdict is Verdict.STALE
         challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=stale)
         return 401, None, [("WWW-Authenticate", value) for value in challenges]
