@@ -219,7 +219,7 @@ class Machine:
         kind: Kind,
         durations: Mapping[Input, float | None],
         t2: float,
-        started: list[tuple[float, Input]] | None = None,
+        started: list[tuple[float, Input]],
     ) -> None:
         self.kind = kind
         self.durations = durations
@@ -229,7 +229,7 @@ class Machine:
         """When each running timer fires."""
         self.waits: dict[Input, float] = {}
         """How long a repeating timer waits now."""
-        self.started: list[tuple[float, Input]] = [] if started is None else started
+        self.started = started
         """Timers started since the owner last looked; the owner empties it, and may have one for all."""
 
     def begin(self, now: float) -> None:

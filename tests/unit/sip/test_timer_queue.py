@@ -10,7 +10,7 @@ from ringback.sip.transactions import KINDS, Input, Machine, Timers
 
 
 def transaction() -> Transaction:
-    machine = Machine(KINDS["client", True], Timers().durations(reliable=False), 4.0)
+    machine = Machine(KINDS["client", True], Timers().durations(reliable=False), 4.0, [])
     return Transaction(
         Request("INVITE", "sip:a@b", [("Via", "SIP/2.0/UDP h;branch=z9hG4bKa")]),
         machine,

@@ -12,7 +12,7 @@ MESSAGES = [item for item in Input if not item.name.startswith("TIMER_")]
 
 
 def machine(kind: Kind, *, reliable: bool) -> Machine:
-    made = Machine(kind, TIMERS.durations(reliable=reliable), TIMERS.t2)
+    made = Machine(kind, TIMERS.durations(reliable=reliable), TIMERS.t2, [])
     made.begin(0.0)
     return made
 
