@@ -225,14 +225,10 @@ class Message:
         self._cache.clear()
         self._indexed = None
 
-    def push_via(self, via: Via, text: str = "") -> None:
-        """Put a Via on top; it is not parsed again, nor written where its `text` is at hand.
-
-        With its text it is known again when it comes back in a response.
-        """
-        if text:
-            via.written_as(text)
-        self.prepend("Via", text or via)
+    def push_via(self, via: Via, text: str) -> None:
+        """Put a Via that reads `text` on top; it is not parsed again, nor when a response brings it back."""
+        via.written_as(text)
+        self.prepend("Via", text)
         self._cache["Via"] = via
 
     def _place(self, name: str) -> int:
