@@ -82,11 +82,10 @@ class Edge:
         # All phones come back at once when their proxy does: they can wait, and calls cannot.
         overload, patient = core.overload, request.method == "REGISTER"
         overload.came(patient=patient)
-        if overload.level <= (0.5 if patient else 1.0) or core.callers.is_emergency(request):
-            return 0
         wait = overload.wait(random.random(), patient=patient)  # noqa: S311 - a lottery, no secret
-        if wait:
-            core.metrics.shed.inc()
+        if not wait or core.callers.is_emergency(request):
+            return 0
+        core.metrics.shed.inc()
         return wait
 
     def _busy(self, request: Request, wait: int, why: Why) -> Response:
