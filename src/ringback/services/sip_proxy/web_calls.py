@@ -66,9 +66,11 @@ class WebCalls:
             return
         groups = self._to_phone(request, passage) if passage.contact else self._to_node(request, passage)
         if not groups:
-            if not passage.contact:
+            if passage.contact:
+                core.reply(tx, 480)
+            else:
                 core.refusals.turn(Why.NO_NODE)
-            core.reply(tx, *((480,) if passage.contact else (503, [("Retry-After", "5")])))
+                core.reply(tx, 503, [("Retry-After", "5")])
             return
         core.forward(tx, request, groups, role="webrtc", to_edge=False, done=lambda outcome: None)
 
