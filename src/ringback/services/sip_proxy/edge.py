@@ -293,9 +293,7 @@ class Edge:
             request.remove("P-Asserted-Identity")
         order = core.directory.cluster_order("", self._ctx.monotonic())[: core.settings.attempts]
         if not order:
-            core.refusals.turn(Why.NO_NODE)
-            core.call_ended(request.call_id)
-            core.reply(tx, 503, [("Retry-After", str(_NO_NODE_RETRY_S))])
+            self._no_room(tx, request, _NO_NODE_RETRY_S, Why.NO_NODE)
             return
         groups = [[self._node_target(node, tx, caller)] for node in order]
         core.directory.chosen(order[0].node)
