@@ -29,7 +29,7 @@ Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
 Reply = Callable[[Answer], None]
 Whose = tuple[str, Extension, Extensions]
-_AWAY = (SipParseError, HttpUnavailable, HttpFailure, ValkeyUnavailable, ValkeyError)
+_REFUSED = (Refused, SipParseError, HttpUnavailable, HttpFailure, ValkeyUnavailable, ValkeyError)
 ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
 
 
@@ -57,7 +57,7 @@ class RegisterHandler:
         """Status, reason and headers of the response."""
         try:
             return await self._register(request)
-        except (Refused, *_AWAY) as error:
+        except _REFUSED as error:
             return self._refusal(error)
 
     def _refusal(self, error: Exception) -> Answer:
@@ -109,7 +109,7 @@ class RegisterHandler:
             wish, reason = self._wish(request, extensions)
             whose = (tenant, extension, extensions)
             self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, request, whose))
-        except (Refused, *_AWAY) as error:
+        except _REFUSED as error:
             reply(self._refusal(error))
         return True
 
