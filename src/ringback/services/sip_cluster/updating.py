@@ -8,7 +8,8 @@ nobody can tell for whom it is meant: it is answered here, and the other side he
 from collections.abc import Callable
 
 from ringback.domain.calls import inputs as i
-from ringback.domain.calls.types import LegState, Slot
+from ringback.domain.calls.bridge import OTHER
+from ringback.domain.calls.types import LegState
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.features import ALLOW
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
@@ -19,14 +20,13 @@ from ringback.sip.uri import NameAddr
 
 METHOD = "UPDATE"
 EARLY = (LegState.OFFERED, LegState.RINGING)
-_OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 
 
 def onward(live: LiveCall, leg: SipLeg) -> bool:
     """Whether an offer on this leg, before the answer, may be passed to the other side now."""
     data = live.call.data
     this = data.legs[leg.id]
-    other = data.legs.get(data.slots.get(_OTHER.get(this.slot, this.slot), ""))
+    other = data.legs.get(data.slots.get(OTHER.get(this.slot, this.slot), ""))
     if other is None or other is this or data.slots.get(this.slot) != leg.id:
         return False
     if other.state is LegState.UP:
