@@ -90,7 +90,7 @@ class EarlyDialogs:
         self._own: tuple[tuple[str, str], ...] = ()
 
     def own_headers(self) -> tuple[tuple[str, str], ...]:
-        """Contact and Allow of an INVITE, and of a response that refreshes the target."""
+        """Contact and Allow of an INVITE or UPDATE, and of a response that refreshes the target."""
         if not self._own:
             self._own = (("Contact", str(self._contact())), ("Allow", ALLOW))
         return self._own
