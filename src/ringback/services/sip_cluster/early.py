@@ -208,7 +208,7 @@ class EarlyDialogs:
             note(leg, request.to_tag, sdp, "")
             self.acknowledged(live, leg)
         elif leg.dialog is None:
-            note(leg, request.from_tag, sdp, request.body.decode("utf-8", "replace"))
+            note(leg, request.from_tag, sdp, body_of(request))
 
     def _send(self, live: LiveCall, leg: SipLeg, responses: list[Response]) -> None:
         waiting = leg.waiting_caller
