@@ -196,9 +196,8 @@ class Incoming:
             return
         if self.sessions.refused(tx, request):
             return
-        leg.offer = tx
         tx.on_cancel = lambda: self._offer_cancelled(live, leg, tx)
-        self._driver.feed(live, i.OfferReceived(leg.id, body_of(request) or None, onward(live, leg)))
+        self._offer(tx, request, live, leg)
 
     def _offer_cancelled(self, live: LiveCall, leg: SipLeg, tx: ServerTransaction) -> None:
         """A cancelled re-INVITE: the session stays as it was as far as the peer knows (RFC 3261 14.2)."""
@@ -245,7 +244,7 @@ class Incoming:
 
     def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         leg.offer = tx
-        self._driver.feed(live, i.OfferReceived(leg.id, body_of(request), onward(live, leg)))
+        self._driver.feed(live, i.OfferReceived(leg.id, body_of(request) or None, onward(live, leg)))
 
     def _info(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         if request.content_type != treatment.CONTENT_TYPE:
