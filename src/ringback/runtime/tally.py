@@ -12,11 +12,13 @@ from prometheus_client.registry import Collector
 
 
 class Tally(Collector):
-    """A counter with labels: `counts` by their values, to be added to from the loop's thread alone."""
+    """A counter: `counts` by the values of its labels, to be added to from the loop's thread alone."""
 
     def __init__(self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry) -> None:
         self._name, self._text, self._labels = name, text, labels
         self.counts: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        if not labels:
+            self.counts[()] = 0
         registry.register(self)
 
     def collect(self) -> Iterator[CounterMetricFamily]:

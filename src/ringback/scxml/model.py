@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 from ringback.sandbox import Element
@@ -162,11 +161,6 @@ class Invoke:
 _MOST_MEANT = 2000
 
 
-@lru_cache(maxsize=4096)
-def _matches(events: tuple[str, ...], name: str) -> bool:
-    return any(e == "*" or name == e or name.startswith(e + ".") for e in events)
-
-
 @dataclass(frozen=True, slots=True)
 class Transition:
     """`<transition>`, also that of `<initial>` and `<history>`; `targets` are state numbers."""
@@ -180,7 +174,7 @@ class Transition:
 
     def matches(self, name: str) -> bool:
         """Whether an event of this name is meant (SCXML 3.12.1)."""
-        return _matches(self.events, name)
+        return any(e == "*" or name == e or name.startswith(e + ".") for e in self.events)
 
 
 @dataclass(frozen=True, slots=True)

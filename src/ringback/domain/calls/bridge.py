@@ -57,12 +57,25 @@ def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
         leg.owed = True
         m.answer_offer(leg, 200, leg.local_sdp)
     elif _may_hold(m, leg) and sdp_text.is_hold(word.sdp):
-        leg.remote_sdp = word.sdp
-        _hold_here(m, leg, word.sdp)
+        answer_here(m, leg, word.sdp)
+        if not leg.held:
+            _held(m, leg)
     else:
-        leg.remote_sdp, leg.offering = word.sdp, True
-        peer.pass_to = leg.id
-        m.offer(peer, word.sdp, Reoffer.PASS)
+        leg.remote_sdp = word.sdp
+        pass_on(m, leg, peer, word.sdp)
+
+
+def pass_on(m: Machine, leg: Leg, other: Leg, sdp: str) -> None:
+    """What the other side answers is the answer to this offer."""
+    leg.offering, other.pass_to = True, leg.id
+    m.offer(other, sdp, Reoffer.PASS)
+
+
+def answer_here(m: Machine, leg: Leg, offer: str) -> None:
+    """With what was said before, in the direction that fits; the other side is not asked."""
+    leg.remote_sdp = offer
+    answer = sdp_text.ANSWER_TO[sdp_text.direction(offer)]
+    m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp or "", answer))
 
 
 def _other_side(m: Machine, leg: Leg) -> Leg | None:
@@ -81,15 +94,8 @@ def _may_hold(m: Machine, leg: Leg) -> bool:
     return bool(own) and m.data.consult is None and m.data.phase is Phase.CONNECTED
 
 
-def _hold_here(m: Machine, leg: Leg, offer: str) -> None:
-    """The holder is answered here and the other party hears music."""
-    answer = sdp_text.ANSWER_TO[sdp_text.direction(offer)]
-    m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp or "", answer))
-    if not leg.held:
-        _held(m, leg)
-
-
 def _held(m: Machine, leg: Leg) -> None:
+    """The other party hears music."""
     leg.held = True
     _say(m, "EventHeld", leg, CallState.HELD)
     treatment.ensure_media(m)

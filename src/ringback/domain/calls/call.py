@@ -109,7 +109,7 @@ def _request(m: Machine, word: i.Request) -> None:
 
 
 def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
-    """Take the step of the leg's table; the leg when the call is to be told of it."""
+    """Take the step of the leg's table; the leg, without offers if it ended, when the call is to be told."""
     leg = m.leg(leg_id)
     step = legs.HEARD.get((leg.state, said)) if leg is not None else None
     if leg is None or step is None:
@@ -117,7 +117,11 @@ def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
     leg.state, told = step
     if told is legs.Word.LATE_ANSWER:
         m.out += [Ack(leg.id), Bye(leg.id)] if leg.local_sdp else []
-    return leg if told is said and not m.ended else None
+    if told is not said or m.ended:
+        return None
+    if leg.state is LegState.ENDED:
+        m.drop_offers(leg)
+    return leg
 
 
 def _interrupted(m: Machine, word: i.Interrupted) -> None:
@@ -169,8 +173,6 @@ def _answered_with_nothing(m: Machine, leg: Leg) -> None:
 
 def _failed(m: Machine, word: i.Failed) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
-    if leg is not None:
-        m.drop_offers(leg)
     if leg is not None and not referral.redirected(m, leg, word.moved_to):
         FAILED[leg.slot](m, leg, word.status)
 
@@ -179,7 +181,6 @@ def _lost(m: Machine, word: i.Lost) -> None:
     leg = _hear(m, word.leg, legs.Word.FAILED)
     if leg is None:
         return
-    m.drop_offers(leg)
     if leg.slot is Slot.ORIGIN:
         dialing.origin_lost(m, leg)
     else:
@@ -190,7 +191,6 @@ def _hung_up(m: Machine, word: i.HungUp) -> None:
     m.reason = word.reason
     leg = _hear(m, word.leg, legs.Word.GONE)
     if leg is not None:
-        m.drop_offers(leg)
         GONE[leg.slot](m, leg)
 
 

@@ -11,7 +11,7 @@ the network plays, and hears ours again when that ends without an answer. A phon
 there a description promises no media (RFC 3960 3.1). Who hears anything else goes on hearing it.
 """
 
-from ringback.domain.calls import bridge, sdp_text
+from ringback.domain.calls import bridge
 from ringback.domain.calls.inputs import OfferReceived, Progress, ReofferAnswered, ReofferFailed
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Provisional
@@ -64,9 +64,7 @@ def offer(m: Machine, leg: Leg, word: OfferReceived) -> None:
     elif word.onward:
         _pass_on(m, leg, word.sdp)
     else:
-        leg.remote_sdp = word.sdp
-        answer = sdp_text.ANSWER_TO[sdp_text.direction(word.sdp)]
-        m.answer_offer(leg, 200, sdp_text.with_direction(leg.local_sdp, answer))
+        bridge.answer_here(m, leg, word.sdp)
 
 
 def _pass_on(m: Machine, leg: Leg, sdp: str) -> None:
@@ -74,8 +72,7 @@ def _pass_on(m: Machine, leg: Leg, sdp: str) -> None:
     if other is None or other.reoffer or other.offering:
         m.answer_offer(leg, 491)
     else:
-        leg.offering, other.pass_to = True, leg.id
-        m.offer(other, sdp, Reoffer.PASS)
+        bridge.pass_on(m, leg, other, sdp)
 
 
 def offer_answered(m: Machine, leg: Leg, word: ReofferAnswered) -> None:

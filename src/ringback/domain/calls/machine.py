@@ -132,10 +132,9 @@ class Machine:
         streams are those of the offer that it answers, or of what was said before.
         """
         sdp = sdp_text.fitted(sdp, leg.remote_sdp if answers else leg.local_sdp, answers=answers)
-        session = leg.sdp_session or session_id(self.data)
-        if leg.local_sdp is None or sdp_text.with_origin(sdp, session, leg.sdp_version) != leg.local_sdp:
+        if leg.local_sdp is None or self._with_origin(leg, sdp) != leg.local_sdp:
             leg.sdp_version += 1
-            leg.local_sdp = sdp_text.with_origin(sdp, session, leg.sdp_version)
+            leg.local_sdp = self._with_origin(leg, sdp)
         return leg.local_sdp
 
     def knows(self, leg: Leg, sdp: str) -> bool:
@@ -143,10 +142,10 @@ class Machine:
         if leg.local_sdp is None:
             return False
         sdp = sdp_text.fitted(sdp, leg.local_sdp, answers=False)
-        return (
-            sdp_text.with_origin(sdp, leg.sdp_session or session_id(self.data), leg.sdp_version)
-            == leg.local_sdp
-        )
+        return self._with_origin(leg, sdp) == leg.local_sdp
+
+    def _with_origin(self, leg: Leg, sdp: str) -> str:
+        return sdp_text.with_origin(sdp, leg.sdp_session or session_id(self.data), leg.sdp_version)
 
     def invite(self, leg: Leg, target: str, sdp: str | None, caller: str = "") -> None:
         text = None if sdp is None else self.describe(leg, sdp)

@@ -7,7 +7,7 @@ from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.outputs import Mix, Play
 from ringback.domain.calls.pairs import MEDIA_OF, PARTY_OF, hears_ringing, needs_media, wanted
 from ringback.domain.calls.results import DEPOSITED, MEDIA_UNAVAILABLE
-from ringback.domain.calls.state import Leg, Treatment
+from ringback.domain.calls.state import CallData, Leg, Treatment
 from ringback.domain.calls.types import ConsultStage, LegRole, LegState, Phase, Slot, TreatmentType
 
 ROUTING_S = 15.0
@@ -81,9 +81,17 @@ def start(m: Machine, slot: Slot = Slot.ORIGIN) -> None:
         return
     if m.data.phase is Phase.CONNECTED:
         _start_connected(m, media, slot)
-    elif treatment is not None and not treatment.asked:
+    elif treatment is not None and (play := due(m.data, media.id)) is not None:
         treatment.asked = True
-        m.out.append(Play(media.id, treatment.reference, treatment.type, treatment.parameters))
+        m.out.append(play)
+
+
+def due(data: CallData, media: str) -> Play | None:
+    """What the first party's media leg is to be told and has not been told; None where that is nothing."""
+    treatment = data.treatment
+    if data.phase is Phase.CONNECTED or treatment is None or treatment.asked:
+        return None
+    return Play(media, treatment.reference, treatment.type, treatment.parameters)
 
 
 def _start_connected(m: Machine, media: Leg, slot: Slot) -> None:

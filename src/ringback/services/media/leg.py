@@ -115,7 +115,7 @@ class MediaLeg:
             except SdpError:
                 self.hang_up()
         if self._first is not None and not self.closed:
-            self._carry_out(self._first, self._treatment_of(self._first))
+            self._carry_out(*self._first)
 
     def received(self, tx: ServerTransaction, request: Request) -> None:
         """Take a request inside the dialog."""
@@ -149,18 +149,17 @@ class MediaLeg:
         tx.reply(200)
         self._carry_out(command, treatment)
 
-    def _first_of(self, request: Request) -> Command | None:
+    def _first_of(self, request: Request) -> tuple[Command, Treatment | None] | None:
         """The command that came with the INVITE, when it can be carried out; else it will come by INFO."""
         text = request.get(HEADER)
         if text is None:
             return None
         try:
             command = of_header(text)
-            self._treatment_of(command)
+            return command, self._treatment_of(command)
         except (msgspec.DecodeError, UnknownPromptError, ValueError) as error:
             self._calls.ctx.log.info("command_refused", conn_id=self.conn_id, error=str(error))
             return None
-        return command
 
     def _carry_out(self, command: Command, treatment: Treatment | None) -> None:
         """Begin; the same command come again, from a node that took the call over, changes nothing."""

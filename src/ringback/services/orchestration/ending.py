@@ -27,8 +27,7 @@ class Ending:
     @staticmethod
     def owes(record: Record) -> bool:
         """Whether there is anything to do for it."""
-        is_reported = record.kind == "callback" and bool(record.failed)
-        return is_reported or _is_call_left(record) or bool(_requests_left(record))
+        return _is_reported(record) or _is_call_left(record) or bool(_requests_left(record))
 
     async def settle(self, record: Record) -> None:
         """Leave nothing behind."""
@@ -36,7 +35,7 @@ class Ending:
             self._node.log.warning("session_failed", session=record.id, reason=record.failed)
         await self._leave_queues(record)
         await self._settle_call(record)
-        if record.kind == "callback" and record.failed:
+        if _is_reported(record):
             await self._report_failure(record)
 
     async def _leave_queues(self, record: Record) -> None:
@@ -78,17 +77,21 @@ class Ending:
             self._node.log.warning("failure_not_reported", session=record.id, reason=failure.reason)
 
 
+def _is_reported(record: Record) -> bool:
+    """Whether it is a callback whose application broke."""
+    return record.kind == "callback" and bool(record.failed)
+
+
 def _requests_left(record: Record) -> list[str]:
     """Requests that wait in queues."""
     elements = {asked.element for asked in record.asked.values() if asked.module == "queue"}
     if "confirm" in elements and not record.failed:
         return []
-    submitted = [
-        int(number)
+    return [
+        record.reference(int(number))
         for number, asked in record.asked.items()
         if (asked.module, asked.element) == ("queue", "submit")
     ]
-    return [record.reference(number) for number in submitted]
 
 
 def _is_call_left(record: Record) -> bool:

@@ -238,16 +238,15 @@ class Performer:
         """The answer to a question without effect, where nobody has to be asked for it; else None."""
         if action.name != "query" or module_of(action.namespace) != "queue":
             return None
-        asked_at, known = self._known_queues.get(record.tenant, (-_QUEUES_KNOWN_S, []))
-        return _view(known, action) if self._ctx.monotonic() - asked_at < _QUEUES_FRESH_S else None
+        age, known = self._remembered(record.tenant)
+        return _view(known, action) if age < _QUEUES_FRESH_S else None
 
     async def _queues(self, tenant: str) -> list[QueueView]:
         """How the queues stand; calls that come together share one answer.
 
         A caller hears nothing meanwhile: without an answer in a second, the last one will do, or none.
         """
-        asked_at, known = self._known_queues.get(tenant, (-_QUEUES_KNOWN_S, []))
-        age = self._ctx.monotonic() - asked_at
+        age, known = self._remembered(tenant)
         if known and age < _QUEUES_FRESH_S:
             return known
         try:
@@ -260,6 +259,11 @@ class Performer:
             raise ActionFailed("unavailable") from None
         self._known_queues[tenant] = (self._ctx.monotonic(), queues)
         return queues
+
+    def _remembered(self, tenant: str) -> tuple[float, list[QueueView]]:
+        """How the queues stood when they were asked about last, and how long that is ago."""
+        asked_at, known = self._known_queues.get(tenant, (-_QUEUES_KNOWN_S, []))
+        return self._ctx.monotonic() - asked_at, known
 
     # The call
 

@@ -30,7 +30,6 @@ class Effects:
     fetches: list[Fetch] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     posts: list[HttpPost] = field(default_factory=list)
-    error: str = ""
 
     def add(self, more: Effects) -> None:
         """What the next step of the same turn leaves to do."""

@@ -90,7 +90,7 @@ class EarlyDialogs:
         self._own: tuple[tuple[str, str], ...] = ()
 
     def own_headers(self) -> tuple[tuple[str, str], ...]:
-        """Contact and Allow of an INVITE, and of a response that refreshes the target."""
+        """Contact and Allow of an INVITE or UPDATE, and of a response that refreshes the target."""
         if not self._own:
             self._own = (("Contact", str(self._contact())), ("Allow", ALLOW))
         return self._own
@@ -208,7 +208,7 @@ class EarlyDialogs:
             note(leg, request.to_tag, sdp, "")
             self.acknowledged(live, leg)
         elif leg.dialog is None:
-            note(leg, request.from_tag, sdp, request.body.decode("utf-8", "replace"))
+            note(leg, request.from_tag, sdp, body_of(request))
 
     def _send(self, live: LiveCall, leg: SipLeg, responses: list[Response]) -> None:
         waiting = leg.waiting_caller

@@ -13,13 +13,13 @@ from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import ABLE, ALLOW
 from ringback.services.sip_cluster.index import Index
-from ringback.services.sip_cluster.live import LiveCall, SipLeg
+from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.takeover import Elsewhere, Takeover
-from ringback.services.sip_cluster.updating import onward
+from ringback.services.sip_cluster.updating import note, onward
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
 from ringback.sip.exchange import ServerTransaction
@@ -124,7 +124,7 @@ class Incoming:
         self._open(tx, request, dialog)
 
     def _open(self, tx: ServerTransaction, request: Request, dialog: Dialog) -> None:
-        tenant, offer = _tenant(request), request.body.decode("utf-8", "replace") or None
+        tenant, offer = _tenant(request), body_of(request) or None
         live = new_call(tenant)
         live.unsaid = True
         leg = live.legs["in1"] = SipLeg("in1", request.call_id)
@@ -196,10 +196,8 @@ class Incoming:
             return
         if self.sessions.refused(tx, request):
             return
-        leg.offer = tx
         tx.on_cancel = lambda: self._offer_cancelled(live, leg, tx)
-        sdp = request.body.decode("utf-8", "replace") or None
-        self._driver.feed(live, i.OfferReceived(leg.id, sdp, onward(live, leg)))
+        self._offer(tx, request, live, leg)
 
     def _offer_cancelled(self, live: LiveCall, leg: SipLeg, tx: ServerTransaction) -> None:
         """A cancelled re-INVITE: the session stays as it was as far as the peer knows (RFC 3261 14.2)."""
@@ -233,24 +231,20 @@ class Incoming:
             tx.reply(200, headers=[*self.early.own_headers(), *headers])
         elif leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
             _too_early(tx)
-        elif leg.dialog is None:
+        elif leg.dialog is None and not onward(live, leg):
             self._update_of_called(tx, request, live, leg)
         else:
             self._offer(tx, request, live, leg)
 
     def _update_of_called(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        """A called party changes its description before it answers."""
-        if onward(live, leg):
-            self._offer(tx, request, live, leg)
-            return
-        party, ours = leg.called[request.from_tag or ""], live.call.data.legs[leg.id].local_sdp
-        party.sdp, party.changed = request.body.decode("utf-8", "replace"), True
-        tx.reply(200, headers=self.early.own_headers(), body=(ours or "").encode())
+        """A called party changes its description before it answers, and nobody can be told now."""
+        ours = live.call.data.legs[leg.id].local_sdp or ""
+        note(leg, request.from_tag, ours, body_of(request))
+        tx.reply(200, headers=self.early.own_headers(), body=ours.encode())
 
     def _offer(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         leg.offer = tx
-        sdp = request.body.decode("utf-8", "replace")
-        self._driver.feed(live, i.OfferReceived(leg.id, sdp, onward(live, leg)))
+        self._driver.feed(live, i.OfferReceived(leg.id, body_of(request) or None, onward(live, leg)))
 
     def _info(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         if request.content_type != treatment.CONTENT_TYPE:

@@ -8,7 +8,8 @@ from ringback.contracts import treatment
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
 from ringback.domain.calls.state import Leg
-from ringback.domain.calls.types import LegRole, Phase, Slot
+from ringback.domain.calls.treatment import due
+from ringback.domain.calls.types import LegRole, Slot
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
@@ -99,11 +100,8 @@ class InfoCommands:
 
 def first_command(live: LiveCall, leg: Leg) -> str | None:
     """What a media server that is invited now will be told first, where that can stand in the INVITE."""
-    data = live.call.data
-    wanted = data.treatment
-    if leg.slot is not Slot.MEDIA or data.phase is Phase.CONNECTED or wanted is None or wanted.asked:
-        return None
-    return _told(o.Play(leg.id, wanted.reference, wanted.type, wanted.parameters))
+    play = due(live.call.data, leg.id) if leg.slot is Slot.MEDIA else None
+    return None if play is None else _told(play)
 
 
 def _told(play: o.Play) -> str | None:

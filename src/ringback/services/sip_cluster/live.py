@@ -15,7 +15,7 @@ from ringback.domain.calls.state import CallData
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import Request, Response
+from ringback.sip.message import Message, Request, Response
 
 if TYPE_CHECKING:
     from ringback.services.sip_cluster.early import CalledParty, Waiting
@@ -223,6 +223,6 @@ def restore(snapshot: Snapshot) -> LiveCall:
     return live
 
 
-def body_of(response: Response) -> str:
+def body_of(message: Message) -> str:
     """The SDP of a message."""
-    return response.body.decode("utf-8", "replace")
+    return message.body.decode("utf-8", "replace")

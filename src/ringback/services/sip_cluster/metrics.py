@@ -19,7 +19,6 @@ class ClusterMetrics:
         )
         self.events = Tally("sipnode_events", "Telephony events", ("event", "tenant"), registry)
         self.created = Tally("sips_calls_created", "Calls begun", (), registry)
-        self.created.counts[()] = 0
         self.abandoned = Counter("sips_abandoned_calls", "Calls abandoned", registry=registry)
         self.default_routing = Counter(
             "sipnode_default_routing", "Calls that nobody routed in time", ("tenant",), registry=registry

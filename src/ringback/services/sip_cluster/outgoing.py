@@ -16,7 +16,7 @@ from ringback.runtime.context import Context
 from ringback.services.sip_cluster.answering import auto_answer_headers, note_ringing
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
-from ringback.services.sip_cluster.features import ALLOW, SUPPORTED, SUPPORTED_WITHOUT_OFFER
+from ringback.services.sip_cluster.features import SUPPORTED, SUPPORTED_WITHOUT_OFFER
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.info import InfoCommands, first_command
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
@@ -65,7 +65,7 @@ class Outgoing:
         self._own: NameAddr | None = None
         self.early = EarlyDialogs(endpoint, driver, self._contact)
         self.sessions = Sessions(endpoint, driver, settings, self._contact)
-        self._updates = Updates(endpoint, driver, self._contact)
+        self._updates = Updates(endpoint, driver, self.early.own_headers)
         self._info = info = InfoCommands(endpoint, driver)
         self._commands: dict[type, Callable[..., None]] = {
             o.Provisional: self._provisional,
@@ -348,8 +348,7 @@ class Outgoing:
     def _reinvite(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         if leg.dialog is None:
             return
-        request = leg.dialog.request("INVITE", body=sdp.encode(), contact=self._contact())
-        request.add("Allow", ALLOW)
+        request = leg.dialog.request("INVITE", headers=self.early.own_headers(), body=sdp.encode())
         for name, value in (("Supported", SUPPORTED_WITHOUT_OFFER), *self.sessions.again(leg)):
             request.add(name, value)
         dialog, cseq = leg.dialog, request.cseq.number

@@ -9,7 +9,7 @@ from ringback.domain.calls import inputs as i
 from ringback.domain.calls.types import LegState
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
-from ringback.services.sip_cluster.live import LiveCall, SipLeg
+from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.takeover import Elsewhere, Takeover, silent_of
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError, SipParseError
@@ -85,7 +85,7 @@ class Replacing:
             return
         live.legs[leg.id] = leg
         self._index.add(live, leg)
-        offer = request.body.decode("utf-8", "replace") or None
+        offer = body_of(request) or None
         self._driver.feed(live, i.Replaced(old.id, leg.id, dn, offer))
         asked.placed(live, leg)
 

@@ -5,28 +5,26 @@ and an agent that takes UPDATE. Where several phones ring, or the caller has bee
 nobody can tell for whom it is meant: it is answered here, and the other side hears of it on the answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ringback.domain.calls import inputs as i
-from ringback.domain.calls.types import LegState, Slot
+from ringback.domain.calls.bridge import OTHER
+from ringback.domain.calls.types import LegState
 from ringback.services.sip_cluster.driver import Driver
-from ringback.services.sip_cluster.features import ALLOW
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.message import Response
-from ringback.sip.uri import NameAddr
 
 METHOD = "UPDATE"
 EARLY = (LegState.OFFERED, LegState.RINGING)
-_OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 
 
 def onward(live: LiveCall, leg: SipLeg) -> bool:
     """Whether an offer on this leg, before the answer, may be passed to the other side now."""
     data = live.call.data
     this = data.legs[leg.id]
-    other = data.legs.get(data.slots.get(_OTHER.get(this.slot, this.slot), ""))
+    other = data.legs.get(data.slots.get(OTHER.get(this.slot, this.slot), ""))
     if other is None or other is this or data.slots.get(this.slot) != leg.id:
         return False
     if other.state is LegState.UP:
@@ -64,10 +62,12 @@ def note(leg: SipLeg, tag: str | None, ours: str, theirs: str) -> None:
 class Updates:
     """The sending side."""
 
-    def __init__(self, endpoint: SipEndpoint, driver: Driver, contact: Callable[[], NameAddr]) -> None:
+    def __init__(
+        self, endpoint: SipEndpoint, driver: Driver, own_headers: Callable[[], Iterable[tuple[str, str]]]
+    ) -> None:
         self._endpoint = endpoint
         self._driver = driver
-        self._contact = contact
+        self._own_headers = own_headers
 
     def send(self, live: LiveCall, leg: SipLeg, sdp: str) -> None:
         """Offer a description in the early dialog of a leg."""
@@ -75,8 +75,7 @@ class Updates:
         if dialog is None:
             self._driver.feed(live, i.ReofferFailed(leg.id, 491))
             return
-        request = dialog.request(METHOD, body=sdp.encode(), contact=self._contact())
-        request.add("Allow", ALLOW)
+        request = dialog.request(METHOD, headers=self._own_headers(), body=sdp.encode())
         tag = dialog.remote_tag if leg.server is None else dialog.local_tag
 
         def answered(response: Response) -> None:
