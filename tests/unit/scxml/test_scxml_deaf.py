@@ -56,7 +56,7 @@ def test_an_event_that_cannot_be_read_is_an_error_event_all_the_same() -> None:
     assert interpreter.configuration == ("b",)
 
 
-def test_a_conditionless_transition_is_taken_after_a_changed_variable_of_the_platform() -> None:
+def test_a_transition_without_event_is_taken_after_a_changed_variable_of_the_platform() -> None:
     interpreter = running('<transition cond="typeof _p !== \'undefined\' &amp;&amp; _p" target="b"/>')
     interpreter.bind("_p", True)
     assert interpreter.moved

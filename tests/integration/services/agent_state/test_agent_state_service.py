@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.services.started import import_into
 
 from ringback.contracts.dialplan import dn_states_key
 from ringback.contracts.events import (
@@ -42,7 +43,6 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
 from ringback.runtime.streams import StreamEntry, StreamTail, append, append_command, parse_entries
 from ringback.services.agent_state.service import AgentStateService
-from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import KafkaForTests, run_host
 
@@ -140,11 +140,7 @@ async def start(valkey_url: str, postgres_dsn: str, kafka_bootstrap: str = "") -
         host=HOST,
         env=env,
     ) as running:
-        await running.process.postgres.start()
-        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
-        async with asyncio.timeout(5):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await import_into(running, DEMO)
         yield World(running)
 
 

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest, dn_states_key
 from ringback.domain.configuration import (
@@ -46,9 +47,7 @@ async def store(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Running]:
         await running.process.postgres.start()
         store = ConfigurationStore(running.context("tenant"), "demo")
         await store.import_(TENANT)
-        async with asyncio.timeout(5):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(running["config"])
         yield running, store
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.events import DnEvent, dns_stream
@@ -107,9 +108,7 @@ async def stage(valkey_url: str, broker: str) -> AsyncIterator[Stage]:
                 "HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item)
             )
         await running.process.valkey.call("SET", version_key("demo"), 1)
-        async with asyncio.timeout(LIMIT):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(running["config"], LIMIT)
         endpoint = SipEndpoint(lambda tx, request: None)
         yield Stage(running, endpoint)
         await endpoint.close()

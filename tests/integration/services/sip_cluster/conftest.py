@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts import treatment
 from ringback.contracts.events import CallEvent, calls_stream
@@ -327,9 +328,7 @@ async def world(valkey_url: str, postgres_dsn: str) -> AsyncIterator[World]:
         await store.import_(TENANT)
         for dn in ("1001", "1002"):
             await harness.process.valkey.call("SET", f"{{demo}}:sip:bindings:{dn}", "x")
-        async with asyncio.timeout(5):
-            while not harness["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(harness["sip_cluster"])
         host, port = harness.context("sip_proxy").address("sip_cluster", "sip")
         node = Destination("tcp", host, port)
         far, near = Side(node), Side(node)

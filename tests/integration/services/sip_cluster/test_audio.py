@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts import telephony as t
 from ringback.contracts.events import CallEvent, calls_stream
@@ -88,9 +89,7 @@ async def world(valkey_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncIter
     ) as harness:
         await harness.process.postgres.start()
         await ConfigurationStore(harness.context("tenant"), "demo").import_(configuration())
-        async with asyncio.timeout(10):
-            while not harness["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(harness["sip_cluster"], 10)
         edge = (HOST, 5060)
         async with (
             Phone("1001", PASSWORD, proxy=edge, domain=DOMAIN, host=HOST) as phone,

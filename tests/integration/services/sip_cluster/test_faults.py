@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import call_key, owner_key
@@ -222,9 +223,7 @@ async def test_a_draining_node_takes_no_calls_and_waits_for_those_it_has(world: 
 
 async def test_beyond_its_capacity_a_node_refuses_and_its_calls_go_on(world: Any) -> None:
     async with world.start_node("small", RINGBACK_SIP_CLUSTER_CAPACITY="1") as small:
-        async with asyncio.timeout(5):
-            while not small["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(small["sip_cluster"])
         world.near.toward = toward(small["sip_cluster"])
         caller, agent, _ = await talk(world)
         refused = await world.near.answered(world.near.call("8000"))
@@ -279,9 +278,7 @@ async def test_what_the_node_cannot_do_is_refused(world: Any) -> None:
 async def test_a_party_that_is_gone_without_bye_is_found_out(world: Any) -> None:
     """RFC 3261 12.2.1.2: 481 to the question inside the dialog."""
     async with world.start_node("curious", **AUDIT) as curious:
-        async with asyncio.timeout(5):
-            while not curious["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(curious["sip_cluster"])
         world.near.toward = toward(curious["sip_cluster"])
         caller, agent, conn_id = await talk(world)
         agent.lost = True
@@ -303,9 +300,7 @@ async def test_a_node_that_starts_again_under_its_name_goes_on_with_its_calls(wo
 
 async def test_a_waiting_caller_whose_media_is_lost_hears_music_from_another(world: Any) -> None:
     async with world.start_node("curious", **AUDIT) as curious:
-        async with asyncio.timeout(5):
-            while not curious["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(curious["sip_cluster"])
         world.near.toward = toward(curious["sip_cluster"])
         caller = world.near.call("8000")
         conn_id = (await world.event("EventRouteRequest")).conn_id

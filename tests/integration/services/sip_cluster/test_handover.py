@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import owner_key
@@ -19,9 +20,7 @@ from .test_referrals import named, offered, progress, refer, sdp, talk
 async def two(world: Any) -> AsyncIterator[Any]:
     """A second node, to which calls from here on go."""
     async with world.start_node("two") as harness:
-        async with asyncio.timeout(5):
-            while not harness["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(harness["sip_cluster"])
         yield harness["sip_cluster"]
 
 

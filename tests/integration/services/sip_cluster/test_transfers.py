@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts import telephony as t
 from ringback.contracts.events import CallEvent, calls_stream
@@ -109,9 +110,7 @@ async def world(valkey_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncIter
     ) as harness:
         await harness.process.postgres.start()
         await ConfigurationStore(harness.context("tenant"), "demo").import_(TENANT)
-        async with asyncio.timeout(10):
-            while not harness["sip_cluster"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(harness["sip_cluster"], 10)
         edge = (HOST, 5060)
         phones = [Phone(n, PASSWORD, proxy=edge, domain=DOMAIN, host=HOST) for n in ("1001", "1002", "1003")]
         async with phones[0], phones[1], phones[2], PhoneCarrier(proxy=edge, host=HOST, port=5090) as carrier:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts.configuration import kind_key, version_key
 from ringback.contracts.telephony import ClusterNode, SipNode
@@ -236,9 +237,7 @@ async def stage(
     ) as running:
         for whole in configurations:
             await publish(running.process.valkey, whole)
-        async with asyncio.timeout(LIMIT):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(running["config"], LIMIT)
         made = Stage(running, [])
         yield made
         for part in made.parts:

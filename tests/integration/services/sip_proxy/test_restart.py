@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.integration.services.sip_proxy.conftest import Part, configuration, publish
+from tests.integration.services.started import configured
 
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.directory import announce
@@ -57,9 +58,7 @@ async def world(valkey_url: str, tmp_path: Any) -> AsyncIterator[tuple[Proxy, Se
     }
     async with ServiceHarness("config", valkey_url=valkey_url, host=HOST) as running:
         await publish(running.process.valkey, configuration())
-        async with asyncio.timeout(LIMIT):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(running["config"], LIMIT)
         proxy = Proxy(env)
         yield proxy, running
         if proxy.process is not None and proxy.process.returncode is None:

@@ -1,8 +1,6 @@
 """Campaigns on real stores and sockets; the line to the customers is in the test's hand."""
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.services.started import import_into, process_of
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.calls import call_key
@@ -42,7 +41,7 @@ from ringback.runtime.migrate import migrate
 from ringback.runtime.settings import CommonSettings
 from ringback.runtime.streams import append
 from ringback.services.tenant.configuration import ConfigurationStore
-from ringback.testing.platform import SECRET, ServiceHarness
+from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import KafkaForTests, run_host
 
 HOST = run_host(39)
@@ -78,13 +77,6 @@ DEMO = Configuration(
     ),
 )
 Dial = RequestMakeCall | RequestMakePredictiveCall
-RUN = """
-import asyncio, sys
-from ringback.runtime.service import run_services, service_class
-from ringback.runtime.settings import CommonSettings, load_settings
-from ringback.services import REGISTRY
-asyncio.run(run_services([service_class(REGISTRY[sys.argv[1]])], load_settings(CommonSettings, "common")))
-"""
 
 
 def number(n: int) -> str:
@@ -164,7 +156,7 @@ class Office:
     def __init__(self, harness: ServiceHarness, valkey_url: str, postgres_dsn: str) -> None:
         self.harness = harness
         self.ctx = harness.context()
-        self.env = {"RINGBACK_VALKEY_URL": valkey_url, "RINGBACK_POSTGRES_DSN": postgres_dsn}
+        self.stores = {"valkey_url": valkey_url, "postgres_dsn": postgres_dsn}
         self.agents = HttpClient(self.ctx, "agent_state")
         self.link = LinkClient(self.ctx, "tenant", "campaigns", connection="voice-1")
         self.events: asyncio.Queue[CampaignEvent] = asyncio.Queue()
@@ -213,12 +205,7 @@ class Office:
     async def tenant(self, kafka_bootstrap: str = "") -> AsyncIterator[None]:
         """The tenant service in this process."""
         async with ServiceHarness(
-            "tenant",
-            valkey_url=self.env["RINGBACK_VALKEY_URL"],
-            postgres_dsn=self.env["RINGBACK_POSTGRES_DSN"],
-            kafka_bootstrap=kafka_bootstrap,
-            host=HOST,
-            node="here",
+            "tenant", **self.stores, kafka_bootstrap=kafka_bootstrap, host=HOST, node="here"
         ):
             await self.link.wait_connected(20.0)
             yield
@@ -226,16 +213,7 @@ class Office:
     @asynccontextmanager
     async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """The tenant service as a process that can be killed."""
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "RINGBACK_HOST": HOST,
-            "RINGBACK_NODE": "apart",
-            "RINGBACK_CLUSTER_SECRET": SECRET,
-            "RINGBACK_LOG_LEVEL": "error",
-            **self.env,
-        }
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, "tenant", env=env)
+        process = await process_of("tenant", HOST, "apart", **self.stores)
         try:
             await self.link.wait_connected(20.0)
             yield process
@@ -252,11 +230,7 @@ async def office(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Office]:
     async with ServiceHarness(
         *names, valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=HOST, node="others"
     ) as running:
-        await running.process.postgres.start()
-        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
-        async with asyncio.timeout(5):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await import_into(running, DEMO)
         office = Office(running, valkey_url, postgres_dsn)
         await office.line.server.start()
         await office.link.start()

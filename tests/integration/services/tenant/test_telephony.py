@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.services.started import configured
 
 from ringback.contracts.auth import LinkRequest, TokenReply, UserRequest
 from ringback.contracts.events import CallEvent, calls_stream
@@ -101,9 +102,7 @@ async def floor(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Floor]:
         *services, valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=HOST
     ) as running:
         await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
-        async with asyncio.timeout(5):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await configured(running["config"])
         floor = Floor(running)
         yield floor
         for writer in floor.opened:

@@ -3,15 +3,14 @@ own.
 """
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
+from tests.integration.services.started import import_into, process_of
 
 from ringback.contracts.events import CallEvent, DnEvent, calls_stream, dns_stream
 from ringback.contracts.routing import (
@@ -42,11 +41,10 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkClient, LinkUnavailable
 from ringback.runtime.migrate import migrate
 from ringback.runtime.streams import append
-from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.router import TenantRouter
 from ringback.services.tenant.service import TenantService
 from ringback.services.tenant.settings import TenantSettings
-from ringback.testing.platform import SECRET, ServiceHarness
+from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import ValkeyForTests, run_host
 
 HOST = run_host(33)
@@ -72,13 +70,6 @@ DEMO = Configuration(
     ),
 )
 VANISHED = "tenant_reserved_phones_vanished_total"
-RUN = """
-import asyncio, sys
-from ringback.runtime.service import run_services, service_class
-from ringback.runtime.settings import CommonSettings, load_settings
-from ringback.services import REGISTRY
-asyncio.run(run_services([service_class(REGISTRY[sys.argv[1]])], load_settings(CommonSettings, "common")))
-"""
 
 
 class Floor:
@@ -188,18 +179,9 @@ class Floor:
 
     async def process(self, service: str, node: str = "apart", **more: str) -> asyncio.subprocess.Process:
         """A service as a process that can be killed."""
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "RINGBACK_HOST": HOST,
-            "RINGBACK_NODE": node,
-            "RINGBACK_VALKEY_URL": self.valkey_url,
-            "RINGBACK_POSTGRES_DSN": self.postgres_dsn,
-            "RINGBACK_CLUSTER_SECRET": SECRET,
-            "RINGBACK_LOG_LEVEL": "error",
-            **more,
-        }
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, service, env=env)
+        process = await process_of(
+            service, HOST, node, valkey_url=self.valkey_url, postgres_dsn=self.postgres_dsn, **more
+        )
         self._processes.append(process)
         return process
 
@@ -224,11 +206,7 @@ async def floor(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Floor]:
         node="others",
         env=env,
     ) as running:
-        await running.process.postgres.start()
-        await ConfigurationStore(running.context("tenant"), "demo").import_(DEMO)
-        async with asyncio.timeout(5):
-            while not running["config"].checks()["configuration"]:
-                await asyncio.sleep(0.01)
+        await import_into(running, DEMO)
         floor = await Floor(running, valkey_url, postgres_dsn).start()
         yield floor
         await floor.close()
