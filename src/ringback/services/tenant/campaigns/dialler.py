@@ -137,7 +137,7 @@ class Dialler:
         if not self._wanted:
             return
         for name in active:
-            await self._campaign(name, self._campaigns, router)
+            await self._campaign(name, router)
         await self._asking.ask_after_silent(self._campaigns)
         self._told()
 
@@ -149,8 +149,8 @@ class Dialler:
             self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
             self._read_at = now
 
-    async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
-        campaign = campaigns.get(name)
+    async def _campaign(self, name: str, router: TenantRouter) -> None:
+        campaign = self._campaigns.get(name)
         dialled: list[Attempt] = []
         async with self._store.transaction() as session:
             standing = await session.lock(name, self._ctx.now())
@@ -162,7 +162,7 @@ class Dialler:
                 if campaign is None:
                     await self._change(session, standing, Command.PAUSE, NOT_CONFIGURED)
                 elif self._hearing.listening.is_set():
-                    dialled = await self._dial(session, standing, campaign, campaigns, router)
+                    dialled = await self._dial(session, standing, campaign, router)
         if campaign is not None and dialled:
             # Nobody waits: one that frontend does not answer must not keep the others from being dialled.
             self._ctx.spawn(self._asking.ask(campaign, dialled), f"campaign-dials-{name}")
@@ -171,18 +171,12 @@ class Dialler:
         await change(session, self._tenant, standing, command, self._ctx.now(), reason)
 
     async def _dial(
-        self,
-        session: Session,
-        standing: Standing,
-        campaign: Campaign,
-        campaigns: dict[str, Campaign],
-        router: TenantRouter,
+        self, session: Session, standing: Standing, campaign: Campaign, router: TenantRouter
     ) -> list[Attempt]:
         """Write down the dials that may be made now."""
         rules = self._attempts.rules[campaign.id]
-        rivals = [
-            name for name in self._active if name in campaigns and _rivals(router, campaign, campaigns[name])
-        ]
+        others = ((name, self._campaigns.get(name)) for name in self._active)
+        rivals = [name for name, other in others if other is not None and _rivals(router, campaign, other)]
         floor = _floor(router, campaign.queue, standing, await session.under_way(rivals))
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)
