@@ -64,7 +64,8 @@ class Dialler:
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}
         self._read_at = float("-inf")
-        self._wanted = False
+        self._wanted = asyncio.Event()
+        """Set while calls are to be heard of: there are campaigns at work, or attempts that are not over."""
         self._woken = asyncio.Event()
 
     def start(self) -> None:
@@ -82,7 +83,7 @@ class Dialler:
         """Seconds until the next look, if nothing happens: a command wakes whoever dials."""
         if self._leader.router is None:
             return _STAND_BY_S
-        return _LOOK_S if self._wanted else _IDLE_S
+        return _LOOK_S if self._wanted.is_set() else _IDLE_S
 
     @property
     def running(self) -> int:
@@ -102,10 +103,8 @@ class Dialler:
 
     async def _listen(self) -> None:
         """Hear of the calls for as long as there are campaigns here."""
-        if self._wanted:
-            await self._hearing.run(lambda: self._wanted)
-        else:
-            await asyncio.sleep(_LOOK_S)
+        await self._wanted.wait()
+        await self._hearing.run(self._wanted.is_set)
 
     async def _forget(self) -> None:
         """Attempts are kept for as long as somebody may ask what they came to."""
@@ -125,18 +124,19 @@ class Dialler:
     async def _turn(self, router: TenantRouter | None, woken: bool) -> None:
         """One look at all campaigns that are at work."""
         if router is None:
-            self._active, self._wanted = {}, False
+            self._active = {}
+            self._wanted.clear()
             return
         async with self._store.transaction() as session:
             standings = await session.standings()
             open_ = await session.all_open()
-        active = {each.campaign: each for each in standings if each.state in ACTIVE}
-        if active or open_:
-            await self._read(woken)
-        self._active, self._wanted = active, bool(active or open_)
-        if not self._wanted:
+        self._active = {each.campaign: each for each in standings if each.state in ACTIVE}
+        if not (self._active or open_):
+            self._wanted.clear()
             return
-        for name in active:
+        await self._read(woken)
+        self._wanted.set()
+        for name in self._active:
             await self._campaign(name, router)
         await self._asking.ask_after_silent(self._campaigns)
         self._told()
