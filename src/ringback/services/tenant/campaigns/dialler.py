@@ -38,7 +38,7 @@ _BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
 
 class Dialler:
-    """One tenant's dialling; `told` is called after a commit that has something to tell."""
+    """One tenant's dialling."""
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class Dialler:
         leader: Leader,
         attempts: Attempts,
         asking: Asking,
-        told: Callable[[], None],
         kept_days: float,
     ) -> None:
         self._ctx = ctx
@@ -58,7 +57,6 @@ class Dialler:
         self._leader = leader
         self._attempts = attempts
         self._asking = asking
-        self._told = told
         self._kept_days = kept_days
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
@@ -139,7 +137,6 @@ class Dialler:
         for name in self._active:
             await self._campaign(name, router)
         await self._asking.ask_after_silent(self._campaigns)
-        self._told()
 
     async def _read(self, woken: bool) -> None:
         """What is configured, as it was a moment ago at most."""

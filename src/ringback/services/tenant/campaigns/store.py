@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -68,11 +68,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """Named queries over the pool, of one tenant; PostgresUnavailable when the database is away."""
+    """Named queries over the pool, of one tenant; PostgresUnavailable when the database is away. `told` is
+    called after a commit that has something to tell.
+    """
 
-    def __init__(self, ctx: Context, tenant: str) -> None:
+    def __init__(self, ctx: Context, tenant: str, told: Callable[[], None]) -> None:
         self._ctx = ctx
         self.tenant = tenant
+        self._told = told
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -83,11 +86,14 @@ class Store:
                 self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection,
                 connection.transaction(),
             ):
-                yield Session(connection, self.tenant)
+                session = Session(connection, self.tenant)
+                yield session
         except Exception as error:
             if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
                 raise
             raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+        if session.tells:
+            self._told()
 
 
 class Session:
@@ -96,6 +102,8 @@ class Session:
     def __init__(self, connection: Any, tenant: str) -> None:
         self._connection = connection
         self.tenant = tenant
+        self.tells = False
+        """Whether there is something to tell when it is committed."""
 
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
         rows: list[Any] = await self._connection.fetch(SQL[query], self.tenant, *args)
@@ -302,6 +310,7 @@ class Session:
             keys = [f"{event.tenant}:{event.campaign or event.calling_list}" for event in events]
             bodies = [msgspec.json.encode(event).decode() for event in events]
             await self._execute("tell", keys, bodies)
+            self.tells = True
 
 
 def _standing(row: Any) -> Standing:
