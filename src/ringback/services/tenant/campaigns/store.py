@@ -16,13 +16,12 @@ from ringback.domain.campaigns.permission import Customer
 from ringback.domain.campaigns.records import Given
 from ringback.domain.campaigns.states import State
 from ringback.domain.numbers import masked
-from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
+from ringback.runtime.sql import load_queries
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 SQL = load_queries("ringback.services.tenant.campaigns", "campaigns.sql")
-_ACQUIRE_S = 3.0
 
 
 class Standing(msgspec.Struct, kw_only=True):
@@ -81,17 +80,9 @@ class Store:
     async def transaction(self) -> AsyncIterator[Session]:
         """One transaction; committed when the block ends without an exception."""
         self._ctx.connections.count("voice-13", sent=1)
-        try:
-            async with (
-                self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection,
-                connection.transaction(),
-            ):
-                session = Session(connection, self.tenant)
-                yield session
-        except Exception as error:
-            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
-                raise
-            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+        async with self._ctx.postgres.connection() as connection, connection.transaction():
+            session = Session(connection, self.tenant)
+            yield session
         if session.tells:
             self._told()
 
