@@ -242,8 +242,8 @@ class Session:
         await self._execute("postpone", due.list, due.key, until)
 
     async def finish_record(self, due: Due, reason: str) -> None:
-        """Not at all."""
-        await self._execute("finish_record", due.list, due.key, "", reason)
+        """Not at all, whatever earlier dials came to."""
+        await self._execute("finish_record", due.list, due.key, reason)
 
     async def attempts(
         self, ids: Iterable[UUID] = (), before: float = float("inf"), limit: int = 1000
