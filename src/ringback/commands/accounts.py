@@ -15,7 +15,7 @@ import msgspec
 from rich.markup import escape
 
 from ringback.commands.showing import columns, present
-from ringback.commands.talking import talk
+from ringback.commands.talking import talk, talk_linked
 from ringback.contracts.auth import (
     Actor,
     ApiKeyReply,
@@ -35,7 +35,6 @@ from ringback.runtime.link import LinkClient, LinkError
 
 _KEYS = "/environment/v3/api-keys"
 _USERS = "/configuration/v3/users"
-_LINK_S = 15.0
 
 
 class AccountError(ValueError):
@@ -117,23 +116,14 @@ def import_configuration(data: Path | None, tenant: str, file: Path, *, add: boo
     except msgspec.MsgspecError as error:
         raise AccountError(f"{file}: {error}") from None
 
-    async def ask(ctx: Context, _client: HttpClient) -> int:
-        link = LinkClient(ctx, "tenant", "config", connection="voice-4")
-        await link.start()
-        try:
-            await link.wait_connected(_LINK_S)
-            given = {
-                "tenant": _tenant(ctx, tenant),
-                "configuration": msgspec.to_builtins(whole),
-                "add": add,
-            }
-            return int((await link.call("import", given, timeout=30.0))["changed"])
-        except LinkError as refused:
-            raise AccountError(f"{file}: {refused.message}") from None
-        finally:
-            await ctx.cancel_tasks()
+    async def ask(ctx: Context, link: LinkClient) -> int:
+        given = {"tenant": _tenant(ctx, tenant), "configuration": msgspec.to_builtins(whole), "add": add}
+        return int((await link.call("import", given, timeout=30.0))["changed"])
 
-    return talk(data, "tenant", ask)
+    try:
+        return talk_linked(data, "tenant", "config", ask, connection="voice-4")
+    except LinkError as refused:
+        raise AccountError(f"{file}: {refused.message}") from None
 
 
 def read_roles(texts: Sequence[str]) -> tuple[tuple[Role, ...], dict[Role, tuple[str, ...]]]:

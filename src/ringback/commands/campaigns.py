@@ -13,16 +13,14 @@ from rich.markup import escape
 
 from ringback.commands.accounts import AccountError
 from ringback.commands.showing import columns, present
-from ringback.commands.talking import talk
+from ringback.commands.talking import talk_linked
 from ringback.contracts.campaigns import Added, CampaignStatus, DoNotCallReply
 from ringback.domain.campaigns.records import Given
 from ringback.runtime.context import Context
-from ringback.runtime.http import HttpClient
 from ringback.runtime.link import LinkClient, LinkError
 
 T = TypeVar("T")
 Ask = Callable[..., Awaitable[Any]]
-_LINK_S = 15.0
 _AT_ONCE = 500
 _OWN = ("key", "number", "time_zone", "hours", "priority", "not_before")
 
@@ -115,19 +113,13 @@ def _record(row: Mapping[str, str]) -> Given:
 
 
 def _linked(data: Path | None, tenant: str, work: Callable[[Ask], Awaitable[T]]) -> T:
-    async def run(ctx: Context, _client: HttpClient) -> T:
-        link = LinkClient(ctx, "tenant", "campaigns", connection="voice-1")
-
+    async def run(ctx: Context, link: LinkClient) -> T:
         async def call(method: str, **params: Any) -> Any:
             return await link.call(method, {"tenant": tenant or ctx.common.tenants[0], **params}, 30.0)
 
-        await link.start()
-        try:
-            await link.wait_connected(_LINK_S)
-            return await work(call)
-        except LinkError as refused:
-            raise AccountError(refused.message) from None
-        finally:
-            await ctx.cancel_tasks()
+        return await work(call)
 
-    return talk(data, "tenant", run)
+    try:
+        return talk_linked(data, "tenant", "campaigns", run, connection="voice-1")
+    except LinkError as refused:
+        raise AccountError(refused.message) from None

@@ -109,12 +109,6 @@ def tenant_of(request: msgspec.Raw) -> str:
         return ""
 
 
-async def end_of(valkey: Commands, stream: str) -> str:
-    """The id of the last entry of a stream, `0-0` when it is empty."""
-    rows = await valkey.call("XREVRANGE", stream, "+", "-", "COUNT", 1)
-    return rows[0][0].decode() if rows else "0-0"
-
-
 async def open_requests(valkey: Commands, tenant: str) -> list[OpenRequest]:
     """All open requests in the order of their sequence."""
     found: list[OpenRequest] = []

@@ -7,11 +7,14 @@ such line, is the query.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
 import asyncpg
+
+_ACQUIRE_S = 3.0
 
 
 class PostgresUnavailable(ConnectionError):
@@ -55,6 +58,17 @@ class Postgres:
         if self._pool is None:
             raise PostgresUnavailable("not connected to PostgreSQL")
         return self._pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """A connection for the block; PostgresUnavailable when the server is away, or goes meanwhile."""
+        try:
+            async with self.pool.acquire(timeout=_ACQUIRE_S) as connection:
+                yield connection
+        except Exception as error:
+            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
+                raise
+            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
 
     async def start(self, timeout: float = 15.0) -> None:
         """Open the pool; PostgresUnavailable when the server cannot be reached in `timeout` seconds."""

@@ -83,6 +83,12 @@ def entry_number(entry: str) -> tuple[int, int]:
     return int(milliseconds), int(number or 0)
 
 
+async def end_of(valkey: Commands, stream: str) -> str:
+    """The id of the last entry of a stream, `0-0` when it is empty."""
+    rows = await valkey.call("XREVRANGE", stream, "+", "-", "COUNT", 1)
+    return rows[0][0].decode() if rows else "0-0"
+
+
 class StreamConsumer:
     """A member of a consumer group over one or several streams.
 
@@ -309,8 +315,7 @@ class StreamTail:
         """Replace `$` by the id it stands for now, so that a broken read skips nothing."""
         for stream, position in self._positions.items():
             if position == "$":
-                rows = await valkey.call("XREVRANGE", stream, "+", "-", "COUNT", 1)
-                self._positions[stream] = rows[0][0].decode() if rows else "0"
+                self._positions[stream] = await end_of(valkey, stream)
 
     async def _read(self, valkey: Valkey) -> None:
         while self._wanted is None or self._wanted():

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.contracts.auth import KeyOwner, Role, Scopes, UserInfo
-from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
+from ringback.runtime.sql import load_queries
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 QUERIES = load_queries("ringback.services.auth")
-_ACQUIRE_S = 3.0
 
 
 class User(msgspec.Struct, frozen=True):
@@ -55,16 +54,8 @@ class AuthStore:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """One transaction."""
-        try:
-            async with (
-                self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection,
-                connection.transaction(),
-            ):
-                yield connection
-        except Exception as error:
-            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
-                raise
-            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+        async with self._ctx.postgres.connection() as connection, connection.transaction():
+            yield connection
 
     async def user(self, name: str) -> User | None:
         """The user of that name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from ringback.domain.callbacks import DialResult, Effect, Progress, Reason, StartAttempt, State
-from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
+from ringback.runtime.sql import load_queries
 from ringback.services.engagement.records import Details, Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 QUERIES = load_queries("ringback.services.engagement")
 THROTTLE_S = 86_400.0
-_ACQUIRE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +97,9 @@ class Store:
         async with self._connection() as connection:
             yield Session(connection)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+    def _connection(self) -> AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy]:
         self._ctx.connections.count("ges-16", sent=1)
-        try:
-            async with self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection:
-                yield connection
-        except Exception as error:
-            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
-                raise
-            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+        return self._ctx.postgres.connection()
 
 
 class Session:

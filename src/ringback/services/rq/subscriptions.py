@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from ringback.contracts.rq import end_of, requests_stream, results_stream
+from ringback.contracts.rq import requests_stream, results_stream
 from ringback.domain.routing.messages import VOICE
 from ringback.runtime.link import LinkSession
-from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.streams import StreamEntry, end_of, parse_entries
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ import msgspec
 from ringback.contracts.configuration import ConfigClient
 from ringback.contracts.events import agents_stream
 from ringback.contracts.reservation import AgentSessions
-from ringback.contracts.rq import OpenRequest, end_of, open_requests, requests_stream
+from ringback.contracts.rq import OpenRequest, open_requests, requests_stream
 from ringback.domain.agents import AgentSession, State
 from ringback.domain.configuration import AgentGroup, VirtualQueue
 from ringback.domain.routing import messages
 from ringback.domain.routing.waiting import Experience
 from ringback.runtime.lease import Lease
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
-from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.streams import StreamEntry, end_of, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.book import read_reservation
 from ringback.services.tenant.experience import ExperienceStore

@@ -74,9 +74,8 @@ class Asking:
                     again.append(attempt)
                 else:
                     await self._give_up(session, attempt, now)
-        for attempt in again:
-            if attempt.campaign in campaigns:
-                await self.ask(campaigns[attempt.campaign], [attempt])
+        asked = ((campaigns.get(attempt.campaign), attempt) for attempt in again)
+        await asyncio.gather(*(self._ask(campaign, attempt) for campaign, attempt in asked if campaign))
 
     async def _lives(self, attempt: Attempt) -> bool:
         return bool(await self._valkey.call("EXISTS", call_key(self._store.tenant, attempt.conn_id)))

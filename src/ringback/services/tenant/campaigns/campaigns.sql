@@ -88,11 +88,11 @@ SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10 FROM dialled;
 UPDATE tenant.calling_records SET due_at = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: finish_record
-UPDATE tenant.calling_records SET state = 'done', result = $4, reason = $5
+UPDATE tenant.calling_records SET state = 'done', result = '', reason = $4
 WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: attempts_of
-SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at, check_at,
+SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
     conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at,
     records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
     EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant

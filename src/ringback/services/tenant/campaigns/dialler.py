@@ -38,7 +38,7 @@ _BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
 
 class Dialler:
-    """One tenant's dialling; `told` is called after a commit that has something to tell."""
+    """One tenant's dialling."""
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class Dialler:
         leader: Leader,
         attempts: Attempts,
         asking: Asking,
-        told: Callable[[], None],
         kept_days: float,
     ) -> None:
         self._ctx = ctx
@@ -58,13 +57,13 @@ class Dialler:
         self._leader = leader
         self._attempts = attempts
         self._asking = asking
-        self._told = told
         self._kept_days = kept_days
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}
         self._read_at = float("-inf")
-        self._wanted = False
+        self._wanted = asyncio.Event()
+        """Set while calls are to be heard of: there are campaigns at work, or attempts that are not over."""
         self._woken = asyncio.Event()
 
     def start(self) -> None:
@@ -82,7 +81,7 @@ class Dialler:
         """Seconds until the next look, if nothing happens: a command wakes whoever dials."""
         if self._leader.router is None:
             return _STAND_BY_S
-        return _LOOK_S if self._wanted else _IDLE_S
+        return _LOOK_S if self._wanted.is_set() else _IDLE_S
 
     @property
     def running(self) -> int:
@@ -102,10 +101,8 @@ class Dialler:
 
     async def _listen(self) -> None:
         """Hear of the calls for as long as there are campaigns here."""
-        if self._wanted:
-            await self._hearing.run(lambda: self._wanted)
-        else:
-            await asyncio.sleep(_LOOK_S)
+        await self._wanted.wait()
+        await self._hearing.run(self._wanted.is_set)
 
     async def _forget(self) -> None:
         """Attempts are kept for as long as somebody may ask what they came to."""
@@ -125,21 +122,21 @@ class Dialler:
     async def _turn(self, router: TenantRouter | None, woken: bool) -> None:
         """One look at all campaigns that are at work."""
         if router is None:
-            self._active, self._wanted = {}, False
+            self._active = {}
+            self._wanted.clear()
             return
         async with self._store.transaction() as session:
             standings = await session.standings()
             open_ = await session.all_open()
-        active = {each.campaign: each for each in standings if each.state in ACTIVE}
-        if active or open_:
-            await self._read(woken)
-        self._active, self._wanted = active, bool(active or open_)
-        if not self._wanted:
+        self._active = {each.campaign: each for each in standings if each.state in ACTIVE}
+        if not (self._active or open_):
+            self._wanted.clear()
             return
-        for name in active:
-            await self._campaign(name, self._campaigns, router)
+        await self._read(woken)
+        self._wanted.set()
+        for name in self._active:
+            await self._campaign(name, router)
         await self._asking.ask_after_silent(self._campaigns)
-        self._told()
 
     async def _read(self, woken: bool) -> None:
         """What is configured, as it was a moment ago at most."""
@@ -149,8 +146,8 @@ class Dialler:
             self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
             self._read_at = now
 
-    async def _campaign(self, name: str, campaigns: dict[str, Campaign], router: TenantRouter) -> None:
-        campaign = campaigns.get(name)
+    async def _campaign(self, name: str, router: TenantRouter) -> None:
+        campaign = self._campaigns.get(name)
         dialled: list[Attempt] = []
         async with self._store.transaction() as session:
             standing = await session.lock(name, self._ctx.now())
@@ -162,7 +159,7 @@ class Dialler:
                 if campaign is None:
                     await self._change(session, standing, Command.PAUSE, NOT_CONFIGURED)
                 elif self._hearing.listening.is_set():
-                    dialled = await self._dial(session, standing, campaign, campaigns, router)
+                    dialled = await self._dial(session, standing, campaign, router)
         if campaign is not None and dialled:
             # Nobody waits: one that frontend does not answer must not keep the others from being dialled.
             self._ctx.spawn(self._asking.ask(campaign, dialled), f"campaign-dials-{name}")
@@ -171,18 +168,12 @@ class Dialler:
         await change(session, self._tenant, standing, command, self._ctx.now(), reason)
 
     async def _dial(
-        self,
-        session: Session,
-        standing: Standing,
-        campaign: Campaign,
-        campaigns: dict[str, Campaign],
-        router: TenantRouter,
+        self, session: Session, standing: Standing, campaign: Campaign, router: TenantRouter
     ) -> list[Attempt]:
         """Write down the dials that may be made now."""
         rules = self._attempts.rules[campaign.id]
-        rivals = [
-            name for name in self._active if name in campaigns and _rivals(router, campaign, campaigns[name])
-        ]
+        others = ((name, self._campaigns.get(name)) for name in self._active)
+        rivals = [name for name, other in others if other is not None and _rivals(router, campaign, other)]
         floor = _floor(router, campaign.queue, standing, await session.under_way(rivals))
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)

@@ -16,11 +16,10 @@ import msgspec
 
 from ringback.contracts.events import calls_stream
 from ringback.contracts.names import tlib
-from ringback.contracts.rq import end_of
 from ringback.domain.callbacks import DialResult
 from ringback.domain.campaigns.attempts import Heard, Word
 from ringback.runtime.sql import PostgresUnavailable
-from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.streams import StreamEntry, end_of, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.campaigns.store import Session, Store
 

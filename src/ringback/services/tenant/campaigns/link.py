@@ -84,10 +84,9 @@ _METHODS = (
 class CampaignsLink:
     """The methods of 5050 over the rooms of the tenants."""
 
-    def __init__(self, ctx: Context, rooms: dict[str, Room], told: Callable[[], None]) -> None:
+    def __init__(self, ctx: Context, rooms: dict[str, Room]) -> None:
         self._ctx = ctx
         self._rooms = rooms
-        self._told = told
         self._valkey = ctx.valkey.using("voice-14")
         self.server = LinkServer(ctx, "campaigns", trust_loopback=False, max_sessions=_MOST_SESSIONS)
         for name in _METHODS:
@@ -199,7 +198,6 @@ class CampaignsLink:
                 raise LinkError(CONFLICT, str(error)) from error
             status = await self._status_of(work, room, standing, campaign)
         room.dialler.wake()
-        self._told()
         return status
 
     # Agents who choose
@@ -212,13 +210,11 @@ class CampaignsLink:
     async def _dial(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         wanted = msgspec.convert(params, OfferParams)
         await self._room(wanted.tenant).preview.dial(wanted.reference)
-        self._told()
         return {"dialled": True}
 
     async def _reject(self, session: LinkSession, params: dict[str, Any]) -> dict[str, bool]:
         wanted = msgspec.convert(params, OfferParams)
         await self._room(wanted.tenant).preview.give_back(wanted.reference, wanted.reason)
-        self._told()
         return {"rejected": True}
 
     async def _status(self, session: LinkSession, params: dict[str, Any]) -> list[CampaignStatus]:

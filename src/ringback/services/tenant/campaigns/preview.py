@@ -14,13 +14,13 @@ from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import Offer
 from ringback.contracts.events import calls_stream
 from ringback.contracts.reservation import AgentSessions
-from ringback.contracts.rq import end_of
 from ringback.domain.campaigns.attempts import Heard, Progress, Stage, Word
 from ringback.domain.campaigns.definition import Rules, permitted
 from ringback.domain.campaigns.permission import Permitted
 from ringback.domain.campaigns.states import State
 from ringback.domain.configuration import Campaign
 from ringback.runtime.link import LinkError
+from ringback.runtime.streams import end_of
 from ringback.services.tenant.campaigns.asking import ASK_AGAIN_S, Asking
 from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.choosing import Beginning, choose

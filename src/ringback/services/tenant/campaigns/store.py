@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,13 +16,12 @@ from ringback.domain.campaigns.permission import Customer
 from ringback.domain.campaigns.records import Given
 from ringback.domain.campaigns.states import State
 from ringback.domain.numbers import masked
-from ringback.runtime.sql import PostgresUnavailable, is_unavailable, load_queries
+from ringback.runtime.sql import load_queries
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 SQL = load_queries("ringback.services.tenant.campaigns", "campaigns.sql")
-_ACQUIRE_S = 3.0
 
 
 class Standing(msgspec.Struct, kw_only=True):
@@ -68,26 +67,24 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """Named queries over the pool, of one tenant; PostgresUnavailable when the database is away."""
+    """Named queries over the pool, of one tenant; PostgresUnavailable when the database is away. `told` is
+    called after a commit that has something to tell.
+    """
 
-    def __init__(self, ctx: Context, tenant: str) -> None:
+    def __init__(self, ctx: Context, tenant: str, told: Callable[[], None]) -> None:
         self._ctx = ctx
         self.tenant = tenant
+        self._told = told
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """One transaction; committed when the block ends without an exception."""
         self._ctx.connections.count("voice-13", sent=1)
-        try:
-            async with (
-                self._ctx.postgres.pool.acquire(timeout=_ACQUIRE_S) as connection,
-                connection.transaction(),
-            ):
-                yield Session(connection, self.tenant)
-        except Exception as error:
-            if not is_unavailable(error) or isinstance(error, PostgresUnavailable):
-                raise
-            raise PostgresUnavailable(f"PostgreSQL is away: {error!r}") from error
+        async with self._ctx.postgres.connection() as connection, connection.transaction():
+            session = Session(connection, self.tenant)
+            yield session
+        if session.tells:
+            self._told()
 
 
 class Session:
@@ -96,6 +93,8 @@ class Session:
     def __init__(self, connection: Any, tenant: str) -> None:
         self._connection = connection
         self.tenant = tenant
+        self.tells = False
+        """Whether there is something to tell when it is committed."""
 
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
         rows: list[Any] = await self._connection.fetch(SQL[query], self.tenant, *args)
@@ -243,8 +242,8 @@ class Session:
         await self._execute("postpone", due.list, due.key, until)
 
     async def finish_record(self, due: Due, reason: str) -> None:
-        """Not at all."""
-        await self._execute("finish_record", due.list, due.key, "", reason)
+        """Not at all, whatever earlier dials came to."""
+        await self._execute("finish_record", due.list, due.key, reason)
 
     async def attempts(
         self, ids: Iterable[UUID] = (), before: float = float("inf"), limit: int = 1000
@@ -302,6 +301,7 @@ class Session:
             keys = [f"{event.tenant}:{event.campaign or event.calling_list}" for event in events]
             bodies = [msgspec.json.encode(event).decode() for event in events]
             await self._execute("tell", keys, bodies)
+            self.tells = True
 
 
 def _standing(row: Any) -> Standing:

@@ -47,9 +47,11 @@ class Telling:
             except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("campaigns_untold", error=str(error))
                 await asyncio.sleep(_RETRY_S)
+                continue
             except Exception:
                 self._ctx.log.exception("campaigns_not_told")
                 await asyncio.sleep(_RETRY_S)
+                continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY_S):
                     await self._woken.wait()

@@ -54,15 +54,15 @@ class Campaigns:
         running = Gauge("tenant_campaigns_running", "Campaigns that dial", ["tenant"], registry=ctx.metrics)
         self.rooms: dict[str, Room] = {}
         for tenant, leader in leaders.items():
-            store, definitions = Store(ctx, tenant), Definitions(stores[tenant])
+            store, definitions = Store(ctx, tenant, self._telling.wake), Definitions(stores[tenant])
             attempts = Attempts(ctx, store, results)
             asking = Asking(ctx, store, attempts)
             days = settings.campaign_attempts_days
-            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, self._telling.wake, days)
+            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, days)
             running.labels(tenant).set_function(partial(_running, dialler))
             preview = Preview(ctx, store, definitions, attempts, asking)
             self.rooms[tenant] = Room(store, definitions, dialler, preview)
-        self.link = CampaignsLink(ctx, self.rooms, self._telling.wake)
+        self.link = CampaignsLink(ctx, self.rooms)
 
     async def start(self) -> None:
         """Listen, and go on where it was left."""
