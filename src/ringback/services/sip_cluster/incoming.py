@@ -191,7 +191,7 @@ class Incoming:
             handler(tx, request, live, leg)
 
     def _reinvite(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        if leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
+        if leg.offer is not None or leg.unacked:
             _too_early(tx)
             return
         if self.sessions.refused(tx, request):
@@ -229,7 +229,7 @@ class Incoming:
         if not request.body:
             headers = self.sessions.accept(live, leg, request)
             tx.reply(200, headers=[*self.early.own_headers(), *headers])
-        elif leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
+        elif leg.offer is not None or leg.unacked:
             _too_early(tx)
         elif leg.dialog is None and not onward(live, leg):
             self._update_of_called(tx, request, live, leg)

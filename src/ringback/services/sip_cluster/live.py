@@ -15,7 +15,7 @@ from ringback.domain.calls.state import CallData
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import Message, Request, Response
+from ringback.sip.message import Message, Response
 
 if TYPE_CHECKING:
     from ringback.services.sip_cluster.early import CalledParty, Waiting
@@ -77,15 +77,15 @@ class SipLeg:
         """Their first INVITE."""
         self.offer: ServerTransaction | None = None
         """Their re-INVITE that waits for our answer."""
-        self.unacked: asyncio.Future[object] | None = None
-        """A 2xx of ours whose ACK has not come."""
+        self.unacked = False
+        """The ACK to a 2xx of ours has not come."""
         self.over = False
         """The other end has said BYE."""
         self.called: dict[str, CalledParty] = {}
         """Early dialogs of our INVITE by their tag, where something was sent in them."""
         self.heard: set[str] = set()
         """Tags of the phones that ring for our INVITE."""
-        self.losers: dict[str, Request] = {}
+        self.losers: dict[str, bytes] = {}
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None
         """Our provisional responses to their INVITE."""
@@ -102,7 +102,7 @@ class SipLeg:
 
     def after_ack(self, send: Callable[[], None]) -> None:
         """Run `send` now, or when the 2xx that is under way, or has to wait itself, has been acknowledged."""
-        if self.server is None and (self.unacked is None or self.unacked.done()):
+        if self.server is None and not self.unacked:
             send()
         else:
             self.waiting.append(send)

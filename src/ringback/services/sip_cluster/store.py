@@ -124,6 +124,8 @@ class CallStore:
             if error is not None:
                 live.stored = b""
                 failed(error)
+            while self._unanswered and self._unanswered[0][1].done():
+                self._unanswered.popleft()
 
         stored.add_done_callback(done)
         return stored
