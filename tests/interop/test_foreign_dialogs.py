@@ -19,7 +19,7 @@ import pytest
 
 from ringback.contracts.sip import Binding, bindings_key
 from ringback.domain.configuration import Configuration, Extension, Tenant, digest_hashes
-from ringback.services.sip_cluster.live import LegSession
+from ringback.services.sip_cluster.snapshot import LegSession
 from ringback.sip import Request, response_to
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
