@@ -144,6 +144,7 @@ class SipClusterService(Service):
             capacity=self._settings.capacity,
             draining=self._incoming.draining,
         )
+        await self._store.own()  # no call comes before the announcement
         await announce(self.ctx.valkey.using("voice-41"), KIND, self.ctx.node, node, self._settings.lease_s)
 
     async def _keep_announcing(self) -> None:
