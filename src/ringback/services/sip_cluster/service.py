@@ -40,6 +40,7 @@ class SipClusterService(Service):
 
     name = "sip_cluster"
     settings_type = SipClusterSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: SipClusterSettings) -> None:
         super().__init__(ctx, settings)
