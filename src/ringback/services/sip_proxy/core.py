@@ -123,6 +123,7 @@ class ProxyCore:
             queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
             self.overload.measured(delay, queued)
             self.refusals.look()
+            self.pace.keep(self.directory.cluster)
 
     # Lines, as `Forwarding` needs them
 
@@ -201,9 +202,9 @@ class ProxyCore:
             self.hops.answered(target.destination, response)
 
     def heard(self, target: Target) -> None:
-        """A target has said its first word about an INVITE, or never will."""
+        """Something has come of an INVITE to a target, if only that it has failed."""
         if target.role == "node":
-            self.pace.heard(target.name)
+            self.pace.heard(target.name, self.ctx.monotonic())
 
     @property
     def is_open(self) -> bool:
