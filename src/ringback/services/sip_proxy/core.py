@@ -21,6 +21,7 @@ from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
+from ringback.services.sip_proxy.marks import Side
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
@@ -30,7 +31,7 @@ from ringback.services.sip_proxy.passage import veil
 from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.returning import Returning
 from ringback.services.sip_proxy.room import Room
-from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.routes import loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
