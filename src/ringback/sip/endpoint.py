@@ -95,12 +95,11 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
-        self.reads: Callable[[bytes], Request | None] | None = None
-        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
-        self.takes_answer: Callable[[bytes, Source], bool] | None = None
-        """Asked before a response is read; true where it is cared for as it is."""
+        self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
+        """By the first eight bytes (of a response `SIP/2.0 `): asked before a message is read; true where it
+        is cared for as it is."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self._on_stray: Callable[[Response, Source], None] | None = None
@@ -350,17 +349,17 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
-        if takes_answer is not None and _cared_for(takes_answer, data, source):
+        takes_unread = self.takes_unread.get(data[:8])
+        if takes_unread is not None and _cared_for(takes_unread, data, source):
             return
         try:
-            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
+            message = parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
         key = None
         if isinstance(message, Request):
-            source = self._mark_via(message, source)
+            source = self.mark_via(message, source)
             takes = self.takes.get(message.method)
             if takes is not None and _cared_for(takes, message, source):
                 return
@@ -393,7 +392,7 @@ class SipEndpoint:
             self._send(response.to_bytes(), source, _nothing)
 
     @staticmethod
-    def _mark_via(request: Request, source: Source) -> Source:
+    def mark_via(request: Request, source: Source) -> Source:
         """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
         via = request.via
         if "rport" in via.params:

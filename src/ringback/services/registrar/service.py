@@ -28,7 +28,6 @@ from ringback.sip.build import answer_to
 from ringback.sip.digest import nonce_key
 from ringback.sip.endpoint import SipEndpoint, way_back
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Source
 
 _FROM_PROXY = frozenset({HEADER_TENANT, HEADER_RECEIVED, HEADER_FLOW_TIMER})
@@ -52,7 +51,6 @@ class RegistrarService(Service):
         self._endpoint = SipEndpoint(
             self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
         )
-        self._endpoint.reads = partial(read_register, usual=USUAL | _FROM_PROXY)
         self._endpoint.takes["REGISTER"] = self._takes
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
