@@ -24,7 +24,7 @@ from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
+from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port, split_commas
 
 _log = logging.getLogger(__name__)
 
@@ -540,6 +540,13 @@ def way_back(peer: Destination, via: Via) -> Destination:
     if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
+
+
+def way_back_of(peer: Source, line: str) -> Destination:
+    """`way_back` where Via is still as it was written: it is nearly never asked for."""
+    if peer.connection is None or peer.connection.is_open:
+        return peer
+    return way_back(peer, Via.parse(split_commas(line)[0]))
 
 
 def _goes_over(peer: Destination, connection: StreamConnection) -> bool:

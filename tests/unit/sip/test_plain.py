@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.sip import Request, SipParseError, response_to
-from ringback.sip.build import answer_to
+from ringback.sip import Request, SipParseError
 from ringback.sip.parser import parse_message
 from ringback.sip.plain import PlainRegister
 from ringback.sip.uri import format_host_port
@@ -116,13 +115,3 @@ def test_a_mutated_register_is_read_alike_or_left(at: int, cut: int, put: bytes)
     except SipParseError as error:
         pytest.fail(f"{error.reason} was not seen")
     same(quick, whole)
-
-
-def test_an_answer_that_is_written_at_once_is_the_one_that_is_built() -> None:
-    request = parsed(PLAIN)
-    headers = [("Contact", "<sip:1001@192.0.2.7:5062>;expires=60"), ("Date", "now")]
-    for status, reason in ((200, None), (403, "Too many bindings")):
-        built = response_to(request, status, reason, to_tag="r", headers=headers)
-        assert answer_to(request, status, reason, "r", headers) == built.to_bytes()
-    with pytest.raises(ValueError, match="line break"):
-        answer_to(request, 200, None, "r", [("Date", "now\r\nVia: other")])

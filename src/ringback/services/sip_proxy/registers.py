@@ -23,12 +23,12 @@ from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.responses import busy
 from ringback.sip import Request
-from ringback.sip.endpoint import SipEndpoint, way_back
+from ringback.sip.endpoint import SipEndpoint, way_back_of
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.parser import parse_message
 from ringback.sip.plain import PlainRegister
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import Via, format_host_port
+from ringback.sip.uri import format_host_port
 
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
@@ -160,15 +160,8 @@ class Registers:
         """It has come before: answer as then, if there is an answer; False where the transactions know it."""
         if answer:
             self._edge.counters.repeated += 1
-            self._answer(answer, reply, via)
+            self._edge.send_bytes(answer, way_back_of(reply, via))
         return answer is not None
-
-    def _answer(self, data: bytes, reply: Source, via: str) -> None:
-        connection = reply.connection
-        if connection is None or connection.is_open:
-            self._edge.send_bytes(data, reply)
-        else:
-            self._edge.send_bytes(data, way_back(reply, Via.parse(via)))
 
     def _tenant(self, to: str, domain: str) -> Tenant | None:
         """Whose it is; None for a stranger's, and where the configuration must be asked."""
@@ -238,7 +231,7 @@ class Registers:
             self._known.pop(passing.key, None)
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
-        self._answer(answer, passing.reply, passing.via)
+        self._edge.send_bytes(answer, way_back_of(passing.reply, passing.via))
         self._ordinary.ended(phone, status, proves=proves, stale=stale)
         if status < 300 and phone.transport != "udp" and passing.tenant is not None:
             # Only connections can be lost.
