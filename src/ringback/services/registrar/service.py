@@ -25,9 +25,10 @@ from ringback.services.registrar.register import ALLOW, Answer, RegisterHandler
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.sip import Request
 from ringback.sip.digest import nonce_key
-from ringback.sip.endpoint import SipEndpoint, way_back_of
+from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transport import Source
+from ringback.sip.ways import way_back_of
 
 _word = lru_cache(128)(str)
 _LEASE_S = 6.0

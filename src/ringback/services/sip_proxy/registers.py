@@ -23,12 +23,13 @@ from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.responses import busy
 from ringback.sip import Request
-from ringback.sip.endpoint import SipEndpoint, way_back_of
+from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.parser import parse_message
 from ringback.sip.plain import PlainRegister
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
+from ringback.sip.ways import mark_via, way_back_of
 
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
@@ -152,7 +153,7 @@ class Registers:
                 return second, f"{line}={source.port};received={source.host}", source
             return first, f"{start};rport={source.port};branch={first};received={source.host}", source
         request = cast(Request, parse_message(data))
-        reply = self._edge.mark_via(request, source)
+        reply = mark_via(request, source)
         branch = request.via.branch
         return branch if branch.startswith(BRANCH_COOKIE) else "", request.get("Via") or "", reply
 

@@ -18,7 +18,6 @@ from ringback.services.sip_proxy.refusals import Refusals, Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.sip import Request, Response, response_to
-from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.parser import parse_message
 from ringback.sip.transport import Destination, Source
 
@@ -55,8 +54,6 @@ class Ends:
         self.sent: list[tuple[bytes, Destination]] = []
         self.failed: list[Callable[[], None] | None] = []
         self.received: list[Request] = []
-
-    mark_via = staticmethod(SipEndpoint.mark_via)
 
     def local_address(self, transport: str, toward: str = "") -> tuple[str, int]:
         return "10.0.0.2", 5080
