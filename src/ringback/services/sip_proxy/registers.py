@@ -98,6 +98,8 @@ class Registers:
         """The answers; empty while one is awaited, None for what the transactions have."""
         self._ends: deque[tuple[float, Key, bytes]] = deque()
         self._sweeping = False
+        self._ours: dict[str, str] = {}
+        """Our Via up to its branch, by the host of the registrar."""
         self._tenants: list[Tenant] = []
         self._domains: dict[tuple[str, str], Tenant | None] = {}
         """Whose a REGISTER is by the hosts of its To and its Request-URI, among these tenants."""
@@ -138,7 +140,7 @@ class Registers:
         passing.tenant = self._tenant(to, domain)
         if passing.tenant is None:
             self._known[key] = None
-            self._end(key, b"")
+            self._end(key, b"", self._ctx.monotonic())
             self._edge.receive(passing.request(), reply)
         else:
             self._pass(passing, found, passing.tenant, hops)
@@ -176,17 +178,21 @@ class Registers:
             self._domains[hosts] = self._core.callers.pick(tenants, hosts)
         return self._domains[hosts]
 
-    def _end(self, key: Key, token: bytes) -> None:
-        self._ends.append((self._ctx.monotonic() + _LIFE_S, key, token))
+    def _our_via(self, toward: str) -> str:
+        host, port = self._inside.local_address("tcp", toward)
+        self._ours[toward] = line = f"SIP/2.0/TCP {format_host_port(host, port)};branch="
+        return line
+
+    def _end(self, key: Key, token: bytes, now: float) -> None:
+        self._ends.append((now + _LIFE_S, key, token))
         self._watch()
 
     def _pass(self, passing: _Passing, found: re.Match[str], tenant: Tenant, hops: str | None) -> None:
-        core, text, source = self._core, found.string, passing.source
-        passing.name, passing.place = core.directory.registrar(self._ctx.monotonic())
+        core, text, now = self._core, found.string, self._ctx.monotonic()
+        passing.name, passing.place = core.directory.registrar(now)
         place = passing.place
         self._count += 1
         branch = f"{self._boot}{self._count:x}"
-        host, port = self._inside.local_address("tcp", place.host)
         start, end = found.span("via")
         if hops is None:
             rest = f"\r\nMax-Forwards: 70{text[end:]}"
@@ -194,26 +200,25 @@ class Registers:
             at, after = found.span("hops")
             rest = f"{text[end:at]}{int(hops) - 1}{text[after:]}"
         added = "".join(
-            [f"\r\n{header}: {value}" for header, value in self._ordinary.headers(tenant, source)]
+            [f"\r\n{header}: {value}" for header, value in self._ordinary.headers(tenant, passing.source)]
         )
-        written = (
-            f"{text[:start]}SIP/2.0/TCP {format_host_port(host, port)};branch={branch}, {passing.via}"
-            f"{added}{rest}"
-        )
+        ours = self._ours.get(place.host) or self._our_via(place.host)
+        written = f"{text[:start]}{ours}{branch}, {passing.via}{added}{rest}"
         core.metrics.request("REGISTER", "edge")
         core.metrics.sent_on("REGISTER", "from", "")
         token = branch.encode()
         self._passing[token] = passing
         self._known[passing.key] = b""
-        self._end(passing.key, token)
+        self._end(passing.key, token, now)
         self._inside.send_bytes(written.encode(), place, partial(self._failed, token))
 
     def takes_answer(self, data: bytes, source: Source) -> bool:
         """Pass the answer of a registrar back; False for a response that is another's."""
         start = data.find(b"\r\n") + 2
         end = data.find(b"\r\n", start)
-        ours, comma, theirs = data[start:end].partition(b", ")
-        token = ours.partition(b";branch=")[2].partition(b";")[0]
+        comma = data.find(b", ", start, end)
+        at = data.find(b";branch=", start, end) + len(b";branch=")
+        token = data[at : end if comma < 0 else comma].partition(b";")[0]
         passing = self._passing.get(token)
         if passing is None or source.host != passing.place.host:
             return False
@@ -221,9 +226,10 @@ class Registers:
         if status < 200:
             return True
         del self._passing[token]
-        answer = (
-            b"%bVia: %b%b" % (data[:start], theirs, data[end:]) if comma else data[:start] + data[end + 2 :]
-        )
+        if comma < 0:
+            answer = data[:start] + data[end + 2 :]
+        else:
+            answer = data[:start] + b"Via: " + data[comma + 2 :]
         phone, proves = passing.source, passing.proves
         if phone.transport == "udp" and (proves or status != 401):
             self._known[passing.key] = answer

@@ -271,6 +271,20 @@ async def test_answers_of_others_are_left_to_others(stage: Stage) -> None:
     assert len(stage.registers) == 1
 
 
+async def test_rfc3261_18_2_1_a_registrar_may_mark_our_via(stage: Stage) -> None:
+    """Where it sees another address of ours than our Via says; and it may write each Via on a line."""
+    for branch, separator in (("z9hG4bKone", ", "), ("z9hG4bKtwo", "\r\nVia: ")):
+        assert stage.comes(register(branch))
+        passed = stage.passed()
+        ours, theirs = passed.values("Via")
+        answer = response_to(passed, 200, to_tag="r").to_bytes()
+        marked = f"{ours};received=10.0.0.9{separator}{theirs}".encode()
+        answer = answer.replace(f"{ours}, {theirs}".encode(), marked)
+        assert stage.inside.takes_unread[b"SIP/2.0 "](answer, REGISTRAR)
+        back = parse_message(stage.edge.sent[-1][0])
+        assert back.values("Via") == [theirs]
+
+
 async def test_a_registrar_that_is_silent_is_not_asked_first_for_a_while(stage: Stage) -> None:
     assert stage.comes(register())
     stage.now += 33.0
