@@ -14,7 +14,7 @@ WHERE tenant = $1 AND list = $2 AND key = ANY($3::text[]) AND state <> 'dialling
 DELETE FROM tenant.calling_records WHERE tenant = $1 AND list = $2 AND state <> 'dialling';
 
 -- name: read_records
-SELECT key, number, state, due_at, attempts, dials, result, reason, data::text FROM tenant.calling_records
+SELECT key, number, state, due_at, attempts, dials, result, reason, data::text, outcome FROM tenant.calling_records
 WHERE tenant = $1 AND list = $2 AND ($3::text[] = '{}' OR key = ANY($3::text[])) AND key > $4
 ORDER BY key LIMIT $5;
 
@@ -106,13 +106,48 @@ WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: attempts_of
 SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
-    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at,
+    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
+    attempts.outcome, outcome_by, call_at,
     records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
     EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
         AND dnc.number = records.number) AS do_not_call
 FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
 WHERE tenant = $1 AND stage <> 'over' AND check_at <= $2 AND ($3::uuid[] = '{}' OR attempts.id = ANY($3::uuid[]))
 ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
+
+-- name: attempt_of_outcome
+SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
+    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
+    attempts.outcome, outcome_by, call_at,
+    records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
+    false AS do_not_call, records.attempts = attempts.number AND records.state = 'done' AS last
+FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
+WHERE tenant = $1 AND (attempts.id = $2 OR ($2::uuid IS NULL AND list = $3 AND key = $4))
+ORDER BY attempts.number DESC LIMIT 1 FOR UPDATE OF attempts;
+
+-- name: enter_outcome
+UPDATE tenant.campaign_attempts SET outcome = $3, outcome_by = $4, call_at = $5 WHERE tenant = $1 AND id = $2;
+
+-- name: note_outcome
+UPDATE tenant.calling_records SET outcome = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: promise
+INSERT INTO tenant.campaign_promises (tenant, attempt, service, number, call_at, data, event, try_at)
+VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, 0) ON CONFLICT (attempt) DO NOTHING;
+
+-- name: promises
+SELECT attempt, service, number, call_at, data::text, event FROM tenant.campaign_promises
+WHERE tenant = $1 AND try_at <= $2 ORDER BY try_at LIMIT 100;
+
+-- name: promise_later
+UPDATE tenant.campaign_promises SET try_at = $3 WHERE tenant = $1 AND attempt = $2;
+
+-- name: promise_kept
+DELETE FROM tenant.campaign_promises WHERE tenant = $1 AND attempt = $2;
+
+-- name: reopen_record
+UPDATE tenant.calling_records SET state = 'waiting', due_at = $4, reason = ''
+WHERE tenant = $1 AND list = $2 AND key = $3 AND state = 'done';
 
 -- name: offered_to
 SELECT id FROM tenant.campaign_attempts
