@@ -53,6 +53,8 @@ class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     asked_at: float = 0.0
     answered_at: float = 0.0
     connected_at: float = 0.0
+    number_kind: str = ""
+    """Which number of the customer was dialled: home, mobile, work."""
     outcome: str = ""
     """What the agent says the talk has come to."""
     call_at: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -70,6 +71,13 @@ def problems_of_campaign(item: Campaign) -> Iterator[str]:
     except ValueError:
         yield f"quiet reads like '21:00-08:00' and leaves time to call, not {item.quiet[:40]!r}"
     yield from _problems_of_pace(item)
+    for prefix, shown in item.caller_ids.items():
+        if (
+            not re.fullmatch(r"\+[1-9]\d{0,14}", prefix)
+            or not 0 < len(shown) <= 40
+            or not shown.isprintable()
+        ):
+            yield f"caller_ids: {prefix[:20]!r} is no beginning of a number, as +49, with a number to show"
     yield from problems_of_outcomes(item.outcomes, item.callback_service)
     for name, seconds in item.retries.items():
         if name not in DialResult.__members__ and item.outcomes.get(name) != "again":

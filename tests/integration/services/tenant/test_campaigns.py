@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -201,6 +201,15 @@ class Office:
                 event = await self.events.get()
                 if event.id == name and all(getattr(event, key) == value for key, value in fields.items()):
                     return event
+
+    async def records_once(self, name: str, met: Callable[[Any], bool]) -> list[Any]:
+        """The records of a list, as soon as each of them meets the condition."""
+        async with asyncio.timeout(10):
+            while True:
+                found: list[Any] = (await self.call("read_records", list=name))["records"]
+                if all(map(met, found)):
+                    return found
+                await asyncio.sleep(0.05)
 
     async def login(self, agent: str, dn: str) -> None:
         request = RequestAgentLogin(tenant="demo", agent_id=agent, this_dn=dn, agent_work_mode="AutoIn")
@@ -476,6 +485,36 @@ async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(o
         done = await office.until(told.RECORD_COMPLETED)
         assert (done.attempt, done.dials, done.dial_result, done.next_at) == (2, 2, "BUSY", 0.0)
         assert len(office.line.asked) == 2
+
+
+async def test_a_customer_with_several_numbers_is_tried_at_one_after_the_other(office: Office) -> None:
+    always = msgspec.structs.replace(
+        DEMO.campaigns[0], max_dials=4, retry_s=3600.0, caller_ids={number(3): "+12025550199"}
+    )
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", always)])
+        others = [
+            {"number": number(2), "kind": "mobile"},
+            {"number": number(3), "kind": "work"},
+            {"number": number(4), "kind": "asleep", "hours": ["Mon-Sun 17:00-18:00"]},
+        ]
+        await office.add({"key": "a", "number": number(1), "kind": "home", "others": others})
+        await office.call("add_do_not_call", numbers=[number(2)])
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        assert (first.other_dn, first.ani) == (number(1), "+12025550100")
+        await office.line.busy(first)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.number_kind, ended.dial_result) == ("home", "BUSY")
+        assert ended.next_at == pytest.approx(ended.time, abs=5.0)
+        second = await office.line.next()  # the mobile is forbidden
+        assert (second.other_dn, second.ani) == (number(3), "+12025550199")
+        await office.line.busy(second)
+        assert (await office.until(told.ATTEMPT_ENDED)).number_kind == "work"
+        (record,) = await office.records_once("spring", lambda each: each["due_at"] > office.ctx.now() + 1800)
+        assert (record["state"], record["dials"]) == ("waiting", 2)
+        assert {each.other_dn for each in office.line.asked} == {number(1), number(3)}
 
 
 async def test_who_must_not_be_called_or_sleeps_is_not_dialled(office: Office) -> None:

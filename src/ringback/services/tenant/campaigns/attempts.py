@@ -12,9 +12,10 @@ from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.callbacks import DialResult, RetryPolicy
 from ringback.domain.campaigns.attempts import Effort, Heard, Stage, Word, after, heard
 from ringback.domain.campaigns.definition import Rules
+from ringback.domain.campaigns.lines import after_dial, due_next
 from ringback.domain.campaigns.outcomes import OutcomeRefusedError, due_after, follow_of
 from ringback.services.tenant.campaigns.hearing import News, reference_of
-from ringback.services.tenant.campaigns.promise_store import Promise, promise
+from ringback.services.tenant.campaigns.outcome_store import Promise, promise, reopen
 from ringback.services.tenant.campaigns.store import Attempt, Session, Store
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class Attempts:
             effort, due_at = attempt.effort, now + policy.delay
         else:
             effort, due_at = after(attempt.effort, result, policy, now)
+            then = after_dial(attempt.lines, attempt.customer.number, result)
+            used_up = effort.dials >= policy.max_dials
+            due_at = due_next(then, result, due_at, now, policy.delay, used_up=used_up)
+            attempt = msgspec.structs.replace(attempt, lines=then.lines)
             if rules is not None and attempt.entered.name and result is DialResult.CONNECTED:
                 due_at = await self._follow(session, attempt, rules, effort.dials)
         await session.after_attempt(attempt, effort, due_at)
@@ -90,7 +95,7 @@ class Attempts:
         """What follows a result that was entered when the call was over; what is to be told of it."""
         due_at = await self._follow(session, attempt, rules, attempt.effort.dials)
         if due_at is not None:
-            await session.reopen_record(attempt.list, attempt.key, due_at)
+            await reopen(session, attempt.list, attempt.key, due_at)
         return self.event(
             told.OUTCOME_ENTERED,
             attempt,
@@ -145,6 +150,7 @@ class Attempts:
             asked_at=attempt.asked_at,
             answered_at=its.answered_at,
             connected_at=its.connected_at,
+            number_kind=attempt.lines.line(attempt.customer.number).kind,
             outcome=attempt.entered.name,
             call_at=attempt.entered.at,
         )

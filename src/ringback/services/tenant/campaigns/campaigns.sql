@@ -1,8 +1,8 @@
 -- name: add_records
-INSERT INTO tenant.calling_records (tenant, list, key, number, time_zone, hours, priority, data, due_at)
+INSERT INTO tenant.calling_records (tenant, list, key, number, time_zone, hours, priority, data, due_at, lines)
 SELECT $1, $2, each ->> 'key', each ->> 'number', each ->> 'time_zone',
     ARRAY(SELECT jsonb_array_elements_text(each -> 'hours')), (each ->> 'priority')::integer, each -> 'data',
-    (each ->> 'not_before')::float8
+    (each ->> 'not_before')::float8, each -> 'lines'
 FROM jsonb_array_elements($3::text::jsonb) AS each
 ON CONFLICT (tenant, list, key) DO NOTHING RETURNING key;
 
@@ -81,9 +81,10 @@ SELECT count(*) FROM tenant.campaign_attempts
 WHERE tenant = $1 AND campaign = ANY($2::text[]) AND stage IN ('asked', 'answered');
 
 -- name: due
-SELECT list, key, number, time_zone, hours, data::text, attempts,
-    EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
-        AND dnc.number = records.number) AS do_not_call
+SELECT list, key, number, time_zone, hours, data::text, attempts, lines::text, tried, dead,
+    ARRAY(SELECT dnc.number FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
+        AND dnc.number = ANY(records.number || ARRAY(
+            SELECT line ->> 'number' FROM jsonb_array_elements(records.lines) AS line))) AS forbidden
 FROM tenant.calling_records AS records
 WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting' AND due_at <= $3
 ORDER BY priority DESC, due_at, key LIMIT $4 FOR UPDATE OF records SKIP LOCKED;
@@ -94,11 +95,14 @@ WITH dialled AS (
     WHERE tenant = $1 AND list = $3 AND key = $4 RETURNING attempts
 )
 INSERT INTO tenant.campaign_attempts
-    (id, tenant, campaign, list, key, number, stage, asked_at, check_at, agent, dn)
-SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10 FROM dialled;
+    (id, tenant, campaign, list, key, number, stage, asked_at, check_at, agent, dn, dialled)
+SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10, $11 FROM dialled;
 
 -- name: postpone
 UPDATE tenant.calling_records SET due_at = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: new_round
+UPDATE tenant.calling_records SET due_at = $4, tried = '{}' WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: finish_record
 UPDATE tenant.calling_records SET state = 'done', result = '', reason = $4
@@ -108,9 +112,10 @@ WHERE tenant = $1 AND list = $2 AND key = $3;
 SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
     conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
     attempts.outcome, outcome_by, call_at,
-    records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
+    COALESCE(NULLIF(dialled, ''), records.number) AS customer, records.time_zone, records.hours,
+    records.data::text, records.dials, records.faults, lines::text, tried, dead,
     EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
-        AND dnc.number = records.number) AS do_not_call
+        AND dnc.number = COALESCE(NULLIF(dialled, ''), records.number)) AS do_not_call
 FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
 WHERE tenant = $1 AND stage <> 'over' AND check_at <= $2 AND ($3::uuid[] = '{}' OR attempts.id = ANY($3::uuid[]))
 ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
@@ -119,8 +124,8 @@ ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
 SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
     conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
     attempts.outcome, outcome_by, call_at,
-    records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
-    false AS do_not_call, records.attempts = attempts.number AND records.state = 'done' AS last
+    COALESCE(NULLIF(dialled, ''), records.number) AS customer, records.time_zone, records.hours,
+    records.data::text, records.dials, records.faults, lines::text, tried, dead, false AS do_not_call, records.attempts = attempts.number AND records.state = 'done' AS last
 FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
 WHERE tenant = $1 AND (attempts.id = $2 OR ($2::uuid IS NULL AND list = $3 AND key = $4))
 ORDER BY attempts.number DESC LIMIT 1 FOR UPDATE OF attempts;
@@ -162,7 +167,8 @@ WHERE id = $1;
 DELETE FROM tenant.campaign_attempts WHERE tenant = $1 AND stage = 'over' AND ended_at < $2;
 
 -- name: after_attempt
-UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9
+UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9,
+    tried = $10, dead = $11
 WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: read_cursor

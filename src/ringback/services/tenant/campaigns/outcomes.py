@@ -21,6 +21,7 @@ from ringback.runtime.link import INVALID_PARAMS, LinkError
 from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.hearing import attempt_of
+from ringback.services.tenant.campaigns.outcome_store import enter
 from ringback.services.tenant.campaigns.store import Attempt, Store
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class OutcomeDesk:
             except OutcomeRefusedError as error:
                 raise LinkError(INVALID_PARAMS, str(error)) from None
             after = msgspec.structs.replace(attempt, entered=entered)
-            await session.enter_outcome(after)
+            await enter(session, after)
             if not over:
                 return None
             event = await self._attempts.late(session, after, rules)

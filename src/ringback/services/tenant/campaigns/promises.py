@@ -17,9 +17,9 @@ from ringback.contracts import campaigns as told
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable
-from ringback.services.tenant.campaigns import promise_store
+from ringback.services.tenant.campaigns import outcome_store
 from ringback.services.tenant.campaigns.hearing import reference_of
-from ringback.services.tenant.campaigns.promise_store import Promise
+from ringback.services.tenant.campaigns.outcome_store import Promise
 from ringback.services.tenant.campaigns.store import Store
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Promises:
     async def book(self) -> None:
         """Book what is to be booked now."""
         async with self._store.transaction() as session:
-            promises = await promise_store.promises(session, self._ctx.now())
+            promises = await outcome_store.promises(session, self._ctx.now())
         for promise in promises:
             await self._book(promise)
 
@@ -90,11 +90,11 @@ class Promises:
                 event, id=told.CALLBACK_REFUSED, reason=failure.slug, next_at=promise.call_at
             )
         async with self._store.transaction() as session:
-            if await promise_store.kept(session, promise.attempt):
+            if await outcome_store.kept(session, promise.attempt):
                 if event.next_at:
-                    await session.reopen_record(event.calling_list, event.record, promise.call_at)
+                    await outcome_store.reopen(session, event.calling_list, event.record, promise.call_at)
                 await session.tell([event])
 
     async def _later(self, promise: Promise) -> None:
         async with self._store.transaction() as session:
-            await promise_store.later(session, promise.attempt, self._ctx.now() + _RETRY_S)
+            await outcome_store.later(session, promise.attempt, self._ctx.now() + _RETRY_S)

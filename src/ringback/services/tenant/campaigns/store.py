@@ -12,6 +12,7 @@ import msgspec
 from ringback.contracts.campaigns import CampaignEvent, CampaignHour, Counts, RecordView
 from ringback.domain.callbacks import DialResult
 from ringback.domain.campaigns.attempts import Effort, Progress, Stage
+from ringback.domain.campaigns.lines import Line, Lines
 from ringback.domain.campaigns.outcomes import Entered
 from ringback.domain.campaigns.permission import Customer
 from ringback.domain.campaigns.records import Given
@@ -45,7 +46,9 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     customer: Customer
     data: dict[str, str]
     attempts: int
-    do_not_call: bool
+    lines: Lines
+    forbidden: frozenset[str]
+    """Those of the numbers that are not to be called."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     conn_id: str = ""
     dn: str = ""
     """The phone of the agent from which it is dialled; empty: from the route point."""
+    lines: Lines = Lines(())
     effort: Effort = Effort()
     do_not_call: bool = False
     entered: Entered = Entered()
@@ -118,7 +122,8 @@ class Session:
 
     async def add_records(self, list_: str, records: Sequence[Given]) -> int:
         """Write records whose key is new; how many were."""
-        return len(await self.fetch("add_records", list_, msgspec.json.encode(records).decode()))
+        written = [{**msgspec.structs.asdict(each), "lines": each.lines} for each in records]
+        return len(await self.fetch("add_records", list_, msgspec.json.encode(written).decode()))
 
     async def remove_records(self, list_: str, keys: Sequence[str]) -> int:
         """Remove records that are not being dialled; how many were there."""
@@ -235,7 +240,8 @@ class Session:
                 customer=Customer(row["number"], row["time_zone"], tuple(row["hours"])),
                 data=msgspec.json.decode(row["data"]),
                 attempts=row["attempts"],
-                do_not_call=row["do_not_call"],
+                lines=_lines(row),
+                forbidden=frozenset(row["forbidden"]),
             )
             for row in await self.fetch("due", list(lists), now, limit)
         ]
@@ -254,6 +260,7 @@ class Session:
             check_at,
             its.progress.agent,
             its.dn,
+            its.customer.number,
         )
 
     async def offered(self, campaign: str, agent: str = "") -> list[Attempt]:
@@ -288,16 +295,6 @@ class Session:
         rows = await self.fetch("attempt_of_outcome", attempt, list_, key)
         return (_attempt(rows[0]), bool(rows[0]["last"])) if rows else None
 
-    async def enter_outcome(self, attempt: Attempt) -> None:
-        """Keep what an agent says a talk has come to."""
-        its = attempt.entered
-        await self.execute("enter_outcome", attempt.id, its.name, its.by, its.at)
-        await self.execute("note_outcome", attempt.list, attempt.key, its.name)
-
-    async def reopen_record(self, list_: str, key: str, due_at: float) -> None:
-        """A record that was done is to be dialled once more."""
-        await self.execute("reopen_record", list_, key, due_at)
-
     async def write_attempt(self, attempt: Attempt, check_at: float) -> None:
         """Keep an attempt."""
         its = attempt.progress
@@ -329,7 +326,13 @@ class Session:
             effort.faults,
             its.result.value if its.result else "",
             its.reason,
+            sorted(attempt.lines.tried),
+            sorted(attempt.lines.dead),
         )
+
+    async def new_round(self, due: Due, until: float) -> None:
+        """Not before `until`, and then from the first of its numbers on."""
+        await self.execute("new_round", due.list, due.key, until)
 
     async def cursor(self) -> str:
         """How far the events of calls have been taken into account; empty: never."""
@@ -355,8 +358,15 @@ def _standing(row: Any) -> Standing:
     return msgspec.convert(dict(row), Standing)
 
 
+def _lines(row: Any, first: str = "number") -> Lines:
+    lines = msgspec.json.decode(row["lines"], type=tuple[Line, ...])
+    return Lines(lines or (Line(number=row[first]),), frozenset(row["tried"]), frozenset(row["dead"]))
+
+
 def _attempt(row: Any) -> Attempt:
     result = DialResult(row["result"]) if row["result"] else None
+    lines = _lines(row, "customer")
+    hours = lines.line(row["customer"]).hours or tuple(row["hours"])
     return Attempt(
         id=row["id"],
         campaign=row["campaign"],
@@ -366,7 +376,8 @@ def _attempt(row: Any) -> Attempt:
         asked_at=row["asked_at"],
         conn_id=row["conn_id"],
         dn=row["dn"],
-        customer=Customer(row["customer"], row["time_zone"], tuple(row["hours"])),
+        customer=Customer(row["customer"], row["time_zone"], hours),
+        lines=lines,
         data=msgspec.json.decode(row["data"]),
         do_not_call=row["do_not_call"],
         effort=Effort(row["dials"], row["faults"]),

@@ -1,4 +1,4 @@
-"""Callbacks that agents have promised, in PostgreSQL until engagement has them."""
+"""What agents have entered, in PostgreSQL, and the callbacks they promised, until engagement has them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ringback.contracts.campaigns import CampaignEvent
-from ringback.services.tenant.campaigns.store import Session
+from ringback.services.tenant.campaigns.store import Attempt, Session
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,3 +51,15 @@ async def later(session: Session, attempt: UUID, try_at: float) -> None:
 async def kept(session: Session, attempt: UUID) -> bool:
     """It is booked, or refused; False when another node was quicker."""
     return bool(await session.execute("promise_kept", attempt))
+
+
+async def enter(session: Session, attempt: Attempt) -> None:
+    """Keep what an agent says a talk has come to."""
+    its = attempt.entered
+    await session.execute("enter_outcome", attempt.id, its.name, its.by, its.at)
+    await session.execute("note_outcome", attempt.list, attempt.key, its.name)
+
+
+async def reopen(session: Session, list_: str, key: str, due_at: float) -> None:
+    """A record that was done is to be dialled once more."""
+    await session.execute("reopen_record", list_, key, due_at)
