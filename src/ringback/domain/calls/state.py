@@ -175,3 +175,5 @@ class CallData(Struct):
     """Max-Forwards of the call that came in: what it leads to has fewer, so that no call goes in circles."""
     result: str = ""
     reason: str = ""
+    put_off: dict[str, str | None] = field(default_factory=dict)
+    """Leg -> the description in its re-INVITE, which waits until another dialog is settled."""

@@ -131,6 +131,7 @@ class Takeover:
 
     def _mourn(self, live: LiveCall, sent_by: tuple[str, int]) -> None:
         """Tell the call what died with its node, and go on with what did not."""
+        live.call.data.put_off.clear()
         for leg in list(live.call.data.legs.values()):
             if leg.offering:
                 leg.offering = False
