@@ -23,6 +23,7 @@ from ringback.runtime.sql import Postgres
 from ringback.runtime.valkey import Valkey
 
 if TYPE_CHECKING:
+    from ringback.runtime.http_door import HttpDoor
     from ringback.runtime.link import LinkClient
 
 
@@ -121,6 +122,8 @@ class Context:
         self.ready = False
         self.metrics = CollectorRegistry()
         self.outgoing = Outgoing()
+        self.http_doors: dict[str, HttpDoor] = {}
+        """Of this service's HTTP listeners, by their names."""
         self.links: list[tuple[str, LinkClient]] = []
         """The links that this service keeps to others."""
         self.log: Log = get_log(service, process.node)
