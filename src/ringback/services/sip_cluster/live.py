@@ -50,6 +50,7 @@ class SipLeg:
         "losers",
         "offer",
         "over",
+        "sent_by",
         "server",
         "session",
         "session_timer",
@@ -66,6 +67,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.sent_by: tuple[str, int] | None = None
+        """The host and port of the node that sent it first, where that was another one."""
         self.talks: Response | None = None
         """The provisional response of a phone that can be made to answer."""
         self.taken = False
@@ -195,6 +198,8 @@ class LiveCall:
         sessions = {leg.id: leg.session for leg in self.legs.values() if leg.session is not None}
         if sessions:
             whole["sessions"] = sessions
+        if self.taken_over:
+            whole["resumed"] = {leg.id: leg.sent_by for leg in self.legs.values() if leg.sent_by is not None}
         return msgspec.json.encode(whole)
 
 
@@ -207,6 +212,8 @@ class Snapshot(Struct):
     sent_by: tuple[str, int] = ("", 0)
     """Host and port in the Via of the owner's requests."""
     sessions: dict[str, LegSession] = field(default_factory=dict)
+    resumed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The same of INVITEs that an earlier owner had sent, by their legs: they go on under its name."""
 
 
 def restore(snapshot: Snapshot) -> LiveCall:
