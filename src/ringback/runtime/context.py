@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,8 @@ class Context:
         self.outgoing = Outgoing()
         self.http_doors: dict[str, HttpDoor] = {}
         """Of this service's HTTP listeners, by their names."""
+        self.cut_off: Counter[tuple[str, str]] = Counter()
+        """Sessions that its link listeners have ended, by listener and reason."""
         self.links: list[tuple[str, LinkClient]] = []
         """The links that this service keeps to others."""
         self.log: Log = get_log(service, process.node)

@@ -9,27 +9,22 @@ by one round every few seconds while there are connections, so that a request co
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
+from ringback.runtime import unread
+
 HEAD_S = 20.0
 """A connection's first request must have come with its whole head in so many seconds."""
 IDLE_S = 75.0
 """Between two requests, and for the head of the second: longer than balancers keep a connection."""
-UNREAD_S = 30.0
-"""An answer of which nothing is taken for so long is given up, with its connection."""
 SLOWEST_BYTES_PER_S = 1_000
-"""Who takes an answer more slowly than this is given up too."""
+"""Who takes an answer more slowly than this for `unread.UNREAD_S` is given up too."""
 ROUND_S = 5.0
-_BYTES_ACKED = 120
-"""Where it stands in Linux's `struct tcp_info`: 8 bytes."""
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
 )
@@ -88,7 +83,7 @@ class HttpDoor(web.Server):
             transport.write(_FULL)
             self._clock.call_soon(handler.force_close)
             return
-        _give_up_when_unread(transport)
+        unread.give_up_when_unread(transport)
         self._guests[handler] = _Guest(address, transport)
         self._silent[handler] = self._clock.time()
         self._of_one[address] += 1
@@ -161,32 +156,12 @@ class HttpDoor(web.Server):
 
 def _takes(guest: _Guest, now: float) -> bool:
     """Whether an answer that waits to be taken is taken fast enough."""
-    taken, before = _taken(guest.transport), guest.taken
+    taken, before = unread.taken(guest.transport), guest.taken
     if before is None or taken is None:
         guest.taken, guest.noted = taken, now
         return True
     wanted = SLOWEST_BYTES_PER_S * (now - guest.noted)
-    if now - guest.noted < UNREAD_S:
+    if now - guest.noted < unread.UNREAD_S:
         return True
     guest.taken, guest.noted = taken, now
     return taken - before >= wanted
-
-
-def _taken(transport: asyncio.Transport) -> int | None:
-    """Bytes that the other end has acknowledged so far, as Linux tells it; elsewhere None."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or not sys.platform.startswith("linux"):
-        return None
-    with suppress(OSError):
-        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-        if len(told) == _BYTES_ACKED + 8:
-            return int.from_bytes(told[_BYTES_ACKED:], sys.byteorder)
-    return None
-
-
-def _give_up_when_unread(transport: asyncio.Transport) -> None:
-    """The kernel does it where it can: also for the rest of an answer whose connection is closing."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_S * 1000))

@@ -67,6 +67,12 @@ class Published(Collector):
         yield from _logs(self._ctx.service)
         yield from _requests(self._ctx.outgoing.http)
         yield from _doors(self._ctx.http_doors)
+        cut_off = CounterMetricFamily(
+            "link_server_cut_off", "Sessions that were ended, by reason", labels=["listener", "why"]
+        )
+        for labels, number in self._ctx.cut_off.items():
+            cut_off.add_metric(labels, number)
+        yield cut_off
         yield from self._rq_client()
 
     def _level(self, name: str) -> float:
