@@ -2,6 +2,8 @@
 
 from ringback.commands.accounts import AccountError
 from ringback.commands.simulation.scenario import ScenarioError as PlanError
+from ringback.commands.siptools.phones import UnusableUriError
+from ringback.commands.texts import TextError
 from ringback.domain.routing.log import DecisionLogError
 from ringback.domain.routing.waiting import LogError
 from ringback.runtime.embedded.errors import EmbeddedError
@@ -29,5 +31,14 @@ EXPECTED = (
     ScenarioError,
     SettingsError,
     SupervisorError,
+    TextError,
+    UnusableUriError,
     ValkeyUnavailable,
 )
+
+
+def said(error: Exception) -> str:
+    """The message; of an error of the operating system the file first, without its number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}."
+    return str(error)
