@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -54,6 +54,14 @@ class Facts:
     def url(self, service: str, path: str) -> str:
         """Address of something on a service's HTTP listener."""
         return f"http://{self.near}:{self.ports[service, 'http']}{path}"
+
+
+def show(console: Console, facts: Facts) -> None:
+    """Print the banner. No line ends in spaces: behind a `\\` they would break what is copied from it."""
+    with console.capture() as held:
+        console.print(render(facts))
+    console.file.write("".join(f"{each.rstrip()}\n" for each in held.get().splitlines()))
+    console.file.flush()
 
 
 def render(facts: Facts) -> RenderableType:

@@ -1,5 +1,7 @@
 """The errors whose message is for people: one line that says what to do."""
 
+import errno
+
 from ringback.commands.accounts import AccountError
 from ringback.commands.simulation.scenario import ScenarioError as PlanError
 from ringback.commands.siptools.phones import UnusableUriError
@@ -38,7 +40,9 @@ EXPECTED = (
 
 
 def said(error: Exception) -> str:
-    """The message; of an error of the operating system the file first, without its number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}."
-    return str(error)
+    """The message; of an error of the operating system without its number, and the file first."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"{error.strerror}: stop the other program, or move ours (docs/reference/ports.md)."
+    return f"{error.filename}: {error.strerror.lower()}." if error.filename else error.strerror
