@@ -67,7 +67,8 @@ def show(console: Console, facts: Facts) -> None:
 def render(facts: Facts) -> RenderableType:
     """The whole banner."""
     parts: list[RenderableType] = [Text(), listeners(facts), Text()]
-    parts += [line("Status page", status_page(facts), style="bold"), Text()]
+    parts += [line("Status page", status_page(facts), style="bold")]
+    parts += [line("Console", facts.url("engagement", "/console")), Text()]
     if facts.demo is not None:
         parts += [
             phones(facts, facts.demo),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -13,18 +12,13 @@ from aiohttp import web
 
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.pages import HEADERS, one_file
 from ringback.services.engagement.picture import Painter, Picture
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _CONNECTIONS = "ges-1,ges-5,ges-7"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the token stands in the address
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 class StatusPage:
@@ -51,23 +45,14 @@ class StatusPage:
 
     async def _page(self, _request: HttpRequest) -> HttpResponse:
         """The page without any data: what it shows, it asks for with the token of its own address."""
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
-        return HttpResponse(
-            self._html.replace("{nonce}", nonce),
-            content_type="text/html",
-            headers={**_HEADERS, "Content-Security-Policy": policy},
-        )
+        return one_file(self._html)
 
     async def _picture(self, request: HttpRequest) -> Picture:
         return await self._painter.paint(await self._tenant(request))
 
     async def _events(self, request: HttpRequest) -> web.StreamResponse:
         await self._tenant(request)
-        stream = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
+        stream = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await stream.prepare(request.raw)
         try:
             while not self._ends.is_set():
