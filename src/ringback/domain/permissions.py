@@ -41,6 +41,8 @@ class Action(Enum):
     SEE_AUDIT = "audit.see"
     SEE_AGENTS = "agents.see"
     STEER_AGENTS = "agents.steer"
+    SEE_CAMPAIGNS = "campaigns.see"
+    CONTROL_CAMPAIGNS = "campaigns.control"
 
 
 _MONITOR = frozenset(
@@ -51,6 +53,7 @@ _MONITOR = frozenset(
         Action.SEE_CALL_INS,
         Action.SEE_HEALTH,
         Action.SEE_AGENTS,
+        Action.SEE_CAMPAIGNS,
     }
 )
 _SUPERVISOR = _MONITOR | {
@@ -62,6 +65,7 @@ _SUPERVISOR = _MONITOR | {
     Action.DIAGNOSE_CALLBACKS,
     Action.CHANGE_NUMBER_RULES,
     Action.STEER_AGENTS,
+    Action.CONTROL_CAMPAIGNS,
 }
 _DEVELOPER = frozenset(
     {
@@ -92,6 +96,8 @@ TENANT_WIDE = frozenset(
         Action.SEE_AUDIT,
         Action.SEE_AGENTS,
         Action.STEER_AGENTS,
+        Action.SEE_CAMPAIGNS,
+        Action.CONTROL_CAMPAIGNS,
     }
 )
 """What belongs to no queue: a role that is limited to some does not reach it."""

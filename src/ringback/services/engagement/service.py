@@ -20,7 +20,6 @@ from ringback.services.engagement.callins.routes import CallInRoutes
 from ringback.services.engagement.callins.waiting import WaitingCallers
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.changes import Changes
-from ringback.services.engagement.console import Console
 from ringback.services.engagement.http import EngagementHttp
 from ringback.services.engagement.keys import ApiKeys
 from ringback.services.engagement.limits import Limits
@@ -140,7 +139,6 @@ class EngagementService(Service):
         self.published.watch(self._http.server)
         CallInRoutes(self._callins, self.published.callin_created).add_to(self._http)
         self._status.add_routes(self._http.server)
-        Console().add_routes(self._http.server)
 
     async def start(self) -> None:
         """Listen, then look after what lies in the database."""

@@ -99,7 +99,7 @@ async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything
     await world.book()
     await tab.go(f"{world.base}/console", width=390, height=844)
     await tab.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
-    await tab.run(f"sessionStorage.setItem('token', '{monitor.token}'); location.reload()")
+    await tab.run(f"sessionStorage.setItem('ringback-token', '{monitor.token}'); location.reload()")
     await row_of(tab, "+12•••••••23")
     labels = "[...document.querySelectorAll('#whole button')].map(b => b.textContent).join()"
     assert await tab.run(labels) == "Close"
