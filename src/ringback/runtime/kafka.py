@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.clock import gathered, until_together
 from ringback.runtime.lease import Lease
 from ringback.runtime.streams import StreamEntry, parse_entries
 from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
@@ -122,7 +123,9 @@ class Kafka:
         if not gather:
             self._store_gathered()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_REPORTS_GATHER_S, self._store_gathered)
+            loop = asyncio.get_running_loop()
+            wait = until_together(loop.time(), _REPORTS_GATHER_S)
+            self._timer = loop.call_later(wait, self._store_gathered)
 
     def _store_gathered(self) -> None:
         if self._timer is not None:
@@ -181,7 +184,7 @@ class Kafka:
             for _, rows in reply or ():
                 await self._deliver(valkey, parse_entries(OUTBOX, rows))
             if reply:
-                await asyncio.sleep(_GATHER_S)
+                await gathered(_GATHER_S)
 
     async def _deliver(self, valkey: Valkey, entries: list[StreamEntry]) -> None:
         """Produce a batch and wait for the broker's acknowledgements, however long it is away."""
