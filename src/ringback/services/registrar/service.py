@@ -26,10 +26,11 @@ from ringback.services.registrar.settings import RegistrarSettings
 from ringback.sip import Request
 from ringback.sip.build import answer_to
 from ringback.sip.digest import nonce_key
-from ringback.sip.endpoint import SipEndpoint, way_back
+from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Source
+from ringback.sip.ways import way_back
 
 _FROM_PROXY = frozenset({HEADER_TENANT, HEADER_RECEIVED, HEADER_FLOW_TIMER})
 _LEASE_S = 6.0

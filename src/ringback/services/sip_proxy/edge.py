@@ -18,6 +18,7 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
+from ringback.services.sip_proxy.overload import spread
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
@@ -87,6 +88,11 @@ class Edge:
             return 0
         core.metrics.shed.inc()
         return wait
+
+    def waited(self, request: Request) -> Response:
+        """The refusal of a call that has waited at the entrance for too long."""
+        self._core.metrics.shed.inc()
+        return self._busy(request, spread(random.random()), Why.OVERLOAD)  # noqa: S311 - no secret
 
     def _busy(self, request: Request, wait: int, why: Why) -> Response:
         self._core.refusals.turn(why)

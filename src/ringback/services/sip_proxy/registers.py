@@ -18,11 +18,12 @@ from ringback.domain.configuration import Tenant
 from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.registering import Registering
 from ringback.sip import Request
-from ringback.sip.endpoint import Admit, SipEndpoint, way_back
+from ringback.sip.endpoint import Admit, SipEndpoint
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
+from ringback.sip.ways import way_back
 
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
