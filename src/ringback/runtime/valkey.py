@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from ringback.runtime.valkey_errors import ValkeyError as ValkeyError
-from ringback.runtime.valkey_errors import ValkeyUnavailable as ValkeyUnavailable
+from ringback.runtime.valkey_replies import ValkeyError as ValkeyError
+from ringback.runtime.valkey_replies import ValkeyUnavailable as ValkeyUnavailable
 from ringback.runtime.valkey_wire import Argument as Argument
 from ringback.runtime.valkey_wire import Wire
 
@@ -39,6 +39,8 @@ class Commands(Protocol):
     """What `Valkey` and its counting views have in common."""
 
     def call(self, *command: Argument) -> Awaitable[Any]: ...
+
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None: ...
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
 
@@ -92,6 +94,17 @@ class Valkey:
 
     async def _call_later(self, command: tuple[Argument, ...]) -> Any:
         return await (await self._wait_for_wire()).send(command)
+
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None:
+        """Send one command, now, and call `then` with its reply, or with the ValkeyError or ValkeyUnavailable
+        that there is instead.
+
+        For paths where a future and its turn of the loop would cost more than the command. Raises
+        ValkeyUnavailable at once when there is no connection.
+        """
+        if self._wire is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._wire.ask(command, then)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         """Send commands in order, now, as one transaction, and return the future of their replies.
@@ -219,6 +232,11 @@ class _Counted:
         if self._hook:
             self._hook(self._connection, 1)
         return self._valkey.call(*command)
+
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None:
+        if self._hook:
+            self._hook(self._connection, 1)
+        self._valkey.ask(then, *command)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         if self._hook:

@@ -12,65 +12,13 @@ from typing import Any, cast
 
 import hiredis
 
-from ringback.runtime.valkey_errors import ValkeyError, ValkeyUnavailable
+from ringback.runtime.valkey_replies import Alone, Told, Transaction, ValkeyError, ValkeyUnavailable, Waiter
 
 Argument = str | bytes | int | float
 _STALL_S = 5.0
 _MULTI = hiredis.pack_command(("MULTI",))
 _EXEC = hiredis.pack_command(("EXEC",))
 _NO_REPLY: tuple[Argument, ...] = ("CLIENT", "REPLY", "SKIP")
-
-
-class Alone:
-    """One command where a list of replies is wanted."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: asyncio.Future[list[Any]]) -> None:
-        self.future = future
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    def set_result(self, reply: Any) -> None:
-        self.future.set_result([reply])
-
-    def set_exception(self, error: Exception) -> None:
-        self.future.set_exception(error)
-
-
-class Transaction:
-    """Commands between MULTI and EXEC; the future is done when the last reply, which has all, is there."""
-
-    __slots__ = ("_error", "future", "left")
-
-    def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
-        self.future = future
-        self.left = size  # replies that have not come
-        self._error: ValkeyError | None = None
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    def set_result(self, reply: Any) -> None:
-        self.left -= 1
-        if self.left:
-            return
-        refused = (ValkeyError(str(each)) for each in reply or () if isinstance(each, hiredis.ReplyError))
-        if error := self._error or next(refused, None):
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(reply)
-
-    def set_exception(self, error: Exception) -> None:
-        if isinstance(error, ValkeyError):
-            self._error = self._error or error
-            self.set_result(None)
-        else:
-            self.future.set_exception(error)
-
-
-Waiter = asyncio.Future[Any] | Alone | Transaction
 
 
 class Wire(asyncio.Protocol):
@@ -120,6 +68,11 @@ class Wire(asyncio.Protocol):
         future: asyncio.Future[Any] = self._loop.create_future()
         self._put(command, future)
         return future
+
+    def ask(self, command: tuple[Argument, ...], then: Callable[[Any], None]) -> None:
+        if self._transport is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._put(command, Told(then))
 
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         if self._transport is None:

@@ -178,3 +178,5 @@ class CallData(Struct, omit_defaults=True):
     """Max-Forwards of the call that came in: what it leads to has fewer, so that no call goes in circles."""
     result: str = ""
     reason: str = ""
+    put_off: dict[str, str | None] = field(default_factory=dict)
+    """Leg -> the description in its re-INVITE, which waits until another dialog is settled."""
