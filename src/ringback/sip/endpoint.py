@@ -36,10 +36,10 @@ T = TypeVar("T")
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
 Admit = Callable[[Request, Source], Response | None]
+TakesUnread = Callable[[bytes, Source], bool]
 
-_LATE_S, _LATEST_S = 0.05, 3.0
+_LATE_S, _LATEST_S, _AGAIN_S = 0.05, 3.0, 0.01
 """A timer that is so late waits until what has come meanwhile is read, but not for longer."""
-_AGAIN_S = 0.01
 _OTHERS = frozenset({b"SIP/2.0 ", b"REGISTER"})
 """How what has other ways to be known when it is repeated begins."""
 
@@ -79,12 +79,11 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
         self._marks: dict[int, core.Key] = {}
         """Keys of requests that came over UDP, by what their repetitions begin with."""
         self._mark = 0
         """Of the request that is being looked at."""
-        self._cancelled_unseen = False
+        self._cancelled_unseen = self._closed = False
         self._effects: dict[type, Callable[..., None]] = {
             core.Send: self._send_out,
             core.RequestReceived: self._request_received,
@@ -103,7 +102,9 @@ class SipEndpoint:
         """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
-        self.takes_answer: Callable[[bytes, Source], bool] | None = None
+        self.takes_unread: dict[bytes, TakesUnread] = {}
+        """By the first eight bytes: asked before a message is read; true where it is cared for as it is."""
+        self.takes_answer: TakesUnread | None = None
         """Asked before a response is read; true where it is cared for as it is."""
         self.entrance: Entrance | None = None
         """Where INVITEs wait while there is too much to do."""
@@ -359,6 +360,9 @@ class SipEndpoint:
         takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
         if takes_answer is not None and _cared_for(takes_answer, data, source):
             return
+        takes_unread = self.takes_unread.get(data[:8])
+        if takes_unread is not None and _cared_for(takes_unread, data, source):
+            return
         self._mark = 0
         if source.transport == "udp" and self._is_repeated(data):
             return
@@ -437,6 +441,10 @@ class SipEndpoint:
     def knows(self, request: Request) -> bool:
         """True if a request has a transaction."""
         return self._layer.knows(request, self._layer.key_of(request))
+
+    def awaits_ack(self, via: Via) -> bool:
+        """True if an ACK with this Via belongs to an INVITE that was refused (17.1.1.3)."""
+        return self._layer.has_invite(via)
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
