@@ -187,13 +187,16 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Records of a campaign's lists by state and, done, by result; `open`: calls under way."""
+    """Records of a campaign's lists by state and, done, by result; `open`: calls under way. `next_at`: when
+    the first of those that wait is due, seconds since the epoch; 0: none waits.
+    """
 
     waiting: int = 0
     dialling: int = 0
     done: int = 0
     results: dict[str, int] = {}
     open: int = 0
+    next_at: float = 0.0
 
 
 class CampaignStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,3 +232,47 @@ class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
 
     records: Sequence[RecordView]
     more: bool
+
+
+class CampaignHour(msgspec.Struct, frozen=True, kw_only=True):
+    """The dials that were begun in one hour, and what came of them. `hour`: seconds since the epoch.
+
+    abandoned: a person answered and no agent spoke to them. other: no person, a wrong number, nobody knows.
+    """
+
+    hour: float
+    dialled: int
+    answered: int
+    connected: int
+    abandoned: int
+    busy: int
+    no_answer: int
+    other: int
+
+
+class CampaignPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign as a supervisor sees it, told by the node that dials.
+
+    status: how it stands. why: a slug, why nobody is dialled at this moment; empty: somebody is. ready,
+    calls_waiting: agents and calls of its queue; under_way: customers who are dialled or have no agent yet.
+    hours: of the last day, those in which something was dialled. per_minute: dials, of the last minutes.
+    """
+
+    status: CampaignStatus
+    queue: str = ""
+    lists: list[str] = []
+    ratio: float = 1.0
+    abandon_cap: float = 0.0
+    why: str = ""
+    ready: int = 0
+    calls_waiting: int = 0
+    under_way: int = 0
+    per_minute: float = 0.0
+    hours: list[CampaignHour] = []
+
+
+class CampaignPictures(msgspec.Struct, frozen=True, kw_only=True):
+    """All campaigns of a tenant. `at`: seconds since the epoch."""
+
+    at: float
+    campaigns: list[CampaignPicture]

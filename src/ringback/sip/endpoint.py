@@ -282,15 +282,20 @@ class SipEndpoint:
         self._run()
         return done
 
-    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> None:
-        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction."""
-        self._push_via(ack, destination, branch)
-        self.send(ack, destination)
+    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> bytes:
+        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction.
 
-    def repeat_ack(self, ack: Request, destination: Destination) -> None:
+        Returns what was sent, for `repeat_ack`.
+        """
+        self._push_via(ack, destination, branch)
+        data = ack.to_bytes()
+        self._send(data, destination, _nothing)
+        return data
+
+    def repeat_ack(self, ack: bytes, destination: Destination) -> None:
         """Send an ACK again as it is."""
         self.counters.repeated += 1
-        self.send(ack, destination)
+        self._send(ack, destination, _nothing)
 
     def send(self, message: Message, destination: Destination) -> None:
         """Send a message as it is, without a transaction."""

@@ -135,7 +135,7 @@ async def test_a_lost_ack_is_sent_again_for_each_repeated_2xx(alice: Answerer, b
     lost.bind(("127.0.0.1", 0))
     tx.send_ack(ack, Destination("udp", *lost.getsockname()))
     lost.close()
-    tx._ack = (ack.to_tag, ack, destination)
+    tx._ack = (ack.to_tag, ack.to_bytes(), destination)
     assert await asyncio.wait_for(acknowledged[0], LIMIT) is not None
     assert alice.endpoint.counters.repeated >= 1
 

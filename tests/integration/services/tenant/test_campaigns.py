@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from tests.integration.services.started import import_into, process_of
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.calls import call_key
-from ringback.contracts.campaigns import CampaignEvent, CampaignStatus
+from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.telephony import (
     RequestAgentLogin,
@@ -34,7 +35,7 @@ from ringback.domain.configuration import (
     VirtualQueue,
 )
 from ringback.runtime.context import Context, Process
-from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
+from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer
 from ringback.runtime.kafka import KafkaConsumer, KafkaMessage
 from ringback.runtime.link import LinkClient, LinkError
 from ringback.runtime.migrate import migrate
@@ -283,6 +284,66 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
             told.EXHAUSTED,
         ]
         assert ended in reports
+
+
+async def test_a_supervisor_sees_why_nobody_is_dialled_and_what_came_of_each_hour(
+    office: Office, postgres_dsn: str
+) -> None:
+    http = HttpClient(office.ctx, "tenant", connection="voice-8")
+
+    async def picture(why: str) -> CampaignPicture:
+        async with asyncio.timeout(10):
+            while True:
+                found = await http.get("/campaigns/demo", CampaignPictures)
+                (offers,) = (each for each in found.campaigns if each.status.campaign == "offers")
+                if offers.why == why:
+                    return offers
+                await asyncio.sleep(0.1)
+
+    async with office.tenant():
+        await picture("not-running")
+        by = {"who": "ann", "source": "10.0.0.1"}
+        status = await http.post("/campaigns/demo/offers/start", by, CampaignStatus)
+        assert status.state == "running"
+        await picture("nothing-left")
+        await office.add({"key": "a", "number": number(1)}, {"key": "b", "number": number(2)})
+        await picture("no-agent-ready")
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        seen = await picture("agents-have-customers")
+        assert (seen.ready, seen.under_way, seen.queue) == (1, 1, "Loans")
+        await office.line.answers(dial)
+        await office.line.hang_up(dial)
+        second = await office.line.next()
+        await office.line.say(second, "EventError", dial_result="ERROR_TONE", reason="unknown-number")
+        await office.line.hang_up(second)
+        seen = await picture("nothing-left")
+        counted = [
+            sum(getattr(hour, name) for hour in seen.hours) for name in ("dialled", "abandoned", "other")
+        ]
+        assert counted == [2, 1, 1]
+        assert seen.per_minute == pytest.approx(2 / 5)
+        assert (await http.post("/campaigns/demo/offers/pause", by, CampaignStatus)).state == "paused"
+        for path, refused in (("nothing/start", 404), ("offers/unload", 404), ("offers/pause", 200)):
+            try:
+                await http.post(f"/campaigns/demo/{path}", by)
+            except HttpFailure as failure:
+                assert failure.status == refused
+            else:
+                assert refused == 200
+    rows = await read(postgres_dsn, "SELECT who, source, action, subject, before, after FROM audit.entries")
+    assert [tuple(row) for row in rows] == [
+        ("ann", "10.0.0.1", "campaign.start", "offers", '"unloaded"', '"running"'),
+        ("ann", "10.0.0.1", "campaign.pause", "offers", '"running"', '"paused"'),
+    ]
+
+
+async def read(dsn: str, sql: str) -> list[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
 
 
 async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:

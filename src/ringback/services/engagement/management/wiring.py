@@ -11,6 +11,7 @@ from ringback.services.engagement.management.api import BASE, Api
 from ringback.services.engagement.management.audit import AuditRoom
 from ringback.services.engagement.management.callbacks import Callbacks
 from ringback.services.engagement.management.callins_room import CallInsRoom
+from ringback.services.engagement.management.campaigns_room import CampaignsRoom
 from ringback.services.engagement.management.credentials_room import CredentialsRoom
 from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.document import document
@@ -45,6 +46,7 @@ class Management:
             RulesRoom(desks),
             QueuesRoom(ctx, desks),
             CallInsRoom(desks),
+            CampaignsRoom(ctx),
             AccountsRoom(ctx, desks),
             CredentialsRoom(desks),
             self._failures,

@@ -50,8 +50,21 @@ UPDATE tenant.campaign_states SET answered = answered + $3, abandoned = abandone
 WHERE tenant = $1 AND campaign = $2;
 
 -- name: counts
-SELECT state, result, count(*) AS number FROM tenant.calling_records
+SELECT state, result, count(*) AS number, min(due_at) AS soonest FROM tenant.calling_records
 WHERE tenant = $1 AND list = ANY($2::text[]) GROUP BY state, result;
+
+-- name: by_hour
+SELECT campaign, floor(asked_at / 3600) * 3600 AS hour, count(*) AS dialled,
+    count(*) FILTER (WHERE answered_at > 0) AS answered,
+    count(*) FILTER (WHERE connected_at > 0) AS connected,
+    count(*) FILTER (WHERE result = 'PERSON') AS abandoned,
+    count(*) FILTER (WHERE result = 'BUSY') AS busy,
+    count(*) FILTER (WHERE result = 'NO_ANSWER') AS no_answer,
+    count(*) FILTER (WHERE result NOT IN ('', 'CONNECTED', 'PERSON', 'BUSY', 'NO_ANSWER')) AS other,
+    count(*) FILTER (WHERE asked_at >= $3) AS recent
+FROM tenant.campaign_attempts
+WHERE tenant = $1 AND asked_at >= $2 AND (result <> '' OR stage IN ('asked', 'answered', 'talking'))
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: open_attempts
 SELECT count(*) FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = $2 AND stage <> 'over';

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from ringback.contracts.campaigns import CampaignEvent, Counts, RecordView
+from ringback.contracts.campaigns import CampaignEvent, CampaignHour, Counts, RecordView
 from ringback.domain.callbacks import DialResult
 from ringback.domain.campaigns.attempts import Effort, Progress, Stage
 from ringback.domain.campaigns.permission import Customer
@@ -96,6 +96,11 @@ class Session:
         self.tells = False
         """Whether there is something to tell when it is committed."""
 
+    @property
+    def connection(self) -> Any:
+        """For what is written in the same transaction elsewhere."""
+        return self._connection
+
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
         rows: list[Any] = await self._connection.fetch(SQL[query], self.tenant, *args)
         return rows
@@ -174,11 +179,30 @@ class Session:
         """The records of the lists, and the campaign's calls."""
         states: dict[str, int] = {}
         results: dict[str, int] = {}
+        next_at = 0.0
         for row in await self._fetch("counts", list(lists)):
+            if row["state"] == "waiting":
+                next_at = min(next_at or row["soonest"], row["soonest"])
             states[row["state"]] = states.get(row["state"], 0) + row["number"]
             if row["state"] == "done":
                 results[row["result"]] = results.get(row["result"], 0) + row["number"]
-        return Counts(**states, results=results, open=await self.open_attempts(campaign))
+        open_ = await self.open_attempts(campaign)
+        return Counts(**states, results=results, open=open_, next_at=next_at)
+
+    async def by_hour(
+        self, since: float, recent: float
+    ) -> tuple[dict[str, list[CampaignHour]], dict[str, int]]:
+        """What came of the dials from `since` on by campaign and hour, and how many were begun after
+        `recent`.
+        """
+        hours: dict[str, list[CampaignHour]] = {}
+        lately: dict[str, int] = {}
+        for row in await self._fetch("by_hour", since, recent):
+            found = dict(row)
+            name, recently = found.pop("campaign"), found.pop("recent")
+            hours.setdefault(name, []).append(CampaignHour(**found))
+            lately[name] = lately.get(name, 0) + recently
+        return hours, lately
 
     async def open_attempts(self, campaign: str) -> int:
         """A campaign's attempts that are not over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,9 @@ from prometheus_client import Counter, Gauge
 from ringback.services.tenant.campaigns.asking import Asking
 from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.definitions import Definitions
+from ringback.services.tenant.campaigns.desk import Room
 from ringback.services.tenant.campaigns.dialler import Dialler
+from ringback.services.tenant.campaigns.http import CampaignsHttp
 from ringback.services.tenant.campaigns.link import CampaignsLink
 from ringback.services.tenant.campaigns.preview import Preview
 from ringback.services.tenant.campaigns.store import Store
@@ -19,19 +20,10 @@ from ringback.services.tenant.campaigns.telling import Telling
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
+    from ringback.runtime.http import HttpServer
     from ringback.services.tenant.configuration import ConfigurationStore
     from ringback.services.tenant.leader import Leader
     from ringback.services.tenant.settings import TenantSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """One tenant's."""
-
-    store: Store
-    definitions: Definitions
-    dialler: Dialler
-    preview: Preview
 
 
 class Campaigns:
@@ -43,6 +35,7 @@ class Campaigns:
         settings: TenantSettings,
         stores: dict[str, ConfigurationStore],
         leaders: dict[str, Leader],
+        server: HttpServer,
     ) -> None:
         self._telling = Telling(ctx)
         results = Counter(
@@ -63,6 +56,7 @@ class Campaigns:
             preview = Preview(ctx, store, definitions, attempts, asking)
             self.rooms[tenant] = Room(store, definitions, dialler, preview)
         self.link = CampaignsLink(ctx, self.rooms)
+        CampaignsHttp(ctx, server, self.rooms, leaders)
 
     async def start(self) -> None:
         """Listen, and go on where it was left."""

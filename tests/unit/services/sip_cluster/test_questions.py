@@ -8,14 +8,15 @@ import pytest
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.domain.calls.inputs import Input, Resolved
-from ringback.domain.calls.outputs import AskDialplan, Output
+from ringback.domain.calls.outputs import AskDialplan
 from ringback.runtime.outgoing import Outgoing
-from ringback.services.sip_cluster.driver import Driver, new_call
+from ringback.services.sip_cluster.driver import new_call
 from ringback.services.sip_cluster.live import LiveCall
+from ringback.services.sip_cluster.questions import Questions
 
 
 class Bench:
-    """A driver whose dial plan, clock and calls a test plays."""
+    """A dial plan, a clock and calls that a test plays."""
 
     def __init__(self, *replies: ResolveReply) -> None:
         self.now, self.asked, self.replies = 100.0, list[str](), list(replies)
@@ -28,24 +29,21 @@ class Bench:
             monotonic=lambda: self.now,
             spawn=lambda work, _name: asyncio.ensure_future(work),
         )
-        nothing: Any = SimpleNamespace()
-        self.driver = Driver(context, nothing, nothing, nothing)
-        self.driver._dialplan = self  # type: ignore[assignment]
-        self.driver.feed = self.feed  # type: ignore[method-assign]
+        self.questions = Questions(context)
+        self.questions._dialplan = self  # type: ignore[assignment]
 
     async def post(self, _path: str, wanted: ResolveRequest, *_: object, **__: object) -> ResolveReply:
         self.asked.append(wanted.to_number)
         return self.replies.pop(0)
 
-    def feed(self, _live: LiveCall, word: Input) -> list[Output]:
+    def told(self, _live: LiveCall, word: Input) -> None:
         assert isinstance(word, Resolved)
         self.heard.append(word)
-        return []
 
     async def ask(self, number: str, origin: str = "trunk", tenant: str = "demo") -> str:
         """The DN where a new call's number leads."""
         before = len(self.heard)
-        self.driver._ask(new_call(tenant), AskDialplan("a1", number, "+1", origin))
+        self.questions.ask(new_call(tenant), AskDialplan("a1", number, "+1", origin), self.told)
         async with asyncio.timeout(5):
             while len(self.heard) == before:
                 await asyncio.sleep(0)
