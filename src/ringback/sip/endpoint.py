@@ -21,7 +21,7 @@ from ringback.sip.keep_alive import FILLERS, KeepAlives
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
-from ringback.sip.repeats import mark_of
+from ringback.sip.repeats import Repeats, mark_of
 from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
@@ -79,10 +79,7 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._marks: dict[int, core.Key] = {}
-        """Keys of requests that came over UDP, by what their repetitions begin with."""
-        self._mark = 0
-        """Of the request that is being looked at."""
+        self._repeats = Repeats()
         self._cancelled_unseen = self._closed = False
         self._effects: dict[type, Callable[..., None]] = {
             core.Send: self._send_out,
@@ -368,7 +365,7 @@ class SipEndpoint:
         takes_unread = self.takes_unread.get(data[:8])
         if takes_unread is not None and _cared_for(takes_unread, data, source):
             return
-        self._mark = 0
+        self._repeats.mark = 0
         if source.transport == "udp" and self._is_repeated(data):
             return
         try:
@@ -398,9 +395,8 @@ class SipEndpoint:
             return False
         if self.entrance is not None and self.entrance.line.has(data):
             return True
-        self._mark = mark_of(data)
-        known = self._marks.get(self._mark)
-        if known is None or not self._layer.again(known, self._now()):
+        key = self._repeats.look_at(data)
+        if key is None or not self._layer.again(key, self._now()):
             return False
         self._run()
         return True
@@ -425,12 +421,12 @@ class SipEndpoint:
 
     def let_in(self, held: Held) -> None:
         """Begin the transaction of an INVITE that has waited."""
-        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
         self._begin(held.request, held.source, held.key)
 
     def begin_cancelled(self, held: Held) -> None:
         """Begin the transaction of an INVITE that nobody wants any more: it is answered 487."""
-        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
         self._cancelled_unseen = True
         self.receive(held.request, held.source, held.key)
         self._cancelled_unseen = False
@@ -484,9 +480,7 @@ class SipEndpoint:
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
-        if self._mark:
-            transaction.mark, self._mark = self._mark, 0
-            self._marks[transaction.mark] = transaction.key
+        self._repeats.begun(transaction)
         server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
         transaction.user = server
         if self._cancelled_unseen:
@@ -520,8 +514,7 @@ class SipEndpoint:
 
     def _ended(self, output: core.Ended) -> None:
         transaction = output.transaction
-        if transaction.mark:
-            self._marks.pop(transaction.mark, None)
+        self._repeats.ended(transaction)
         user, transaction.user = transaction.user, None
         if user is not None:
             user.release()
