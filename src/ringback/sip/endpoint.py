@@ -95,14 +95,11 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
-        self.reads: Callable[[bytes], Request | None] | None = None
-        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
         self.takes_unread: dict[bytes, TakesUnread] = {}
-        """By the first eight bytes: asked before a message is read; true where it is cared for as it is."""
-        self.takes_answer: TakesUnread | None = None
-        """Asked before a response is read; true where it is cared for as it is."""
+        """By the first eight bytes (of a response `SIP/2.0 `): asked before a message is read; true where it
+        is cared for as it is."""
         self.entrance: Entrance | None = None
         """Where INVITEs wait while there is too much to do."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
@@ -359,9 +356,6 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
-        if takes_answer is not None and _cared_for(takes_answer, data, source):
-            return
         takes_unread = self.takes_unread.get(data[:8])
         if takes_unread is not None and _cared_for(takes_unread, data, source):
             return
@@ -369,7 +363,7 @@ class SipEndpoint:
         if source.transport == "udp" and self._is_repeated(data):
             return
         try:
-            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
+            message = parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return

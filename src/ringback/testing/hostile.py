@@ -9,6 +9,7 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.bindings import read_wish
 from ringback.services.registrar.extensions import answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
@@ -192,7 +193,8 @@ def registrar(data: bytes) -> None:
         return
     try:
         extensions = read_extensions(message)
-        read_wish(message, 1000.0, RegistrarSettings(), extensions)
+        asked = Asked.at_a_glance(data) or Asked.of(message)
+        read_wish(asked, 1000.0, RegistrarSettings(), extensions)
         answer_headers(message, extensions)
     except (Refused, SipParseError):
         return

@@ -29,6 +29,7 @@ class SipProxyService(Service):
 
     name = "sip_proxy"
     settings_type = SipProxySettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         super().__init__(ctx, settings)
