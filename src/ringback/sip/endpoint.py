@@ -405,7 +405,7 @@ class SipEndpoint:
         if response is None:
             self.receive(request, source, key)
         else:
-            self.refuse(response, source)
+            self.reply(response, source)
 
     # What its entrance asks for
 
@@ -414,7 +414,7 @@ class SipEndpoint:
         """True if datagrams wait to be read."""
         return self._sockets.is_behind
 
-    def refuse(self, response: Response, source: Source) -> None:
+    def reply(self, response: Response, source: Source) -> None:
         """Answer without a transaction (8.2.7)."""
         self._send(response.to_bytes(), source, _nothing)
 

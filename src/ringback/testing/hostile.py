@@ -15,7 +15,8 @@ from ringback.services.registrar.extensions import answer_headers, read_extensio
 from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.services.sip_proxy.hygiene import Hygiene
-from ringback.services.sip_proxy.routes import Side, branch_for, loops, onward, take_routes
+from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.routes import branch_for, loops, onward, take_routes
 from ringback.sip import Message, NameAddr, Request, Response, SipParseError, SipUri, Via, parse_message
 from ringback.sip.build import can_be_answered, response_to, response_to_malformed
 from ringback.sip.dialog import Dialog, destination_of, next_hop_of

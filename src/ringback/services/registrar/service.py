@@ -40,6 +40,7 @@ class RegistrarService(Service):
 
     name = "registrar"
     settings_type = RegistrarSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         super().__init__(ctx, settings)

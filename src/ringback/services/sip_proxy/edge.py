@@ -18,6 +18,7 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
+from ringback.services.sip_proxy.marks import NOTIFIER, Mark, Taken
 from ringback.services.sip_proxy.overload import spread
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.refusals import Why
@@ -25,7 +26,7 @@ from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
-from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, marked, take_routes
+from ringback.services.sip_proxy.routes import marked, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, behind_us, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri
