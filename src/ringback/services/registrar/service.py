@@ -50,7 +50,7 @@ class RegistrarService(Service):
         self._answering = Answering(self._handler, self._endpoint, ctx.metrics)
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
-        self._asking = Asking(self._handler, ctx.common.tenants[0])
+        self._asking = Asking(self._handler, ctx.common.tenants[0], ctx.now)
         self._http = HttpServer(ctx)
         self._ignored = exact("registrar_ignored_request", "Requests of other methods", (), ctx.metrics)
 
