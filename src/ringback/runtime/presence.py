@@ -39,8 +39,8 @@ class Presence:
         self._every_s = every_s
         self._keeping: asyncio.Task[None] | None = None
         self._away = False
-        self.came_back: Callable[[], Awaitable[None]] | None = None
-        """Awaited before the node is announced again after it could not be."""
+        self.prepare: Callable[[bool], Awaitable[None]] | None = None
+        """Awaited before each announcement; True: the node could not be announced before."""
 
     async def begin(self) -> None:
         """Announce the node, now and from now on; without Valkey as soon as it is there."""
@@ -49,6 +49,8 @@ class Presence:
 
     async def tell(self) -> None:
         """Announce it as it is now. Raises ValkeyUnavailable, ValkeyError."""
+        if self.prepare is not None:
+            await self.prepare(self._away)
         await announce(self._valkey, self._kind, self._ctx.node, self._entry(), self._ttl_s)
 
     async def leave(self) -> None:
@@ -68,8 +70,6 @@ class Presence:
 
     async def _try(self) -> None:
         try:
-            if self._away and self.came_back is not None:
-                await self.came_back()
             await self.tell()
             self._away = False
         except (ValkeyUnavailable, ValkeyError) as error:

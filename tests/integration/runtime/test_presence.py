@@ -38,8 +38,9 @@ async def test_a_node_that_was_away_looks_after_itself_before_it_is_found_again(
 ) -> None:
     looked: list[dict[str, Node]] = []
 
-    async def came_back() -> None:
-        looked.append(await list_nodes(ctx.valkey, "test", Node))
+    async def prepare(was_away: bool) -> None:
+        if was_away:
+            looked.append(await list_nodes(ctx.valkey, "test", Node))
 
     told: list[Node] = []
 
@@ -51,7 +52,7 @@ async def test_a_node_that_was_away_looks_after_itself_before_it_is_found_again(
         raise ValkeyUnavailable("away")
 
     presence = Presence(ctx, "test", entry, ttl_s=0.2, every_s=0.02)
-    presence.came_back = came_back
+    presence.prepare = prepare
     with monkeypatch.context() as patched:
         patched.setattr(module, "announce", away)
         await presence.begin()

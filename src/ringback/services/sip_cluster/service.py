@@ -39,6 +39,7 @@ class SipClusterService(Service):
 
     name = "sip_cluster"
     settings_type = SipClusterSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: SipClusterSettings) -> None:
         super().__init__(ctx, settings)
@@ -130,12 +131,17 @@ class SipClusterService(Service):
     # Directory
 
     def _found(self, lease_s: float) -> Presence:
-        """A node that was away may find that its calls are another's now."""
         found = Presence(
             self.ctx, KIND, self._entry, ttl_s=lease_s, every_s=lease_s / 4, connection="voice-41"
         )
-        found.came_back = self._takeover.check_ownership
+        found.prepare = self._prepare
         return found
+
+    async def _prepare(self, was_away: bool) -> None:
+        """A node that was away may find that its calls are another's now."""
+        if was_away:
+            await self._takeover.check_ownership()
+        await self._store.own()  # no call comes before the announcement
 
     def _entry(self) -> ClusterNode:
         host, port = self.ctx.announced(self._sip[1])
