@@ -10,8 +10,8 @@ from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
 from ringback.domain.configuration import Extension
 from ringback.runtime.context import Context
-from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import HttpFailure, HttpServer, HttpUnavailable
+from ringback.runtime.presence import Presence
 from ringback.runtime.published import exact
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
@@ -53,14 +53,14 @@ class RegistrarService(Service):
         self._asking = Asking(self._handler, ctx.common.tenants[0], ctx.now)
         self._http = HttpServer(ctx)
         self._ignored = exact("registrar_ignored_request", "Requests of other methods", (), ctx.metrics)
+        self._presence = Presence(ctx, "registrar", self._entry, ttl_s=_LEASE_S, every_s=_ANNOUNCE_S)
 
     async def start(self) -> None:
         """Listen, look for bindings that end, tell the directory."""
         await self._http.start()
         bound = await self._endpoint.listen_tcp(*self.ctx.address("registrar", "sip"))
         self.ctx.bound("sip", bound)
-        await self._announce(bound)
-        self.ctx.spawn(self._keep_announced(bound), "announce")
+        await self._presence.begin()
         self.ctx.spawn(self._sweep(), "sweep")
         self._notifier.start()
         self._handler.numbers.start()
@@ -68,8 +68,7 @@ class RegistrarService(Service):
 
     async def stop(self) -> None:
         """Leave the directory and close."""
-        if self.ctx.valkey.connected:
-            await withdraw(self.ctx.valkey, "registrar", self.ctx.node)
+        await self._presence.leave()
         await self._endpoint.close()
         await self._http.stop()
 
@@ -91,18 +90,9 @@ class RegistrarService(Service):
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")
 
-    async def _announce(self, bound: tuple[str, int]) -> None:
-        host, port = self.ctx.announced(bound[1])
-        entry = SipNode(node=self.ctx.node, sip_host=host, sip_port=port)
-        await announce(self.ctx.valkey, "registrar", self.ctx.node, entry, _LEASE_S)
-
-    async def _keep_announced(self, bound: tuple[str, int]) -> None:
-        while True:
-            await asyncio.sleep(_ANNOUNCE_S)
-            try:
-                await self._announce(bound)
-            except (ValkeyUnavailable, ValkeyError) as error:
-                self.ctx.log.warning("announce_failed", error=str(error))
+    def _entry(self) -> SipNode:
+        host, port = self.ctx.announced(self.ctx.listeners["sip"][1])
+        return SipNode(node=self.ctx.node, sip_host=host, sip_port=port)
 
     async def _sweep(self) -> None:
         while True:
