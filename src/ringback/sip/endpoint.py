@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ringback.sip import layer as core
 from ringback.sip.build import can_be_answered, response_to_malformed
+from ringback.sip.connection import StreamConnection
 from ringback.sip.counters import Counters
 from ringback.sip.entrance import Entrance
 from ringback.sip.errors import SipParseError
@@ -23,7 +24,7 @@ from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
 from ringback.sip.repeats import Repeats, mark_of
 from ringback.sip.sockets import Sockets
-from ringback.sip.stream import StreamConnection, Tls
+from ringback.sip.stream import Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
