@@ -18,6 +18,8 @@ STOPPING, STOPPED, UNLOADED = "EventDialingStopping", "EventDialingStopped", "Ev
 EXHAUSTED = "EventCampaignExhausted"
 ATTEMPT_STARTED, ATTEMPT_ENDED = "EventAttemptStarted", "EventAttemptEnded"
 RECORD_COMPLETED = "EventRecordCompleted"
+OUTCOME_ENTERED = "EventOutcomeEntered"
+CALLBACK_BOOKED, CALLBACK_REFUSED = "EventCallbackBooked", "EventCallbackRefused"
 
 
 class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
@@ -51,6 +53,14 @@ class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     asked_at: float = 0.0
     answered_at: float = 0.0
     connected_at: float = 0.0
+    number_kind: str = ""
+    """Which number of the customer was dialled: home, mobile, work."""
+    outcome: str = ""
+    """What the agent says the talk has come to."""
+    call_at: float = 0.0
+    """When the customer wants to be called, as the agent says."""
+    callback_id: str = ""
+    """Of the callback that was booked for it."""
 
 
 def campaigns_stream(tenant: str) -> str:
@@ -174,6 +184,21 @@ class OfferParams(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class OutcomeParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent says a talk has come to: by the reference of the dial, or by list and key of the record,
+    whose last dial is meant. `call_at`: when the customer wants to be called, as `2026-11-24T15:00+01:00`, or
+    without a zone on the customer's clock.
+    """
+
+    tenant: str
+    outcome: str
+    agent: str = ""
+    reference: str = ""
+    list: str = ""
+    key: str = ""
+    call_at: str = ""
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A record before an agent. It is theirs until `until` (seconds since the epoch)."""
 
@@ -225,6 +250,7 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     reason: str
     data: dict[str, Any] = {}
+    outcome: str = ""
 
 
 class RecordPage(msgspec.Struct, frozen=True, kw_only=True):

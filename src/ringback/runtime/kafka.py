@@ -37,6 +37,8 @@ _GATHER_S = 0.5
 _REPORTS_GATHER_S = 0.1
 _LEASE_S = 6.0
 _STAND_BY_S = 5.0
+_LOOKS = 3
+"""How often, so many seconds apart, who stands back finds that nobody relays before it does."""
 _BLOCK_MS = 2000
 
 Failed = Callable[[BaseException], None]
@@ -61,6 +63,9 @@ class Kafka:
         self._gathered: list[tuple[Report, Failed]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.enabled = bool(process.common.kafka_bootstrap)
+        self.stands_back = False
+        """Others relay where there are any: this process has nothing but calls to care for."""
+        self._unattended = 0
 
     @property
     def connected(self) -> bool:
@@ -158,13 +163,20 @@ class Kafka:
         valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")
         while True:
             try:
-                if await self._lease.acquire():
+                if await self._its_turn() and await self._lease.acquire():
                     await _create_group(valkey)
                     await self._relay_own(valkey)
                     await self._lead(valkey)
                 await asyncio.sleep(_STAND_BY_S)
             except (ValkeyUnavailable, ValkeyError):
                 await asyncio.sleep(0.5)
+
+    async def _its_turn(self) -> bool:
+        if not self.stands_back:
+            return True
+        relayed = await self._process.valkey.call("EXISTS", self._lease.key)
+        self._unattended = 0 if relayed else self._unattended + 1
+        return self._unattended >= _LOOKS
 
     async def _relay_own(self, valkey: Valkey) -> None:
         reply = await valkey.call(

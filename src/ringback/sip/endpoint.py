@@ -99,12 +99,11 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
-        self.reads: Callable[[bytes], Request | None] | None = None
-        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
-        self.takes_answer: Callable[[bytes, Source], bool] | None = None
-        """Asked before a response is read; true where it is cared for as it is."""
+        self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
+        """By the first eight bytes (of a response `SIP/2.0 `): asked before a message is read; true where it
+        is cared for as it is."""
         self.entrance: Entrance | None = None
         """Where INVITEs wait while there is too much to do."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
@@ -361,14 +360,14 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
-        if takes_answer is not None and _cared_for(takes_answer, data, source):
+        takes_unread = self.takes_unread.get(data[:8])
+        if takes_unread is not None and _cared_for(takes_unread, data, source):
             return
         self._mark = 0
         if source.transport == "udp" and self._is_repeated(data):
             return
         try:
-            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
+            message = parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
@@ -406,7 +405,7 @@ class SipEndpoint:
         if response is None:
             self.receive(request, source, key)
         else:
-            self.refuse(response, source)
+            self.reply(response, source)
 
     # What its entrance asks for
 
@@ -415,7 +414,7 @@ class SipEndpoint:
         """True if datagrams wait to be read."""
         return self._sockets.is_behind
 
-    def refuse(self, response: Response, source: Source) -> None:
+    def reply(self, response: Response, source: Source) -> None:
         """Answer without a transaction (8.2.7)."""
         self._send(response.to_bytes(), source, _nothing)
 

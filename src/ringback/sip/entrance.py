@@ -6,20 +6,22 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from ringback.sip.build import response_to
 from ringback.sip.message import Request, Response
 from ringback.sip.transport import Source
 from ringback.sip.waiting_line import Held, Key, WaitingLine
 
 _PATIENCE_S = 2.0
 _ROOM = 4000
-_IN_A_TURN = 16
-_WHILE_BEHIND = 4
-"""In one turn, as long as messages wait in the sockets: most of them belong to calls that have begun."""
+_IN_A_TURN, _FEW_S = 16, 0.005
+"""So many begin in one turn, or as many as do in so many seconds; then what waits in the sockets is read."""
 _LOOK_S = 0.005
+_LONG_LINE = 32
+"""In a longer one who comes is told that the call is being tried, and so does not ask again."""
 
 
-class Behind(Protocol):
-    """What the entrance has to know of its endpoint, and what it asks of it."""
+class Inner(Protocol):
+    """What the entrance has to know of its endpoint, and asks of it."""
 
     @property
     def is_behind(self) -> bool:
@@ -28,7 +30,7 @@ class Behind(Protocol):
     def let_in(self, held: Held) -> None:
         """Begin the transaction of an INVITE."""
 
-    def refuse(self, response: Response, source: Source) -> None:
+    def reply(self, response: Response, source: Source) -> None:
         """Answer without a transaction."""
 
     def begin_cancelled(self, held: Held) -> None:
@@ -44,7 +46,7 @@ class Entrance:
 
     def __init__(
         self,
-        endpoint: Behind,
+        endpoint: Inner,
         is_open: Callable[[], bool],
         passes: Callable[[Request], bool],
         busy: Callable[[Request], Response],
@@ -75,6 +77,8 @@ class Entrance:
             return False
         age = source.socket.age_of_last() if source.socket is not None else 0.0
         self.line.put(Held(key, data, request, source, loop.time() - age))
+        if len(self.line) > _LONG_LINE:
+            self._endpoint.reply(response_to(request, 100), source)
         return True
 
     def _abandoned(self, key: Key) -> bool:
@@ -87,21 +91,21 @@ class Entrance:
     def _serve(self) -> None:
         """Let in as many of those who wait as a turn has room for, and refuse who has waited too long."""
         self._serving = False
-        self._left = _WHILE_BEHIND if self._endpoint.is_behind else _IN_A_TURN
-        line = self.line
-        if not len(line):
+        self._left = _IN_A_TURN
+        line, loop = self.line, self._loop
+        if not len(line) or loop is None:
             return
-        assert self._loop is not None
-        for held in line.given_up(self._loop.time()):
-            self._endpoint.refuse(self._busy(held.request), held.source)
-        is_open = self._is_open()
-        while len(line) and self._left > 0 and is_open:
+        now = loop.time()
+        for held in line.given_up(now):
+            self._endpoint.reply(self._busy(held.request), held.source)
+        is_open, until = self._is_open(), 0.0 if self._endpoint.is_behind else now + _FEW_S
+        while len(line) and is_open and (self._left > 0 or loop.time() < until):
             self._left -= 1
             self._endpoint.let_in(line.newest())
             is_open = self._is_open()
         if len(line):
             self._serving = True
             if is_open:
-                self._loop.call_soon(self._serve)
+                loop.call_soon(self._serve)
             else:
-                self._loop.call_later(_LOOK_S, self._serve)
+                loop.call_later(_LOOK_S, self._serve)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ringback.sip.message import Request
 from ringback.sip.stream import StreamConnection
 from ringback.sip.transport import Destination, Source
-from ringback.sip.uri import Via
+from ringback.sip.uri import Via, split_commas
 
 
 def mark_via(request: Request, source: Source) -> Source:
@@ -38,6 +38,13 @@ def way_back(peer: Destination, via: Via) -> Destination:
     if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
         return peer
     return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
+
+
+def way_back_of(peer: Source, line: str) -> Destination:
+    """`way_back` where Via is still as it was written: it is nearly never asked for."""
+    if peer.connection is None or peer.connection.is_open:
+        return peer
+    return way_back(peer, Via.parse(split_commas(line)[0]))
 
 
 def goes_over(peer: Destination, connection: StreamConnection) -> bool:

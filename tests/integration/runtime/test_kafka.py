@@ -110,3 +110,17 @@ async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting
     error = await asyncio.wait_for(lost.get(), 5)
     assert "WRONGTYPE" in str(error)
     await reporting.valkey.call("DEL", OUTBOX)
+
+
+async def test_a_process_that_stands_back_relays_only_where_nobody_else_does(process: Process) -> None:
+    kafka, valkey = process.kafka, process.valkey
+    assert await kafka._its_turn()
+    kafka.stands_back = True
+    await valkey.call("SET", kafka._lease.key, "another")
+    assert [await kafka._its_turn() for _ in range(4)] == [False] * 4
+    await valkey.call("DEL", kafka._lease.key)
+    assert [await kafka._its_turn() for _ in range(2)] == [False, False]
+    await valkey.call("SET", kafka._lease.key, "another")
+    assert not await kafka._its_turn()
+    await valkey.call("DEL", kafka._lease.key)
+    assert [await kafka._its_turn() for _ in range(4)] == [False, False, True, True]

@@ -367,8 +367,8 @@ INVITE_RAW = (
 
 
 async def test_17_2_1_a_repeated_request_is_answered_without_being_read(alice: Answerer) -> None:
-    read: list[bytes] = []
-    alice.endpoint.reads = lambda data: read.append(data)
+    read: list[Request] = []
+    alice.endpoint.takes["INVITE"] = lambda request, source: bool(read.append(request))
     alice.behaviour = lambda tx, request: tx.reply(486) and None
     port = alice.endpoint.local_address("udp")[1]
     loop = asyncio.get_running_loop()

@@ -194,6 +194,7 @@ class Incoming:
         if leg.offer is tx and tx.final is None:
             leg.offer = None
             tx.reply(487)
+            self._driver.feed(live, i.OfferWithdrawn(leg.id))
 
     def _bye(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         leg.over = True

@@ -36,6 +36,7 @@ class SipLeg:
         "losers",
         "offer",
         "over",
+        "sent_by",
         "server",
         "session",
         "session_timer",
@@ -52,6 +53,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.sent_by: tuple[str, int] | None = None
+        """The host and port of the node that sent it first, where that was another one."""
         self.talks: Response | None = None
         """The provisional response of a phone that can be made to answer."""
         self.taken = False
@@ -181,6 +184,8 @@ class LiveCall:
         sessions = {leg.id: leg.session for leg in self.legs.values() if leg.session is not None}
         if sessions:
             whole["sessions"] = sessions
+        if self.taken_over:
+            whole["resumed"] = {leg.id: leg.sent_by for leg in self.legs.values() if leg.sent_by is not None}
         return msgspec.json.encode(whole)
 
 

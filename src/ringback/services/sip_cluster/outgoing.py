@@ -21,7 +21,7 @@ from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.info import InfoCommands, first_command
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
-from ringback.services.sip_cluster.sessions import Sessions
+from ringback.services.sip_cluster.sessions import GONE, Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.updating import EARLY, Updates
 from ringback.sip.build import response_to
@@ -101,10 +101,17 @@ class Outgoing:
                 self._driver.feed(live, i.Lost(leg_id))
             else:
                 self._invite_answered(live, leg, response)
+                if response.is_success:
+                    # Who answered while nobody was there may have hung up since: no agent is rung for it.
+                    self.ask_for_life(leg, partial(self._hear_of_life, live, leg))
 
         leg = self._send_invite(live, leg_id, sent_by, answered)
         if live.call.data.legs[leg_id].state is LegState.CANCELLING and leg.invite is not None:
             leg.invite.cancel()
+
+    def _hear_of_life(self, live: LiveCall, leg: SipLeg, status: int) -> None:
+        if status in GONE:
+            self._driver.feed(live, i.HungUp(leg.id))
 
     def connection_lost(self, remote: tuple[str, int]) -> None:
         """sip_proxy may have been restarted: what it had taken of us is told to it again."""
@@ -113,7 +120,7 @@ class Outgoing:
         for live, leg in list(self._index.legs.values()):
             if leg.taken and leg.invite is not None and leg.invite.response is None:
                 self._driver.feed(live, i.Interrupted(leg.id))
-                own = self._endpoint.local_address("tcp", self.proxy.host)
+                own = leg.sent_by or self._endpoint.local_address("tcp", self.proxy.host)
                 self._resume_later(live, leg.id, own, RESUMES)
 
     def _resume_later(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int) -> None:
@@ -130,6 +137,7 @@ class Outgoing:
         names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
         request = self._invitation(live, data, names)
         leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        leg.sent_by = sent_by
         if sent_by is None and (carried := first_command(live, data)) is not None:
             leg.carried = carried
             request.add(treatment.HEADER, carried)

@@ -40,6 +40,7 @@ class SipClusterService(Service):
 
     name = "sip_cluster"
     settings_type = SipClusterSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: SipClusterSettings) -> None:
         super().__init__(ctx, settings)
@@ -144,6 +145,7 @@ class SipClusterService(Service):
             capacity=self._settings.capacity,
             draining=self._incoming.draining,
         )
+        await self._store.own()  # no call comes before the announcement
         await announce(self.ctx.valkey.using("voice-41"), KIND, self.ctx.node, node, self._settings.lease_s)
 
     async def _keep_announcing(self) -> None:

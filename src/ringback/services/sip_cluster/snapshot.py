@@ -30,6 +30,8 @@ class Snapshot(Struct):
     sent_by: tuple[str, int] = ("", 0)
     """Host and port in the Via of the owner's requests."""
     sessions: dict[str, LegSession] = field(default_factory=dict)
+    resumed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The same of INVITEs that an earlier owner had sent, by their legs: they go on under its name."""
 
 
 def restore(snapshot: Snapshot) -> LiveCall:

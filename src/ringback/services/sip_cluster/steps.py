@@ -169,7 +169,6 @@ class Steps:
                 ("SET", owner_key(tenant, conn_id), node, "EX", ttl_s),
                 ("SADD", calls_key(tenant), conn_id),
                 ("SADD", owned_key(node), f"{tenant} {conn_id}"),
-                ("SADD", OWNERS, node),
             ]
         self._count(CALLS, len(commands))
         return commands

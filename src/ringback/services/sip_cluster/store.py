@@ -36,6 +36,9 @@ _GIVE = Script(
     "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4]) "
     "redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4]) return 1"
 )
+_DISOWN = Script(
+    "if redis.call('SCARD', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end return 1"
+)
 
 
 class CallStore:
@@ -101,9 +104,8 @@ class CallStore:
             self._idempotency_ttl_s,
             self._ttl_s,
         ]
-        _, _, seen = await asyncio.gather(
+        _, seen = await asyncio.gather(
             self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
-            self._calls.call("SADD", OWNERS, self._ctx.node),
             self._calls.script(_CREATE, keys, arguments),
         )
         if seen is None:
@@ -141,7 +143,6 @@ class CallStore:
         await asyncio.gather(
             self._calls.call("SREM", owned_key(snapshot.node), f"{tenant} {conn_id}"),
             self._calls.call("SADD", owned_key(node), f"{tenant} {conn_id}"),
-            self._calls.call("SADD", OWNERS, node),
         )
         snapshot.node = node
         await self._calls.call(
@@ -157,12 +158,11 @@ class CallStore:
         tenant, conn_id, row = live.tenant, live.conn_id, f"{live.tenant} {live.conn_id}"
         keys = owner_key(tenant, conn_id), call_key(tenant, conn_id)
         snapshot = live.encoded(node, self.steps.sent_by)
-        self._ctx.connections.count(CALLS, sent=4)
+        self._ctx.connections.count(CALLS, sent=3)
         return self._ctx.valkey.post(
             [
                 ("EVAL", _GIVE.source, 2, *keys, self._ctx.node, node, snapshot, self._ttl_s),
                 ("SADD", owned_key(node), row),
-                ("SADD", OWNERS, node),
                 ("SREM", owned_key(self._ctx.node), row),
             ]
         )
@@ -190,6 +190,10 @@ class CallStore:
         """Whether the call is still ours."""
         return await self.owner(tenant, conn_id) in ("", self._ctx.node)
 
+    async def own(self) -> None:
+        """This node may own calls from now on: it is looked at when it is gone."""
+        await self._calls.call("SADD", OWNERS, self._ctx.node)
+
     async def disown(self, node: str) -> None:
         """A node that is gone and owns nothing is no longer looked at."""
-        await self._calls.call("SREM", OWNERS, node)
+        await self._calls.script(_DISOWN, [owned_key(node), OWNERS], [node])

@@ -24,7 +24,7 @@ from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import SETTING_UP
-from ringback.services.sip_cluster.snapshot import restore
+from ringback.services.sip_cluster.snapshot import Snapshot, restore
 from ringback.services.sip_cluster.store import CallStore
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request
@@ -117,7 +117,7 @@ class Takeover:
         self._care_for(live)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
-        self._mourn(live, snapshot.sent_by)
+        self._mourn(live, snapshot)
         return live
 
     def _care_for(self, live: LiveCall) -> None:
@@ -144,15 +144,16 @@ class Takeover:
         elsewhere = snapshot.node in living and snapshot.node != self._ctx.node
         return None if elsewhere else await self.take(tenant, conn_id)
 
-    def _mourn(self, live: LiveCall, sent_by: tuple[str, int]) -> None:
+    def _mourn(self, live: LiveCall, snapshot: Snapshot) -> None:
         """Tell the call what died with its node, and go on with what did not."""
+        live.call.data.put_off.clear()
         for leg in list(live.call.data.legs.values()):
             if leg.offering:
                 leg.offering = False
             if leg.reoffer is not None:
                 self._driver.feed(live, i.ReofferFailed(leg.id, 491))
             if leg.state in SETTING_UP:
-                self._go_on(live, leg.id, sent_by)
+                self._go_on(live, leg.id, snapshot.resumed.get(leg.id, snapshot.sent_by))
             elif leg.state is LegState.OFFERED:
                 self._driver.feed(live, i.HungUp(leg.id))
         self._driver.feed(live, i.TimersDue())

@@ -21,6 +21,7 @@ from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
+from ringback.services.sip_proxy.marks import Side
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
@@ -30,7 +31,7 @@ from ringback.services.sip_proxy.passage import veil
 from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.returning import Returning
 from ringback.services.sip_proxy.room import Room
-from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.routes import loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
@@ -123,6 +124,7 @@ class ProxyCore:
             queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
             self.overload.measured(delay, queued)
             self.refusals.look()
+            self.pace.keep(self.directory.cluster)
 
     # Lines, as `Forwarding` needs them
 
@@ -201,9 +203,9 @@ class ProxyCore:
             self.hops.answered(target.destination, response)
 
     def heard(self, target: Target) -> None:
-        """A target has said its first word about an INVITE, or never will."""
+        """Something has come of an INVITE to a target, if only that it has failed."""
         if target.role == "node":
-            self.pace.heard(target.name)
+            self.pace.heard(target.name, self.ctx.monotonic())
 
     @property
     def is_open(self) -> bool:

@@ -47,7 +47,7 @@ class _Branch:
         self.done = False
         self.heard = False
         self.silent = True
-        """Nothing has come of it, not even a failure."""
+        """Nothing has come of it but 100 Trying, not even a failure."""
         self.provisional = False
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
@@ -234,7 +234,7 @@ class Forwarding:
 
     def _response(self, branch: _Branch, response: Response) -> None:
         status = response.status
-        if branch.silent:
+        if branch.silent and status != 100:
             branch.silent = False
             if self._request.method == "INVITE":
                 self._lines.heard(branch.target)

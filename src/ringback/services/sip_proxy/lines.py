@@ -38,7 +38,7 @@ class Lines(Protocol):
         """A response came from a target."""
 
     def heard(self, target: Target) -> None:
-        """A target has said its first word about an INVITE, or never will."""
+        """Something has come of an INVITE to a target, if only that it has failed."""
 
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         """Who is to be asked instead, when a node says that another one has the dialog."""

@@ -1,8 +1,8 @@
-"""Whether cluster nodes keep up: INVITEs about which they have said nothing yet (RFC 6357 5.3.2). Pure.
+"""Whether cluster nodes keep up: INVITEs of which nothing has come yet but 100 Trying (RFC 6357 5.3.2). Pure.
 
-A node says 100 Trying after 0.2 s where it has nothing better to say (RFC 3261 17.2.1), however long a phone
-takes. One that is silent for longer has more to do than it can; what it is sent meanwhile waits there, where
-nothing tells new calls from those that have begun.
+What a node is sent while it is behind waits there, where nothing tells new calls from those that have begun:
+all would be late by as much as it is behind. So not many more calls are under way to it than it deals with in
+the time that it takes when there are few: how long phones take to ring is in that time.
 """
 
 from __future__ import annotations
@@ -10,44 +10,67 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-_FEW, _MOST = 16, 150
-"""So few may be silent for whatever reason; more than so many would keep a node busy for too long."""
-_SILENT_S = 0.3
+_FREE = 64
+"""So many may be under way however long they take."""
+_LATE_S, _LATE = 0.15, 1.5
+"""Later than so many seconds, and so much later than when there are few."""
+_LEARNS = 0.1
+_GAP_S, _AT_ONCE_S = 0.001, 0.016
+"""Beyond the free ones calls come one after the other, so that it is seen in time when they are too many."""
+
+
+class _Node:
+    __slots__ = ("normal", "ready", "waits")
+
+    def __init__(self) -> None:
+        self.waits: deque[tuple[float, bool]] = deque()
+        """Since when each is under way, and whether few others were then."""
+        self.normal = 0.0
+        self.ready = 0.0
 
 
 class Pace:
     """INVITEs under way to each node, oldest first; answers are taken to come in their order."""
 
     def __init__(self) -> None:
-        self._silent: dict[str, deque[float]] = {}
+        self._nodes: dict[str, _Node] = {}
 
-    def sent(self, node: str, now: float) -> None:
+    def sent(self, name: str, now: float) -> None:
         """A node is sent an INVITE."""
-        waits = self._silent.get(node)
-        if waits is None:
-            waits = self._silent[node] = deque()
-        waits.append(now)
+        node = self._nodes.get(name)
+        if node is None:
+            node = self._nodes[name] = _Node()
+        free = len(node.waits) < _FREE
+        node.waits.append((now, free))
+        if not free:
+            node.ready = max(node.ready, now - _AT_ONCE_S) + _GAP_S
 
-    def heard(self, node: str) -> None:
-        """A node has said something about one of them, or never will."""
-        waits = self._silent.get(node)
-        if waits:
-            waits.popleft()
-            if not waits:
-                del self._silent[node]
+    def heard(self, name: str, now: float) -> None:
+        """Something has come of one of them, if only that it has failed."""
+        node = self._nodes.get(name)
+        if node is not None and node.waits:
+            since, free = node.waits.popleft()
+            if free:
+                node.normal += _LEARNS * (now - since - node.normal)
 
-    def keeps_up(self, node: str, now: float) -> bool:
+    def keeps_up(self, name: str, now: float) -> bool:
         """True if a node may be sent another one."""
-        waits = self._silent.get(node)
-        if waits is None or len(waits) < _FEW:
+        node = self._nodes.get(name)
+        if node is None or len(node.waits) < _FREE:
             return True
-        return len(waits) < _MOST and now - waits[0] < _SILENT_S
+        return node.ready <= now and now - node.waits[0][0] < max(_LATE_S, _LATE * node.normal)
 
-    def is_open(self, nodes: Iterable[str], now: float) -> bool:
+    def is_open(self, names: Iterable[str], now: float) -> bool:
         """True if any of the nodes keeps up, or none is known: then others answer the call."""
         known = False
-        for node in nodes:
-            if self.keeps_up(node, now):
+        for name in names:
+            if self.keeps_up(name, now):
                 return True
             known = True
         return not known
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget the nodes that are gone; what is under way to them goes on."""
+        there = set(names)
+        for name in [name for name, node in self._nodes.items() if name not in there and not node.waits]:
+            del self._nodes[name]

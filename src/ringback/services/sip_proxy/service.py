@@ -16,7 +16,7 @@ from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
 from ringback.services.sip_proxy.inside import Inside
-from ringback.services.sip_proxy.routes import Side
+from ringback.services.sip_proxy.marks import Side
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.entrance import Entrance
@@ -28,6 +28,7 @@ class SipProxyService(Service):
 
     name = "sip_proxy"
     settings_type = SipProxySettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         super().__init__(ctx, settings)

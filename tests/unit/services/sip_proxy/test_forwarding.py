@@ -398,9 +398,11 @@ class TestABrowserThatComesBackWhileItRings:
         assert world["web"] is before
 
 
-async def test_of_each_target_the_first_word_of_an_invite_is_told_once_also_that_it_is_silent() -> None:
+async def test_of_each_target_it_is_told_once_that_something_has_come_of_an_invite() -> None:
     world = World(["one", "two"])
     world["one"].says(100)
+    assert world.spoke == []
     world["one"].says(180)
+    world["one"].says(200)
     world["two"].says(408, local=True)
     assert world.spoke == ["one", "two"]

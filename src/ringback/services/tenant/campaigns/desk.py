@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ringback.contracts.campaigns import CampaignStatus
+from ringback.contracts.campaigns import CampaignEvent, CampaignStatus, OutcomeParams
 from ringback.domain.campaigns.states import Command
 from ringback.domain.configuration import Campaign
 from ringback.runtime.audit import Change, record
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ringback.contracts.auth import Actor
     from ringback.services.tenant.campaigns.definitions import Definitions
     from ringback.services.tenant.campaigns.dialler import Dialler
+    from ringback.services.tenant.campaigns.outcomes import OutcomeDesk
     from ringback.services.tenant.campaigns.preview import Preview
+    from ringback.services.tenant.campaigns.promises import Promises
     from ringback.services.tenant.campaigns.store import Store
 
 ENDING = frozenset({Command.PAUSE, Command.STOP, Command.UNLOAD})
@@ -35,6 +37,15 @@ class Room:
     definitions: Definitions
     dialler: Dialler
     preview: Preview
+    outcomes: OutcomeDesk
+    promises: Promises
+
+    async def enter(self, wanted: OutcomeParams) -> CampaignEvent | None:
+        """What an agent says a talk has come to. LinkError."""
+        event = await self.outcomes.enter(wanted)
+        self.dialler.wake()
+        self.promises.wake()
+        return event
 
     async def command(
         self, name: str, commands: tuple[Command, ...], now: float, actor: Actor | None = None

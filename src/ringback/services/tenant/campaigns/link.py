@@ -34,6 +34,7 @@ from ringback.contracts.campaigns import (
     ListParams,
     Offer,
     OfferParams,
+    OutcomeParams,
     PreviewParams,
     ReadRecords,
     RecordPage,
@@ -72,6 +73,7 @@ _METHODS = (
     "preview",
     "dial",
     "reject",
+    "outcome",
     "status",
     "subscribe",
     "events",
@@ -206,6 +208,11 @@ class CampaignsLink:
         wanted = msgspec.convert(params, OfferParams)
         await self._room(wanted.tenant).preview.give_back(wanted.reference, wanted.reason)
         return {"rejected": True}
+
+    async def _outcome(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
+        wanted = msgspec.convert(params, OutcomeParams)
+        event = await self._room(wanted.tenant).enter(wanted)
+        return {"entered": True, "next_at": event.next_at if event else 0.0}
 
     async def _status(self, session: LinkSession, params: dict[str, Any]) -> list[CampaignStatus]:
         wanted = msgspec.convert(params, StatusParams)

@@ -14,11 +14,14 @@ from ringback.services.tenant.campaigns.desk import Room
 from ringback.services.tenant.campaigns.dialler import Dialler
 from ringback.services.tenant.campaigns.http import CampaignsHttp
 from ringback.services.tenant.campaigns.link import CampaignsLink
+from ringback.services.tenant.campaigns.outcomes import OutcomeDesk, asked_by_desktop
 from ringback.services.tenant.campaigns.preview import Preview
+from ringback.services.tenant.campaigns.promises import Promises
 from ringback.services.tenant.campaigns.store import Store
 from ringback.services.tenant.campaigns.telling import Telling
 
 if TYPE_CHECKING:
+    from ringback.contracts.telephony import RequestDistributeUserEvent
     from ringback.runtime.context import Context
     from ringback.runtime.http import HttpServer
     from ringback.services.tenant.configuration import ConfigurationStore
@@ -54,7 +57,8 @@ class Campaigns:
             dialler = Dialler(ctx, store, definitions, leader, attempts, asking, days)
             running.labels(tenant).set_function(partial(_running, dialler))
             preview = Preview(ctx, store, definitions, attempts, asking)
-            self.rooms[tenant] = Room(store, definitions, dialler, preview)
+            outcomes, promises = OutcomeDesk(ctx, store, definitions, attempts), Promises(ctx, store, leader)
+            self.rooms[tenant] = Room(store, definitions, dialler, preview, outcomes, promises)
         self.link = CampaignsLink(ctx, self.rooms)
         CampaignsHttp(ctx, server, self.rooms, leaders)
 
@@ -63,7 +67,16 @@ class Campaigns:
         self._telling.start()
         for room in self.rooms.values():
             room.dialler.start()
+            room.promises.start()
         await self.link.start()
+
+    async def desktop(self, request: RequestDistributeUserEvent) -> bool:
+        """Take what an agent's desktop says of a record; False: it says nothing of that. LinkError."""
+        wanted = asked_by_desktop(request)
+        if wanted is None:
+            return False
+        await self.rooms[wanted.tenant].enter(wanted)
+        return True
 
     async def stop(self) -> None:
         """Close the listener."""
