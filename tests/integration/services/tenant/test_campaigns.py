@@ -383,6 +383,40 @@ async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
     return reports
 
 
+async def test_a_predictive_campaign_is_progressive_until_it_has_learned_and_then_dials_ahead(
+    office: Office, postgres_dsn: str
+) -> None:
+    predictive = msgspec.structs.replace(DEMO.campaigns[0], mode="predictive", retry_s=3600.0)
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", predictive)])
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(20)))
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        await office.line.busy(first)
+        await office.until(told.ATTEMPT_ENDED)
+        await office.line.next()
+        assert len(office.line.asked) == 2  # one agent, one customer
+        # An hour of dials, as it would have been lived through.
+        await read(postgres_dsn, HOUR_OF_DIALS.format(now=office.ctx.now()))
+        more = [await office.line.next() for _ in range(2)]
+        assert len({each.other_dn for each in more}) == 2
+
+
+HOUR_OF_DIALS = """
+WITH dials AS (
+    INSERT INTO tenant.campaign_attempts (id, tenant, campaign, list, key, number, stage, asked_at, check_at,
+        result, answered_at, connected_at, ended_at)
+    SELECT gen_random_uuid(), 'demo', 'offers', 'spring', 'past', n, 'over', at, 0,
+        CASE WHEN talked THEN 'CONNECTED' ELSE 'NO_ANSWER' END,
+        CASE WHEN talked THEN at + 12 ELSE 0 END, CASE WHEN talked THEN at + 12 ELSE 0 END, at + 100
+    FROM (SELECT n, {now} - 3000 + n AS at, n % 50 = 0 AS talked FROM generate_series(1, 2000) AS n) AS past
+    RETURNING 1
+)
+UPDATE tenant.campaign_states SET answered = 400 WHERE tenant = 'demo' AND campaign = 'offers' RETURNING 1
+"""
+
+
 async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office: Office) -> None:
     booked: asyncio.Queue[BookCallback] = asyncio.Queue()
     refusals = ["", "unavailable", "outside-hours"]

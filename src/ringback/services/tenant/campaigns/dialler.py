@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ringback.contracts import campaigns as told
@@ -23,6 +24,7 @@ from ringback.services.tenant.campaigns.choosing import Beginning, choose
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.hearing import Hearing
+from ringback.services.tenant.campaigns.learning import Learning
 from ringback.services.tenant.campaigns.store import Attempt, Session, Standing, Store
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Dialler:
         self._attempts = attempts
         self._asking = asking
         self._kept_days = kept_days
+        self._learning = Learning(ctx)
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}
@@ -180,6 +183,9 @@ class Dialler:
         others = ((name, self._campaigns.get(name)) for name in self._active)
         rivals = [name for name, other in others if other is not None and _rivals(router, campaign, other)]
         floor = _floor(router, campaign.queue, standing, await session.under_way(rivals))
+        if rules.pace.mode == "predictive":
+            learned = await self._learning.learned(session, campaign)
+            floor = replace(floor, talking=floor.talking + learned.after_talk, known=learned.known)
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)
             return []
@@ -212,7 +218,8 @@ class Dialler:
         await session.tell([event])
 
 
-def _floor(router: TenantRouter, queue: str, standing: Standing, under_way: int) -> Floor:
+def _floor(router: TenantRouter, queue: str, standing: Standing, customers: tuple[int, int, int]) -> Floor:
+    under_way, ringing, talking = customers
     line = router.core.queues.get(queue)
     return Floor(
         ready=router.core.staff(queue).ready,
@@ -220,6 +227,8 @@ def _floor(router: TenantRouter, queue: str, standing: Standing, under_way: int)
         under_way=under_way,
         answered=standing.answered,
         abandoned=standing.abandoned,
+        ringing=ringing,
+        talking=talking,
     )
 
 
