@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import uvloop
-from routing_load import Wired, measure_wired
+from routing_load import Wired, measure_rate, measure_wired
+from routing_where import show_where
 from stand import report
 
 from ringback.domain.routing import Router
@@ -159,21 +160,33 @@ def show(cores: list[Core], wired: list[Wired], figures: list[dict[str, object]]
     report("routing", "Through rq and tenant over TCP, durable streams", columns, lines, figures)
 
 
+async def through_rq(options: argparse.Namespace) -> list[Wired]:
+    """All runs through rq, or the one at a rate."""
+    if options.rate:
+        return [await measure_rate(options.seconds, options.rate, options.where)]
+    return await measure_wired(options.seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decisions", type=int, default=20_000, help="of each row of the core")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each run through rq")
     parser.add_argument("--part", choices=("core", "wired", "all"), default="all")
+    parser.add_argument("--rate", type=float, help="through rq: only so many agents ready a second")
+    parser.add_argument("--where", action="store_true", help="with --rate: in which hop the time goes")
     parser.add_argument("--json", action="store_true", help="the figures as JSON instead of tables")
     options = parser.parse_args()
     settle_memory()  # as every service does at its start
     cores = [core(*each, options.decisions) for each in CORE] if options.part != "wired" else []
-    wired = asyncio.run(measure_wired(options.seconds)) if options.part != "core" else []
+    wired = asyncio.run(through_rq(options)) if options.part != "core" else []
     figures = figures_of(cores, wired)
     if options.json:
         json.dump(figures, sys.stdout, indent=2)
         return
     show(cores, wired, figures)
+    for run in wired:
+        if run.where is not None:
+            show_where(run.name, run.where)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from routing_where import Trace, Where, at, counts_of, hops_of, per_routed
 from stand import Stand
 
 from ringback.contracts.reservation import AgentSessions
@@ -29,6 +31,19 @@ QUEUES = 20
 AGENTS = 1_000
 ALL = "all three"
 LOAD = "load"
+LEASE_S = 10.0
+"""For which an agent is held."""
+
+
+class ResultTold(msgspec.Struct):
+    """What the load reads of a result."""
+
+    request_id: str
+    outcome: str
+    cursor: str
+    agent_id: str = ""
+    reservation_id: str = ""
+    lease_until: float = 0.0
 
 
 @dataclass
@@ -40,6 +55,7 @@ class Wired:
     per_second: float
     cpu_us: dict[str, float]
     delays: list[float] = field(repr=False)
+    where: Where | None = field(default=None, repr=False)
 
     def ms(self, share: float) -> float:
         """A quantile of the time from ready to the result, ms."""
@@ -57,18 +73,20 @@ class Load:
         self._stand = stand
         self._now = ctx.now
         self.link = LinkClient(ctx, "rq", "link", connection="voice-30")
-        self.link.on("result", self._result)
+        self.link.on("result", self._result, ResultTold)
         self.sessions = AgentSessions(ctx.valkey, TENANT)
         self._made = 0
         self._gathered: dict[str, list[object]] = {"submit": [], "confirm": []}
         self._freed: list[tuple[str, Happening]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: deque[tuple[str, str]] = deque()
-        self._ready: dict[str, float] = {}
+        self._ready: dict[str, tuple[float, float]] = {}
+        """When an agent has asked, by the monotonic clock and by the other."""
         self._rate = rate
         self._running = True
         self.routed = 0
         self.delays: list[float] = []
+        self.traces: list[Trace] | None = None
 
     async def start(self) -> None:
         """Subscribe, and log the agents in."""
@@ -93,6 +111,7 @@ class Load:
             vq=f"VQ{queue}",
             target=f"?:Skill{queue}>=1",
             arrival_time=self._now(),
+            lease_s=LEASE_S,
         )
         self._say("submit", request)
 
@@ -105,25 +124,31 @@ class Load:
         params, self._gathered[method] = self._gathered[method], []
         await self.link.call_all(method, params, timeout=30)
 
-    async def _result(self, params: dict[str, Any]) -> None:
-        if params["outcome"] != "reserved":
+    async def _result(self, told: ResultTold) -> None:
+        if told.outcome != "reserved":
             return
-        agent = params["agent_id"]
+        agent = told.agent_id
         if (began := self._ready.pop(agent, None)) is not None:
-            self.delays.append(time.monotonic() - began)
+            self.delays.append(time.monotonic() - began[0])
+            if self.traces is not None:
+                self._trace(told, began[1])
         self.routed += 1
-        confirm = ConfirmRequest(request_id=params["request_id"], tenant=TENANT, agent_id=agent)
-        self._say("confirm", confirm)
+        self._say("confirm", ConfirmRequest(request_id=told.request_id, tenant=TENANT, agent_id=agent))
         if self._running:
             self.submit()
         if self._rate:
-            self._busy.append((agent, params["reservation_id"]))
+            self._busy.append((agent, told.reservation_id))
         else:
-            self.let_go(agent, params["reservation_id"])
+            self.let_go(agent, told.reservation_id)
+
+    def _trace(self, told: ResultTold, asked: float) -> None:
+        assert self.traces is not None
+        chosen, stored = told.lease_until - LEASE_S, at(told.cursor)
+        self.traces.append(Trace(told.reservation_id, asked, chosen, stored, self._now()))
 
     def let_go(self, agent: str, reservation: str) -> None:
         """The agent is ready again, from now on."""
-        self._ready[agent] = time.monotonic()
+        self._ready[agent] = time.monotonic(), self._now()
         self._freed.append((agent, Unreserve(reservation, "done")))
         if len(self._freed) == 1:
             self._spawn(self._free())
@@ -163,8 +188,10 @@ class Load:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def measure(self, name: str, seconds: float, offered: float = 0.0) -> Wired:
-        """What happens within so many seconds from now on."""
+    async def measure(self, name: str, seconds: float, offered: float = 0.0, where: bool = False) -> Wired:
+        """What happens within so many seconds from now on. `where`: with what became of the time."""
+        counts = await counts_of(self._stand) if where else {}
+        self.traces = [] if where else None
         before, routed, begin = self._cpu(), self.routed, time.monotonic()
         self.delays.clear()
         await asyncio.sleep(seconds)
@@ -174,7 +201,12 @@ class Load:
         after = self._cpu()
         cpu = {who: (after[who] - before[who]) / count * 1e6 for who in after}
         cpu[ALL] = sum(us for who, us in cpu.items() if who != LOAD)
-        return Wired(name, offered, count / spent, cpu, list(self.delays))
+        found = Wired(name, offered, count / spent, cpu, list(self.delays))
+        if self.traces is not None:
+            counted, traces = per_routed(counts, await counts_of(self._stand), count), self.traces
+            self.traces = None
+            found.where = Where(await hops_of(self._stand, TENANT, traces), counted)
+        return found
 
     def _cpu(self) -> dict[str, float]:
         ours = os.times()
@@ -182,7 +214,7 @@ class Load:
         return {**found, LOAD: ours.user + ours.system}
 
 
-async def run(name: str, seconds: float, waiting: int, rate: float = 0.0) -> Wired:
+async def run(name: str, seconds: float, waiting: int, rate: float = 0.0, where: bool = False) -> Wired:
     """A fresh platform and one run of it, a tenth of the time to warm up."""
     async with Stand([["config"], ["rq"], ["tenant"]], HOST, alone=True) as stand:
         load = Load(stand, rate)
@@ -194,7 +226,7 @@ async def run(name: str, seconds: float, waiting: int, rate: float = 0.0) -> Wir
             while load.routed < (AGENTS + 100 if rate else 100):
                 await asyncio.sleep(0.05)
         await asyncio.sleep(seconds / 5)
-        found = await load.measure(name, seconds, rate)
+        found = await load.measure(name, seconds, rate, where)
         await load.stop()
         if pacing is not None:
             await pacing
@@ -205,6 +237,10 @@ async def measure_wired(seconds: float) -> list[Wired]:
     """Agents wait for callers; callers wait for agents; and the delay at half of what could be routed."""
     most = await run("agents wait, as fast as can be", seconds, AGENTS // 5)
     lines = await run("1,000 callers wait, as fast as can be", seconds, 2 * AGENTS)
-    rate = most.per_second / 2
-    half = await run(f"callers wait, {rate:,.0f} agents ready a second", seconds, 2 * AGENTS, rate)
-    return [most, lines, half]
+    return [most, lines, await measure_rate(seconds, most.per_second / 2)]
+
+
+async def measure_rate(seconds: float, rate: float, where: bool = False) -> Wired:
+    """The delay where so many agents become ready a second, whatever becomes of those before them."""
+    name = f"callers wait, {rate:,.0f} agents ready a second"
+    return await run(name, seconds, 2 * AGENTS, rate, where)

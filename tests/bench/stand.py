@@ -148,16 +148,17 @@ class Stand:
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds used so far by each process of the platform, its servers among them."""
-        return {name: cpu_seconds(pid) for name, pid in self._pids().items()}
+        return {name: cpu_seconds(pid) for name, pid in self.pids().items()}
 
-    def _pids(self) -> dict[str, int]:
+    def pids(self) -> dict[str, int]:
+        """The processes by group, Valkey's among them."""
         pids = {name: running.pid for name, running in self._processes.items()}
         pids["Valkey"] = self.valkey.pid
         return pids
 
     def wakeups(self) -> dict[str, float]:
         """How often each process has gone to sleep so far (voluntary context switches), its threads' too."""
-        return {name: float(wakeups(pid)) for name, pid in self._pids().items()}
+        return {name: float(wakeups(pid)) for name, pid in self.pids().items()}
 
     async def valkey_commands(self) -> dict[str, float]:
         """Commands that each process has sent to Valkey so far, and all that scripts called, as `Valkey`."""

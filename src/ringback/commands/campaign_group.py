@@ -25,12 +25,12 @@ campaign = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id of the campaign in the configuration.")]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="As people write them.")]
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER", help="As people write them.")]
 
 
 @campaign.command("status")
 def status(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One campaign; none: all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One campaign; none: all.")] = "",
     *,
     tenant: Tenant = "",
     as_json: Json = False,

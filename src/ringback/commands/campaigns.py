@@ -15,6 +15,7 @@ from rich.markup import escape
 from ringback.commands.accounts import AccountError
 from ringback.commands.showing import columns, present
 from ringback.commands.talking import talk_linked
+from ringback.commands.texts import utf8
 from ringback.contracts.campaigns import Added, CampaignStatus, DoNotCallReply
 from ringback.domain.campaigns.lines import Line
 from ringback.domain.campaigns.records import MOST_NUMBERS, Given
@@ -49,7 +50,7 @@ def status(data: Path | None, tenant: str, name: str, *, as_json: bool) -> None:
 
 def bring(data: Path | None, tenant: str, calling_list: str, file: Path) -> int:
     """Add a file to a list, print what became of it; the exit status."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with utf8(file), file.open(encoding="utf-8-sig", newline="") as text:
         records = list(read_records(csv.DictReader(text)))
 
     async def ask(call: Ask) -> list[Added]:

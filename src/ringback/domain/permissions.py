@@ -39,6 +39,8 @@ class Action(Enum):
     SEE_HEALTH = "health.see"
     MANAGE_USERS = "users.manage"
     SEE_AUDIT = "audit.see"
+    SEE_AGENTS = "agents.see"
+    STEER_AGENTS = "agents.steer"
     SEE_CAMPAIGNS = "campaigns.see"
     CONTROL_CAMPAIGNS = "campaigns.control"
 
@@ -50,6 +52,7 @@ _MONITOR = frozenset(
         Action.SEE_SETTINGS,
         Action.SEE_CALL_INS,
         Action.SEE_HEALTH,
+        Action.SEE_AGENTS,
         Action.SEE_CAMPAIGNS,
     }
 )
@@ -61,6 +64,7 @@ _SUPERVISOR = _MONITOR | {
     Action.EXPORT_CALLBACKS,
     Action.DIAGNOSE_CALLBACKS,
     Action.CHANGE_NUMBER_RULES,
+    Action.STEER_AGENTS,
     Action.CONTROL_CAMPAIGNS,
 }
 _DEVELOPER = frozenset(
@@ -90,6 +94,8 @@ TENANT_WIDE = frozenset(
         Action.SEE_ERRORS,
         Action.MANAGE_USERS,
         Action.SEE_AUDIT,
+        Action.SEE_AGENTS,
+        Action.STEER_AGENTS,
         Action.SEE_CAMPAIGNS,
         Action.CONTROL_CAMPAIGNS,
     }

@@ -27,6 +27,7 @@ CHANGES = {
     Action.MANAGE_KEYS,
     Action.MANAGE_CREDENTIALS,
     Action.MANAGE_USERS,
+    Action.STEER_AGENTS,
     Action.CONTROL_CAMPAIGNS,
 }
 scopes = st.one_of(st.none(), st.frozensets(st.sampled_from("abc"))).map(Scope)
@@ -49,16 +50,22 @@ def test_a_monitor_changes_nothing_and_sees_no_number() -> None:
     assert Action.SEE_NUMBERS not in TABLE["Monitor"]
 
 
-def test_of_what_is_the_tenants_a_supervisor_works_with_campaigns_only() -> None:
+def test_of_what_is_the_tenants_a_supervisor_works_with_agents_and_campaigns_only() -> None:
     allowed = {
         Action.CREATE_CALLBACKS,
         Action.CANCEL_CALLBACKS,
         Action.RESCHEDULE_CALLBACKS,
         Action.CHANGE_NUMBER_RULES,
+        Action.STEER_AGENTS,
         Action.CONTROL_CAMPAIGNS,
     }
     assert TABLE["Supervisor"] & CHANGES == allowed
-    assert TABLE["Supervisor"] & TENANT_WIDE == {Action.SEE_CAMPAIGNS, Action.CONTROL_CAMPAIGNS}
+    assert TABLE["Supervisor"] & TENANT_WIDE == {
+        Action.SEE_AGENTS,
+        Action.STEER_AGENTS,
+        Action.SEE_CAMPAIGNS,
+        Action.CONTROL_CAMPAIGNS,
+    }
     assert TABLE["Monitor"] < TABLE["Supervisor"]
 
 

@@ -21,7 +21,7 @@ _CONNECTIONS = "ges-1,ges-5,ges-7"
 
 
 class StatusPage:
-    """Serves `/status` and `/campaigns`; who wants a picture needs a token in the query."""
+    """Serves `/status`, `/console` and `/campaigns`; who wants a picture needs a token in the query."""
 
     def __init__(self, ctx: Context, access: Access, painter: Painter, every_s: float) -> None:
         self._ctx = ctx
@@ -30,11 +30,13 @@ class StatusPage:
         self._every_s = every_s
         self._ends = asyncio.Event()
         self._status, self._campaigns = Page("status.html"), Page("campaigns.html")
+        self._console = Page("console.html")
 
     def add_routes(self, server: HttpServer) -> None:
         """Add the page (also at the root), its data, and its stream."""
         server.route("GET", "/", self._status.serve, public=True, connection=_CONNECTIONS)
         server.route("GET", "/status", self._status.serve, public=True, connection=_CONNECTIONS)
+        server.route("GET", "/console", self._console.serve, public=True, connection=_CONNECTIONS)
         server.route("GET", "/campaigns", self._campaigns.serve, public=True, connection=_CONNECTIONS)
         server.route("GET", "/status/picture", self._picture, public=True, connection=_CONNECTIONS)
         server.route("GET", "/status/events", self._events, public=True, connection=_CONNECTIONS)

@@ -21,6 +21,7 @@ from ringback.domain.agents import AgentSession, State
 from ringback.domain.configuration import AgentGroup, VirtualQueue
 from ringback.domain.routing import messages
 from ringback.domain.routing.waiting import Experience
+from ringback.runtime.gathering import Gathering
 from ringback.runtime.lease import Lease
 from ringback.runtime.link import LinkClient, LinkError, LinkUnavailable
 from ringback.runtime.streams import StreamEntry, end_of, parse_entries
@@ -46,6 +47,10 @@ _PAUSE_S = 0.3
 _BATCH = 50
 """Agent events taken in one turn of the loop, so that routing goes on while thousands log in."""
 _BLOCK_MS = 1000
+_GATHER_S = 0.003
+"""From one read of agents' events to the next at the least, where several come in that time: what follows of
+them, to the results, is then done together too.
+"""
 
 
 def leader_key(tenant: str) -> str:
@@ -205,21 +210,27 @@ class Leader:
     async def _follow_agents(self, cursor: str) -> None:
         stream = agents_stream(self.tenant)
         blocking = await self._ctx.valkey.dedicated(f"{self._ctx.node}-router-{self.tenant}")
+        gathering = Gathering(_GATHER_S)
         try:
             while True:
-                cursor = await self._read_agents(blocking, stream, cursor)
+                cursor, count = await self._read_agents(blocking, stream, cursor)
+                if pause := gathering.pause(count):
+                    await asyncio.sleep(pause)
         finally:
             with suppress(ValkeyUnavailable):
                 await asyncio.shield(self._ctx.valkey.release(blocking))
 
-    async def _read_agents(self, blocking: Valkey, stream: str, cursor: str) -> str:
+    async def _read_agents(self, blocking: Valkey, stream: str, cursor: str) -> tuple[str, int]:
+        """The cursor behind what was read, and how much that was."""
+        count = 0
         read = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", stream, cursor)
         for _, rows in await blocking.call(*read) or ():
             entries = parse_entries(stream, rows)
             await _in_portions(entries, self._agent_event)
             self.on_entries(stream, cursor, entries)
             cursor = entries[-1].id if entries else cursor
-        return cursor
+            count += len(entries)
+        return cursor, count
 
     def _agent_event(self, entry: StreamEntry) -> None:
         self._ctx.connections.count("voice-14", received=1)

@@ -48,6 +48,33 @@ def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_RETRY_S", 0.0)
 
 
+class Long:
+    """Gathers until something else takes along what was gathered."""
+
+    def __init__(self, every_s: float) -> None:
+        self.waits = [60.0, 0.0]
+
+    def pause(self, count: int) -> float:
+        return self.waits.pop(0)
+
+
+async def test_what_is_gathered_leaves_before_the_next_that_somebody_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "Gathering", Long)
+    queue = Queue({"c": {"accepted": False}})
+    results, tasks = made(queue)
+    results.tell(result("a"))
+    await asyncio.sleep(0)
+    results.tell(result("b"))
+    assert await results.store([]) == []
+    assert queue.asked == []
+    assert await results.store([result("c"), result("d")]) == [False, True]
+    assert queue.asked == [["a", "b", "c", "d"]]
+    (waiting,) = tasks
+    waiting.cancel()
+
+
 async def test_what_is_told_in_one_turn_leaves_together() -> None:
     queue = Queue()
     results, tasks = made(queue)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse
 from ringback.services.engagement.http import methods_of
 from ringback.services.engagement.management.accounts_room import AccountsRoom
+from ringback.services.engagement.management.agents_room import AgentsRoom
 from ringback.services.engagement.management.api import BASE, Api
 from ringback.services.engagement.management.audit import AuditRoom
 from ringback.services.engagement.management.callbacks import Callbacks
@@ -51,6 +52,7 @@ class Management:
             CredentialsRoom(desks),
             self._failures,
             HealthRoom(ctx),
+            AgentsRoom(ctx, desks),
             AuditRoom(desks.store),
         )
         self._api = Api(ctx, access, limits, [each for room in rooms for each in room.operations()])
