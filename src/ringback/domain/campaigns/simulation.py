@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from random import Random
+from typing import Protocol
 
 from ringback.domain.campaigns.pacing import Floor, Pace, over_cap, to_dial
 from ringback.domain.campaigns.predictive import Known
@@ -12,6 +12,18 @@ from ringback.domain.campaigns.predictive import Known
 LOOK_S = 0.25
 _TALKS_DEVIATE = 2
 """Talks are the sum of so many exponential times: few are very short."""
+
+
+class Chance(Protocol):
+    """What is drawn from: a `random.Random`."""
+
+    def random(self) -> float:
+        """From 0 to 1."""
+        ...
+
+    def expovariate(self, lambd: float) -> float:
+        """An exponential time of so many a second."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class Outcome:
 class _Centre:
     world: World
     pace: Pace
-    chance: Random
+    chance: Chance
     now: float = 0.0
     ready: int = 0
     ringing: int = 0
@@ -158,7 +170,7 @@ class _Centre:
             self.dial()
 
 
-def live_through(world: World, pace: Pace, hours: float, chance: Random) -> Outcome:
+def live_through(world: World, pace: Pace, hours: float, chance: Chance) -> Outcome:
     """So many hours of a campaign whose list does not end. One that is over its cap dials no more."""
     centre = _Centre(world, pace, chance, ready=world.agents)
     looks = int(hours * 3600.0 / LOOK_S)
