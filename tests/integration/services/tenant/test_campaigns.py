@@ -17,6 +17,7 @@ from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.contracts.calls import call_key
 from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
+from ringback.contracts.statistics import ObjectFigures
 from ringback.contracts.telephony import (
     RequestAgentLogin,
     RequestAgentNotReady,
@@ -335,6 +336,13 @@ async def test_a_supervisor_sees_why_nobody_is_dialled_and_what_came_of_each_hou
         await office.line.say(second, "EventError", dial_result="ERROR_TONE", reason="unknown-number")
         await office.line.hang_up(second)
         seen = await picture("nothing-left")
+        found = await http.get("/statistics/demo/campaign/offers", ObjectFigures)
+        wanted = {"TotalDialled": 2, "TotalDialsAbandoned": 1, "TotalNotReached": 1, "TotalConnected": 0}
+        assert {name: found.values[name] for name in wanted} == wanted
+        assert found.values["DialsAbandonedPercent"] == 100.0
+        assert found.values["CurrNumberDialling"] == 0
+        assert found.values["CurrNumberAgentsIdle"] == 1.0
+        assert found.values["CurrNumberRecordsLeft"] in (0.0, 1.0)  # counted every few seconds
         counted = [
             sum(getattr(hour, name) for hour in seen.hours) for name in ("dialled", "abandoned", "other")
         ]

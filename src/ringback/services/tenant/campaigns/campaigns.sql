@@ -73,6 +73,9 @@ SELECT count(*) FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = $
 SELECT EXISTS (SELECT 1 FROM tenant.calling_records
     WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting');
 
+-- name: waiting
+SELECT count(*) FROM tenant.calling_records WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting';
+
 -- name: all_open
 SELECT id, conn_id FROM tenant.campaign_attempts WHERE tenant = $1 AND stage <> 'over';
 

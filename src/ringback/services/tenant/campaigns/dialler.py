@@ -36,6 +36,7 @@ ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
 _LOOK_S, _STAND_BY_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 30.0, 0.5
 _CONFIGURATION_S = 1.0
+_COUNT_S = 5.0
 _FORGET_EVERY_S, _DAY_S = 3600.0, 86_400.0
 _BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
@@ -67,7 +68,9 @@ class Dialler:
         self._campaigns: dict[str, Campaign] = {}
         self.looks: dict[str, Look] = {}
         """What was found at the last look, by campaign that runs here."""
-        self._read_at = float("-inf")
+        self.left: dict[str, float] = {}
+        """Records that wait to be dialled, by campaign at work here, as they were counted a while ago."""
+        self._counted_at = self._read_at = float("-inf")
         self._wanted = asyncio.Event()
         """Set while calls are to be heard of: there are campaigns at work, or attempts that are not over."""
         self._woken = asyncio.Event()
@@ -129,7 +132,7 @@ class Dialler:
         """One look at all campaigns that are at work."""
         if router is None:
             self._active = {}
-            self.looks = {}
+            self.looks, self.left = {}, {}
             self._wanted.clear()
             return
         async with self._store.transaction() as session:
@@ -153,6 +156,18 @@ class Dialler:
             self._campaigns, zone = await self._definitions.campaigns(), await self._definitions.time_zone()
             self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
             self._read_at = now
+        if now - self._counted_at > _COUNT_S:
+            self._counted_at = now
+            await self._count()
+
+    async def _count(self) -> None:
+        """How many records are left: for who watches."""
+        left: dict[str, float] = {}
+        async with self._store.transaction() as session:
+            for name in self._active.keys() & self._campaigns.keys():
+                (row,) = await session.fetch("waiting", list(self._campaigns[name].lists))
+                left[name] = float(row[0])
+        self.left = left
 
     async def _campaign(self, name: str, router: TenantRouter) -> None:
         campaign = self._campaigns.get(name)
