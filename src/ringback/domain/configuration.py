@@ -247,7 +247,7 @@ class Campaign(Object, frozen=True, kw_only=True):
     route_point: str
     queue: str
     caller_id: str = ""
-    mode: Literal["progressive", "power", "preview"] = "progressive"
+    mode: Literal["progressive", "power", "preview", "predictive"] = "progressive"
     ratio: float = 1.0
     abandon_cap: float = 0.03
     max_dials: int = 3
