@@ -264,6 +264,11 @@ class TransactionLayer:
         """True if this request, or the INVITE that it cancels, has a server transaction."""
         return (_server_key(request, "INVITE") if request.method == "CANCEL" else key) in self._server
 
+    def has_invite(self, via: Via) -> bool:
+        """True if an INVITE has come by this Via; ones without the magic cookie are taken for known."""
+        branch = via.params.get("branch") or ""
+        return not branch.startswith(BRANCH_COOKIE) or (branch, via.sent_by, "INVITE") in self._server
+
     def respond(
         self, transaction: Transaction, response: Response, now: float, *, until_ack: bool = False
     ) -> bool:
