@@ -180,7 +180,7 @@ class Trunks:
                 if part.registration.due_at <= now:
                     self._once(kept, part, self._register(kept, part))
                 elif part.flow.is_due(now):
-                    self._once(kept, part.flow, self._keep_alive(kept, part))
+                    self._once(kept, ("flow", part), self._keep_alive(kept, part))
             await self._tell(key, kept, now)
 
     async def _reconcile(self) -> None:

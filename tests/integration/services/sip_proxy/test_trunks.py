@@ -59,7 +59,7 @@ class Carrier:
         self.let_in.put_nowait(request)
         if request.method == "REGISTER":
             self.contact = request.values("Contact")[0]
-            flows = [("Require", "outbound")] if self.flows else []
+            flows = [("Require", "outbound"), ("Flow-Timer", "1")] if self.flows else []
             tx.reply(200, headers=[("Contact", self.contact), *flows])
         elif tx.can_respond:
             tx.reply(200, headers=[("Contact", f"<sip:gw@{FAR}:5083>")])
@@ -239,6 +239,14 @@ async def test_rfc5626_4_2_1_a_line_has_a_flow_over_each_edge_and_either_may_fai
 
     for edge in edges:
         await calls(edge)
+
+    # 4.4: each is kept alive by itself
+    flows = [part.flow for part in stage.proxy._core.trunks._kept["demo", "line"].line.parts]
+    due = [flow.due_at for flow in flows]
+    async with asyncio.timeout(LIMIT):
+        while any(flow.due_at <= before for flow, before in zip(flows, due, strict=True)):
+            await asyncio.sleep(0.02)
+    assert (await trunks()).line == "registered"
     await edges[0].endpoint.close()
     state = await until(trunks, lambda item: item.line == "registered 1/2")
     assert (state.state, state.reason != "") == ("in", True)
