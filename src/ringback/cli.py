@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from ringback.commands import account_groups, groups
+from ringback.commands import account_groups, examples, groups
 from ringback.commands.campaign_group import campaign
 from ringback.commands.siptools.group import sip
 
@@ -57,7 +57,7 @@ def up(
 
 @app.command()
 def run(
-    services: Annotated[list[str], typer.Argument(metavar="SERVICE...", help="Names of services, or all.")],
+    services: Annotated[list[str], typer.Argument(metavar="SERVICE", help="Names of services, or all.")],
     *,
     data: Data = None,
 ) -> None:
@@ -70,7 +70,7 @@ def run(
 @app.command()
 def settings(
     groups: Annotated[
-        list[str] | None, typer.Argument(metavar="[GROUP]...", help="common or names of services.")
+        list[str] | None, typer.Argument(metavar="GROUP", help="common or names of services.")
     ] = None,
     *,
     as_json: Json = False,
@@ -157,7 +157,7 @@ def evaluate(
 def simulate(
     scenarios: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SCENARIO...", help="Files (YAML, TOML), or names of shipped examples."),
+        typer.Argument(metavar="SCENARIO", help="Files (YAML, TOML), or names of shipped examples."),
     ] = None,
     *,
     compare: Annotated[
@@ -242,24 +242,29 @@ def version() -> None:
         typer.echo(line)
 
 
+examples.attach(app)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; what people can put right is told in one line on standard error."""
     try:
         code = app(arguments, prog_name="ringback", standalone_mode=False)
     except TyperException as error:
         fail(usage_message(error), 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         if not is_expected(error):
             raise
-        fail(str(error), 1)
+        fail(message_of(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def usage_message(error: TyperException) -> str:
-    """What was wrong with the command line, and where to look."""
+    """What was wrong with the command line, and where to look; nothing if the help was printed instead."""
     said = getattr(error, "format_message", error.__str__)()
+    if not said:
+        return ""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "ringback"
     return f"{said.rstrip('.')}: see `{path} --help`."
@@ -272,7 +277,15 @@ def is_expected(error: Exception) -> bool:
     return isinstance(error, EXPECTED)
 
 
+def message_of(error: Exception) -> str:
+    """What an expected error says."""
+    from ringback.commands.errors import said
+
+    return said(error)
+
+
 def fail(message: str, code: int) -> None:
-    """Print one line and exit."""
-    typer.echo(f"ringback: {' '.join(message.split())}", err=True)
+    """Print one line, if there is something to say, and exit."""
+    if message:
+        typer.echo(f"ringback: {' '.join(message.split())}", err=True)
     sys.exit(code)

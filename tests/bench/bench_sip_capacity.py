@@ -1,12 +1,17 @@
 """How much the SIP side holds: calls up at once in one node, bindings in the registrar, a rate held for long.
 
 `make bench-sip_capacity`, or `python tests/bench/bench_sip_capacity.py up=20000 bindings=200000 held=600
-rate=500`; `held` are seconds. A part with 0 is left out. Memory is the resident memory of the process.
+rate=500`; `held` are seconds. A part with 0 is left out. Memory is the resident memory of the process. With
+`stall=2` sip_proxy stands still for so many seconds in the middle of what is held; the table then says how
+long calls were late.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +29,7 @@ from ringback.domain.configuration import Configuration, Extension, Tenant, dige
 from ringback.runtime.link import LinkClient
 from ringback.testing.demo_tenant import DOMAIN, TENANT
 
-PARTS = {"up": 5_000, "bindings": 5_000, "held": 60, "rate": 100}
+PARTS = {"up": 5_000, "bindings": 5_000, "held": 60, "rate": 100, "stall": 0}
 UP_RATE, EACH, PASSWORD = 150, 10, "a-password-for-benchmarks"
 Row = tuple[str, object, str]
 
@@ -48,7 +53,7 @@ async def calls_up(calls: int) -> list[Row]:
     ]
 
 
-async def rate_held(rate: int, seconds: int) -> list[Row]:
+async def rate_held(rate: int, seconds: int, stall: int) -> list[Row]:
     """Whole calls from a trunk to a phone through sip_proxy and sip_cluster."""
     async with Stand([["sip_proxy"], ["sip_cluster"]]) as stand:
         await register(stand)
@@ -56,7 +61,9 @@ async def rate_held(rate: int, seconds: int) -> list[Row]:
         plan = Plan(target=target, answer=answer, user=CUSTOMER, calls=rate * seconds, rate=float(rate))
         await load(msgspec.structs.replace(plan, calls=500, rate=50.0))
         first = {name: stand.rss(name) for name in ("sip_proxy", "sip_cluster")}
-        result = await load(plan)
+        cpu, seen = stand.cpu(), Stall(stand.pid("sip_proxy"), seconds / 2, stall)
+        result = await load(msgspec.structs.replace(plan, progress_s=0.5), seen.told)
+        used = {name: (spent - cpu[name]) / plan.calls * 1000 for name, spent in stand.cpu().items()}
         last = {name: stand.rss(name) for name in first}
     return [
         ("calls offered a second", rate, f"for {seconds} s"),
@@ -65,7 +72,59 @@ async def rate_held(rate: int, seconds: int) -> list[Row]:
         ("requests repeated", result.repeated, ""),
         ("set up, p50 and p99", f"{result.setup_p50_ms:.0f}, {result.setup_p99_ms:.0f}", "ms"),
         *((f"{name} before, after", f"{first[name]:.0f}, {last[name]:.0f}", "MiB") for name in first),
+        *((f"a call in {name}", f"{ms:.2f}", "CPU ms") for name, ms in used.items()),
+        ("a call in the load", f"{result.load_ms:.2f}", "CPU ms"),
+        *(seen.rows() if stall else []),
     ]
+
+
+class Stall:
+    """A process that stands still for a while, and what calls meet before and after."""
+
+    def __init__(self, pid: int, at: float, lasts: float) -> None:
+        self._pid, self._at, self._lasts = pid, at, lasts
+        self._seen: list[Progress] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def told(self, news: Progress | Up) -> None:
+        """Take note; begin the stall when it is time."""
+        if not isinstance(news, Progress):
+            return
+        self._seen.append(news)
+        if self._lasts and not self._tasks and news.seconds >= self._at:
+            self._at = news.seconds
+            self._tasks.append(asyncio.get_running_loop().create_task(self._stall()))
+
+    async def _stall(self) -> None:
+        os.kill(self._pid, signal.SIGSTOP)
+        await asyncio.sleep(self._lasts)
+        os.kill(self._pid, signal.SIGCONT)
+
+    def rows(self) -> list[Row]:
+        """What there is to say of it; each half second from the stall on in a line of its own."""
+        before = [item for item in self._seen if item.seconds <= self._at]
+        normal = statistics.median(item.setup_p50_ms for item in before)
+        over = self._at + self._lasts
+        after = [item for item in self._seen if item.seconds > over]
+        late = [item.seconds for item in after if item.setup_p50_ms > 2 * normal]
+        for item in after[:40]:
+            print(
+                f"{item.seconds - over:6.1f} s  p50 {item.setup_p50_ms:8.1f} ms  "
+                f"failed {item.failed - before[-1].failed}, repeated {item.repeated - before[-1].repeated}"
+            )
+        return [
+            ("sip_proxy stood still", self._lasts, "s"),
+            ("set up before it, p50", f"{normal:.0f}", "ms"),
+            ("p50 more than twice of that until", f"{late[-1] - over if late else 0.0:.1f}", "s after it"),
+            (
+                "failed, repeated in its wake",
+                self._since(before[-1], "failed", "repeated"),
+                "calls, requests",
+            ),
+        ]
+
+    def _since(self, before: Progress, *names: str) -> str:
+        return ", ".join(str(getattr(self._seen[-1], name) - getattr(before, name)) for name in names)
 
 
 @dataclass
@@ -176,7 +235,7 @@ async def main() -> None:
     if wanted["up"]:
         rows += await calls_up(wanted["up"])
     if wanted["held"]:
-        rows += await rate_held(wanted["rate"], wanted["held"])
+        rows += await rate_held(wanted["rate"], wanted["held"], wanted["stall"])
     if wanted["bindings"]:
         rows += await bindings(wanted["bindings"])
     figures = [{"metric": name, "value": value, "unit": unit} for name, value, unit in rows]

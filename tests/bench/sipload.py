@@ -81,11 +81,13 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 class Progress(msgspec.Struct, tag="progress"):
-    """Printed now and then while it runs."""
+    """Printed now and then while it runs. `setup_p50_ms` is that of the calls set up since the last time."""
 
     ended: int
     failed: int
     seconds: float
+    repeated: int = 0
+    setup_p50_ms: float = 0.0
 
 
 class Up(msgspec.Struct, tag="up"):
@@ -214,6 +216,8 @@ class Load:
         self.setups: list[float] = []
         self.ended = self.failed = self.repeated = self.made = self.up = self.settling = 0
         self._told_at = time.perf_counter()
+        self._told = 0
+        """Set-ups that were told of."""
         self.first_failure = ""
         self._users = [User(name, password) for name, password in plan.passwords.items()]
         self._by_name = {user.name: user for user in self._users}
@@ -513,7 +517,7 @@ class Load:
             self._turn(now)
             if plan.progress_s and now - self._told_at >= plan.progress_s:
                 self._told_at = now
-                _tell(Progress(self.ended, self.failed, round(now - began, 3)))
+                _tell(self._progress(now - began))
         setups = sorted(self.setups) or [0.0]
         return Result(
             calls=self.ended,
@@ -526,6 +530,12 @@ class Load:
             load_ms=round((time.process_time() - cpu) / max(1, self.made) * 1000, 4),
         )
 
+    def _progress(self, seconds: float) -> Progress:
+        new = sorted(self.setups[self._told :]) or [0.0]
+        self._told = len(self.setups)
+        middle = round(new[len(new) // 2] * 1000, 1)
+        return Progress(self.ended, self.failed, round(seconds, 3), self.repeated, middle)
+
     def _turn(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
             _, data, line = self._later.popleft()
@@ -535,8 +545,6 @@ class Load:
             self.settling += 1
             self.up -= 1
             self._hang_up(call_id, self.open[call_id])
-        while self._repeats and self._repeats[0][0] <= now:
-            self._repeat(now)
         dirty = self._dirty.copy()
         self._dirty.clear()
         for connection in dirty:
@@ -544,6 +552,9 @@ class Load:
         for key, _ in self._selector.select(self._pause(now)):
             action: Callable[[], None] = key.data
             action()
+        # What has been answered meanwhile is not repeated.
+        while self._repeats and self._repeats[0][0] <= now:
+            self._repeat(now)
 
     def _pause(self, now: float) -> float:
         """Short while calls are begun by the clock, else until the next answer is due."""

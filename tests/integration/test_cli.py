@@ -93,14 +93,28 @@ ONE_LINE = [
     (["connections", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
     (["check", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
     (["migrate", "--data", "/nonexistent"], 1, "start one with `ringback up`"),
+    (["routing", "replay", "/nonexistent"], 1, "/nonexistent: no such file or directory."),
+    (["ewt", "evaluate", "{empty}"], 1, "the file is empty; needed is a line of headings: arrival, queue"),
+    (["ewt", "evaluate", "{binary}"], 1, "/binary: no text in UTF-8 (byte 1)"),
+    (["vxml", "{binary}"], 1, "/binary: no text in UTF-8 (byte 1)"),
+    (["app", "test", "{binary}", "{binary}"], 1, "/binary: no text in UTF-8 (byte 1)"),
+    (["campaign", "import", "Spring", "{binary}"], 1, "/binary: no text in UTF-8 (byte 1)"),
+    (["simulate", "{binary}.toml"], 1, "/binary.toml: "),
+    (["sip", "register", "-u", "1001"], 2, "--password-file or in RINGBACK_SIP_PASSWORD"),
+    (["sip", "ping", "a b"], 1, "give host, host:port or sip:user@host:port"),
+    (["sip", "call", "1", "-u", "2", "--password-file", "{empty}", "--server", "a:b"], 1, "bad port"),
+    (["sip", "call", "1", "-u", "2", "--password-file", "{empty}", "--server", "a.invalid"], 1, "a.invalid"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), ONE_LINE)
 def test_errors_are_one_line_that_says_what_to_do(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    got, out, err = inside(capsys, *arguments)
+    (empty := tmp_path / "empty").touch()
+    for binary in (tmp_path / "binary.toml", tmp_path / "binary"):
+        binary.write_bytes(b"a\xff\x00b")
+    got, out, err = inside(capsys, *(argument.format(empty=empty, binary=binary) for argument in arguments))
     assert (got, out) == (code, "")
     assert err.startswith("ringback: ")
     assert err.count("\n") == 1
@@ -130,6 +144,12 @@ def test_a_wrong_setting_is_named(
     assert code == 1
     assert "RINGBACK_DRAIN_S" in err
     assert err.count("\n") == 1
+
+
+def test_a_group_without_a_command_prints_its_help_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = inside(capsys, "sip")
+    assert (code, err) == (2, "")
+    assert "ringback sip" in out
 
 
 def test_settings_as_json_hide_secrets(

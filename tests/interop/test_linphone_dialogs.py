@@ -5,13 +5,14 @@ Three of its phones; sip_proxy, registrar, sip_cluster and media are real.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.scenario.linphone import PROGRAM, Line, Linphone, linphone
 
+from ringback.domain.calls.state import CallData
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import ValkeyForTests, run_host
 
@@ -60,15 +61,28 @@ async def answers(phone: Linphone) -> str:
     return call
 
 
-async def hears_music(platform: ServiceHarness) -> None:
-    """Whoever waits has been moved: linphone takes the 491 of an offer before that for a no."""
+async def retrieves_too_early(platform: ServiceHarness, holder: Linphone, held: Linphone) -> None:
+    """RFC 3261 14.2, 14.1: linphone takes 491 for a no, so its offer waits while the other is being moved."""
+    with held.asleep():
+        await holder.does("pause")
+        await holder.says("is now paused")
+        await comes(lambda: any(leg.joining for leg in the_call(platform).legs.values()))
+        await holder.does("resume")
+        await comes(lambda: bool(the_call(platform).put_off))
+    await holder.says("Media streams established")
+
+
+def the_call(platform: ServiceHarness) -> CallData:
+    """The state of the one call."""
     service: Any = platform["sip_cluster"]
     (live,) = service._driver.calls.values()
-    legs = live.call.data.legs
+    data: CallData = live.call.data
+    return data
+
+
+async def comes(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while not any(each.role == "media" and each.state == "up" for each in legs.values()) or any(
-            each.joining for each in legs.values()
-        ):
+        while not condition():
             await asyncio.sleep(0.02)
 
 
@@ -77,11 +91,7 @@ async def test_linphone_holds_and_transfers(platform: ServiceHarness, phones: di
     seen = Seen(platform)
     first, second, third = (phones[dn] for dn in PHONES)
     _, call = await calls(first, second, "1002")
-    await first.does("pause")
-    await first.says("is now paused")
-    await hears_music(platform)
-    await first.does("resume")
-    await first.says("Media streams established")
+    await retrieves_too_early(platform, first, second)
     assert seen.methods["in INVITE"] == 3
     await second.does(f"transfer {call} sip:1003@{DOMAIN}")
     await answers(third)
@@ -95,7 +105,6 @@ async def test_linphone_holds_and_transfers(platform: ServiceHarness, phones: di
     _, waiting = await calls(first, second, "1002")
     await second.does("pause")
     await second.says("is now paused")
-    await hears_music(platform)
     asking, _ = await calls(second, third, "1003")
     await second.does(f"transfer {waiting} --to-call {asking}")
     await talking(platform, "1001", "1003")

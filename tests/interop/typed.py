@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import re
+import signal
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 LIMIT_S = 15.0
@@ -41,6 +42,15 @@ class Typed:
             self._heard += more.decode(errors="replace")
         self._read = found.end()
         return found
+
+    @contextlib.contextmanager
+    def asleep(self) -> Iterator[None]:
+        """While it does nothing: it answers late what it is asked meanwhile."""
+        self._child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._child.send_signal(signal.SIGCONT)
 
 
 @contextlib.asynccontextmanager

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ringback.contracts.campaigns import ATTEMPT_ENDED, ATTEMPT_STARTED, RECORD_COMPLETED
 from ringback.runtime.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey
 from ringback.runtime.http import HttpClient, HttpFailure
+from ringback.testing import check_campaign as campaigns
 from ringback.testing.check_report import CheckFailed
 from ringback.testing.check_world import World, until
-from ringback.testing.demo_tenant import CHECK_CUSTOMERS, CHECK_PHONES
+from ringback.testing.demo_tenant import CHECK_CAMPAIGN, CHECK_CUSTOMERS, CHECK_PHONES
 from ringback.testing.phone import Behaviour, Phone, PhoneCarrier
 from ringback.testing.servers import run_host
 from ringback.testing.up import Up
@@ -84,6 +86,57 @@ class TestKill:
         assert not carrier.received_calls
         await world.ready("check-1")
         await is_dialled_once(world, carrier, callback, number)
+
+
+class TestCampaign:
+    """`kill -9` of each process in turn, each at the moment at which a customer's phone rings."""
+
+    @pytest.mark.timeout(300)
+    async def test_a_running_campaign_dials_each_attempt_once_and_tells_what_became_of_all(
+        self, spread: Up, agent: Phone, carrier: PhoneCarrier
+    ) -> None:
+        world = spread.world
+        carrier.default = Behaviour(answer_after=0.5, hang_up_after=1.5)
+        customers = CHECK_CUSTOMERS[:8]
+        link = await world.link("campaigns", "voice-1")
+        added = await campaigns.add(link, *customers)
+        assert added["added"] == len(customers)
+        await campaigns.start(link, CHECK_CAMPAIGN)
+        for node in NODES:
+            rung = len(carrier.received_calls)
+            await until(lambda: _rung(carrier), lambda seen, rung=rung: seen > rung, 60.0)
+            await spread.kill(node)
+            await spread.whole(60.0)
+            await _at_work(world)
+        link = await world.link("campaigns", "voice-1")
+        status = await until(
+            lambda: campaigns.status(link, CHECK_CAMPAIGN),
+            lambda seen: seen.counts.done == len(customers),
+            90.0,
+        )
+        assert sum(status.counts.results.values()) == len(customers)
+        assert status.counts.open == 0
+        rung_at = [call.number for call in carrier.received_calls]
+        assert len(rung_at) == len(set(rung_at)), "somebody's phone rang twice"
+        told = await campaigns.events(link, CHECK_CAMPAIGN)
+        began = [each.reference_id for each in told if each.id == ATTEMPT_STARTED]
+        ended = [each for each in told if each.id == ATTEMPT_ENDED]
+        assert sorted(began) == sorted(each.reference_id for each in ended)
+        completed = sorted(each.record for each in told if each.id == RECORD_COMPLETED)
+        assert completed == sorted(customers)
+        assert {each.record for each in ended if each.dial_result == "CONNECTED"} <= set(rung_at)
+        await campaigns.put_away(link)
+
+
+async def _rung(carrier: PhoneCarrier) -> int:
+    return len(carrier.received_calls)
+
+
+async def _at_work(world: World) -> None:
+    """The agent's call may have died with a node: then a person presses ready again."""
+    seen = await world.agent_becomes("check-1", "ready", "not_ready", "talking", "ringing", timeout=60.0)
+    if seen.state == "not_ready":
+        await world.ready("check-1")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import msgspec
 import typer
 
 from ringback.commands.talking import talk
+from ringback.commands.texts import read_text
 from ringback.contracts.applications import ApplicationVersions, Share
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient
@@ -37,14 +38,14 @@ def read_application(file: Path) -> Document:
 
     Raises DocumentError, OSError.
     """
-    text = file.read_text("utf-8-sig")
-    resources = {source: (file.parent / source).read_text("utf-8") for source in external_sources(text)}
+    text = read_text(file)
+    resources = {source: read_text(file.parent / source) for source in external_sources(text)}
     return compile_document(text, resources)
 
 
 def read_dialogs(folder: Path) -> dict[str, str]:
     """The VoiceXML documents in a folder, by their names."""
-    return {path.name: path.read_text("utf-8-sig") for path in sorted(folder.glob("*.vxml"))}
+    return {path.name: read_text(path) for path in sorted(folder.glob("*.vxml"))}
 
 
 def rehearse(document: Document, scenario: Scenario, dialogs: dict[str, str], *, verbose: bool) -> bool:
@@ -82,7 +83,7 @@ def diff(data: Path | None, tenant: str, name: str, file: Path, *, version: int 
     label = "draft" if draft else f"version {version}" if version else "served"
     lines = difflib.unified_diff(
         stored.splitlines(),
-        file.read_text("utf-8-sig").splitlines(),
+        read_text(file).splitlines(),
         f"{name} ({label})",
         str(file),
         lineterm="",

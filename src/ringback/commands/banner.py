@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -56,10 +56,19 @@ class Facts:
         return f"http://{self.near}:{self.ports[service, 'http']}{path}"
 
 
+def show(console: Console, facts: Facts) -> None:
+    """Print the banner. No line ends in spaces: behind a `\\` they would break what is copied from it."""
+    with console.capture() as held:
+        console.print(render(facts))
+    console.file.write("".join(f"{each.rstrip()}\n" for each in held.get().splitlines()))
+    console.file.flush()
+
+
 def render(facts: Facts) -> RenderableType:
     """The whole banner."""
     parts: list[RenderableType] = [Text(), listeners(facts), Text()]
-    parts += [line("Status page", status_page(facts), style="bold"), Text()]
+    parts += [line("Status page", status_page(facts), style="bold")]
+    parts += [line("Console", facts.url("engagement", "/console")), Text()]
     if facts.demo is not None:
         parts += [
             phones(facts, facts.demo),

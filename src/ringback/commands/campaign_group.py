@@ -25,12 +25,12 @@ campaign = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id of the campaign in the configuration.")]
-Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="As people write them.")]
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER", help="As people write them.")]
 
 
 @campaign.command("status")
 def status(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One campaign; none: all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One campaign; none: all.")] = "",
     *,
     tenant: Tenant = "",
     as_json: Json = False,
@@ -54,8 +54,9 @@ def bring(
 
     Columns: key (unique in the list) and number; time_zone (Europe/Berlin), hours (Mon-Fri 17:00-20:00,
     several with ; between), priority (higher goes first) and not_before (seconds since the epoch), if wanted.
-    All other columns go with the call to the agent's desktop. What cannot be called is named with the reason;
-    exit 1 then.
+    number_kind says what the number is (home); number_2 to number_5 are more numbers of the customer, tried
+    in this order, with number_2_kind and number_2_hours. All other columns go with the call to the agent's
+    desktop. What cannot be called is named with the reason; exit 1 then.
     """
     from ringback.commands.campaigns import bring as add
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,15 +15,19 @@ from rich.markup import escape
 from ringback.commands.accounts import AccountError
 from ringback.commands.showing import columns, present
 from ringback.commands.talking import talk_linked
+from ringback.commands.texts import utf8
 from ringback.contracts.campaigns import Added, CampaignStatus, DoNotCallReply
-from ringback.domain.campaigns.records import Given
+from ringback.domain.campaigns.lines import Line
+from ringback.domain.campaigns.records import MOST_NUMBERS, Given
 from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkError
 
 T = TypeVar("T")
 Ask = Callable[..., Awaitable[Any]]
 _AT_ONCE = 500
-_OWN = ("key", "number", "time_zone", "hours", "priority", "not_before")
+_MEANT = re.compile(
+    r"key|number|time_zone|hours|priority|not_before|number_kind|number_[2-9](_kind|_hours)?", re.ASCII
+)
 
 
 def status(data: Path | None, tenant: str, name: str, *, as_json: bool) -> None:
@@ -45,7 +50,7 @@ def status(data: Path | None, tenant: str, name: str, *, as_json: bool) -> None:
 
 def bring(data: Path | None, tenant: str, calling_list: str, file: Path) -> int:
     """Add a file to a list, print what became of it; the exit status."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with utf8(file), file.open(encoding="utf-8-sig", newline="") as text:
         records = list(read_records(csv.DictReader(text)))
 
     async def ask(call: Ask) -> list[Added]:
@@ -105,11 +110,27 @@ def _record(row: Mapping[str, str]) -> Given:
         key=row["key"],
         number=row["number"].lstrip("'"),
         time_zone=row.get("time_zone", ""),
-        hours=tuple(part.strip() for part in row.get("hours", "").split(";") if part.strip()),
+        hours=_hours(row.get("hours", "")),
         priority=int(row.get("priority") or 0),
         not_before=float(row.get("not_before") or 0.0),
-        data={name: value for name, value in row.items() if name not in _OWN and name},
+        data={name: value for name, value in row.items() if name and not _MEANT.fullmatch(name)},
+        kind=row.get("number_kind", ""),
+        others=tuple(_others(row)),
     )
+
+
+def _others(row: Mapping[str, str]) -> Iterator[Line]:
+    for place in range(2, MOST_NUMBERS + 1):
+        if number := row.get(f"number_{place}", "").lstrip("'"):
+            yield Line(
+                number=number,
+                kind=row.get(f"number_{place}_kind", ""),
+                hours=_hours(row.get(f"number_{place}_hours", "")),
+            )
+
+
+def _hours(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
 
 
 def _linked(data: Path | None, tenant: str, work: Callable[[Ask], Awaitable[T]]) -> T:

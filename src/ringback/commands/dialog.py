@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from ringback.commands.texts import read_text
 from ringback.vxml import (
     Audio,
     Collect,
@@ -116,7 +117,7 @@ class _Conversation:
         if fetch.url.startswith("file://") and path.is_relative_to(self._folder) and path.is_file():
             if form:
                 typer.echo(f"({fetch.method} {path.name}{form})")
-            return Fetched(fetch.number, 200, "", path.read_text("utf-8-sig"))
+            return Fetched(fetch.number, 200, "", read_text(path))
         typer.echo(f"({fetch.method} {fetch.url}{form}: not here)")
         return Failed(fetch.number, "error.badfetch.http.404", "only files of this folder are served")
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ringback.commands.showing import print_json
 from ringback.commands.simulation.calllog import COLUMNS
+from ringback.commands.texts import utf8
 from ringback.domain.routing.waiting import LogError, LoggedCall, Replay, Report
 from ringback.domain.routing.waiting.replay import QueueReport
 from ringback.domain.routing.waiting.score import Figures
@@ -31,9 +32,11 @@ def evaluate(log: Path, *, as_json: bool) -> None:
 
 def read_log(log: Path) -> Iterator[LoggedCall]:
     """The calls of a CSV file; columns may stand in any order, and others beside them."""
-    with log.open(newline="", encoding="utf-8-sig") as file:
+    with utf8(log), log.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         header = next(rows, [])
+        if not header:
+            raise LogError(f"{log}: the file is empty; needed is a line of headings: {', '.join(COLUMNS)}")
         missing = [name for name in COLUMNS if name not in header]
         if missing:
             raise LogError(f"{log}: there is no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")

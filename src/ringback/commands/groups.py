@@ -79,7 +79,7 @@ _SCENARIO_HELP = "\b\n" + escape(HELP).replace("\n\n", "\n\n\b\n")
 )
 def test_application(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The application, SCXML.")],
-    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenarios, TOML.")],
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO", help="Scenarios, TOML.")],
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell all that happens.")] = False,
 ) -> None:
@@ -182,10 +182,10 @@ def roll_back_application(
 def share_application(
     name: Name,
     which: Annotated[
-        str, typer.Argument(metavar="[VERSION]", help="A number, or `draft`; none: say what is shared.")
+        str, typer.Argument(metavar="VERSION", help="A number, or `draft`; none: say what is shared.")
     ] = "",
     percent: Annotated[
-        int | None, typer.Argument(min=0, max=100, metavar="[PERCENT]", help="0 ends the share.")
+        int | None, typer.Argument(min=0, max=100, metavar="PERCENT", help="0 ends the share.")
     ] = None,
     *,
     tenant: Tenant = "",

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-from rich.console import Group
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +55,8 @@ def table(rows: list[SessionRow], now: float) -> Table:
     title = f"{len(rows)} live session{'' if len(rows) == 1 else 's'}"
     found = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("session", "kind", "application", "age", "node", "in state", "waits for"):
-        found.add_column(name, overflow="fold", justify="right" if name == "age" else "left")
+        justify: JustifyMethod = "right" if name == "age" else "left"
+        found.add_column(name, overflow="fold", no_wrap=name == "session", justify=justify)  # to be copied
     for row in rows:
         state = " ".join(row.states) or "(beginning)"
         cells = (row.session, row.kind, named(row.application), age(now - row.started), row.node, state)

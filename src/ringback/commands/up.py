@@ -87,7 +87,7 @@ class _Up:
         known = await self._load_demo(common)
         if self.options.demo:
             await self.supervisor.start_children([self._spec("demo", ("demo",))])
-        self.console.print(banner.render(self._facts(common, stores, known)))
+        banner.show(self.console, self._facts(common, stores, known))
 
     def _share(self, stores: Stores) -> None:
         """Complete the environment by what all processes share, and tell other commands."""

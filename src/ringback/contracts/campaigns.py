@@ -18,6 +18,8 @@ STOPPING, STOPPED, UNLOADED = "EventDialingStopping", "EventDialingStopped", "Ev
 EXHAUSTED = "EventCampaignExhausted"
 ATTEMPT_STARTED, ATTEMPT_ENDED = "EventAttemptStarted", "EventAttemptEnded"
 RECORD_COMPLETED = "EventRecordCompleted"
+OUTCOME_ENTERED = "EventOutcomeEntered"
+CALLBACK_BOOKED, CALLBACK_REFUSED = "EventCallbackBooked", "EventCallbackRefused"
 
 
 class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=tlib):
@@ -51,6 +53,14 @@ class CampaignEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     asked_at: float = 0.0
     answered_at: float = 0.0
     connected_at: float = 0.0
+    number_kind: str = ""
+    """Which number of the customer was dialled: home, mobile, work."""
+    outcome: str = ""
+    """What the agent says the talk has come to."""
+    call_at: float = 0.0
+    """When the customer wants to be called, as the agent says."""
+    callback_id: str = ""
+    """Of the callback that was booked for it."""
 
 
 def campaigns_stream(tenant: str) -> str:
@@ -174,6 +184,21 @@ class OfferParams(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class OutcomeParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent says a talk has come to: by the reference of the dial, or by list and key of the record,
+    whose last dial is meant. `call_at`: when the customer wants to be called, as `2026-11-24T15:00+01:00`, or
+    without a zone on the customer's clock.
+    """
+
+    tenant: str
+    outcome: str
+    agent: str = ""
+    reference: str = ""
+    list: str = ""
+    key: str = ""
+    call_at: str = ""
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A record before an agent. It is theirs until `until` (seconds since the epoch)."""
 
@@ -187,13 +212,16 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Records of a campaign's lists by state and, done, by result; `open`: calls under way."""
+    """Records of a campaign's lists by state and, done, by result; `open`: calls under way. `next_at`: when
+    the first of those that wait is due, seconds since the epoch; 0: none waits.
+    """
 
     waiting: int = 0
     dialling: int = 0
     done: int = 0
     results: dict[str, int] = {}
     open: int = 0
+    next_at: float = 0.0
 
 
 class CampaignStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,6 +250,7 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     reason: str
     data: dict[str, Any] = {}
+    outcome: str = ""
 
 
 class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,3 +258,47 @@ class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
 
     records: Sequence[RecordView]
     more: bool
+
+
+class CampaignHour(msgspec.Struct, frozen=True, kw_only=True):
+    """The dials that were begun in one hour, and what came of them. `hour`: seconds since the epoch.
+
+    abandoned: a person answered and no agent spoke to them. other: no person, a wrong number, nobody knows.
+    """
+
+    hour: float
+    dialled: int
+    answered: int
+    connected: int
+    abandoned: int
+    busy: int
+    no_answer: int
+    other: int
+
+
+class CampaignPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign as a supervisor sees it, told by the node that dials.
+
+    status: how it stands. why: a slug, why nobody is dialled at this moment; empty: somebody is. ready,
+    calls_waiting: agents and calls of its queue; under_way: customers who are dialled or have no agent yet.
+    hours: of the last day, those in which something was dialled. per_minute: dials, of the last minutes.
+    """
+
+    status: CampaignStatus
+    queue: str = ""
+    lists: list[str] = []
+    ratio: float = 1.0
+    abandon_cap: float = 0.0
+    why: str = ""
+    ready: int = 0
+    calls_waiting: int = 0
+    under_way: int = 0
+    per_minute: float = 0.0
+    hours: list[CampaignHour] = []
+
+
+class CampaignPictures(msgspec.Struct, frozen=True, kw_only=True):
+    """All campaigns of a tenant. `at`: seconds since the epoch."""
+
+    at: float
+    campaigns: list[CampaignPicture]

@@ -58,3 +58,15 @@ class ResolveReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The device is to answer by itself."""
     reuse_s: float = 0.0
     """Seconds for which it is the answer for every caller: it follows from the configuration alone."""
+
+
+class ResolveMany(msgspec.Struct, frozen=True, kw_only=True):
+    """Several such questions at once."""
+
+    questions: list[ResolveRequest]
+
+
+class ResolvedMany(msgspec.Struct, frozen=True, kw_only=True):
+    """Their answers, in the same order."""
+
+    answers: list[ResolveReply]

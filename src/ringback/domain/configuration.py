@@ -238,6 +238,8 @@ class Campaign(Object, frozen=True, kw_only=True):
     the times of any customer's day at which the phone must not ring. ``retry_s`` seconds pass until the next
     of ``max_dials`` dials, or as ``retries`` say by result. ``ring_s`` and ``detect_s`` are in seconds, 0 of
     ``detect_s`` takes whoever answers for a person; ``prompts`` are heard until an agent is there.
+    ``outcomes`` are the results that agents may enter, with what follows; callbacks that they promise are
+    booked at ``callback_service``. ``caller_ids`` are the numbers to show by the beginning of the customer's.
     """
 
     name: str = ""
@@ -257,6 +259,9 @@ class Campaign(Object, frozen=True, kw_only=True):
     ring_s: float = 30.0
     detect_s: float = 0.0
     prompts: tuple[str, ...] = ()
+    outcomes: dict[str, Literal["done", "again", "callback", "do-not-call"]] = {}
+    callback_service: str = ""
+    caller_ids: dict[str, str] = {}
 
 
 AnyObject = (

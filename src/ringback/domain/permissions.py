@@ -39,10 +39,22 @@ class Action(Enum):
     SEE_HEALTH = "health.see"
     MANAGE_USERS = "users.manage"
     SEE_AUDIT = "audit.see"
+    SEE_AGENTS = "agents.see"
+    STEER_AGENTS = "agents.steer"
+    SEE_CAMPAIGNS = "campaigns.see"
+    CONTROL_CAMPAIGNS = "campaigns.control"
 
 
 _MONITOR = frozenset(
-    {Action.SEE_CALLBACKS, Action.SEE_QUEUES, Action.SEE_SETTINGS, Action.SEE_CALL_INS, Action.SEE_HEALTH}
+    {
+        Action.SEE_CALLBACKS,
+        Action.SEE_QUEUES,
+        Action.SEE_SETTINGS,
+        Action.SEE_CALL_INS,
+        Action.SEE_HEALTH,
+        Action.SEE_AGENTS,
+        Action.SEE_CAMPAIGNS,
+    }
 )
 _SUPERVISOR = _MONITOR | {
     Action.SEE_NUMBERS,
@@ -52,6 +64,8 @@ _SUPERVISOR = _MONITOR | {
     Action.EXPORT_CALLBACKS,
     Action.DIAGNOSE_CALLBACKS,
     Action.CHANGE_NUMBER_RULES,
+    Action.STEER_AGENTS,
+    Action.CONTROL_CAMPAIGNS,
 }
 _DEVELOPER = frozenset(
     {
@@ -80,6 +94,10 @@ TENANT_WIDE = frozenset(
         Action.SEE_ERRORS,
         Action.MANAGE_USERS,
         Action.SEE_AUDIT,
+        Action.SEE_AGENTS,
+        Action.STEER_AGENTS,
+        Action.SEE_CAMPAIGNS,
+        Action.CONTROL_CAMPAIGNS,
     }
 )
 """What belongs to no queue: a role that is limited to some does not reach it."""

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from itertools import chain
+from math import floor
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -92,7 +93,8 @@ class Pacer:
         """Begin to pull packets from *port*."""
         self._ports[port] = None
         if self._timer is None:
-            self._due = self._loop.time() + FRAME_SECONDS
+            # On whole multiples of the frame: what else waits so wakes the process at the same moment.
+            self._due = (floor(self._loop.time() / FRAME_SECONDS) + 1) * FRAME_SECONDS
             self._timer = self._loop.call_at(self._due, self._tick)
 
     def remove(self, port: RtpPort) -> None:

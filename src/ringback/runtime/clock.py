@@ -1,13 +1,29 @@
-"""Whether the clock was set: wall time against time that only runs."""
+"""Whether the clock was set: wall time against time that only runs; and waiting that ends together."""
 
 from __future__ import annotations
 
+import asyncio
+from math import floor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 TOLERANCE_S = 2.0
+
+
+def until_together(now: float, wait_s: float) -> float:
+    """About `wait_s` seconds (half of it to one and a half): until everybody who waits as long wakes up.
+
+    A process that wakes up pays more than what it then does: who only gathers for a while wakes with the
+    others. `now`: the loop's clock, which all processes of a machine share.
+    """
+    return (floor(now / wait_s + 0.5) + 1) * wait_s - now if wait_s else 0.0
+
+
+async def gathered(wait_s: float) -> None:
+    """Wait as `until_together` says."""
+    await asyncio.sleep(until_together(asyncio.get_running_loop().time(), wait_s))
 
 
 class Clock:

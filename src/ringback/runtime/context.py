@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ringback.runtime.sql import Postgres
 from ringback.runtime.valkey import Valkey
 
 if TYPE_CHECKING:
+    from ringback.runtime.http_door import HttpDoor
     from ringback.runtime.link import LinkClient
 
 
@@ -121,6 +123,10 @@ class Context:
         self.ready = False
         self.metrics = CollectorRegistry()
         self.outgoing = Outgoing()
+        self.http_doors: dict[str, HttpDoor] = {}
+        """Of this service's HTTP listeners, by their names."""
+        self.cut_off: Counter[tuple[str, str]] = Counter()
+        """Sessions that its link listeners have ended, by listener and reason."""
         self.links: list[tuple[str, LinkClient]] = []
         """The links that this service keeps to others."""
         self.log: Log = get_log(service, process.node)

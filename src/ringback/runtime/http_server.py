@@ -19,6 +19,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from ringback.runtime.http_client import CLUSTER_HEADER, CONNECTION_HEADER
+from ringback.runtime.http_door import HttpDoor, Room
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class HttpServer:
         self._listener = listener
         self._app = web.Application(client_max_size=64 * 1024 * 1024)
         self._runner: web.AppRunner | None = None
+        self._outside: web.ServerRunner | None = None
         self.error_renderer: ErrorRenderer = render_error
         self.address: tuple[str, int] = ("", 0)
         self.on_response: Callable[[HttpRequest, int, float], None] | None = None
@@ -176,19 +178,26 @@ class HttpServer:
     async def start(self) -> None:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)
-        self._runner = web.AppRunner(self._app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        common = self._ctx.common
+        self._runner = web.AppRunner(self._app, access_log=None, handle_signals=False)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, reuse_address=True, backlog=1024)
+        assert self._runner.server is not None
+        room = Room(common.http_connections, common.http_connections_of_one, common.http_proxies)
+        door = self._ctx.http_doors[self._listener] = HttpDoor(self._runner.server, room)
+        self._outside = web.ServerRunner(door, handle_signals=False, shutdown_timeout=2.0)
+        await self._outside.setup()
+        site = web.TCPSite(self._outside, host, port, reuse_address=True, backlog=1024)
         await site.start()
-        bound = self._runner.addresses[0]
+        bound = self._outside.addresses[0]
         self.address = (bound[0], bound[1])
         self._ctx.bound(self._listener, self.address)
 
     async def stop(self) -> None:
         """Finish the requests under way and close."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        for runner in (self._outside, self._runner):
+            if runner is not None:
+                await runner.cleanup()
+        self._outside = self._runner = None
 
     async def _serve(
         self, raw: web.Request, handler: Handler, public: bool, connection: str | None, max_bytes: int

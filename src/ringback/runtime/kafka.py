@@ -1,42 +1,47 @@
 """Reporting events to Kafka, through an outbox stream in Valkey, and a small consumer.
 
-`publish` appends to the outbox and returns when Valkey has it. One process at a time relays (a lease says
-which, a consumer group lets any process finish another's work): it hands the entries to the broker and
-deletes those that the broker has acknowledged. A broker that is away therefore costs nothing but space, and
-nothing is lost.
+`publish` appends to the outbox and returns when Valkey has it; what comes together is one entry (`outbox`).
+One process at a time relays (a lease says which, a consumer group lets any process finish another's work): it
+hands the entries to the broker and deletes those that the broker has acknowledged. A broker that is away
+therefore costs nothing but space, and nothing is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ringback.runtime.clock import gathered, until_together
 from ringback.runtime.lease import Lease
-from ringback.runtime.streams import StreamEntry, parse_entries
+from ringback.runtime.outbox import OUTBOX, Report, entries_of, entry_of, reports_of
+from ringback.runtime.streams import parse_entries
 from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Process
 
-OUTBOX = "ringback:outbox:kafka"
 _GROUP = "relay"
-_LIMIT = 1_000_000
+_AT_ONCE = 200
+"""Entries; each may hold many reports."""
 _CLAIM_IDLE_MS = 10_000
 _GATHER_S = 0.5
 """A batch costs the relay, Valkey and the broker about as much as one entry: let entries gather."""
 _REPORTS_GATHER_S = 0.1
 _LEASE_S = 6.0
 _STAND_BY_S = 5.0
+_LOOKS = 3
+"""How often, so many seconds apart, who stands back finds that nobody relays before it does."""
 _BLOCK_MS = 2000
 
 Failed = Callable[[BaseException], None]
-_Report = tuple[tuple[Argument, ...], Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,12 @@ class Kafka:
         self._process = process
         self._producer: Any = None
         self._lease = Lease(process.valkey, f"{OUTBOX}:relay", process.node, _LEASE_S)
-        self._gathered: list[_Report] = []
+        self._gathered: list[tuple[Report, Failed]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.enabled = bool(process.common.kafka_bootstrap)
+        self.stands_back = False
+        """Others relay where there are any: this process has nothing but calls to care for."""
+        self._unattended = 0
 
     @property
     def connected(self) -> bool:
@@ -85,21 +93,21 @@ class Kafka:
         """Store one event for `topic`; ValkeyUnavailable when that is not possible."""
         if not self.enabled:
             return
-        await self._process.valkey.call(*_entry(topic, key, event, connection))
+        await self._process.valkey.call(*entry_of(_report(topic, key, event, connection)))
 
     def command(
         self, topic: str, key: str, event: msgspec.Struct | bytes, *, connection: str
     ) -> tuple[Argument, ...] | None:
         """What stores one event for `topic`, for a transaction of Valkey; None without reporting."""
-        return _entry(topic, key, event, connection) if self.enabled else None
+        return entry_of(_report(topic, key, event, connection)) if self.enabled else None
 
     async def publish_all(
         self, topic: str, events: Iterable[tuple[str, msgspec.Struct | bytes]], *, connection: str
     ) -> None:
-        """Store events with their keys, in one write; ValkeyUnavailable when that is not possible."""
+        """Store events with their keys, together; ValkeyUnavailable when that is not possible."""
         if self.enabled:
-            rows = [_entry(topic, key, event, connection) for key, event in events]
-            await self._process.valkey.post(rows)
+            reports = [_report(topic, key, event, connection) for key, event in events]
+            await self._process.valkey.post(entries_of(reports))
 
     def report(
         self,
@@ -118,11 +126,13 @@ class Kafka:
         """
         if not self.enabled:
             return
-        self._gathered.append((_entry(topic, key, event, connection), failed))
+        self._gathered.append((_report(topic, key, event, connection), failed))
         if not gather:
             self._store_gathered()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_REPORTS_GATHER_S, self._store_gathered)
+            loop = asyncio.get_running_loop()
+            wait = until_together(loop.time(), _REPORTS_GATHER_S)
+            self._timer = loop.call_later(wait, self._store_gathered)
 
     def _store_gathered(self) -> None:
         if self._timer is not None:
@@ -136,15 +146,16 @@ class Kafka:
                 for _, failed in reports:
                     failed(error)
 
+        commands = entries_of([report for report, _ in reports])
         try:
-            self._process.valkey.post([entry for entry, _ in reports]).add_done_callback(stored)
+            self._process.valkey.post(commands).add_done_callback(stored)
         except ValkeyUnavailable:
             self._process.spawn(self._store_late(reports), "kafka-report")
 
-    async def _store_late(self, reports: list[_Report]) -> None:
-        for entry, failed in reports:
+    async def _store_late(self, reports: list[tuple[Report, Failed]]) -> None:
+        for report, failed in reports:
             try:
-                await self._process.valkey.call(*entry)
+                await self._process.valkey.call(*entry_of(report))
             except (ValkeyUnavailable, ValkeyError) as error:
                 failed(error)
 
@@ -152,7 +163,7 @@ class Kafka:
         valkey = await self._process.valkey.dedicated(f"{self._process.node}-relay")
         while True:
             try:
-                if await self._lease.acquire():
+                if await self._its_turn() and await self._lease.acquire():
                     await _create_group(valkey)
                     await self._relay_own(valkey)
                     await self._lead(valkey)
@@ -160,50 +171,59 @@ class Kafka:
             except (ValkeyUnavailable, ValkeyError):
                 await asyncio.sleep(0.5)
 
+    async def _its_turn(self) -> bool:
+        if not self.stands_back:
+            return True
+        relayed = await self._process.valkey.call("EXISTS", self._lease.key)
+        self._unattended = 0 if relayed else self._unattended + 1
+        return self._unattended >= _LOOKS
+
     async def _relay_own(self, valkey: Valkey) -> None:
         reply = await valkey.call(
-            "XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "STREAMS", OUTBOX, "0"
+            "XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", _AT_ONCE, "STREAMS", OUTBOX, "0"
         )
         for _, rows in reply or ():
-            await self._deliver(valkey, parse_entries(OUTBOX, rows))
+            await self._deliver(valkey, rows)
 
     async def _lead(self, valkey: Valkey) -> None:
         """Relay what comes, and what another has left, for as long as the lease is ours."""
-        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", 500, "BLOCK", _BLOCK_MS)
-        claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", 500)
+        read = ("XREADGROUP", "GROUP", _GROUP, self._process.node, "COUNT", _AT_ONCE, "BLOCK", _BLOCK_MS)
+        claim = ("XAUTOCLAIM", OUTBOX, _GROUP, self._process.node, _CLAIM_IDLE_MS, "0", "COUNT", _AT_ONCE)
         claimed_at = 0.0
         while await self._lease.acquire():
             if time.monotonic() - claimed_at > _CLAIM_IDLE_MS / 1000:
                 claimed_at = time.monotonic()
                 claimed = await valkey.call(*claim)
-                await self._deliver(valkey, parse_entries(OUTBOX, claimed[1]))
+                await self._deliver(valkey, claimed[1])
             reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
             for _, rows in reply or ():
-                await self._deliver(valkey, parse_entries(OUTBOX, rows))
-            if reply:
-                await asyncio.sleep(_GATHER_S)
+                await self._deliver(valkey, rows)
+                if len(rows) < _AT_ONCE:
+                    await gathered(_GATHER_S)
 
-    async def _deliver(self, valkey: Valkey, entries: list[StreamEntry]) -> None:
+    async def _deliver(self, valkey: Valkey, rows: list[Any]) -> None:
         """Produce a batch and wait for the broker's acknowledgements, however long it is away."""
-        waiting = entries
-        while waiting:
-            failed = await asyncio.to_thread(_produce, self._producer, waiting)
-            for entry in waiting:
-                if entry not in failed:
-                    self._process.connections.count(entry.fields["connection"].decode(), sent=1)
-            done = [entry.id for entry in waiting if entry not in failed]
+        left = {entry.id: reports_of(entry) for entry in parse_entries(OUTBOX, rows)}
+        while left:
+            failed = await asyncio.to_thread(_produce, self._producer, left)
+            sent = Counter(_connections(left)) - Counter(_connections(failed))
+            for connection, number in sent.items():
+                self._process.connections.count(connection, sent=number)
+            done = [name for name in left if not failed[name]]
             if done:
                 await valkey.post([("XACK", OUTBOX, _GROUP, *done), ("XDEL", OUTBOX, *done)])
-            waiting = failed
-            if waiting:
+            left = {name: reports for name, reports in failed.items() if reports}
+            if left:
                 await asyncio.sleep(1.0)
                 await self._lease.acquire()  # another would fare no better with this broker
 
 
-def _entry(topic: str, key: str, event: msgspec.Struct | bytes, connection: str) -> tuple[Argument, ...]:
-    value = event if isinstance(event, bytes) else msgspec.json.encode(event)
-    fields = ("topic", topic, "key", key, "value", value, "connection", connection)
-    return ("XADD", OUTBOX, "MAXLEN", "~", _LIMIT, "*", *fields)
+def _connections(entries: dict[str, list[Report]]) -> Iterator[str]:
+    return (report.connection for reports in entries.values() for report in reports)
+
+
+def _report(topic: str, key: str, event: msgspec.Struct | bytes, connection: str) -> Report:
+    return Report(topic, key, event if isinstance(event, bytes) else msgspec.json.encode(event), connection)
 
 
 async def _create_group(valkey: Valkey) -> None:
@@ -228,22 +248,19 @@ def _producer(bootstrap: str) -> Any:
     )
 
 
-def _produce(producer: Any, entries: Sequence[StreamEntry]) -> list[StreamEntry]:
-    """Produce and flush; return the entries that were not acknowledged. Runs in a thread."""
-    acknowledged: set[str] = set()
+def _produce(producer: Any, entries: dict[str, list[Report]]) -> dict[str, list[Report]]:
+    """Produce and flush; return what was not acknowledged, of every entry. Runs in a thread."""
+    failed = {name: [True] * len(reports) for name, reports in entries.items()}
 
-    for entry in entries:
+    for name, reports in entries.items():
+        for index, report in enumerate(reports):
 
-        def report(error: object, _message: object, entry_id: str = entry.id) -> None:
-            if error is None:
-                acknowledged.add(entry_id)
+            def told(error: object, _message: object, name: str = name, index: int = index) -> None:
+                failed[name][index] = error is not None
 
-        fields = entry.fields
-        producer.produce(
-            fields["topic"].decode(), key=fields["key"], value=fields["value"], on_delivery=report
-        )
+            producer.produce(report.topic, key=report.key, value=report.value, on_delivery=told)
     producer.flush(6.0)
-    return [entry for entry in entries if entry.id not in acknowledged]
+    return {name: list(compress(reports, failed[name])) for name, reports in entries.items()}
 
 
 class KafkaConsumer:

@@ -39,6 +39,7 @@ from ringback.runtime.link_session import (
     leave_unread,
     lines_of,
 )
+from ringback.runtime.unread import give_up_when_unread
 from ringback.runtime.valkey import ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -175,8 +176,9 @@ class LinkServer:
         local = self._trust_loopback and session.peer.startswith("127.")
         session.trusted = local or not self._ctx.common.cluster_secret
         if self._max_sessions and len(self.sessions) >= self._max_sessions:
-            session.abort()
+            self._cut(session, "too_many_sessions")
             return
+        give_up_when_unread(writer.transport)
         self.sessions.add(session)
         if not session.trusted and self._knows_all:
             self._expect_hello(session)
@@ -184,9 +186,13 @@ class LinkServer:
             await self._listen(session, reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # a client that went away
+        except TimeoutError:
+            self._cut(session, "does_not_read")
         except asyncio.CancelledError:
             pass  # stopped: asyncio's streams of 3.11 take a cancelled session for a crash
         finally:
+            if session.overrun:
+                self._note(session, "too_much_unread")
             self.sessions.discard(session)
             self._strangers.pop(session, None)
             if self.on_close is not None:
@@ -204,13 +210,22 @@ class LinkServer:
         if len(self._strangers) >= _MOST_STRANGERS:
             oldest = next(iter(self._strangers))
             del self._strangers[oldest]
-            oldest.abort()
+            self._cut(oldest, "no_hello")
         self._strangers[session] = None
         asyncio.get_running_loop().call_later(_HELLO_S, self._too_late, session)
 
     def _too_late(self, session: LinkSession) -> None:
         if session in self._strangers:
-            session.abort()
+            self._cut(session, "no_hello")
+
+    def _cut(self, session: LinkSession, why: str) -> None:
+        """End a session at once."""
+        self._note(session, why)
+        session.abort()
+
+    def _note(self, session: LinkSession, why: str) -> None:
+        self._ctx.cut_off[self._listener, why] += 1
+        self._ctx.log.warning("link_client_cut_off", listener=self._listener, peer=session.peer, why=why)
 
     async def _listen(self, session: LinkSession, reader: asyncio.StreamReader) -> None:
         """Return when the client has left, or has said more at once than is read."""
@@ -218,10 +233,11 @@ class LinkServer:
             await self._read(session, reader)
         except LineTooLong:
             most = self._longest(session)
+            self._note(session, "line_too_long")
             session.send(_error(None, INVALID_REQUEST, f"a line has at most {most} bytes: send portions"))
             await leave_unread(reader)
         except RefusedTooOften:
-            self._ctx.log.warning("link_client_refused_too_often", peer=session.peer)
+            self._note(session, "refused_too_often")
             await leave_unread(reader)
 
     async def _read(self, session: LinkSession, reader: asyncio.StreamReader) -> None:

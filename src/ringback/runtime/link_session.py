@@ -93,6 +93,8 @@ class LinkSession:
         self.trusted = False
         self.refusals = 0
         """Lines that could not be read, or were sent by somebody who has not said who it is."""
+        self.overrun = False
+        """It left so much unread that it was ended."""
         self._out: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self.running: set[asyncio.Task[None]] = set()
@@ -112,6 +114,7 @@ class LinkSession:
     def send_lines(self, lines: Sequence[bytes]) -> None:
         """Write messages that are JSON already."""
         if self._writer.transport.get_write_buffer_size() > 16 * MAX_LINE:
+            self.overrun = True
             self._writer.transport.abort()
             return
         if not self._out:

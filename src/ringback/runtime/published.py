@@ -20,6 +20,7 @@ from ringback.runtime.outgoing import BOUNDS_S, NO_ANSWER, Neighbour
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
+    from ringback.runtime.http_door import HttpDoor
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "agent_state": (
@@ -65,6 +66,13 @@ class Published(Collector):
             yield GaugeMetricFamily(name, "See the levels in the operations guide", value=self._level(name))
         yield from _logs(self._ctx.service)
         yield from _requests(self._ctx.outgoing.http)
+        yield from _doors(self._ctx.http_doors)
+        cut_off = CounterMetricFamily(
+            "link_server_cut_off", "Sessions that were ended, by reason", labels=["listener", "why"]
+        )
+        for labels, number in self._ctx.cut_off.items():
+            cut_off.add_metric(labels, number)
+        yield cut_off
         yield from self._rq_client()
 
     def _level(self, name: str) -> float:
@@ -92,6 +100,21 @@ class Published(Collector):
             timeouts.add_metric([], self._ctx.outgoing.linked("rq").answers.get(NO_ANSWER, 0))
             yield timeouts
             return
+
+
+def _doors(doors: dict[str, HttpDoor]) -> Iterator[Metric]:
+    connections = GaugeMetricFamily("http_server_connections", "Open connections", labels=["listener"])
+    turned_away = CounterMetricFamily(
+        "http_server_turned_away",
+        "Connections that were refused or ended, by reason",
+        labels=["listener", "reason"],
+    )
+    for listener, door in doors.items():
+        connections.add_metric([listener], door.open)
+        for reason, number in door.turned_away.items():
+            turned_away.add_metric([listener, reason], number)
+    yield connections
+    yield turned_away
 
 
 def _logs(service: str) -> Iterator[Metric]:

@@ -32,6 +32,8 @@ class Service:
     name: ClassVar[str]
     settings_type: ClassVar[type[ServiceSettings]] = ServiceSettings
     needs_postgres: ClassVar[bool] = False
+    signalling: ClassVar[bool] = False
+    """It carries calls: what can be done in another process is not done in its own."""
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         self.ctx = ctx
@@ -183,6 +185,7 @@ async def run_services(
     """Run services until SIGTERM or SIGINT (drain, then stop); a second signal stops at once."""
     configure_logs(common.log_level)
     host = ServiceHost(services, common)
+    host.process.kafka.stands_back = all(kind.signalling for kind in services)
     signals = asyncio.Queue[int]()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -52,6 +52,11 @@ class CommonSettings(ServiceSettings, frozen=True, kw_only=True):
     drain_s: Annotated[float, Doc("seconds a stopping process waits for its calls to end")] = 30.0
     bind: Annotated[str, Doc("address that every listener binds, where that is not the host")] = ""
     announce: Annotated[str, Doc("address that this process tells others; empty: the one that it binds")] = ""
+    http_connections: Annotated[int, Doc("connections that an HTTP listener keeps at a time")] = 4000
+    http_connections_of_one: Annotated[int, Doc("how many of them may come from one other address")] = 500
+    http_proxies: Annotated[
+        tuple[str, ...], Doc("addresses of balancers and proxies, which may have any number of them")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from ringback.runtime.clock import gathered, until_together
 from ringback.runtime.valkey import Argument, Commands, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class StreamConsumer:
             for name, rows in reply or ():
                 await self._take(parse_entries(name.decode(), rows))
             if reply and self._gather_s:
-                await asyncio.sleep(self._gather_s)
+                await gathered(self._gather_s)
             self._acknowledge_soon(valkey)
 
     async def _take(self, entries: list[StreamEntry]) -> None:
@@ -178,8 +179,9 @@ class StreamConsumer:
         if not done:
             return
         if self._acknowledge_s and not self._done:
-            later = asyncio.get_running_loop().call_later
-            later(self._acknowledge_s, self._acknowledge, self._ctx.valkey)
+            loop = asyncio.get_running_loop()
+            wait = until_together(loop.time(), self._acknowledge_s)
+            loop.call_later(wait, self._acknowledge, self._ctx.valkey)
         self._done.setdefault(entries[0].stream, []).extend(done)
 
     def _acknowledge_soon(self, valkey: Valkey) -> None:
@@ -336,4 +338,4 @@ class StreamTail:
                     await self._handler(entry)
                     self._positions[entry.stream] = entry.id
             if reply and self._gather_s:
-                await asyncio.sleep(self._gather_s)
+                await gathered(self._gather_s)

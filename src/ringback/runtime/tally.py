@@ -7,23 +7,35 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 
 class Tally(Collector):
-    """A counter: `counts` by the values of its labels, to be added to from the loop's thread alone."""
+    """A counter: `counts` by the values of its labels, to be added to from the loop's thread alone.
 
-    def __init__(self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry) -> None:
+    `exact`: under a name that does not end in `_total`, which a counter would get.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        registry: CollectorRegistry,
+        *,
+        exact: bool = False,
+    ) -> None:
         self._name, self._text, self._labels = name, text, labels
+        self._family = GaugeMetricFamily if exact else CounterMetricFamily
         self.counts: defaultdict[tuple[str, ...], int] = defaultdict(int)
         if not labels:
             self.counts[()] = 0
         registry.register(self)
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """prometheus_client: the counts since the process began."""
-        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        family = self._family(self._name, self._text, labels=self._labels)
         for labels, count in self.counts.items():
             family.add_metric(labels, count)
         yield family

@@ -18,6 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 import hiredis
 
+from ringback.runtime.valkey_replies import Alone, Told, Transaction, Waiter
+from ringback.runtime.valkey_replies import ValkeyError as ValkeyError
+from ringback.runtime.valkey_replies import ValkeyUnavailable as ValkeyUnavailable
+
 Argument = str | bytes | int | float
 CountHook = Callable[[str, int], None]
 
@@ -28,14 +32,6 @@ _STALL_S = 5.0
 _MULTI = hiredis.pack_command(("MULTI",))
 _EXEC = hiredis.pack_command(("EXEC",))
 _NO_REPLY: tuple[Argument, ...] = ("CLIENT", "REPLY", "SKIP")
-
-
-class ValkeyUnavailable(Exception):
-    """No answer: the server is away, or the connection broke while the command was in flight."""
-
-
-class ValkeyError(Exception):
-    """The server answered with an error; the message is its own."""
 
 
 class Script:
@@ -51,59 +47,9 @@ class Commands(Protocol):
 
     def call(self, *command: Argument) -> Awaitable[Any]: ...
 
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None: ...
+
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any: ...
-
-
-class _Alone:
-    """One command where a list of replies is wanted."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: asyncio.Future[list[Any]]) -> None:
-        self.future = future
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    def set_result(self, reply: Any) -> None:
-        self.future.set_result([reply])
-
-    def set_exception(self, error: Exception) -> None:
-        self.future.set_exception(error)
-
-
-class _Transaction:
-    """Commands between MULTI and EXEC; the future is done when the last reply, which has all, is there."""
-
-    __slots__ = ("_error", "future", "left")
-
-    def __init__(self, future: asyncio.Future[list[Any]], size: int) -> None:
-        self.future = future
-        self.left = size  # replies that have not come
-        self._error: ValkeyError | None = None
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    def set_result(self, reply: Any) -> None:
-        self.left -= 1
-        if self.left:
-            return
-        refused = (ValkeyError(str(each)) for each in reply or () if isinstance(each, hiredis.ReplyError))
-        if error := self._error or next(refused, None):
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(reply)
-
-    def set_exception(self, error: Exception) -> None:
-        if isinstance(error, ValkeyError):
-            self._error = self._error or error
-            self.set_result(None)
-        else:
-            self.future.set_exception(error)
-
-
-_Waiter = asyncio.Future[Any] | _Alone | _Transaction
 
 
 class _Wire(asyncio.Protocol):
@@ -111,7 +57,7 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
         self._reader = hiredis.Reader()
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: deque[Waiter] = deque()
         self._moved_at = 0.0
         """When a reply came, or the first of the commands that wait for one was sent."""
         self._out: list[bytes] = []
@@ -128,7 +74,7 @@ class _Wire(asyncio.Protocol):
         reader.feed(data)
         while (reply := reader.gets()) is not False:
             future = waiting.popleft()
-            if type(future) is _Transaction and future.left > 1 and type(reply) is bytes:
+            if type(future) is Transaction and future.left > 1 and type(reply) is bytes:
                 future.left -= 1  # to MULTI, or that a command is queued: most replies are these
             elif isinstance(reply, hiredis.ReplyError) and not future.done():
                 future.set_exception(ValkeyError(str(reply)))
@@ -154,6 +100,11 @@ class _Wire(asyncio.Protocol):
         self._put(command, future)
         return future
 
+    def ask(self, command: tuple[Argument, ...], then: Callable[[Any], None]) -> None:
+        if self._transport is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._put(command, Told(then))
+
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         if self._transport is None:
             raise ValkeyUnavailable("not connected to Valkey")
@@ -162,13 +113,13 @@ class _Wire(asyncio.Protocol):
             future.set_result([])
             return future
         if len(commands) == 1:
-            self._put(commands[0], _Alone(future))
+            self._put(commands[0], Alone(future))
             return future
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out += [_MULTI, *map(hiredis.pack_command, commands), _EXEC]  # type: ignore[arg-type]
         self._moved_at = self._moved_at if self._waiting else self._loop.time()
-        self._waiting += [_Transaction(future, len(commands) + 2)] * (len(commands) + 2)
+        self._waiting += [Transaction(future, len(commands) + 2)] * (len(commands) + 2)
         return future
 
     def tell(self, command: tuple[Argument, ...]) -> None:
@@ -177,7 +128,7 @@ class _Wire(asyncio.Protocol):
         self._write(_NO_REPLY)
         self._write(command)
 
-    def _put(self, command: tuple[Argument, ...], waiter: _Waiter) -> None:
+    def _put(self, command: tuple[Argument, ...], waiter: Waiter) -> None:
         self._write(command)
         if not self._waiting:
             self._moved_at = self._loop.time()
@@ -250,6 +201,17 @@ class Valkey:
 
     async def _call_later(self, command: tuple[Argument, ...]) -> Any:
         return await (await self._wait_for_wire()).send(command)
+
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None:
+        """Send one command, now, and call `then` with its reply, or with the ValkeyError or ValkeyUnavailable
+        that there is instead.
+
+        For paths where a future and its turn of the loop would cost more than the command. Raises
+        ValkeyUnavailable at once when there is no connection.
+        """
+        if self._wire is None:
+            raise ValkeyUnavailable("not connected to Valkey")
+        self._wire.ask(command, then)
 
     def post(self, commands: Sequence[tuple[Argument, ...]]) -> asyncio.Future[list[Any]]:
         """Send commands in order, now, as one transaction, and return the future of their replies.
@@ -377,6 +339,11 @@ class _Counted:
         if self._hook:
             self._hook(self._connection, 1)
         return self._valkey.call(*command)
+
+    def ask(self, then: Callable[[Any], None], *command: Argument) -> None:
+        if self._hook:
+            self._hook(self._connection, 1)
+        self._valkey.ask(then, *command)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         if self._hook:

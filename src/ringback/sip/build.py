@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ringback.sip.errors import SipParseError
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.names import MANDATORY
-from ringback.sip.reasons import reason_phrase
 
 
 def response_to(
@@ -35,25 +34,6 @@ def response_to(
     if body:
         response.set_body(body, content_type)
     return response
-
-
-def answer_to(
-    request: Request, status: int, reason: str | None, to_tag: str, headers: Iterable[tuple[str, str]]
-) -> bytes:
-    """What `response_to` makes of a request outside a dialog, on the wire at once: for who answers thousands.
-
-    Raises ValueError for a header that holds a line break.
-    """
-    lines = [f"SIP/2.0 {status} {reason_phrase(status) if reason is None else reason}"]
-    tag = f";tag={to_tag}" if request.to_tag is None else ""
-    for name, value in request.headers:
-        if name in _COPIED:
-            lines.append(f"{name}: {value}{tag}" if name == "To" else f"{name}: {value}")
-    lines += [f"{name}: {value}" for name, value in headers]
-    text = "\r\n".join(lines)
-    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
-        raise ValueError("a header value cannot hold a line break")
-    return f"{text}\r\nContent-Length: 0\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
 _COPIED = frozenset(MANDATORY)

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 from ringback.sip.uri import quote_string, unquote_string
 
@@ -18,6 +20,12 @@ _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _NOBODY = "0" * 64
 """Stands for the HA1 of a user that there is not: no response can be right."""
 _PAIR = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)\s*(?:,|$)')
+_TEXT = r'"([^"\\]*+)"'
+_USUAL = re.compile(
+    rf"Digest (?>(?:username={_TEXT}|realm={_TEXT}|nonce={_TEXT}|uri={_TEXT}|response={_TEXT}"
+    rf'|algorithm=([A-Za-z0-9-]++)|cnonce={_TEXT}|qop=(auth|"auth")|nc=([0-9A-Za-z]++)|opaque="[^"\\]*+")'
+    r"(?:, |\Z))++"
+).fullmatch
 _NAMES = re.compile(r"[a-z0-9_-]+(?:=[a-z0-9_-]+)*").fullmatch
 
 
@@ -28,6 +36,10 @@ def _hash(algorithm: str, text: str) -> str:
     if algorithm == "SHA-256":
         return hashlib.sha256(data, usedforsecurity=False).hexdigest()
     return hashlib.new(_HASHES[algorithm], data, usedforsecurity=False).hexdigest()
+
+
+_SHORT = 128
+_known_hash = lru_cache(maxsize=512)(_hash)
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
@@ -59,6 +71,45 @@ def parse_credentials(value: str) -> dict[str, str] | None:
     return params
 
 
+class Credentials(NamedTuple):
+    """What is needed of an Authorization value (RFC 7616 3.4)."""
+
+    username: str = ""
+    realm: str = ""
+    nonce: str = ""
+    uri: str = ""
+    response: str = ""
+    algorithm: str = "MD5"
+    cnonce: str = ""
+    qop: str = ""
+    nc: str = ""
+
+    @classmethod
+    def of(cls, params: Mapping[str, str]) -> Credentials:
+        """From what `parse_credentials` has read."""
+        return cls(**{name: params[name] for name in cls._fields if name in params})
+
+
+def read_credentials(value: str) -> Credentials | None:
+    """The credentials in an Authorization value, most at one look; None if its scheme is not Digest."""
+    usual = _USUAL(value) if value.isascii() and value[-2:] != ", " else None
+    if usual is None:
+        params = parse_credentials(value)
+        return None if params is None else Credentials.of(params)
+    user, realm, nonce, uri, response, algorithm, cnonce, qop, nc = usual.groups()
+    return Credentials(
+        user or "",
+        realm or "",
+        nonce or "",
+        uri or "",
+        response or "",
+        algorithm or "MD5",
+        cnonce or "",
+        "auth" if qop else "",
+        nc or "",
+    )
+
+
 def _read_plain(rest: str) -> dict[str, str] | None:
     """The parameters as nearly all write them: with one comma and one space between, and without escapes."""
     if not rest.isascii() or "\\" in rest:
@@ -80,12 +131,17 @@ def response_hash(
     algorithm: str, stored_ha1: str, method: str, params: Mapping[str, str], uri: str, qop: str
 ) -> str:
     """The `response` parameter (RFC 7616 3.4.1); an empty `qop` is the old form without nc and cnonce."""
-    ha2 = _hash(algorithm, f"{method}:{uri}")
-    nonce = params.get("nonce", "")
-    if not qop:
-        return _hash(algorithm, f"{stored_ha1}:{nonce}:{ha2}")
-    middle = f"{nonce}:{params.get('nc', '')}:{params.get('cnonce', '')}:{qop}"
-    return _hash(algorithm, f"{stored_ha1}:{middle}:{ha2}")
+    given = Credentials.of(params)._replace(uri=uri, qop=qop)
+    return _response(algorithm, stored_ha1, method, given)
+
+
+def _response(algorithm: str, stored_ha1: str, method: str, given: Credentials) -> str:
+    asked = f"{method}:{given.uri}"
+    # Most ask for the same: their own domain.
+    ha2 = _known_hash(algorithm, asked) if len(asked) < _SHORT else _hash(algorithm, asked)
+    if not given.qop:
+        return _hash(algorithm, f"{stored_ha1}:{given.nonce}:{ha2}")
+    return _hash(algorithm, f"{stored_ha1}:{given.nonce}:{given.nc}:{given.cnonce}:{given.qop}:{ha2}")
 
 
 def says_stale(challenges: Iterable[str]) -> bool:
@@ -101,6 +157,22 @@ class Verdict(Enum):
     """Right password, but the nonce is old or used: challenge again with stale=true."""
     WRONG = "wrong"
     """Wrong response, foreign nonce, other realm or user."""
+
+
+class _Hmac:
+    """HMAC-SHA-256 (RFC 2104) with one key, whose two blocks are hashed once: a third of `hmac.digest`."""
+
+    def __init__(self, key: bytes) -> None:
+        block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in block]))
+        self._outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in block]))
+
+    def digest(self, data: bytes) -> bytes:
+        """The digest of some data."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 @dataclass(slots=True)
@@ -125,6 +197,12 @@ class DigestServer:
     """By nonce, the one that was used last at the end."""
     _let_go: int = -1
     """Nonces made up to this second are taken only if their count is known."""
+    _looked_at: float = 0.0
+    """When it was looked last whether a nonce is too old to be kept."""
+    _signing: _Hmac = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._signing = _Hmac(self.secret)
 
     def nonce(self, now: float, random: bytes) -> str:
         """A fresh nonce; `random` are a few random bytes."""
@@ -148,20 +226,22 @@ class DigestServer:
 
         That takes as long as a wrong password: nobody learns by the time whether there is such a user.
         """
-        algorithm = credentials.get("algorithm", "MD5").upper()
-        if algorithm not in self.algorithms or credentials.get("realm") != self.realm:
+        return self._verify(Credentials.of(credentials), method, stored, now)
+
+    def _verify(self, given: Credentials, method: str, stored: Mapping[str, str], now: float) -> Verdict:
+        algorithm = given.algorithm.upper()
+        if algorithm not in self.algorithms or given.realm != self.realm:
             return Verdict.WRONG
-        qop = credentials.get("qop", "")
-        if qop not in ("", "auth"):
+        if given.qop not in ("", "auth"):
             return Verdict.WRONG
         known = stored.get(algorithm)
-        uri = credentials.get("uri", "")
-        expected = response_hash(algorithm, known or _NOBODY, method, credentials, uri, qop)
-        given = credentials.get("response", "").lower()
-        right = hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
+        expected = _response(algorithm, known or _NOBODY, method, given)
+        response = given.response.lower()
+        # Texts with other than ASCII cannot be compared so: they are not of ours.
+        right = response.isascii() and hmac.compare_digest(expected, response)
         if not right or not known:
             return Verdict.WRONG
-        return self._check_nonce(credentials, now, counted=bool(qop))
+        return self._check_nonce(given, now)
 
     def check(
         self, values: Iterable[str], method: str, username: str, stored: Mapping[str, str], now: float
@@ -173,31 +253,34 @@ class DigestServer:
         """
         verdict = Verdict.WRONG
         for value in values:
-            credentials = parse_credentials(value)
-            if credentials is None:
+            given = read_credentials(value)
+            if given is None:
                 continue
-            named = bool(username) and credentials.get("username") == username
-            found = self.verify(credentials, method, stored if named else {}, now)
+            named = bool(username) and given.username == username
+            found = self._verify(given, method, stored if named else {}, now)
             if found is Verdict.OK:
                 return found
             if found is Verdict.STALE:
                 verdict = found
         return verdict
 
-    def _check_nonce(self, credentials: Mapping[str, str], now: float, *, counted: bool) -> Verdict:
-        nonce = credentials.get("nonce", "")
+    def _check_nonce(self, given: Credentials, now: float) -> Verdict:
+        nonce = given.nonce
         body, _, signature = nonce.rpartition("-")
         made, _, rest = body.partition("-")
-        # Texts with other than ASCII cannot be compared so: they are not of ours.
-        if not signature.isascii() or not hmac.compare_digest(self._sign(body), signature) or not made:
+        # One that was counted has been looked at already.
+        if nonce not in self._counts and not self._is_ours(made, body, signature):
             return Verdict.WRONG
         made_at = int(made, 16)
         if now - made_at > self.lifetime or rest.rpartition("-")[2] != self.issuer:
             return Verdict.STALE
         # Without qop there is no count: such an answer is good once.
-        if not self._count(nonce, made_at, credentials.get("nc", "") if counted else "1", now):
+        if not self._count(nonce, made_at, given.nc if given.qop else "1", now):
             return Verdict.STALE
         return Verdict.OK
+
+    def _is_ours(self, made: str, body: str, signature: str) -> bool:
+        return bool(made) and signature.isascii() and hmac.compare_digest(self._sign(body), signature)
 
     def _count(self, nonce: str, made_at: int, nc: str, now: float) -> bool:
         """True if this nonce count is higher than any before (RFC 7616 3.4.6)."""
@@ -209,7 +292,9 @@ class DigestServer:
         if last is None and made_at <= self._let_go:
             return False
         self._counts[nonce] = max(count, last or 0)
-        self._forget(now)
+        if len(self._counts) > self.max_nonces or not 0.0 <= now - self._looked_at < 1.0:
+            self._looked_at = now
+            self._forget(now)
         return count > (last or 0)
 
     def _forget(self, now: float) -> None:
@@ -226,7 +311,7 @@ class DigestServer:
 
     def _sign(self, body: str) -> str:
         text = f"{self.realm}:{body}".encode("utf-8", "surrogateescape")
-        return hmac.digest(self.secret, text, "sha256").hex()[:32]
+        return self._signing.digest(text).hex()[:32]
 
 
 @dataclass(slots=True)

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
 from typing import Any, TypeVar
 
 from ringback.sip import layer as core
 from ringback.sip.build import can_be_answered, response_to_malformed
+from ringback.sip.counters import Counters
+from ringback.sip.entrance import Entrance
 from ringback.sip.errors import SipParseError
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.ids import IdSource, RandomPool
@@ -20,11 +21,14 @@ from ringback.sip.keep_alive import FILLERS, KeepAlives
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
+from ringback.sip.repeats import mark_of
 from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
+from ringback.sip.waiting_line import Held
+from ringback.sip.ways import goes_over, mark_via, way_back
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +37,11 @@ OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
 Admit = Callable[[Request, Source], Response | None]
 
-
-@dataclass(slots=True)
-class Counters:
-    """Since the endpoint was made."""
-
-    received: int = 0
-    sent: int = 0
-    repeated: int = 0
-    """Retransmissions that were sent."""
-    parse_errors: int = 0
+_LATE_S, _LATEST_S = 0.05, 3.0
+"""A timer that is so late waits until what has come meanwhile is read, but not for longer."""
+_AGAIN_S = 0.01
+_OTHERS = frozenset({b"SIP/2.0 ", b"REGISTER"})
+"""How what has other ways to be known when it is repeated begins."""
 
 
 class SipEndpoint:
@@ -81,6 +80,11 @@ class SipEndpoint:
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._marks: dict[int, core.Key] = {}
+        """Keys of requests that came over UDP, by what their repetitions begin with."""
+        self._mark = 0
+        """Of the request that is being looked at."""
+        self._cancelled_unseen = False
         self._effects: dict[type, Callable[..., None]] = {
             core.Send: self._send_out,
             core.RequestReceived: self._request_received,
@@ -95,12 +99,13 @@ class SipEndpoint:
         """Asked before anything of a message is read: true drops it without an answer."""
         self.listener: Trace | None = None
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
-        self.reads: Callable[[bytes], Request | None] | None = None
-        """Reads what is written plainly, sooner than `parse_message`; None for all else."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
-        self.takes_answer: Callable[[bytes, Source], bool] | None = None
-        """Asked before a response is read; true where it is cared for as it is."""
+        self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
+        """By the first eight bytes (of a response `SIP/2.0 `): asked before a message is read; true where it
+        is cared for as it is."""
+        self.entrance: Entrance | None = None
+        """Where INVITEs wait while there is too much to do."""
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self._on_stray: Callable[[Response, Source], None] | None = None
@@ -275,15 +280,20 @@ class SipEndpoint:
         self._run()
         return done
 
-    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> None:
-        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction."""
-        self._push_via(ack, destination, branch)
-        self.send(ack, destination)
+    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> bytes:
+        """Send the ACK of a 2xx with a Via of its own (13.2.2.4) or this branch; it has no transaction.
 
-    def repeat_ack(self, ack: Request, destination: Destination) -> None:
+        Returns what was sent, for `repeat_ack`.
+        """
+        self._push_via(ack, destination, branch)
+        data = ack.to_bytes()
+        self._send(data, destination, _nothing)
+        return data
+
+    def repeat_ack(self, ack: bytes, destination: Destination) -> None:
         """Send an ACK again as it is."""
         self.counters.repeated += 1
-        self.send(ack, destination)
+        self._send(ack, destination, _nothing)
 
     def send(self, message: Message, destination: Destination) -> None:
         """Send a message as it is, without a transaction."""
@@ -334,7 +344,7 @@ class SipEndpoint:
     def stream_lost(self, connection: StreamConnection) -> None:
         """A connection is gone: what waits for an answer on it fails now, not after 32 s."""
         if not self._closed:
-            self._layer.peer_lost(lambda peer: _goes_over(peer, connection), self._now())
+            self._layer.peer_lost(lambda peer: goes_over(peer, connection), self._now())
             self._run()
             self.on_connection_lost(connection.remote[1:3])
 
@@ -350,27 +360,75 @@ class SipEndpoint:
             self._trace("in", data, source)
         if self.listener is not None:
             self.listener("in", data, source)
-        takes_answer = self.takes_answer if data[:8] == b"SIP/2.0 " else None
-        if takes_answer is not None and _cared_for(takes_answer, data, source):
+        takes_unread = self.takes_unread.get(data[:8])
+        if takes_unread is not None and _cared_for(takes_unread, data, source):
+            return
+        self._mark = 0
+        if source.transport == "udp" and self._is_repeated(data):
             return
         try:
-            message = (self.reads(data) if self.reads is not None else None) or parse_message(data)
+            message = parse_message(data)
         except SipParseError as error:
             self._refuse(error, source)
             return
-        key = None
-        if isinstance(message, Request):
-            source = self._mark_via(message, source)
-            takes = self.takes.get(message.method)
-            if takes is not None and _cared_for(takes, message, source):
-                return
-            if self._admit is not None and message.method != "ACK":
-                key = self._layer.key_of(message)
-                response = None if self._layer.knows(message, key) else self._admit(message, source)
-                if response is not None:
-                    self._send(response.to_bytes(), source, _nothing)
-                    return
-        self.receive(message, source, key)
+        if not isinstance(message, Request):
+            self.receive(message, source)
+            return
+        source = mark_via(message, source)
+        takes = self.takes.get(message.method)
+        if takes is not None and _cared_for(takes, message, source):
+            return
+        if self._admit is None or message.method == "ACK":
+            self.receive(message, source)
+            return
+        key = self._layer.key_of(message)
+        if self._layer.knows(message, key):
+            self.receive(message, source, key)
+        elif self.entrance is None or not self.entrance.holds(message, source, key, data):
+            self._begin(message, source, key)
+
+    def _is_repeated(self, data: bytes) -> bool:
+        """True for a request that is known: it is answered, if there is an answer yet, without being read."""
+        if data[:8] in _OTHERS:
+            return False
+        if self.entrance is not None and self.entrance.line.has(data):
+            return True
+        self._mark = mark_of(data)
+        known = self._marks.get(self._mark)
+        if known is None or not self._layer.again(known, self._now()):
+            return False
+        self._run()
+        return True
+
+    def _begin(self, request: Request, source: Source, key: core.Key) -> None:
+        response = self._admit(request, source) if self._admit is not None else None
+        if response is None:
+            self.receive(request, source, key)
+        else:
+            self.reply(response, source)
+
+    # What its entrance asks for
+
+    @property
+    def is_behind(self) -> bool:
+        """True if datagrams wait to be read."""
+        return self._sockets.is_behind
+
+    def reply(self, response: Response, source: Source) -> None:
+        """Answer without a transaction (8.2.7)."""
+        self._send(response.to_bytes(), source, _nothing)
+
+    def let_in(self, held: Held) -> None:
+        """Begin the transaction of an INVITE that has waited."""
+        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._begin(held.request, held.source, held.key)
+
+    def begin_cancelled(self, held: Held) -> None:
+        """Begin the transaction of an INVITE that nobody wants any more: it is answered 487."""
+        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._cancelled_unseen = True
+        self.receive(held.request, held.source, held.key)
+        self._cancelled_unseen = False
 
     def receive(self, message: Request | Response, source: Source, key: core.Key | None = None) -> None:
         """Let the transactions have a message: one that has just come, or one that was cared for without.
@@ -391,24 +449,6 @@ class SipEndpoint:
         if isinstance(request, Request) and can_be_answered(request):
             response = response_to_malformed(request, error)
             self._send(response.to_bytes(), source, _nothing)
-
-    @staticmethod
-    def _mark_via(request: Request, source: Source) -> Source:
-        """Note where the request came from (18.2.1, RFC 3581 4); returns where the responses go."""
-        via = request.via
-        if "rport" in via.params:
-            line = request.get("Via") or ""
-            plain = line.find(";rport") == len(line) - 6 and "," not in line and "received" not in via.params
-            params = {**via.params, "rport": str(source.port), "received": source.host}
-            via = Via(via.transport, via.host, via.port, params)
-            request.replace_via(via, f"{line}={source.port};received={source.host}" if plain else "")
-            return source
-        if via.host != source.host or "received" in via.params:
-            via = via.with_params(received=source.host)
-        else:
-            return _reply_source(via, source)
-        request.replace_via(via)
-        return _reply_source(via, source)
 
     # Turning outputs into effects
 
@@ -435,9 +475,15 @@ class SipEndpoint:
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
+        if self._mark:
+            transaction.mark, self._mark = self._mark, 0
+            self._marks[transaction.mark] = transaction.key
         server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
         transaction.user = server
-        self._hand_over(server)
+        if self._cancelled_unseen:
+            server.reply(487)
+        else:
+            self._hand_over(server)
 
     def _ack_received(self, output: core.AckReceived) -> None:
         transaction = output.transaction
@@ -463,9 +509,10 @@ class SipEndpoint:
         if self._on_stray is not None:
             self._on_stray(output.response, output.peer)
 
-    @staticmethod
-    def _ended(output: core.Ended) -> None:
+    def _ended(self, output: core.Ended) -> None:
         transaction = output.transaction
+        if transaction.mark:
+            self._marks.pop(transaction.mark, None)
         user, transaction.user = transaction.user, None
         if user is not None:
             user.release()
@@ -524,28 +571,16 @@ class SipEndpoint:
         self._timer = self._running().call_at(due, self._timer_fired)
 
     def _timer_fired(self) -> None:
+        """Something is due. Nothing is repeated that may have been answered while this process was late."""
+        late = self._now() - self._timer_due
+        if late > _LATE_S:
+            self._sockets.read()
+            if late < _LATEST_S and self._sockets.is_behind:
+                self._timer = self._running().call_later(_AGAIN_S, self._timer_fired)
+                return
         self._timer = None
         self._layer.handle_timers(self._now())
         self._run()
-
-
-def _reply_source(via: Via, source: Source) -> Source:
-    host, port = via.reply_address
-    if source.transport != "udp" or (host, port) == (source.host, source.port):
-        return source
-    return Source("udp", host, port, socket=source.socket)
-
-
-def way_back(peer: Destination, via: Via) -> Destination:
-    """Where a response goes: to where Via says if the connection of its request is gone (18.2.2)."""
-    if type(peer) is not Source or peer.connection is None or peer.connection.is_open:
-        return peer
-    return Destination(peer.transport, peer.host, via.port or (5061 if peer.transport == "tls" else 5060))
-
-
-def _goes_over(peer: Destination, connection: StreamConnection) -> bool:
-    where = (peer.transport, peer.host, peer.port, peer.identity)
-    return where in (connection.remote, connection.asked)
 
 
 def _cared_for(takes: Callable[[T, Source], bool], what: T, source: Source) -> bool:

@@ -44,7 +44,7 @@ class ClientTransaction:
         self._unread: list[Response] = [] if on_response is None else _NEVER_FILLED
         self._wake: asyncio.Future[None] | None = None
         self._final: Response | None = None
-        self._ack: tuple[str | None, Request, Destination] | None = None
+        self._ack: tuple[str | None, bytes, Destination] | None = None
 
     @property
     def response(self) -> Response | None:
@@ -62,8 +62,7 @@ class ClientTransaction:
     def send_ack(self, ack: Request, destination: Destination | None = None) -> None:
         """Send the ACK of a 2xx and send it again for every repetition of that 2xx (13.2.2.4)."""
         target = destination or self.destination
-        self._endpoint.send_ack(ack, target)
-        self._ack = (ack.to_tag, ack, target)
+        self._ack = (ack.to_tag, self._endpoint.send_ack(ack, target), target)
 
     async def final(self, timeout: float | None = None) -> Response:
         """The final response. Raises TimeoutError after `timeout` seconds (the transaction goes on)."""
@@ -83,7 +82,7 @@ class ClientTransaction:
 
     def deliver(self, response: Response) -> None:
         """The endpoint hands over a response."""
-        if self._final is not None and self._ack is not None and self._ack[0] == response.to_tag:
+        if self._ack is not None and self._ack[0] == response.to_tag:
             self._endpoint.repeat_ack(self._ack[1], self._ack[2])
             return
         smaller, self.by_datagram = self.by_datagram, None
@@ -132,7 +131,8 @@ class ServerTransaction:
         """Called when the peer cancels; the CANCEL is answered already, the INVITE is to be answered 487."""
         self.on_unacknowledged: Callable[[], None] | None = None
         """Called when no ACK came to the final response within 64*T1."""
-        self._acknowledged: asyncio.Future[Request | None] | None = None
+        self._told: Callable[[Request | None], None] | None = None
+        """Hears once of the ACK to our 2xx."""
 
     @property
     def can_respond(self) -> bool:
@@ -181,10 +181,21 @@ class ServerTransaction:
 
         The future gives the ACK, or None if none came within 64*T1 (the session is then to be ended by BYE).
         """
-        self._acknowledged = asyncio.get_running_loop().create_future()
-        if self._core is None or not self._endpoint.respond(self._core, response, until_ack=True):
-            self._acknowledged.set_result(None)
-        return self._acknowledged
+        future: asyncio.Future[Request | None] = asyncio.get_running_loop().create_future()
+
+        def told(ack: Request | None) -> None:
+            if not future.done():
+                future.set_result(ack)
+
+        self.confirm(response, told)
+        return future
+
+    def confirm(self, response: Response, told: Callable[[Request | None], None]) -> None:
+        """What `accept` does, for who needs no future: `told` is called as soon as that is known."""
+        if self._core is not None and self._endpoint.respond(self._core, response, until_ack=True):
+            self._told = told
+        else:
+            told(None)
 
     def cancel_received(self, request: Request) -> None:
         """The endpoint tells of a CANCEL."""
@@ -202,7 +213,8 @@ class ServerTransaction:
 
     def ack_received(self, ack: Request | None) -> None:
         """The endpoint tells of the ACK to a 2xx, or with None that it did not come."""
-        if self._acknowledged is not None and not self._acknowledged.done():
-            self._acknowledged.set_result(ack)
+        told, self._told = self._told, None
+        if told is not None:
+            told(ack)
         if ack is None and self.on_unacknowledged is not None:
             self.on_unacknowledged()

@@ -33,6 +33,7 @@ class Transaction:
         "key",
         "last",
         "machine",
+        "mark",
         "peer",
         "request",
         "status",
@@ -58,6 +59,8 @@ class Transaction:
         self.via = request.via
         self.to_tag = ""
         """The tag that this side gives to To (server)."""
+        self.mark = 0
+        """By what its request is known when it comes again (`repeats.mark_of`)."""
         self.cancel_wanted = False
         self.cancel_headers: tuple[tuple[str, str], ...] = ()
         self.acked = False
@@ -248,6 +251,14 @@ class TransactionLayer:
             self._receive_ack(message, now, peer)
         else:
             self._receive_request(message, now, reliable, peer, key or self.key_of(message))
+
+    def again(self, key: Key, now: float) -> bool:
+        """A request has come again over UDP; False if its transaction is not there any more."""
+        transaction = self._server.get(key)
+        if transaction is None:
+            return False
+        self._step(transaction, Input.REQUEST, now)
+        return True
 
     @staticmethod
     def key_of(request: Request) -> Key:

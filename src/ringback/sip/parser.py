@@ -20,12 +20,20 @@ _ONE_ADDRESS = frozenset({"From", "To"})
 _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 _FEW = 40
 """Headers of a message whose names are remembered."""
+HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
+PORT = r"(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
+
+
+def address_pattern(host: str, value: str) -> str:
+    """A pattern for a well-formed name-addr; `value` is that of its own parameters."""
+    return (
+        r'(?:"[^"\\<>\r\n]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
+        rf"{host}{PORT}(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w+.-]+(?:={value})?)*"
+    )
+
+
 # Common well-formed addresses pass by one look; all others are parsed at once to know if they are valid.
-PLAIN_ADDRESS = re.compile(
-    r'(?:"[^"\\<>]*" ?|[\w .+-]*)<sips?:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?'
-    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
-    r"(?:;[\w-]+(?:=[\w.:%+~-]+)?)*>(?:;[\w-]+(?:=[\w.+~%!*-]+)?)*"
-).fullmatch
+PLAIN_ADDRESS = re.compile(address_pattern(HOST, r"[\w.+~%!*-]+")).fullmatch
 
 
 def parse_message(data: bytes) -> Request | Response:

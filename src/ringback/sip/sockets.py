@@ -71,6 +71,16 @@ class Sockets:
         """Seconds that datagrams may have waited to be read (loop time)."""
         return max((sock.behind(now) for sock in self._udp), default=0.0)
 
+    @property
+    def is_behind(self) -> bool:
+        """True if datagrams wait to be read."""
+        return any(sock.is_behind for sock in self._udp)
+
+    def read(self) -> None:
+        """Read the datagrams that are there now, a batch of each socket at most."""
+        for sock in self._udp:
+            sock.read()
+
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
         return self._streams.is_connected(_remote(destination, destination.host))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import math
 import socket
 from collections.abc import Callable
 from functools import lru_cache
@@ -137,6 +138,20 @@ class UdpSocket:
                 self._behind_since = None
         overflown, self._overflown = self._overflown, dropped_by_kernel(self._sock)
         return max(wait, _REPEATED_S) if self._overflown > overflown else wait
+
+    @property
+    def is_behind(self) -> bool:
+        """True if it was not read empty when it was read last."""
+        return self._behind_since is not None
+
+    def age_of_last(self) -> float:
+        """Seconds since what was read last had come in; 0 where the kernel does not tell."""
+        age = age_of_last(self._sock)
+        return age if age < math.inf else 0.0
+
+    def read(self) -> None:
+        """Read what is there now, a batch at most."""
+        self._readable()
 
     def close(self) -> None:
         """Send what is left, stop reading and close."""

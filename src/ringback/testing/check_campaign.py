@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ringback.contracts.campaigns import CampaignStatus
+from ringback.contracts.campaigns import CampaignEvent, CampaignStatus
 from ringback.runtime.link import LinkClient
 from ringback.testing.check_inbound import talk_and_leave
 from ringback.testing.check_report import Steps, expect
@@ -40,7 +40,7 @@ async def campaign(world: World, steps: Steps, carrier: PhoneCarrier, agent: Pho
         await _preview(link, steps, carrier, agent)
         await world.agent_becomes(AGENT, "ready")
     finally:
-        await _put_away(link)
+        await put_away(link)
 
 
 async def _progressive(link: LinkClient, steps: Steps, carrier: PhoneCarrier, agent: Phone) -> None:
@@ -48,12 +48,12 @@ async def _progressive(link: LinkClient, steps: Steps, carrier: PhoneCarrier, ag
     carrier.is_busy(_BUSY)
     carrier.behave(_ANSWERS, Behaviour())
     with steps.step("customers are added to the list, and one is not to be called"):
-        await _put_away(link)
-        added = await _add(link, _FORBIDDEN, _BUSY, _ANSWERS)
+        await put_away(link)
+        added = await add(link, _FORBIDDEN, _BUSY, _ANSWERS)
         expect(added["added"] == 3, added)
         await link.call("add_do_not_call", {"tenant": TENANT, "numbers": [_FORBIDDEN]})
     with steps.step("the campaign is started: for a ready agent a customer is dialled, who is busy"):
-        await _start(link, CHECK_CAMPAIGN)
+        await start(link, CHECK_CAMPAIGN)
         await (await carrier.wait_call(15.0)).wait_ended(5.0)
     with steps.step("the next customer is dialled and answers"):
         customer = await carrier.wait_call(15.0)
@@ -65,8 +65,8 @@ async def _progressive(link: LinkClient, steps: Steps, carrier: PhoneCarrier, ag
     await talk_and_leave(steps, customer, offered)
     with steps.step("the results are told, and nobody else was dialled"):
         await offered.wait_ended(5.0)
-        status = await until(lambda: _status(link, CHECK_CAMPAIGN), lambda seen: seen.counts.done == 3, 10.0)
-        expect(status.counts.results == {"": 1, "BUSY": 1, "CONNECTED": 1}, status)
+        stood = await until(lambda: status(link, CHECK_CAMPAIGN), lambda seen: seen.counts.done == 3, 10.0)
+        expect(stood.counts.results == {"": 1, "BUSY": 1, "CONNECTED": 1}, stood)
         dialled = [call.number for call in carrier.received_calls[before:]]
         expect(dialled == [_BUSY, _ANSWERS], dialled)
     with steps.step("the campaign is stopped and unloaded"):
@@ -77,8 +77,8 @@ async def _preview(link: LinkClient, steps: Steps, carrier: PhoneCarrier, agent:
     carrier.behave(_SEEN, Behaviour())
     with steps.step("an agent sees the next record of a campaign, and nobody is dialled yet"):
         before = len(carrier.received_calls)
-        await _add(link, _SEEN)
-        await _start(link, CHECK_PREVIEW)
+        await add(link, _SEEN)
+        await start(link, CHECK_PREVIEW)
         asked = {"tenant": TENANT, "campaign": CHECK_PREVIEW, "agent": AGENT}
         offer = (await link.call("preview", asked))["offer"]
         expect(offer["number"] == _SEEN and len(carrier.received_calls) == before, offer)
@@ -93,12 +93,12 @@ async def _preview(link: LinkClient, steps: Steps, carrier: PhoneCarrier, agent:
     await talk_and_leave(steps, customer, offered)
     with steps.step("the result is told"):
         await offered.wait_ended(5.0)
-        status = await until(lambda: _status(link, CHECK_PREVIEW), lambda seen: seen.counts.done == 4, 10.0)
-        expect(status.counts.results.get("CONNECTED") == 2, status)
+        stood = await until(lambda: status(link, CHECK_PREVIEW), lambda seen: seen.counts.done == 4, 10.0)
+        expect(stood.counts.results.get("CONNECTED") == 2, stood)
         await _unload(link, CHECK_PREVIEW)
 
 
-async def _add(link: LinkClient, *numbers: str) -> dict[str, Any]:
+async def add(link: LinkClient, *numbers: str) -> dict[str, Any]:
     """Customers in a zone that has noon now, the more urgent first."""
     noon = f"Etc/GMT{time.gmtime().tm_hour - 12:+d}"
     records = [
@@ -109,25 +109,40 @@ async def _add(link: LinkClient, *numbers: str) -> dict[str, Any]:
     return added
 
 
-async def _start(link: LinkClient, name: str) -> None:
+async def start(link: LinkClient, name: str) -> None:
+    """Load a campaign and have it dial."""
     for command in ("load", "start"):
         await link.call(command, {"tenant": TENANT, "campaign": name})
 
 
-async def _status(link: LinkClient, name: str) -> CampaignStatus:
+async def status(link: LinkClient, name: str) -> CampaignStatus:
+    """How a campaign stands."""
     (found,) = await link.call("status", {"tenant": TENANT, "campaign": name})
     return msgspec.convert(found, CampaignStatus)
 
 
 async def _unload(link: LinkClient, name: str, patience_s: float = 10.0) -> None:
-    if (await _status(link, name)).state == "unloaded":
+    if (await status(link, name)).state == "unloaded":
         return
     await link.call("stop", {"tenant": TENANT, "campaign": name})
-    await until(lambda: _status(link, name), lambda seen: seen.state == "loaded", patience_s)
+    await until(lambda: status(link, name), lambda seen: seen.state == "loaded", patience_s)
     await link.call("unload", {"tenant": TENANT, "campaign": name})
 
 
-async def _put_away(link: LinkClient) -> None:
+async def events(link: LinkClient, name: str) -> list[CampaignEvent]:
+    """Everything that is still kept of what was told of a campaign, each event once."""
+    told: list[CampaignEvent] = []
+    after, more = "0", True
+    while more:
+        page = await link.call("events", {"tenant": TENANT, "after": after, "limit": 1000})
+        more = page["more"]
+        after = page["events"][-1]["cursor"] if more else after
+        told += [msgspec.convert(each["event"], CampaignEvent) for each in page["events"]]
+    mine = {msgspec.json.encode(each): each for each in told if each.campaign == name}
+    return list(mine.values())
+
+
+async def put_away(link: LinkClient) -> None:
     """Leave nothing behind: nobody dials, the list is empty, nobody is forbidden."""
     for name in (CHECK_CAMPAIGN, CHECK_PREVIEW):
         await _unload(link, name, 60.0)

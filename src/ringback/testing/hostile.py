@@ -9,12 +9,14 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.bindings import read_wish
 from ringback.services.registrar.extensions import answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.services.sip_proxy.hygiene import Hygiene
-from ringback.services.sip_proxy.routes import Side, branch_for, loops, onward, take_routes
+from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.routes import branch_for, loops, onward, take_routes
 from ringback.sip import Message, NameAddr, Request, Response, SipParseError, SipUri, Via, parse_message
 from ringback.sip.build import can_be_answered, response_to, response_to_malformed
 from ringback.sip.dialog import Dialog, destination_of, next_hop_of
@@ -191,7 +193,8 @@ def registrar(data: bytes) -> None:
         return
     try:
         extensions = read_extensions(message)
-        read_wish(message, 1000.0, RegistrarSettings(), extensions)
+        asked = Asked.at_a_glance(data) or Asked.of(message)
+        read_wish(asked, 1000.0, RegistrarSettings(), extensions)
         answer_headers(message, extensions)
     except (Refused, SipParseError):
         return

@@ -39,6 +39,9 @@ __all__ = [
 
 _EXPIRES = re.compile(r";\s*expires\s*=\s*(\d+)", re.IGNORECASE)
 _REFRESH_SHARE = 0.5
+_BUSY_TRIES = 3
+_BUSY_LONGEST_S = 10
+"""How often a registrar that is busy is asked, and the longest pause before it is asked again."""
 
 
 class RegistrationError(Exception):
@@ -141,10 +144,16 @@ class Phone(UserAgent):
             self._refresh = None
 
     async def _register(self, expires: int, timeout: float) -> Response:
-        request = self._registration(expires)
-        destination = self.next_hop(request.raw_uri)
-        response = await self.request(request, destination, timeout=timeout)
-        self._cseq += 1  # a challenge took one number more
+        """Ask for a binding, each time for at most `timeout` seconds; a 503 may name a pause."""
+        for left in range(_BUSY_TRIES, 0, -1):
+            request = self._registration(expires)
+            destination = self.next_hop(request.raw_uri)
+            response = await self.request(request, destination, timeout=timeout)
+            self._cseq += 1  # a challenge took one number more
+            pause = response.get("Retry-After") or ""
+            if response.status != 503 or left == 1 or not pause.isdecimal():
+                break
+            await asyncio.sleep(min(int(pause), _BUSY_LONGEST_S))  # RFC 3261 21.5.4
         if not response.is_success:
             self.registered = False
             raise RegistrationError(response.status, response.reason)

@@ -3,7 +3,10 @@ import asyncio
 import msgspec
 
 from ringback.runtime.context import Context, Process
-from ringback.runtime.kafka import OUTBOX, KafkaMessage
+from ringback.runtime.counters import read_totals
+from ringback.runtime.kafka import KafkaMessage
+from ringback.runtime.outbox import OUTBOX, TOGETHER, reports_of
+from ringback.runtime.streams import parse_entries
 from ringback.testing.servers import KafkaForTests
 
 
@@ -55,7 +58,7 @@ async def test_an_event_that_is_reported_reaches_a_consumer(reporting: Process, 
     assert not lost
 
 
-async def test_reports_that_gather_are_stored_together_in_order_and_by_the_end(process: Process) -> None:
+async def test_reports_that_gather_are_one_entry_in_order_and_stored_by_the_end(process: Process) -> None:
     process.kafka.enabled = True  # without a relay, which would take them away again
     lost: list[BaseException] = []
 
@@ -65,14 +68,38 @@ async def test_reports_that_gather_are_stored_together_in_order_and_by_the_end(p
     report("one")
     report("two")
     async with asyncio.timeout(5):
-        while len(rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")) < 2:
+        while not (rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")):
             await asyncio.sleep(0.01)
-    names = [msgspec.json.decode(fields[5], type=Event).id for _, fields in rows]
-    moments = {entry.partition(b"-")[0] for entry, _ in rows}
-    assert (names, len(moments), lost) == (["one", "two"], 1, [])
+    (entry,) = parse_entries(OUTBOX, rows)
+    names = [msgspec.json.decode(each.value, type=Event).id for each in reports_of(entry)]
+    assert (names, lost) == (["one", "two"], [])
     report("three")
     await process.kafka.stop()
-    assert await process.valkey.call("XLEN", OUTBOX) == 3
+    assert await process.valkey.call("XLEN", OUTBOX) == 2
+
+
+async def test_what_is_published_together_reaches_a_consumer_in_order_and_is_counted_each(
+    reporting: Process, topic_prefix: str
+) -> None:
+    topic, seen = topic_prefix + "many", asyncio.Queue[KafkaMessage]()
+    names = [f"Event{number}" for number in range(2 * TOGETHER + 1)]
+    await reporting.kafka.publish_all(topic, [("k", Event(name)) for name in names], connection="voice-56")
+    assert await reporting.valkey.call("XLEN", OUTBOX) == 3
+    Context(reporting, "call_state").consume_kafka(
+        [topic], topic_prefix + "m", seen.put, connection="voice-55"
+    )
+    async with asyncio.timeout(30):
+        told = [msgspec.json.decode((await seen.get()).value, type=Event).id for _ in names]
+        while await reporting.valkey.call("XLEN", OUTBOX):
+            await asyncio.sleep(0.02)
+    assert told == names
+    assert (await counted(reporting))["voice-56"] == len(names)
+
+
+async def counted(process: Process) -> dict[str, int]:
+    """Messages by connection, of this process and of those before it."""
+    await process.connections.flush(process.valkey)
+    return await read_totals(process.valkey)
 
 
 async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting: Process) -> None:
@@ -83,3 +110,17 @@ async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting
     error = await asyncio.wait_for(lost.get(), 5)
     assert "WRONGTYPE" in str(error)
     await reporting.valkey.call("DEL", OUTBOX)
+
+
+async def test_a_process_that_stands_back_relays_only_where_nobody_else_does(process: Process) -> None:
+    kafka, valkey = process.kafka, process.valkey
+    assert await kafka._its_turn()
+    kafka.stands_back = True
+    await valkey.call("SET", kafka._lease.key, "another")
+    assert [await kafka._its_turn() for _ in range(4)] == [False] * 4
+    await valkey.call("DEL", kafka._lease.key)
+    assert [await kafka._its_turn() for _ in range(2)] == [False, False]
+    await valkey.call("SET", kafka._lease.key, "another")
+    assert not await kafka._its_turn()
+    await valkey.call("DEL", kafka._lease.key)
+    assert [await kafka._its_turn() for _ in range(4)] == [False, False, True, True]

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 
 import pytest
 from prometheus_client import generate_latest
@@ -55,6 +56,33 @@ async def test_a_command_that_is_told_is_carried_out_without_an_answer(process: 
     process.valkey.tell("SET", "k", "told")
     process.valkey.tell("NOSUCH")
     assert await process.valkey.call("GET", "k") == b"told"
+
+
+async def test_who_asks_is_called_with_the_reply_or_the_error_and_disturbs_no_other(
+    process: Process, valkey: ValkeyForTests, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[object] = []
+
+    def fails(reply: object) -> None:
+        raise RuntimeError(f"of {reply!r}")
+
+    process.valkey.ask(fails, "SET", "k", "1")
+    process.valkey.ask(told.append, "NOSUCH")
+    process.valkey.ask(told.append, "GET", "k")
+    assert await process.valkey.call("GET", "k") == b"1"
+    assert isinstance(told[0], ValkeyError) and told[1:] == [b"1"]
+    assert "a reply could not be taken" in caplog.text
+    lost = asyncio.Event()
+    await valkey.server.kill()
+    with contextlib.suppress(ValkeyUnavailable):
+        process.valkey.ask(lambda reply: isinstance(reply, ValkeyUnavailable) and lost.set(), "GET", "k")
+        await asyncio.wait_for(lost.wait(), 10)
+    with pytest.raises(ValkeyUnavailable):
+        process.valkey.ask(told.append, "GET", "k")
+    await valkey.server.start()
+    async with asyncio.timeout(10):
+        while not process.valkey.connected:
+            await asyncio.sleep(0.02)
 
 
 async def test_posted_commands_that_nobody_waits_for_any_more_disturb_no_other(process: Process) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from ringback.sip import Dialog, NameAddr, Request, Response, parse_message, response_to
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.entrance import Entrance
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
@@ -133,7 +135,7 @@ async def test_a_lost_ack_is_sent_again_for_each_repeated_2xx(alice: Answerer, b
     lost.bind(("127.0.0.1", 0))
     tx.send_ack(ack, Destination("udp", *lost.getsockname()))
     lost.close()
-    tx._ack = (ack.to_tag, ack, destination)
+    tx._ack = (ack.to_tag, ack.to_bytes(), destination)
     assert await asyncio.wait_for(acknowledged[0], LIMIT) is not None
     assert alice.endpoint.counters.repeated >= 1
 
@@ -355,3 +357,79 @@ async def udp_exchange(destination: Destination, *datagrams: bytes) -> bytes:
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 65_535), LIMIT)
     finally:
         sock.close()
+
+
+INVITE_RAW = (
+    b"INVITE sip:bob@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%b;rport\r\n"
+    b"From: <sip:alice@127.0.0.1>;tag=1\r\nTo: <sip:bob@127.0.0.1>\r\nCall-ID: %b\r\nCSeq: 1 INVITE\r\n"
+    b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+async def test_17_2_1_a_repeated_request_is_answered_without_being_read(alice: Answerer) -> None:
+    read: list[Request] = []
+    alice.endpoint.takes["INVITE"] = lambda request, source: bool(read.append(request))
+    alice.behaviour = lambda tx, request: tx.reply(486) and None
+    port = alice.endpoint.local_address("udp")[1]
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.setblocking(False)
+        data = INVITE_RAW % (peer.getsockname()[1], b"one", b"one")
+        answers = []
+        for _ in range(3):
+            peer.sendto(data, ("127.0.0.1", port))
+            answers.append(await asyncio.wait_for(loop.sock_recv(peer, 65536), LIMIT))
+    assert (len(read), alice.got.qsize()) == (1, 1)
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0].startswith(b"SIP/2.0 486")
+
+
+def stand_still(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+async def test_what_was_answered_while_the_process_stood_still_is_not_repeated(alice: Answerer) -> None:
+    port = alice.endpoint.local_address("udp")[1]
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.setblocking(False)
+        destination = Destination("udp", *peer.getsockname())
+        tx = alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination)
+        request = parse_message(await asyncio.wait_for(loop.sock_recv(peer, 65536), LIMIT))
+        assert isinstance(request, Request)
+        for _ in range(100):  # more than are read at once stand before the answer
+            peer.sendto(b"\r\n\r\n", ("127.0.0.1", port))
+        peer.sendto(response_to(request, 200, to_tag="t").to_bytes(), ("127.0.0.1", port))
+        stand_still(0.1)  # five times as long as until the first repetition
+        assert (await tx.final(LIMIT)).status == 200
+        assert alice.endpoint.counters.repeated == 0
+
+
+async def test_9_2_a_call_that_was_cancelled_while_it_waited_ends_without_anybody_knowing(
+    alice: Answerer,
+) -> None:
+    endpoint = alice.endpoint
+    endpoint._admit = lambda request, source: None
+    endpoint.entrance = Entrance(
+        endpoint, lambda: False, lambda request: False, lambda request: response_to(request, 503)
+    )
+    port = endpoint.local_address("udp")[1]
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.setblocking(False)
+        invite = INVITE_RAW % (peer.getsockname()[1], b"one", b"one")
+        for data in (invite, invite, invite.replace(b"INVITE", b"CANCEL")):
+            peer.sendto(data, ("127.0.0.1", port))
+        answers = [
+            parse_message(await asyncio.wait_for(loop.sock_recv(peer, 65536), LIMIT)) for _ in range(2)
+        ]
+    assert alice.got.qsize() == 0
+    assert sorted(
+        (answer.cseq.method, answer.status) for answer in answers if isinstance(answer, Response)
+    ) == [
+        ("CANCEL", 200),
+        ("INVITE", 487),
+    ]

@@ -248,6 +248,7 @@ class Registrar:
         if challenge_status == 407:
             self.header = ("Proxy-Authenticate", "Proxy-Authorization")
         self.status = challenge_status
+        self.busy = 0
 
     async def start(self):
         return await self.endpoint.listen_udp("127.0.0.1")
@@ -259,6 +260,10 @@ class Registrar:
         if given is None or self.digest.verify(given, request.method, self.stored, 100.0) is not Verdict.OK:
             challenges = [(self.header[0], value) for value in self.digest.challenges(100.0, b"r")]
             tx.respond(response_to(request, self.status, to_tag=tx.to_tag, headers=challenges))
+            return
+        if self.busy:
+            self.busy -= 1
+            tx.respond(response_to(request, 503, to_tag=tx.to_tag, headers=[("Retry-After", "0")]))
             return
         self.expires.append(request.expires)
         tx.reply(200 if request.method == "REGISTER" else 404)
@@ -272,6 +277,20 @@ async def test_a_phone_registers_with_digest_and_unregisters_when_it_closes():
         assert phone.registered
         await phone.register(expires=90)
     assert registrar.expires == [60, 90, 0]
+    await registrar.endpoint.close()
+
+
+async def test_rfc3261_21_5_4_a_busy_registrar_is_asked_again_after_the_pause_it_names():
+    registrar = Registrar()
+    address = await registrar.start()
+    async with Phone("1001", "secret", proxy=address, domain="test.example") as phone:
+        registrar.busy = 2
+        await phone.register(expires=60)
+        registrar.busy = 9
+        with pytest.raises(RegistrationError, match="503"):
+            await phone.register()
+        assert registrar.busy == 6
+        assert registrar.expires == [60]
     await registrar.endpoint.close()
 
 

@@ -1,5 +1,6 @@
 """What `ringback up` shows."""
 
+import io
 import json
 import re
 import shlex
@@ -8,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ringback import topology
-from ringback.commands.banner import Facts, render
+from ringback.commands.banner import Facts, show
 from ringback.testing.demo_tenant import DemoSecrets
 
 SECRETS = DemoSecrets(
@@ -22,10 +23,9 @@ def shown(demo: DemoSecrets | None = SECRETS, host: str = "127.0.0.1") -> str:
     """The banner as text."""
     ports = {(entry.service, entry.name): entry.port for entry in topology.LISTENERS}
     facts = Facts(host, ports, [("Valkey", "127.0.0.1:6379")], Path("var/data"), demo, False, 1.2)
-    console = Console(width=80)
-    with console.capture() as capture:
-        console.print(render(facts))
-    return capture.get()
+    file = io.StringIO()
+    show(Console(width=80, file=file), facts)
+    return file.getvalue()
 
 
 def test_it_names_every_listener_the_status_page_and_the_data() -> None:
@@ -49,6 +49,7 @@ def test_it_gives_the_demo_phones_with_passwords_and_the_number_to_dial() -> Non
 
 def test_the_curl_can_be_pasted() -> None:
     text = shown()
+    assert not re.search(r"[^\S\n]$", text, re.MULTILINE), "spaces after a backslash end the command there"
     command = text[text.index("curl") : text.index("}'") + 2].replace("\\\n", "")
     words = shlex.split(command)
     assert words[3] == "http://127.0.0.1:3050/engagement/v3/callbacks/create"

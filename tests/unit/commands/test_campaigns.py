@@ -6,6 +6,7 @@ import pytest
 
 from ringback.commands.accounts import AccountError
 from ringback.commands.campaigns import read_records
+from ringback.domain.campaigns.lines import Line
 from ringback.domain.campaigns.records import Given
 
 
@@ -24,6 +25,14 @@ def test_columns_that_mean_nothing_here_go_with_the_call() -> None:
             data={"name": "Ann"},
         )
     ]
+
+
+def test_a_customer_may_have_several_numbers() -> None:
+    text = (
+        "key,number,number_kind,number_2,number_2_kind,number_2_hours,number_3\na,1,home,2,work,Mon 9-17,\n"
+    )
+    work = Line(number="2", kind="work", hours=("Mon 9-17",))
+    assert read(text) == [Given(key="a", number="1", kind="home", others=(work,))]
 
 
 def test_what_is_not_said_is_not_limited() -> None:

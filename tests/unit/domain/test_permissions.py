@@ -27,6 +27,8 @@ CHANGES = {
     Action.MANAGE_KEYS,
     Action.MANAGE_CREDENTIALS,
     Action.MANAGE_USERS,
+    Action.STEER_AGENTS,
+    Action.CONTROL_CAMPAIGNS,
 }
 scopes = st.one_of(st.none(), st.frozensets(st.sampled_from("abc"))).map(Scope)
 given_roles = st.dictionaries(st.sampled_from(ROLES), scopes).map(Grants)
@@ -48,15 +50,22 @@ def test_a_monitor_changes_nothing_and_sees_no_number() -> None:
     assert Action.SEE_NUMBERS not in TABLE["Monitor"]
 
 
-def test_a_supervisor_works_with_callbacks_and_number_rules_and_with_nothing_of_the_tenant() -> None:
+def test_of_what_is_the_tenants_a_supervisor_works_with_agents_and_campaigns_only() -> None:
     allowed = {
         Action.CREATE_CALLBACKS,
         Action.CANCEL_CALLBACKS,
         Action.RESCHEDULE_CALLBACKS,
         Action.CHANGE_NUMBER_RULES,
+        Action.STEER_AGENTS,
+        Action.CONTROL_CAMPAIGNS,
     }
     assert TABLE["Supervisor"] & CHANGES == allowed
-    assert not TABLE["Supervisor"] & TENANT_WIDE
+    assert TABLE["Supervisor"] & TENANT_WIDE == {
+        Action.SEE_AGENTS,
+        Action.STEER_AGENTS,
+        Action.SEE_CAMPAIGNS,
+        Action.CONTROL_CAMPAIGNS,
+    }
     assert TABLE["Monitor"] < TABLE["Supervisor"]
 
 

@@ -88,3 +88,13 @@ def test_a_port_that_closes_while_it_sends_is_left_out_and_the_clock_stops_with_
     assert loop.armed is None
     pacer.add(port)
     assert loop.armed is not None
+
+
+def test_ticks_are_whole_multiples_of_20_milliseconds_whenever_the_first_port_came():
+    loop = MovableLoop()
+    loop.now = 100.0131
+    pacer = Pacer(loop)
+    pacer.add(Port())
+    assert abs(loop.armed.when - 100.02) < 1e-6
+    loop.run(late=0.003)
+    assert abs(loop.armed.when - 100.04) < 1e-6

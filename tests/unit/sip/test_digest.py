@@ -1,11 +1,21 @@
 """Digest access authentication (RFC 7616, RFC 8760)."""
 
 import hashlib
+import hmac
 from typing import Any
 
 import pytest
 
-from ringback.sip.digest import DigestClient, DigestServer, Verdict, ha1, parse_credentials, response_hash
+from ringback.sip.digest import (
+    Credentials,
+    DigestClient,
+    DigestServer,
+    Verdict,
+    ha1,
+    parse_credentials,
+    read_credentials,
+    response_hash,
+)
 
 SECRET = b"a secret of this test"
 
@@ -187,11 +197,13 @@ class TestNobodyLearnsWhoThereIs:
 
             monkeypatch.setattr(hashlib, name, counting)
         work = []
+        # What was asked for is hashed once for all of them.
+        assert server.check([value], "REGISTER", "1001", stored(), 1000.0) is Verdict.WRONG
         for user, known in (("1001", stored()), ("1002", stored()), ("1001", {}), ("", {})):
             hashed.clear()
             assert server.check([value], "REGISTER", user, known, 1000.0) is Verdict.WRONG
             work.append(list(hashed))
-        assert work == [[algorithm] * 2] * 4
+        assert work == [[algorithm]] * 4
 
     def test_an_empty_name_is_nobody_even_with_an_empty_password(self) -> None:
         server = DigestServer("demo", SECRET)
@@ -262,6 +274,26 @@ def test_credentials_are_read_the_same_however_they_are_spaced(text: str, expect
 )
 def test_credentials_are_read_however_they_are_written(value: str, params: dict[str, str] | None) -> None:
     assert parse_credentials(value) == params
+    assert read_credentials(value) == (None if params is None else Credentials.of(params))
+
+
+@pytest.mark.parametrize("end", ["", ", ", ","])
+@pytest.mark.parametrize("qop", ["", ", qop=auth", ', qop="auth"', ', qop="auth', ", qop=auth-int"])
+def test_usual_credentials_are_read_at_one_look_as_all_others(qop: str, end: str) -> None:
+    value = (
+        'Digest username="a b", realm="demo", nonce="n-1", uri="sip:demo;x=1", response="00ff", '
+        f'algorithm=MD5, cnonce="c", nc=00000001, opaque="o", cnonce="d"{qop}{end}'
+    )
+    params = parse_credentials(value)
+    assert read_credentials(value) == (None if params is None else Credentials.of(params))
+
+
+def test_a_signature_is_an_hmac_with_sha_256() -> None:
+    """RFC 2104: nodes that sign by the library know each other's nonces."""
+    for key in (b"k", b"k" * 64, b"k" * 65):
+        server = DigestServer("demo", key, issuer="here")
+        body, _, signature = server.nonce(1000.0, b"12345678").rpartition("-")
+        assert signature == hmac.new(key, f"demo:{body}".encode(), "sha256").hexdigest()[:32]
 
 
 def test_rfc7616_3_3_a_challenge_for_auth_int_alone_is_not_answered_and_one_beside_it_is() -> None:

@@ -40,6 +40,7 @@ def draw_picture(path: Path, outcomes: Sequence[Outcome]) -> None:
     _waits(axes[len(charts)], outcomes)
     if has_callbacks(outcomes):
         _callbacks(axes[len(charts) + 1], outcomes)
+    sheet.suptitle(f"{' and '.join(one.scenario for one in outcomes)}: means, with 95% confidence intervals")
     for place in axes[cells:]:
         place.remove()
     sheet.savefig(path, dpi=110)

@@ -119,7 +119,7 @@ def _read(path: Path, *, rules: bool) -> Scenario:
     decode = msgspec.toml.decode if path.suffix == ".toml" else msgspec.yaml.decode
     try:
         return check(decode(path.read_bytes(), type=Scenario), rules=rules)
-    except (msgspec.DecodeError, ScenarioError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, ScenarioError) as error:
         raise ScenarioError(f"{path}: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise ScenarioError(f"{path}: nested too deep") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,7 @@ from ringback.sip.uri import SipUri
 from ringback.testing.phone import CallFailedError, Phone, RegistrationError
 
 _ANSWER_S = 5.0
+_REQUEST_TIMEOUT = 408
 
 
 class UnusableUriError(ValueError):
@@ -84,6 +86,9 @@ def register(user: str, password: str, server: str, domain: str, transport: str,
         except RegistrationError as error:
             console.print(f"Refused: {error}.{_hint(error.status)}")
             return 1
+        except TimeoutError:
+            console.print(f"No answer.{_hint(_REQUEST_TIMEOUT)}")
+            return 1
         console.print(f"{user} is registered at {server} as {phone.uri}.")
         if seconds:
             console.print(f"It stays for {seconds} s; calls to it are answered.")
@@ -98,7 +103,8 @@ def _hint(status: int) -> str:
         401: " The password is wrong, or there is no such user.",
         403: " This number may not register from here.",
         404: " The server does not know the domain: give it with --domain.",
-        503: " The server has nobody to ask: look at `ringback check`.",
+        408: " Nobody answers there: is it up, and is --server right?",
+        503: " Nothing listens there, or it has nobody to ask: look at --server and at `ringback check`.",
     }
     return hints.get(status, "")
 
@@ -119,7 +125,7 @@ def call(
         try:
             await dialled.wait_answered(60.0)
         except CallFailedError as error:
-            say(f"not connected: {error}")
+            say(f"not connected: {error}.{_hint(error.status)}")
             return 1
         except TimeoutError:
             say("nobody answered within 60 s")
@@ -165,11 +171,14 @@ def _as_phone(
 
 
 async def _host_toward(place: Destination) -> str:
-    """The address of this machine that the server sees."""
+    """The address of this machine that the server sees. Raises UnusableUriError when the name is nobody's."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        asyncio.DatagramProtocol, remote_addr=(place.host, place.port)
-    )
+    try:
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(place.host, place.port)
+        )
+    except socket.gaierror as error:
+        raise UnusableUriError(f"no name server knows {place.host!r}: look at --server") from error
     host: str = transport.get_extra_info("sockname")[0]
     transport.close()
     return host

@@ -5,6 +5,7 @@ from ringback.domain.calls.ending import error, finish, origin_side
 from ringback.domain.calls.inputs import (
     AckReceived,
     OfferReceived,
+    OfferWithdrawn,
     RefreshDue,
     ReofferAnswered,
     ReofferFailed,
@@ -19,6 +20,8 @@ from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import CallState, LegState, Phase, Reoffer, Slot
 
 LOST_DIALOG = (408, 481)
+OFFER_WAIT_S = 5.0
+"""So long an offer waits until another dialog of the call has been settled; then it is answered 491."""
 OTHER = {Slot.ORIGIN: Slot.TARGET, Slot.TARGET: Slot.ORIGIN}
 """The two parties of a call."""
 
@@ -48,21 +51,74 @@ def ack_received(m: Machine, leg: Leg, word: AckReceived) -> None:
 
 
 def offer_received(m: Machine, leg: Leg, word: OfferReceived) -> None:
-    """A re-INVITE: answered here when it holds or only refreshes, else passed to the other side."""
+    """A re-INVITE. One that crosses ours in its own dialog is answered 491 (RFC 3261 14.2), as is the second
+    of two that the parties send at the same time. While another dialog is being changed it waits.
+    """
     peer = _other_side(m, leg)
-    moving = any(each.joining for each in m.living())
-    if peer is None or moving or leg.reoffer or leg.offering or peer.reoffer or peer.offering:
+    if leg.reoffer or leg.offering or (peer is not None and peer.offering):
         m.answer_offer(leg, 491)
-    elif word.sdp is None:
+    elif _unsettled(m, peer):
+        leg.offering = True
+        m.data.put_off[leg.id] = word.sdp
+        m.set_timer(f"offer:{leg.id}", OFFER_WAIT_S)
+    elif peer is None:
+        m.answer_offer(leg, 491)
+    else:
+        _take_up(m, leg, peer, word.sdp)
+
+
+def _unsettled(m: Machine, peer: Leg | None) -> bool:
+    """Whether a re-INVITE of ours is under way that decides to whom an offer goes."""
+    return (peer is not None and peer.reoffer is not None) or any(each.joining for each in m.living())
+
+
+def _take_up(m: Machine, leg: Leg, peer: Leg, sdp: str | None) -> None:
+    """Answered here when it holds or only refreshes, else passed to the other side."""
+    if sdp is None:
         leg.owed = True
         m.answer_offer(leg, 200, leg.local_sdp)
-    elif _may_hold(m, leg) and sdp_text.is_hold(word.sdp):
-        answer_here(m, leg, word.sdp)
+    elif _may_hold(m, leg) and sdp_text.is_hold(sdp):
+        answer_here(m, leg, sdp)
         if not leg.held:
             _held(m, leg)
     else:
-        leg.remote_sdp = word.sdp
-        pass_on(m, leg, peer, word.sdp)
+        leg.remote_sdp = sdp
+        pass_on(m, leg, peer, sdp)
+
+
+def take_up(m: Machine) -> None:
+    """Go on with the offers that need to wait no longer."""
+    while _take_up_next(m):
+        settling.settle(m)
+
+
+def _take_up_next(m: Machine) -> bool:
+    for leg_id, sdp in m.data.put_off.items():
+        leg = m.data.legs[leg_id]
+        peer = _other_side(m, leg)
+        if _unsettled(m, peer):
+            continue
+        m.forget_put_off(leg)
+        if peer is None or peer.offering:
+            m.answer_offer(leg, 491)
+        else:
+            _take_up(m, leg, peer, sdp)
+        return True
+    return False
+
+
+def offer_waited(m: Machine, name: str) -> None:
+    """It has waited long enough: the other end is to try again (RFC 3261 14.1)."""
+    leg = m.leg(name.partition(":")[2])
+    if leg is not None and leg.id in m.data.put_off:
+        m.answer_offer(leg, 491)
+
+
+def offer_withdrawn(m: Machine, leg: Leg, _word: OfferWithdrawn) -> None:
+    """What was not passed on yet is forgotten; what was is carried through (RFC 3261 14.2)."""
+    if leg.id in m.data.put_off:
+        m.forget_put_off(leg)
+        leg.offering = False
 
 
 def pass_on(m: Machine, leg: Leg, other: Leg, sdp: str) -> None:

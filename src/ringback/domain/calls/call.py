@@ -39,9 +39,6 @@ from ringback.domain.calls.results import CLEARED, ORIGIN_HUNG_UP, REJECTED, REL
 from ringback.domain.calls.state import CallData, Leg
 from ringback.domain.calls.types import DestinationKind, LegState, Phase, Slot, TreatmentType
 
-UNHEARD_S = 10.0
-"""How long a party may still ring, at least, when the way there is interrupted: it may have answered."""
-
 
 class Call:
     """One call. `handle` never raises for what the network or a client may send."""
@@ -72,6 +69,8 @@ class Call:
         machine = Machine(self.data, now)
         INPUTS[type(word)](machine, word)
         settling.settle(machine)
+        if self.data.put_off:
+            bridge.take_up(machine)
         return machine.out
 
 
@@ -122,15 +121,6 @@ def _hear(m: Machine, leg_id: str, said: legs.Word) -> Leg | None:
     if leg.state is LegState.ENDED:
         m.drop_offers(leg)
     return leg
-
-
-def _interrupted(m: Machine, word: i.Interrupted) -> None:
-    leg = m.leg(word.leg)
-    if leg is None:
-        return
-    leg.unheard = True
-    if "ring" in m.data.timers:
-        m.data.timers["ring"] = max(m.data.timers["ring"], m.now + UNHEARD_S)
 
 
 def _progress(m: Machine, word: i.Progress) -> None:
@@ -367,6 +357,7 @@ TIMERS = {
     "routing": routing.routing_timeout,
     "media": treatment.media_again,
     "retry": bridge.retry_offer,
+    "offer": bridge.offer_waited,
     "consult": consult.timeout,
     "linger": ending.linger_over,
 }
@@ -378,10 +369,11 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.Answered: _answered,
     i.Failed: _failed,
     i.Lost: _lost,
-    i.Interrupted: _interrupted,
+    i.Interrupted: dialing.interrupted,
     i.HungUp: _hung_up,
     i.AckReceived: _on_leg(bridge.ack_received),
     i.OfferReceived: _on_leg(_offered, early.offer),
+    i.OfferWithdrawn: _on_leg(bridge.offer_withdrawn),
     i.ReofferAnswered: _on_leg(bridge.reoffer_answered, early.offer_answered),
     i.ReofferFailed: _on_leg(bridge.reoffer_failed, early.offer_failed),
     i.RefreshDue: _on_leg(bridge.refresh),

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from ringback.domain.calls import routing, treatment
 from ringback.domain.calls.ending import error, finish
-from ringback.domain.calls.inputs import Destination, MediaEnded, RequestMakeCall
+from ringback.domain.calls.inputs import Destination, Interrupted, MediaEnded, RequestMakeCall
 from ringback.domain.calls.machine import Machine
 from ringback.domain.calls.results import (
     CLEARED,
@@ -40,6 +40,8 @@ from ringback.domain.calls.types import (
 )
 
 DIAL_S = 30.0
+UNHEARD_S = 10.0
+"""How long a party may still ring, at least, when the way there is interrupted: it may have answered."""
 DETECTION = "detection"
 MEDIA_MAY_TAKE_S = 3.0
 """How much later than asked for the media server's verdict may come."""
@@ -198,6 +200,16 @@ def origin_failed(m: Machine, _leg: Leg, status: int) -> None:
 def origin_lost(m: Machine, _leg: Leg) -> None:
     """The customer has been dialled, and may have heard it ring."""
     _failed(m, NODE_LOST)
+
+
+def interrupted(m: Machine, word: Interrupted) -> None:
+    """Whether the party still rings is not known."""
+    leg = m.leg(word.leg)
+    if leg is None:
+        return
+    leg.unheard = True
+    if "ring" in m.data.timers:
+        m.data.timers["ring"] = max(m.data.timers["ring"], m.now + UNHEARD_S)
 
 
 def ring_timeout(m: Machine, _name: str) -> None:

@@ -106,6 +106,12 @@ class OfferReceived(Struct, frozen=True):
     """Before the answer: the other side takes an offer now as well (RFC 3311 5.1)."""
 
 
+class OfferWithdrawn(Struct, frozen=True):
+    """CANCEL of a re-INVITE; the 487 has been sent."""
+
+    leg: str
+
+
 class ReofferAnswered(Struct, frozen=True):
     """2xx to our re-INVITE or UPDATE."""
 
@@ -350,6 +356,7 @@ LegInput = (
     | AckReceived
     | HungUp
     | OfferReceived
+    | OfferWithdrawn
     | ReofferAnswered
     | ReofferFailed
     | RefreshDue

@@ -178,8 +178,15 @@ class Machine:
 
     def answer_offer(self, leg: Leg, status: int, sdp: str | None = None) -> None:
         leg.offering = False
+        self.forget_put_off(leg)
         text = None if sdp is None else self.describe(leg, sdp, answers=not leg.owed)
         self.out.append(AnswerOffer(leg.id, status, text))
+
+    def forget_put_off(self, leg: Leg) -> None:
+        """The offer of this leg waits no longer."""
+        if leg.id in self.data.put_off:
+            del self.data.put_off[leg.id]
+            self.clear_timer(f"offer:{leg.id}")
 
     def hang_up(self, leg: Leg, cause: int = 0, status: int = 480) -> None:
         """End the leg in the way that its state asks for; `status` answers an INVITE not yet answered."""

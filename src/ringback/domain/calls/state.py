@@ -1,4 +1,7 @@
-"""What a call remembers: plain data, so that the snapshot in the store is these structures as JSON."""
+"""What a call remembers: plain data, so that the snapshot in the store is these structures as JSON.
+
+What is as it was at the beginning is left out there.
+"""
 
 from msgspec import Struct, field
 
@@ -18,7 +21,7 @@ from ringback.domain.calls.types import (
 )
 
 
-class Leg(Struct):
+class Leg(Struct, omit_defaults=True):
     """One dialog of the call. SDP is the latest text in each direction."""
 
     id: str
@@ -65,7 +68,7 @@ class Leg(Struct):
     """The first party has its description already, and hears what it plays."""
 
 
-class Treatment(Struct):
+class Treatment(Struct, omit_defaults=True):
     """What the waiting party hears."""
 
     reference: str
@@ -82,7 +85,7 @@ class Treatment(Struct):
         return self.type is not TreatmentType.ANSWER_DETECTION
 
 
-class Attempt(Struct):
+class Attempt(Struct, omit_defaults=True):
     """One try to reach a destination for the waiting party."""
 
     reference: str
@@ -98,7 +101,7 @@ class Attempt(Struct):
     """EventRinging was sent."""
 
 
-class Consult(Struct):
+class Consult(Struct, omit_defaults=True):
     """A third party beside the first two, from the question to the dial plan until it is one of two."""
 
     conn_id: str
@@ -116,7 +119,7 @@ class Consult(Struct):
     """EventRinging was sent to its DN, and nothing yet that ends the ringing."""
 
 
-class Parties(Struct):
+class Parties(Struct, omit_defaults=True):
     """Who stands in the events: the numbers of both sides and the device that holds the call."""
 
     ani: str = ""
@@ -129,7 +132,7 @@ class Parties(Struct):
     target_agent: str = ""
 
 
-class CallData(Struct):
+class CallData(Struct, omit_defaults=True):
     """The whole call. Times are seconds of the clock that the shell passes in."""
 
     conn_id: str
@@ -175,3 +178,5 @@ class CallData(Struct):
     """Max-Forwards of the call that came in: what it leads to has fewer, so that no call goes in circles."""
     result: str = ""
     reason: str = ""
+    put_off: dict[str, str | None] = field(default_factory=dict)
+    """Leg -> the description in its re-INVITE, which waits until another dialog is settled."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ringback.domain.calendar import BusinessHours, weekly, zone_named
 from ringback.domain.callbacks import DialResult, RetryPolicy
+from ringback.domain.campaigns.outcomes import Outcomes, problems_of_outcomes
 from ringback.domain.campaigns.pacing import Pace
 from ringback.domain.campaigns.permission import Customer, Verdict, permission
 from ringback.domain.configuration import CallingList, Campaign
@@ -26,16 +28,26 @@ class Rules:
     policy: RetryPolicy
     ringing: tuple[Hours, ...]
     office: BusinessHours | None
+    outcomes: Outcomes
 
 
 def rules_of(campaign: Campaign, time_zone: str) -> Rules:
     """The rules of a campaign of a tenant in `time_zone`. Raises CalendarError."""
-    delays = {DialResult(name): seconds for name, seconds in campaign.retries.items()}
+    results = DialResult.__members__
+    delays = {results[name]: seconds for name, seconds in campaign.retries.items() if name in results}
+    outcomes = Outcomes(
+        campaign.outcomes,
+        {name: seconds for name, seconds in campaign.retries.items() if name not in results},
+        campaign.retry_s,
+        campaign.max_dials,
+        campaign.callback_service,
+    )
     return Rules(
         Pace(campaign.mode, campaign.ratio, campaign.abandon_cap),
         RetryPolicy(campaign.max_dials, campaign.retry_s, delays=delays),
         read_quiet_hours(campaign.quiet),
         weekly(campaign.time_zone or time_zone, campaign.hours) if campaign.hours else None,
+        outcomes,
     )
 
 
@@ -59,9 +71,17 @@ def problems_of_campaign(item: Campaign) -> Iterator[str]:
     except ValueError:
         yield f"quiet reads like '21:00-08:00' and leaves time to call, not {item.quiet[:40]!r}"
     yield from _problems_of_pace(item)
+    for prefix, shown in item.caller_ids.items():
+        if (
+            not re.fullmatch(r"\+[1-9]\d{0,14}", prefix)
+            or not 0 < len(shown) <= 40
+            or not shown.isprintable()
+        ):
+            yield f"caller_ids: {prefix[:20]!r} is no beginning of a number, as +49, with a number to show"
+    yield from problems_of_outcomes(item.outcomes, item.callback_service)
     for name, seconds in item.retries.items():
-        if name not in DialResult.__members__:
-            yield f"retries: no dial has the result {name!r}"
+        if name not in DialResult.__members__ and item.outcomes.get(name) != "again":
+            yield f"retries: no dial has the result {name!r}, and no outcome that is dialled again this name"
         elif not 0 <= seconds <= _LONGEST_RETRY_S:
             yield f"retries: {name} is not from 0 to {_LONGEST_RETRY_S:.0f} seconds"
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from ringback.domain.campaigns.definition import problems_of_hours
+from ringback.domain.campaigns.lines import Line
 from ringback.domain.configuration import CallingList
 from ringback.domain.numbers import NumberRefusedError, NumberRules, normalise
 
 LONGEST_KEY = 128
 MOST_DATA, LONGEST_VALUE = 30, 512
+MOST_NUMBERS, LONGEST_KIND = 5, 20
 _HIGHEST = 1_000_000
 
 
@@ -35,6 +37,17 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     not_before: float = 0.0
     data: dict[str, str] = {}
+    kind: str = ""
+    """What the number is: home, mobile, work."""
+    others: tuple[Line, ...] = ()
+    """More numbers of the same customer, in the order in which they are tried."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All numbers in their order; none: there is nothing to say of the only one."""
+        if not (self.others or self.kind):
+            return ()
+        return (Line(number=self.number, kind=self.kind), *self.others)
 
 
 def checked(given: Given, of: CallingList, rules: NumberRules) -> Given:
@@ -46,11 +59,28 @@ def checked(given: Given, of: CallingList, rules: NumberRules) -> Given:
     if abs(given.priority) > _HIGHEST or not 0 <= given.not_before < 32_503_680_000:
         raise RecordRefusedError("range", "priority or not_before is out of range")
     _check_data(given.data)
+    number = _number(given.number, rules)
+    others = tuple(_other(each, zone, rules) for each in given.others)
+    if len(others) >= MOST_NUMBERS or len({number, *(each.number for each in others)}) <= len(others):
+        raise RecordRefusedError("numbers", f"a record has {MOST_NUMBERS} numbers at most, all different")
+    if len(given.kind) > LONGEST_KIND:
+        raise RecordRefusedError("numbers", f"a kind of number has {LONGEST_KIND} characters at most")
+    return msgspec.structs.replace(given, number=number, hours=tuple(hours), time_zone=zone, others=others)
+
+
+def _number(text: str, rules: NumberRules) -> str:
     try:
-        number = normalise(given.number, rules).e164
+        return normalise(text, rules).e164
     except NumberRefusedError as error:
         raise RecordRefusedError(error.slug, str(error)) from error
-    return msgspec.structs.replace(given, number=number, hours=tuple(hours), time_zone=zone)
+
+
+def _other(line: Line, zone: str, rules: NumberRules) -> Line:
+    for problem in problems_of_hours(zone, line.hours):
+        raise RecordRefusedError("hours", problem)
+    if len(line.kind) > LONGEST_KIND:
+        raise RecordRefusedError("numbers", f"a kind of number has {LONGEST_KIND} characters at most")
+    return msgspec.structs.replace(line, number=_number(line.number, rules))
 
 
 def _check_key(key: str) -> None:

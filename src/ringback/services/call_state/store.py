@@ -14,17 +14,29 @@ from ringback.runtime.valkey import Commands, Script
 from ringback.services.call_state.records import CallRecord, apply, begin
 
 _TRIES = 8
+# KEYS: record, live calls, thread. ARGV: sequence before, sequence, record, ConnID, time of the last event,
+# seconds to keep, `over`, `renew` (how long to keep it, and the thread, are to be said anew) or empty.
 _SET = Script(
-    "local seq = redis.call('HGET', KEYS[1], 'seq') or '0' "
-    "if seq ~= ARGV[1] then return 0 end "
-    "redis.call('HSET', KEYS[1], 'seq', ARGV[2], 'record', ARGV[3]) "
-    "redis.call('EXPIRE', KEYS[1], ARGV[6]) "
-    "if ARGV[7] == '1' then redis.call('ZREM', KEYS[2], ARGV[4]) redis.call('SREM', KEYS[3], ARGV[4]) "
-    "else redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4]) redis.call('SADD', KEYS[3], ARGV[4]) "
-    "redis.call('EXPIRE', KEYS[3], ARGV[6]) end "
-    "return 1"
+    """
+local seq = redis.call('HGET', KEYS[1], 'seq') or '0'
+if seq ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'seq', ARGV[2], 'record', ARGV[3])
+if ARGV[7] ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[6]) end
+if ARGV[7] == 'over' then
+  redis.call('ZREM', KEYS[2], ARGV[4])
+  redis.call('SREM', KEYS[3], ARGV[4])
+  return 1
+end
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+if ARGV[7] == 'renew' then
+  redis.call('SADD', KEYS[3], ARGV[4])
+  redis.call('EXPIRE', KEYS[3], ARGV[6])
+end
+return 1
+"""
 )
-_LIVE_TTL_S = 86_400
+_LIVE_TTL_S = 86_400 + 3_600
+_RENEW_S = 3_600
 _REMEMBERED = 10_000
 
 
@@ -76,7 +88,7 @@ class RecordStore:
             after = functools.reduce(apply, events, before or begin(first))
             if before is not None and after is before:
                 return False
-            if await self._set(before.sequence if before else 0, after):
+            if await self._set(before, after):
                 self._remember(name, after)
                 return True
             before = await self.record(*name)
@@ -89,7 +101,7 @@ class RecordStore:
         if len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
 
-    async def _set(self, sequence: int, record: CallRecord) -> bool:
+    async def _set(self, before: CallRecord | None, record: CallRecord) -> bool:
         view = record.view
         keys = [
             record_key(view.tenant, view.conn_id),
@@ -98,13 +110,13 @@ class RecordStore:
         ]
         ttl_s = self._keep_s if record.over else _LIVE_TTL_S
         arguments: list[str | bytes | int | float] = [
-            sequence,
+            before.sequence if before else 0,
             record.sequence,
             msgspec.json.encode(record),
             view.conn_id,
             record.updated,
             ttl_s,
-            1 if record.over else 0,
+            "over" if record.over else "renew" if _must_renew(before, record) else "",
         ]
         return bool(await self._valkey.script(_SET, keys, arguments))
 
@@ -141,3 +153,10 @@ class RecordStore:
         """Whether this node is the one that reports the end of a lost call."""
         key = f"{record_key(record.view.tenant, record.view.conn_id)}:lost"
         return await self._valkey.call("SET", key, "1", "NX", "EX", 60) is not None
+
+
+def _must_renew(before: CallRecord | None, after: CallRecord) -> bool:
+    """With the first event, with the first of an hour, and where the thread is another."""
+    if before is None or before.view.thread_id != after.view.thread_id:
+        return True
+    return before.updated // _RENEW_S != after.updated // _RENEW_S

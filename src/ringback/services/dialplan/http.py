@@ -5,12 +5,19 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from prometheus_client import Counter, Histogram
+from prometheus_client import Gauge, Histogram
 
-from ringback.contracts.dialplan import ResolveReply, ResolveRequest, dn_states_key
+from ringback.contracts.dialplan import (
+    ResolvedMany,
+    ResolveMany,
+    ResolveReply,
+    ResolveRequest,
+    dn_states_key,
+)
 from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, resolve
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.published import exact
+from ringback.runtime.tally import Tally
 from ringback.services.dialplan.plans import Plans
 
 if TYPE_CHECKING:
@@ -24,11 +31,12 @@ _KINDS: dict[DestinationKind, Literal["dn", "route_point", "trunk", "mailbox", "
     "none": "unknown",
 }
 _RINGS_S = 15.0
+_MOST = 1000
 _MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, float("inf"))
 
 
 class DialplanHttp:
-    """Serves ``POST /resolve``."""
+    """Serves ``POST /resolve`` and, for several numbers at once, ``POST /resolve-many``."""
 
     def __init__(self, ctx: "Context", plans: Plans, reuse_s: float = 0.0) -> None:
         self._reuse_s = reuse_s
@@ -41,27 +49,48 @@ class DialplanHttp:
         self._milliseconds = Histogram(
             "dialplan_response_time", "milliseconds to resolve", buckets=_MILLISECONDS, registry=ctx.metrics
         )
-        self._results = Counter("dialplan_result", "results", ("tenant", "kind"), registry=ctx.metrics)
+        self._results = Tally("dialplan_result", "results", ("tenant", "kind"), ctx.metrics)
+        self._counters: dict[tuple[str, DestinationKind], tuple[Gauge, Gauge]] = {}
+        """Of each tenant and kind, those that are at hand: to look for them costs more than to count."""
         self._seconds = Histogram("dialplan_response_time_seconds", "time to resolve", registry=ctx.metrics)
         self.server = HttpServer(ctx)
         self.server.route("POST", "/resolve", self._resolve, connection="voice-27")
+        self.server.route("POST", "/resolve-many", self._resolve_many, connection="voice-27")
 
     async def _resolve(self, request: HttpRequest) -> ResolveReply:
+        return await self._answer(request.decode(ResolveRequest))
+
+    async def _resolve_many(self, request: HttpRequest) -> ResolvedMany:
+        questions = request.decode(ResolveMany).questions
+        if len(questions) > _MOST:
+            raise HttpError(400, "too_many", f"at most {_MOST} numbers at once")
+        return ResolvedMany(answers=await asyncio.gather(*map(self._answer, questions)))
+
+    async def _answer(self, wanted: ResolveRequest) -> ResolveReply:
         started = time.perf_counter()
-        wanted = request.decode(ResolveRequest)
         plan = await self._plans.get(wanted.tenant)
         if plan is None:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         found, asked = await self._follow(plan, wanted.to_number, wanted.origin)
-        self._requests.labels("resolve", wanted.tenant).inc()
-        (self._failures if found.kind == "none" else self._successes).labels("resolve", wanted.tenant).inc()
-        self._results.labels(wanted.tenant, found.kind).inc()
+        self._count(wanted.tenant, found.kind)
         took = time.perf_counter() - started
         self._seconds.observe(took)
         self._milliseconds.observe(took * 1000)
         # Where no DN on the way was looked at, nothing but a new configuration makes another answer.
         settled = found.kind == "route_point" and not asked
         return reply(found, self._reuse_s if settled else 0.0)
+
+    def _count(self, tenant: str, kind: DestinationKind) -> None:
+        counters = self._counters.get((tenant, kind))
+        if counters is None:
+            ended = self._failures if kind == "none" else self._successes
+            counters = self._counters[tenant, kind] = (
+                self._requests.labels("resolve", tenant),
+                ended.labels("resolve", tenant),
+            )
+        for counter in counters:
+            counter.inc()
+        self._results.counts[tenant, kind] += 1
 
     async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> tuple[Destination, int]:
         """Where a number leads, and how many DNs had to be looked at."""

@@ -52,6 +52,7 @@ CODES: dict[str, int] = {
     "api-key-missing": 40101,
     "api-key-wrong": 40102,
     "statistics-credentials": 40151,
+    "origin-not-allowed": 40301,
     "callback-unknown": 40401,
     "path-unknown": 40402,
     "receipt-unknown": 40403,

@@ -15,6 +15,7 @@ from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServ
 from ringback.services.engagement.asking import CreateCallback, Place
 from ringback.services.engagement.availability import SlotDesk, read_flag
 from ringback.services.engagement.booking import Booking, key_use
+from ringback.services.engagement.browsers import Origins
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.envelope import API, render, success
 from ringback.services.engagement.keys import ApiKeys
@@ -88,6 +89,7 @@ class EngagementHttp:
         self.server.error_renderer = self._render
         self.server.on_response = metrics.response
         self.server.metrics_connection = "ges-17"
+        self._origins = Origins(settings.cors_origins)
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -122,11 +124,14 @@ class EngagementHttp:
                 if error.status in GUESSES:
                     await self._limits.hold_back(request.peer)
                 raise
-            return answer if isinstance(answer, HttpResponse) else success(answer, request)
+            whole = answer if isinstance(answer, HttpResponse) else success(answer, request)
+            return self._origins.mark(whole, request)
 
         self.server.route(
             method, API + path, serve, public=True, connection=_PUBLIC, max_bytes=self._max_bytes
         )
+        if method != "*":
+            self._origins.add_to(self.server, API + path)
 
     def add_public(self, method: str, path: str, handler: Handler) -> None:
         """Serve one more path of the API: with a key, in the envelope unless the handler answers whole."""
@@ -135,7 +140,7 @@ class EngagementHttp:
     def _render(self, error: HttpError, request: HttpRequest) -> HttpResponse:
         if error.slug in _COUNTED:
             self._metrics.event(_COUNTED[error.slug])
-        return render(error, request)
+        return self._origins.mark(render(error, request), request)
 
     async def _create(self, tenant: str, request: HttpRequest) -> CallbackId:
         use = key_use(request.headers.get("Idempotency-Key"), request.body)

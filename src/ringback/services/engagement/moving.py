@@ -120,6 +120,8 @@ class Moving:
                 raise HttpError(400, "immediate-disabled", "this service takes scheduled callbacks only")
             wanted = now
         else:
+            if desired < offer.slots.grid.start_of(now):
+                raise HttpError(400, "desired-time-past", "the time lies in the past")
             await self._check_slot(record, desired)
             wanted = max(now, desired)
         opens_at = wanted if offer.hours is None else offer.hours.next_opening(wanted)

@@ -27,3 +27,7 @@ class EngagementSettings(ManagementSettings, frozen=True, kw_only=True):
     starts_per_second: Annotated[
         float, Doc("scheduled callbacks that a node starts a second at most: after an outage they come paced")
     ] = 250.0
+    cors_origins: Annotated[
+        str,
+        Doc("origins whose pages may call the public API from a browser, with commas; *: all; empty: none"),
+    ] = ""

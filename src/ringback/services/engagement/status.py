@@ -1,34 +1,27 @@
-"""The status page: one file of HTML, and the pictures it shows as server-sent events."""
+"""The pages for people who run the platform, and the pictures of the status page as server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from contextlib import suppress
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
-from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.engagement.access import Access
+from ringback.services.engagement.pages import HEADERS, Page
 from ringback.services.engagement.picture import Painter, Picture
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _CONNECTIONS = "ges-1,ges-5,ges-7"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the token stands in the address
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 class StatusPage:
-    """Serves `/status`; who wants data needs a token in the query."""
+    """Serves `/status`, `/console` and `/campaigns`; who wants a picture needs a token in the query."""
 
     def __init__(self, ctx: Context, access: Access, painter: Painter, every_s: float) -> None:
         self._ctx = ctx
@@ -36,12 +29,15 @@ class StatusPage:
         self._painter = painter
         self._every_s = every_s
         self._ends = asyncio.Event()
-        self._html = files("ringback.services.engagement").joinpath("status.html").read_text(encoding="utf-8")
+        self._status, self._campaigns = Page("status.html"), Page("campaigns.html")
+        self._console = Page("console.html")
 
     def add_routes(self, server: HttpServer) -> None:
         """Add the page (also at the root), its data, and its stream."""
-        server.route("GET", "/", self._page, public=True, connection=_CONNECTIONS)
-        server.route("GET", "/status", self._page, public=True, connection=_CONNECTIONS)
+        server.route("GET", "/", self._status.serve, public=True, connection=_CONNECTIONS)
+        server.route("GET", "/status", self._status.serve, public=True, connection=_CONNECTIONS)
+        server.route("GET", "/console", self._console.serve, public=True, connection=_CONNECTIONS)
+        server.route("GET", "/campaigns", self._campaigns.serve, public=True, connection=_CONNECTIONS)
         server.route("GET", "/status/picture", self._picture, public=True, connection=_CONNECTIONS)
         server.route("GET", "/status/events", self._events, public=True, connection=_CONNECTIONS)
 
@@ -49,25 +45,12 @@ class StatusPage:
         """Let the streams end, so that the listener can close."""
         self._ends.set()
 
-    async def _page(self, _request: HttpRequest) -> HttpResponse:
-        """The page without any data: what it shows, it asks for with the token of its own address."""
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
-        return HttpResponse(
-            self._html.replace("{nonce}", nonce),
-            content_type="text/html",
-            headers={**_HEADERS, "Content-Security-Policy": policy},
-        )
-
     async def _picture(self, request: HttpRequest) -> Picture:
         return await self._painter.paint(await self._tenant(request))
 
     async def _events(self, request: HttpRequest) -> web.StreamResponse:
         await self._tenant(request)
-        stream = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
+        stream = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await stream.prepare(request.raw)
         try:
             while not self._ends.is_set():

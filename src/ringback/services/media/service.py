@@ -23,6 +23,7 @@ class MediaService(Service):
 
     name = "media"
     settings_type = MediaSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: MediaSettings) -> None:
         super().__init__(ctx, settings)

@@ -1,69 +1,72 @@
 -- Apply one REGISTER to the bindings of a DN (RFC 3261 10.3 steps 6 to 8), or only clear what has expired.
--- KEYS: bindings hash, expiries, event stream. ARGV: now (ms), dn, changes (JSON list), limit, event (JSON),
--- stream length. A change is {id, call_id, cseq, expires_at (ms, 0 removes), value}. Returns
--- {verdict, contacts before, contacts after, event sent or "", living bindings...}.
-local now = tonumber(ARGV[1])
-local changes = cjson.decode(ARGV[3])
+-- KEYS: bindings hash, expiries, event stream. ARGV: now (ms), dn, limit, event (JSON), stream length, then
+-- for each change: id, call_id, cseq, expires_at (ms, 0 removes), value. Returns
+-- {verdict, event sent or "", living bindings but those that were just set...}.
+local now, dn, first = tonumber(ARGV[1]), ARGV[2], 6
 
-local living, before = {}, 0
+-- A quote within a text of JSON is escaped: what is found so is the field itself.
+local function number(value, name)
+  return tonumber(string.match(value, '"' .. name .. '":([%d.eE+-]+)') or 0)
+end
+local function is_of(value, call_id)
+  if string.find(call_id, '[%c"\\]') then return cjson.decode(value).call_id == call_id end
+  return string.find(value, '"call_id":"' .. call_id .. '"', 1, true) ~= nil
+end
+
+local living, ends, count = {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
-  local binding = cjson.decode(flat[i + 1])
-  if binding.expires_at * 1000 > now then
-    living[flat[i]] = {flat[i + 1], binding}
-    before = before + 1
+  local id, value = flat[i], flat[i + 1]
+  local till = number(value, 'expires_at') * 1000
+  if till > now then
+    living[id], ends[id], count = value, till, count + 1
   else
-    redis.call('HDEL', KEYS[1], flat[i])
+    redis.call('HDEL', KEYS[1], id)
   end
 end
-local in_service = redis.call('ZSCORE', KEYS[2], ARGV[2]) ~= false
 
-for _, change in ipairs(changes) do
-  local old = living[change.id]
-  if old and old[2].call_id == change.call_id and (old[2].cseq or 0) >= change.cseq then
-    return {'out_of_order', before, before, ''}
+local after = count
+for i = first, #ARGV, 5 do
+  local old, till = living[ARGV[i]], tonumber(ARGV[i + 3])
+  if old and is_of(old, ARGV[i + 1]) and number(old, 'cseq') >= tonumber(ARGV[i + 2]) then
+    return {'out_of_order', ''}
   end
+  if not old and till > 0 then after = after + 1 end
+  if old and till == 0 then after = after - 1 end
 end
-local after = before
-for _, change in ipairs(changes) do
-  if not living[change.id] and change.expires_at > 0 then after = after + 1 end
-  if living[change.id] and change.expires_at == 0 then after = after - 1 end
-end
-if after > tonumber(ARGV[4]) then return {'too_many', before, before, ''} end
+if after > tonumber(ARGV[3]) then return {'too_many', ''} end
 
-for _, change in ipairs(changes) do
-  if change.expires_at > 0 then
-    redis.call('HSET', KEYS[1], change.id, change.value)
-    living[change.id] = {change.value, cjson.decode(change.value)}
+for i = first, #ARGV, 5 do
+  local id, till = ARGV[i], tonumber(ARGV[i + 3])
+  if till > 0 then
+    redis.call('HSET', KEYS[1], id, ARGV[i + 4])
+    living[id], ends[id] = nil, till
   else
-    redis.call('HDEL', KEYS[1], change.id)
-    living[change.id] = nil
+    redis.call('HDEL', KEYS[1], id)
+    living[id], ends[id] = nil, nil
   end
 end
 
-local last, result, count = 0, {}, 0
-for _, entry in pairs(living) do
-  last = math.max(last, entry[2].expires_at * 1000)
-  table.insert(result, entry[1])
-  count = count + 1
+local last, result = 0, {'ok', ''}
+for id, till in pairs(ends) do
+  last = math.max(last, till)
+  if living[id] then table.insert(result, living[id]) end
 end
 local name = ''
-if count > 0 then
-  redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last))
-  redis.call('ZADD', KEYS[2], string.format('%.0f', last), ARGV[2])
-  if not in_service then name = 'EventDNBackInService' end
+if last > 0 then
+  last = string.format('%.0f', last)
+  redis.call('PEXPIREAT', KEYS[1], last)
+  if redis.call('ZADD', KEYS[2], last, dn) == 1 then name = 'EventDNBackInService' end
 else
   redis.call('DEL', KEYS[1])
-  redis.call('ZREM', KEYS[2], ARGV[2])
-  if in_service then name = 'EventDNOutOfService' end
+  if redis.call('ZREM', KEYS[2], dn) == 1 then name = 'EventDNOutOfService' end
 end
-local sent = ''
 if name ~= '' then
-  local event = cjson.decode(ARGV[5])
-  event.id = name
-  event.Contacts = count
-  if name == 'EventDNBackInService' then event.Reason = nil end
-  sent = cjson.encode(event)
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'e', sent)
+  local event, held = cjson.decode(ARGV[4]), 0
+  for _ in pairs(ends) do held = held + 1 end
+  event.id, event.ThisDN, event.time, event.Contacts = name, dn, now / 1000, held
+  if last == 0 then event.Contacts = 0 else event.Reason = nil end
+  result[2] = cjson.encode(event)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'e', result[2])
 end
-return {'ok', before, count, sent, unpack(result)}
+return result

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from ringback.contracts.sip import HEADER_RECEIVED, Binding
+from ringback.contracts.sip import Binding
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.extensions import Extensions, reg_id
 from ringback.services.registrar.refused import Refused
-from ringback.sip import NameAddr, Request
+from ringback.sip import NameAddr
 from ringback.sip.message import parse_number
 from ringback.sip.uri import quote_string, unquote_string
 
 if TYPE_CHECKING:
     from ringback.services.registrar.settings import RegistrarSettings
 
+_SHORT = 256
+_encode = msgspec.json.Encoder().encode
 
-class Change(msgspec.Struct, frozen=True):
+
+class Change(NamedTuple):
     """One binding to set or, with `expires_at` 0, to remove."""
 
     id: str
@@ -27,75 +31,100 @@ class Change(msgspec.Struct, frozen=True):
     cseq: int
     expires_at: int
     """Milliseconds since the epoch."""
-    value: str
-    """The Binding as JSON."""
+    value: bytes
+    """The binding as JSON."""
+    binding: Binding
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What a REGISTER wants: everything removed, or changes (none: only ask)."""
 
     remove_all: bool = False
     changes: tuple[Change, ...] = ()
 
 
+class Place(NamedTuple):
+    """A Contact: `uri` without its headers, `id` without a flow, `expires` its own or None."""
+
+    uri: str
+    is_sip: bool
+    id: str
+    expires: str | None
+    q: float
+    instance: str
+    reg_id: str
+
+
 def read_wish(
-    request: Request, now: float, settings: RegistrarSettings, extensions: Extensions | None = None
+    asked: Asked, now: float, settings: RegistrarSettings, extensions: Extensions | None = None
 ) -> Wish:
     """The changes in a REGISTER. Raises Refused: 400, 403 for too many, 423 for a time that is too short."""
-    values = request.values("Contact")
+    values = asked.contacts
     if "*" in values:
-        if len(values) > 1 or request.expires != 0:
+        if len(values) > 1 or asked.expires != 0:
             raise Refused(400, "Star needs Expires 0 and nothing else")
-        return Wish(remove_all=True)
-    addresses = [NameAddr.parse(value) for value in values]
-    if len(addresses) > settings.max_contacts:
+        return Wish(True)
+    places = [_known_place(value) if len(value) < _SHORT else read_place(value) for value in values]
+    if len(places) > settings.max_contacts:
         raise Refused(403, "Too many contacts")
     beyond = extensions or Extensions()
-    return Wish(changes=tuple(_change(request, address, now, settings, beyond) for address in addresses))
+    return Wish(False, tuple([_change(asked, place, now, settings, beyond) for place in places]))
+
+
+def read_place(value: str) -> Place:
+    """Read a Contact. Raises SipParseError."""
+    address = NameAddr.parse(value)
+    uri = address.uri
+    return Place(
+        str(uri.without_headers() if uri.headers else uri),
+        uri.is_sip,
+        binding_id(address),
+        address.params.get("expires"),
+        _q(address),
+        unquote_string(address.params.get("+sip.instance") or ""),
+        reg_id(address),
+    )
+
+
+_known_place = lru_cache(maxsize=8192)(read_place)
 
 
 def _change(
-    request: Request, address: NameAddr, now: float, settings: RegistrarSettings, extensions: Extensions
+    asked: Asked, place: Place, now: float, settings: RegistrarSettings, extensions: Extensions
 ) -> Change:
-    if not address.uri.is_sip:
+    if not place.is_sip:
         raise Refused(400, "Contact is not a SIP URI")
-    seconds = _expires(request, address, settings)
+    seconds = _expires(asked, place, settings)
     if 0 < seconds < settings.min_expires_s:
         raise Refused(423, headers=(("Min-Expires", str(settings.min_expires_s)),))
+    flow = place.reg_id if extensions.outbound else ""
+    named = f"{place.id} {flow}" if flow and place.instance else place.id
     expires_at = now + min(seconds, settings.max_expires_s) if seconds else 0.0
     binding = Binding(
-        contact=str(address.uri.without_headers() if address.uri.headers else address.uri),
+        contact=place.uri,
         expires_at=expires_at,
-        q=_q(address),
-        call_id=request.call_id,
-        cseq=request.cseq.number,
-        received=request.get(HEADER_RECEIVED) or "",
-        user_agent=(request.get("User-Agent") or "")[:100],
+        q=place.q,
+        call_id=asked.call_id,
+        cseq=asked.cseq,
+        received=asked.received,
+        user_agent=asked.user_agent,
         path=extensions.path,
-        instance=unquote_string(address.params.get("+sip.instance") or ""),
-        reg_id=reg_id(address) if extensions.outbound else "",
+        instance=place.instance,
+        reg_id=flow,
     )
     try:
-        value = msgspec.json.encode(binding).decode()
+        value = _encode(binding)
     except UnicodeEncodeError:
         raise Refused(400, "Not UTF-8") from None
-    return Change(
-        binding_id(address, binding.reg_id),
-        request.call_id,
-        binding.cseq,
-        math.ceil(expires_at * 1000),
-        value,
-    )
+    return Change(named, asked.call_id, asked.cseq, math.ceil(expires_at * 1000), value, binding)
 
 
-def _expires(request: Request, address: NameAddr, settings: RegistrarSettings) -> int:
+def _expires(asked: Asked, place: Place, settings: RegistrarSettings) -> int:
     """The Contact's own time, else the Expires header, else the default (10.2.1.1), as for nonsense."""
-    wanted = address.params.get("expires")
-    if wanted is not None:
-        number = parse_number(wanted)
+    if place.expires is not None:
+        number = parse_number(place.expires)
         return settings.default_expires_s if number is None else number
-    return settings.default_expires_s if request.expires is None else request.expires
+    return settings.default_expires_s if asked.expires is None else asked.expires
 
 
 def _q(address: NameAddr) -> float:
@@ -105,20 +134,23 @@ def _q(address: NameAddr) -> float:
         return 1.0
 
 
-def binding_id(address: NameAddr, flow: str = "") -> str:
-    """What makes two contacts the same: the instance of the phone with its flow (RFC 5626 4.1, 4.2), or its
-    URI (RFC 3261 19.1.4).
+def binding_id(address: NameAddr) -> str:
+    """What makes two contacts the same, but for their flow (RFC 5626 4.2): the instance of the phone (4.1),
+    or their URI (RFC 3261 19.1.4).
     """
     instance = unquote_string(address.params.get("+sip.instance") or "")
-    if instance:
-        return f"{instance} {flow}".strip()
-    return f"{address.uri.aor()};transport={address.uri.transport}"
+    return instance.strip() or f"{address.uri.aor()};transport={address.uri.transport}"
 
 
 def contact_lines(bindings: list[Binding], now: float) -> list[str]:
     """The Contact values of a 200: the best first, each with the seconds that it has left."""
-    ordered = sorted(bindings, key=lambda item: (-item.q, -item.expires_at))
-    return [_contact_line(item, max(1, round(item.expires_at - now))) for item in ordered]
+    if len(bindings) > 1:
+        bindings = sorted(bindings, key=_rank)
+    return [_contact_line(item, max(1, round(item.expires_at - now))) for item in bindings]
+
+
+def _rank(binding: Binding) -> tuple[float, float]:
+    return -binding.q, -binding.expires_at
 
 
 def _contact_line(binding: Binding, seconds: int) -> str:

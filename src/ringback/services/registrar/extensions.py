@@ -28,9 +28,12 @@ _ASKING = frozenset({"Require", "Path", "Supported"})
 _NOTHING = Extensions()
 
 
-def read_extensions(request: Request) -> Extensions:
-    """Raises Refused: 420 for an extension that we lack, 400 for a Path that leads nowhere, 439 as below."""
-    if _ASKING.isdisjoint(request.first_values()):
+def read_extensions(request: Request | None) -> Extensions:
+    """Raises Refused: 420 for an extension that we lack, 400 for a Path that leads nowhere, 439 as below.
+
+    None: a REGISTER that is known to ask for nothing.
+    """
+    if request is None or _ASKING.isdisjoint(request.first_values()):
         return _NOTHING
     missing = [name for name in request.values("Require") if name.lower() not in KNOWN]
     if missing:
@@ -65,10 +68,10 @@ def offers(request: Request, extension: str) -> bool:
     return any(name.lower() == extension for name in request.values("Supported"))
 
 
-def answer_headers(request: Request, extensions: Extensions) -> list[tuple[str, str]]:
+def answer_headers(request: Request | None, extensions: Extensions) -> list[tuple[str, str]]:
     """What a 200 says: the Path to who understands it (RFC 3327 5.3), that flows are used (RFC 5626 6)."""
     headers = [("Supported", _SUPPORTED)]
-    if extensions is _NOTHING:
+    if extensions is _NOTHING or request is None:
         return headers
     if offers(request, "path"):
         headers += [("Path", value) for value in extensions.path]

@@ -10,16 +10,18 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from ringback.contracts.followed_configuration import FollowedConfiguration
-from ringback.contracts.sip import HEADER_TENANT
 from ringback.domain.configuration import DN, Extension
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.bindings import Wish, contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
-from ringback.services.registrar.store import BindingStore, Done, Stored
-from ringback.sip import Request, SipParseError
+from ringback.services.registrar.script import Stored
+from ringback.services.registrar.store import BindingStore, Done
+from ringback.sip import SipParseError
 from ringback.sip.digest import DigestServer, Verdict
+from ringback.sip.ids import RandomPool
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -29,7 +31,7 @@ Headers = list[tuple[str, str]]
 Answer = tuple[int, str | None, Headers]
 Reply = Callable[[Answer], None]
 Whose = tuple[str, Extension, Extensions]
-_REFUSED = (Refused, SipParseError, HttpUnavailable, HttpFailure, ValkeyUnavailable, ValkeyError)
+REFUSED = (Refused, SipParseError, HttpUnavailable, HttpFailure, ValkeyUnavailable, ValkeyError)
 ALLOW = "OPTIONS, REGISTER, SUBSCRIBE"
 
 
@@ -47,87 +49,41 @@ class RegisterHandler:
         self._settings = settings
         self._secret = secret
         self.numbers = FollowedConfiguration(ctx, http="voice-32", stream="voice-36")
+        self._first = ctx.common.tenants[0]
         self._realms: dict[str, DigestServer] = {}
         self._issuer = secrets.token_hex(4)
+        self._random = RandomPool(os.urandom)
         self.store = BindingStore(ctx, settings.max_bindings)
         self.on_arrival: Callable[[str, Extension], None] = lambda tenant, extension: None
         """Told of a number that has come into service."""
 
-    async def answer(self, request: Request) -> Answer:
-        """Status, reason and headers of the response."""
-        try:
-            return await self._register(request)
-        except _REFUSED as error:
-            return self._refusal(error)
-
-    def _refusal(self, error: Exception) -> Answer:
-        if isinstance(error, Refused):
-            return error.status, error.reason, list(error.headers)
-        if isinstance(error, SipParseError):
-            return error.status, None, []
-        self._ctx.log.warning("register_dependency_away", error=repr(error))
-        return 503, None, [("Retry-After", "5")]
-
-    async def _register(self, request: Request) -> Answer:
-        if not request.to.uri.is_sip:
-            raise Refused(400, "To is not a SIP URI")
-        dn = request.to.uri.number
-        tenant = request.get(HEADER_TENANT) or self._ctx.common.tenants[0]
-        numbers = self.numbers
-        found = numbers.tenant_at_hand(tenant) or await numbers.tenant(tenant)
-        if found is None or not dn:
-            raise Refused(404)
-        extensions = read_extensions(request)
-        at_hand, number = numbers.dn_at_hand(tenant, dn)
-        extension = self._check(request, found.domain, number if at_hand else await numbers.dn(tenant, dn))
-        if not isinstance(extension, Extension):
-            return extension
-        stored = await self._apply(request, tenant, dn, extensions)
-        return self._stored(request, tenant, extension, extensions, stored)
-
-    def answer_now(self, request: Request, reply: Reply) -> bool:
-        """Call `reply` with the answer, at once or when it is stored; False where `answer` has to be asked.
+    def answer_now(self, asked: Asked, reply: Reply) -> bool:
+        """Call `reply` with the answer, at once or when it is stored; False where `Asking` has to be asked.
 
         For nearly all: what the configuration says is at hand, and nothing comes into service or out of it.
         """
-        tenant, dn = request.get(HEADER_TENANT) or self._ctx.common.tenants[0], request.to.uri.number
+        tenant, dn = asked.tenant or self._first, asked.dn
         found, (at_hand, number) = self.numbers.tenant_at_hand(tenant), self.numbers.dn_at_hand(tenant, dn)
         # The star is for the other way as a whole: a nonce counts only once.
-        if (
-            found is None
-            or not at_hand
-            or not (dn and request.to.uri.is_sip)
-            or request.get("Contact") == "*"
-        ):
+        if found is None or not at_hand or not dn or "*" in asked.contacts:
             return False
         try:
-            extensions = read_extensions(request)
-            extension = self._check(request, found.domain, number)
+            extensions = read_extensions(asked.request)
+            extension = self.check(asked, found.domain, number)
             if not isinstance(extension, Extension):
                 reply(extension)
                 return True
-            wish, reason = self._wish(request, extensions)
+            wish, reason = self.wish(asked, extensions)
             whose = (tenant, extension, extensions)
-            self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, request, whose))
-        except _REFUSED as error:
-            reply(self._refusal(error))
+            self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, asked, whose))
+        except REFUSED as error:
+            reply(self.refusal(error))
         return True
 
-    def _done(self, reply: Reply, request: Request, whose: Whose, done: Done) -> None:
-        reply(self._stored(request, *whose, done) if isinstance(done, Stored) else self._refusal(done))
+    def _done(self, reply: Reply, asked: Asked, whose: Whose, done: Done) -> None:
+        reply(self.stored(asked, whose, done) if isinstance(done, Stored) else self.refusal(done))
 
-    def _stored(
-        self, request: Request, tenant: str, extension: Extension, extensions: Extensions, stored: Stored
-    ) -> Answer:
-        """The 200."""
-        if stored.event is not None and stored.bindings:
-            self.on_arrival(tenant, extension)
-        now = self._ctx.now()
-        headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
-        headers += answer_headers(request, extensions)
-        return 200, None, [*headers, ("Date", _date(int(now)))]
-
-    def _check(self, request: Request, realm: str, number: DN | None) -> Extension | Answer:
+    def check(self, asked: Asked, realm: str, number: DN | None) -> Extension | Answer:
         """The extension whose credentials are right, or a challenge; unknown ones are challenged alike."""
         server = self._realms.get(realm)
         if server is None:
@@ -138,25 +94,38 @@ class RegisterHandler:
                 self._settings.digest_algorithms,
                 issuer=self._issuer,
             )
-        given = request.get_all("Authorization")
+        given, now = asked.credentials, self._ctx.now()
         extension = number if isinstance(number, Extension) else None
-        user, stored = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())
-        verdict = server.check(given, request.method, user, stored, self._ctx.now())
-        if given and verdict is Verdict.WRONG:
-            self._ctx.log.info("register_refused", dn=request.to.uri.number)
+        user, hashes = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())
+        verdict = server.check(given, "REGISTER", user, hashes, now)
         if verdict is Verdict.OK and extension is not None:
             return extension
-        stale = verdict is Verdict.STALE
-        challenges = server.challenges(self._ctx.now(), os.urandom(8), stale=stale)
+        if given and verdict is Verdict.WRONG:
+            self._ctx.log.info("register_refused", dn=asked.dn)
+        challenges = server.challenges(now, self._random(8), stale=verdict is Verdict.STALE)
         return 401, None, [("WWW-Authenticate", value) for value in challenges]
 
-    async def _apply(self, request: Request, tenant: str, dn: str, extensions: Extensions) -> Stored:
-        wish, reason = self._wish(request, extensions)
-        if wish.remove_all:
-            return await self.store.remove_all(tenant, dn, request.call_id, request.cseq.number)
-        return await self.store.apply(tenant, dn, wish.changes, reason)
-
-    def _wish(self, request: Request, extensions: Extensions) -> tuple[Wish, str]:
+    def wish(self, asked: Asked, extensions: Extensions) -> tuple[Wish, str]:
         """What is wanted, and the reason if a number goes out of service by it."""
-        wish = read_wish(request, self._ctx.now(), self._settings, extensions)
+        wish = read_wish(asked, self._ctx.now(), self._settings, extensions)
         return wish, "unregistered" if any(not change.expires_at for change in wish.changes) else ""
+
+    def stored(self, asked: Asked, whose: Whose, stored: Stored) -> Answer:
+        """The 200."""
+        tenant, extension, extensions = whose
+        if stored.event is not None and stored.bindings:
+            self.on_arrival(tenant, extension)
+        now = self._ctx.now()
+        headers: Headers = [("Contact", line) for line in contact_lines(stored.bindings, now)]
+        headers += answer_headers(asked.request, extensions)
+        headers.append(("Date", _date(int(now))))
+        return 200, None, headers
+
+    def refusal(self, error: Exception) -> Answer:
+        """What is said in place of a 200."""
+        if isinstance(error, Refused):
+            return error.status, error.reason, list(error.headers)
+        if isinstance(error, SipParseError):
+            return error.status, None, []
+        self._ctx.log.warning("register_dependency_away", error=repr(error))
+        return 503, None, [("Retry-After", "5")]

@@ -7,9 +7,6 @@ import secrets
 import time
 from functools import lru_cache, partial
 
-from prometheus_client import Summary
-
-from ringback.contracts.sip import HEADER_FLOW_TIMER, HEADER_RECEIVED, HEADER_TENANT
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import SipNode
 from ringback.domain.configuration import Extension
@@ -19,19 +16,21 @@ from ringback.runtime.http import HttpFailure, HttpServer, HttpUnavailable
 from ringback.runtime.published import exact
 from ringback.runtime.service import Service
 from ringback.runtime.settings import ServiceSettings
+from ringback.runtime.tally import Durations, Tally
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.services.registrar.asked import Asked
+from ringback.services.registrar.asking import Asking
 from ringback.services.registrar.notifier import Notifier
 from ringback.services.registrar.register import ALLOW, Answer, RegisterHandler
 from ringback.services.registrar.settings import RegistrarSettings
 from ringback.sip import Request
-from ringback.sip.build import answer_to
 from ringback.sip.digest import nonce_key
-from ringback.sip.endpoint import SipEndpoint, way_back
+from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
-from ringback.sip.plain import USUAL, read_register
 from ringback.sip.transport import Source
+from ringback.sip.ways import way_back_of
 
-_FROM_PROXY = frozenset({HEADER_TENANT, HEADER_RECEIVED, HEADER_FLOW_TIMER})
+_word = lru_cache(128)(str)
 _LEASE_S = 6.0
 _ANNOUNCE_S = 2.0
 
@@ -41,6 +40,7 @@ class RegistrarService(Service):
 
     name = "registrar"
     settings_type = RegistrarSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         super().__init__(ctx, settings)
@@ -52,17 +52,18 @@ class RegistrarService(Service):
         self._endpoint = SipEndpoint(
             self._on_request, user_agent="Ringback registrar", advertised_host=ctx.announced(0)[0]
         )
-        self._endpoint.reads = partial(read_register, usual=USUAL | _FROM_PROXY)
+        self._endpoint.takes_unread[b"REGISTER"] = self._takes_plain
         self._endpoint.takes["REGISTER"] = self._takes
         self._notifier = Notifier(ctx, settings, self._endpoint)
         self._handler.on_arrival = self._arrived
+        self._asking = Asking(self._handler, ctx.common.tenants[0])
         self._http = HttpServer(ctx)
         registry = ctx.metrics
-        self._answers = exact("registrar_register_count", "REGISTER by answer", ("status",), registry)
-        # A child is looked up once: `labels` costs more than what it counts.
-        self._answered = lru_cache(128)(lambda status: self._answers.labels(str(status)))
+        self._answers = Tally(
+            "registrar_register_count", "REGISTER by answer", ("status",), registry, exact=True
+        )
         self._ignored = exact("registrar_ignored_request", "Requests of other methods", (), registry)
-        self._seconds = Summary("registrar_request_latency", "Seconds to an answer", registry=registry)
+        self._seconds = Durations("registrar_request_latency", "Seconds to an answer", registry=registry)
 
     async def start(self) -> None:
         """Listen, look for bindings that end, tell the directory."""
@@ -88,8 +89,8 @@ class RegistrarService(Service):
             return
         if request.method == "REGISTER":
             with self._seconds.time():
-                status, reason, headers = await self._handler.answer(request)
-            self._answered(status).inc()
+                status, reason, headers = await self._asking.answer(request)
+            self._answers.counts[_word(status),] += 1
             tx.reply(status, reason, headers=headers)
             return
         if request.method == "SUBSCRIBE":
@@ -98,19 +99,25 @@ class RegistrarService(Service):
         self._ignored.inc()
         tx.reply(200 if request.method == "OPTIONS" else 405, headers=[("Allow", ALLOW)])
 
+    def _takes_plain(self, data: bytes, source: Source) -> bool:
+        """Answer a REGISTER that is plain before a message is made of it."""
+        asked = Asked.at_a_glance(data) if source.connection is not None else None
+        return asked is not None and self._take(asked, source)
+
     def _takes(self, request: Request, source: Source) -> bool:
         """Answer a REGISTER that came over a connection without a transaction (RFC 3261 8.2.7)."""
-        if source.connection is None:
-            return False
-        return self._handler.answer_now(request, partial(self._answer, request, source, time.perf_counter()))
+        return source.connection is not None and self._take(Asked.of(request), source)
 
-    def _answer(self, request: Request, source: Source, began: float, answer: Answer) -> None:
+    def _take(self, asked: Asked, source: Source) -> bool:
+        return self._handler.answer_now(asked, partial(self._answer, asked, source, time.perf_counter()))
+
+    def _answer(self, asked: Asked, source: Source, began: float, answer: Answer) -> None:
         status, reason, headers = answer
         self._seconds.observe(time.perf_counter() - began)
-        self._answered(status).inc()
+        self._answers.counts[_word(status),] += 1
         endpoint = self._endpoint
-        data = answer_to(request, status, reason, endpoint.ids.tag(), headers)
-        endpoint.send_bytes(data, way_back(source, request.via))
+        data = asked.answered(status, reason, endpoint.ids.tag(), headers)
+        endpoint.send_bytes(data, way_back_of(source, asked.via))
 
     def _arrived(self, tenant: str, extension: Extension) -> None:
         self.ctx.spawn(self._notifier.registered(tenant, extension), "lamp")

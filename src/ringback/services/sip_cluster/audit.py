@@ -7,9 +7,8 @@ from ringback.domain.calls.types import LegRole, LegState
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.outgoing import Outgoing
+from ringback.services.sip_cluster.sessions import GONE
 
-GONE = frozenset({408, 481})
-"""RFC 3261 12.2.1.2: nobody has this dialog any more."""
 MEDIA_GONE = frozenset({404, 408, 480, 481, 500, 502, 503, 504})
 """Media is asked through the proxy alone: what cannot be reached can be replaced."""
 SOON_S = 1.0

@@ -6,31 +6,28 @@ One call's steps are carried out one after another; different calls do not wait 
 import asyncio
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import AskDialplan, Event, LegCommand, Output, Provisional
 from ringback.domain.calls.state import CallData
-from ringback.domain.calls.types import DestinationKind
 from ringback.runtime.context import Context
-from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.live import LiveCall
 from ringback.services.sip_cluster.metrics import ClusterMetrics
-from ringback.services.sip_cluster.store import CallStore
+from ringback.services.sip_cluster.questions import Questions
 from ringback.sip.ids import RandomPool
 
 _UUID = ((string.ascii_uppercase + string.digits) * 8)[:256].encode()
 """From any byte to a character of a CallUUID."""
 _random = RandomPool(secrets.token_bytes)
-_MOST_SETTLED = 1024
-_NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_away")
+Save = Callable[[LiveCall, list[CallEvent], bool, bool], asyncio.Future[list[Any]] | None]
+"""Stores a step with its events; whether it is the call's first, and whether the call is over with it."""
 
 
 def new_call(tenant: str) -> LiveCall:
@@ -43,15 +40,18 @@ class Driver:
     """The calls of this node by ConnID."""
 
     def __init__(
-        self, ctx: Context, store: CallStore, metrics: ClusterMetrics, details: CallDetailsLink
+        self,
+        ctx: Context,
+        save: Save,
+        metrics: ClusterMetrics,
+        details: CallDetailsLink,
+        questions: Questions,
     ) -> None:
         self._ctx = ctx
-        self._store = store
+        self._save = save
+        self._questions = questions
         self._metrics = metrics
         self._details = details
-        self._dialplan = HttpClient(ctx, "dialplan", connection="voice-27", timeout_s=4.0)
-        self._settled: dict[tuple[str, str, str], tuple[float, i.Destination]] = {}
-        """Answers that hold for every caller, and until when: by tenant, origin, number."""
         self.calls: dict[str, LiveCall] = {}
         self.consultations: dict[str, LiveCall] = {}
         """By the ConnID of the consultation."""
@@ -103,11 +103,14 @@ class Driver:
             self._loop().call_soon(self._flush, live)
         self._arm(live)
 
-    async def stored(self, live: LiveCall) -> None:
-        """Return when all that the call was told so far is stored. Raises ValkeyUnavailable if it is not."""
+    def stored(self, live: LiveCall) -> asyncio.Future[None]:
+        """Done when all that the call was told so far is stored; with ValkeyUnavailable if it is not."""
+        future: asyncio.Future[None] = self._loop().create_future()
         if live.flushing:
-            live.waiters.append(self._loop().create_future())
-            await live.waiters[-1]
+            live.waiters.append(future)
+        else:
+            future.set_result(None)
+        return future
 
     def abandon(self, live: LiveCall) -> None:
         """The call is another node's now: not a word about it any more."""
@@ -118,9 +121,9 @@ class Driver:
         for live in list(self.calls.values()):
             self._drop(live)
 
-    async def idle(self) -> None:
-        """Return when there are no calls."""
-        await self._idle.wait()
+    def idle(self) -> Awaitable[object]:
+        """Wait until there are no calls."""
+        return self._idle.wait()
 
     # Out
 
@@ -147,7 +150,7 @@ class Driver:
         first = any(event.id == "EventCallCreated" for event in events)
         self._note_consultations(live, events)
         try:
-            stored = self._store.save(live, events, first=first, over=live.call.over)
+            stored = self._save(live, events, first, live.call.over)
             live.kept = stored is not None or self._ctx.valkey.connected
         except Exception:
             # The parties wait for the messages of this step: they leave even if it cannot be written down.
@@ -170,7 +173,9 @@ class Driver:
             outputs, live.outbox = live.outbox, []
             for output in outputs:
                 if isinstance(output, AskDialplan):
-                    self._ask(live, output)  # what it says at once stands at the end of the outbox
+                    self._questions.ask(
+                        live, output, self.feed
+                    )  # what it says at once stands at the end of the outbox
             live.outbox[:0] = [output for output in outputs if not isinstance(output, AskDialplan)]
 
     def _note_consultations(self, live: LiveCall, events: list[CallEvent]) -> None:
@@ -206,38 +211,6 @@ class Driver:
         """Metrics, and the request queue."""
         self._metrics.event(event)
         self._details.event(event)
-
-    def _ask(self, live: LiveCall, ask: AskDialplan) -> None:
-        until, found = self._settled.get((live.tenant, ask.origin, ask.number), (0.0, _NOBODY))
-        if self._ctx.monotonic() < until:
-            self.feed(live, i.Resolved(ask.ask, found))
-        else:
-            self._ctx.spawn(self._resolve(live, ask), "resolve")
-
-    def _settle(self, live: LiveCall, ask: AskDialplan, found: i.Destination, reuse_s: float) -> None:
-        if len(self._settled) >= _MOST_SETTLED:
-            self._settled.clear()
-        key = (live.tenant, ask.origin, ask.number)
-        self._settled[key] = (self._ctx.monotonic() + reuse_s, found)
-
-    async def _resolve(self, live: LiveCall, ask: AskDialplan) -> None:
-        origin = ask.origin if ask.origin in ("trunk", "dn") else "route_point"
-        wanted = ResolveRequest(
-            tenant=live.tenant,
-            origin=origin,  # type: ignore[arg-type]
-            from_number=ask.from_number,
-            to_number=ask.number,
-            conn_id=live.conn_id,
-        )
-        try:
-            reply = await self._dialplan.post("/resolve", wanted, ResolveReply, retry=True)
-            found = translate.destination(reply)
-            if reply.reuse_s:
-                self._settle(live, ask, found, reply.reuse_s)
-        except (HttpFailure, HttpUnavailable) as error:
-            self._ctx.log.warning("dialplan_away", conn_id=live.conn_id, error=str(error))
-            found = _NOBODY
-        self.feed(live, i.Resolved(ask.ask, found))
 
     # Time
 

@@ -51,6 +51,15 @@ def called_party(leg: SipLeg, response: Response) -> CalledParty:
     return party
 
 
+def answered_dialog(called: dict[str, CalledParty], invite: Request, response: Response) -> Dialog:
+    """The dialog of a 2xx to an INVITE of ours; DialogError, SipParseError."""
+    party = called.get(response.to_tag or "")
+    if party is None:
+        return Dialog.from_response(invite, response)
+    party.dialog.confirm(response)
+    return party.dialog
+
+
 @dataclass(slots=True)
 class Said:
     """An early dialog with a caller, and the description that he has in it."""
@@ -264,13 +273,12 @@ class EarlyDialogs:
     def confirmed(leg: SipLeg, response: Response) -> tuple[Dialog, str]:
         """The dialog of a 2xx to our INVITE, and the description that counts; DialogError as there."""
         assert leg.invite is not None
+        dialog, body = answered_dialog(leg.called, leg.invite.request, response), body_of(response)
         party = leg.called.get(response.to_tag or "")
-        body = body_of(response)
         if party is None:
-            return Dialog.from_response(leg.invite.request, response), body
-        party.dialog.confirm(response)
+            return dialog, body
         # What an UPDATE has changed is not undone by a 200 that repeats the first answer (RFC 3261 13.2.1).
-        return party.dialog, party.sdp if party.changed else body or party.sdp
+        return dialog, party.sdp if party.changed else body or party.sdp
 
     @staticmethod
     def _now() -> float:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from ringback.contracts import treatment
-from ringback.contracts.sip import HEADER_ORIGIN, HEADER_OWNER, HEADER_TENANT
+from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
 from ringback.domain.calls import inputs as i
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster.driver import Driver, new_call
@@ -18,7 +18,7 @@ from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.sessions import Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
-from ringback.services.sip_cluster.takeover import Elsewhere, Takeover
+from ringback.services.sip_cluster.takeover import Takeover
 from ringback.services.sip_cluster.updating import note, onward
 from ringback.sip.dialog import Dialog
 from ringback.sip.errors import DialogError
@@ -77,7 +77,7 @@ class Incoming:
             return self._new(tx, request)
         known = self._index.legs.get(request.call_id)
         if known is None:
-            return self._look_up(tx, request)
+            return self._takeover.answer(tx, request, self._inside)
         self._inside(tx, request, *known)
         return None
 
@@ -162,16 +162,6 @@ class Incoming:
 
     # Inside a dialog
 
-    async def _look_up(self, tx: ServerTransaction, request: Request) -> None:
-        """A dialog that this node does not know may be of a node that is gone."""
-        known = await self._takeover.find(request)
-        if known is None:
-            tx.reply(481)
-        elif isinstance(known, Elsewhere):
-            tx.reply(481, headers=[(HEADER_OWNER, known.node)])
-        else:
-            self._inside(tx, request, *known)
-
     def _inside(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         party = leg.called.get(request.from_tag or "") if leg.dialog is None else None
         dialog = self.early.dialog_of(leg, request.to_tag) if party is None else party.dialog
@@ -191,7 +181,7 @@ class Incoming:
             handler(tx, request, live, leg)
 
     def _reinvite(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        if leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
+        if leg.offer is not None or leg.unacked:
             _too_early(tx)
             return
         if self.sessions.refused(tx, request):
@@ -204,6 +194,7 @@ class Incoming:
         if leg.offer is tx and tx.final is None:
             leg.offer = None
             tx.reply(487)
+            self._driver.feed(live, i.OfferWithdrawn(leg.id))
 
     def _bye(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         leg.over = True
@@ -229,7 +220,7 @@ class Incoming:
         if not request.body:
             headers = self.sessions.accept(live, leg, request)
             tx.reply(200, headers=[*self.early.own_headers(), *headers])
-        elif leg.offer is not None or (leg.unacked is not None and not leg.unacked.done()):
+        elif leg.offer is not None or leg.unacked:
             _too_early(tx)
         elif leg.dialog is None and not onward(live, leg):
             self._update_of_called(tx, request, live, leg)

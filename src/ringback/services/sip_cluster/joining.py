@@ -17,7 +17,7 @@ def telephone_of(live: LiveCall, leg: SipLeg) -> str:
 def ready(live: LiveCall, leg: SipLeg) -> Leg | None:
     """Whom a telephone talks to, or holds, if nothing is under way between the two."""
     far = far_party(live.call.data, leg.id)
-    return far if far is not None and far.id in live.legs and _acknowledged(live.legs[far.id]) else None
+    return far if far is not None and far.id in live.legs and not live.legs[far.id].unacked else None
 
 
 def at_rest(live: LiveCall, leg: SipLeg) -> bool:
@@ -32,11 +32,7 @@ def _at_rest(state: Leg, leg: SipLeg) -> bool:
     if state.state is LegState.ENDED:
         return True
     waits = state.reoffer or state.offering or state.owed or leg.offer is not None or leg.waiting
-    return state.state is LegState.UP and _acknowledged(leg) and not waits
-
-
-def _acknowledged(leg: SipLeg) -> bool:
-    return leg.unacked is None or leg.unacked.done()
+    return state.state is LegState.UP and not leg.unacked and not waits
 
 
 def give_up(driver: Driver, live: LiveCall, leg: SipLeg) -> str:

@@ -7,32 +7,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct, field
 
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.outputs import Output
-from ringback.domain.calls.state import CallData
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.sip.dialog import Dialog
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
-from ringback.sip.message import Message, Request, Response
+from ringback.sip.message import Message, Response
 
 if TYPE_CHECKING:
     from ringback.services.sip_cluster.early import CalledParty, Waiting
     from ringback.services.sip_cluster.referring import Subscription
-
-CSEQ_GAP = 16
-"""How far the sequence number jumps at a takeover: the dead node may have sent more requests."""
-
-
-class LegSession(Struct, frozen=True):
-    """The session timer of a leg (RFC 4028)."""
-
-    seconds: int
-    refreshes: bool
-    """This side refreshes."""
-    by_update: bool
-    """The other side takes UPDATE."""
+    from ringback.services.sip_cluster.snapshot import LegSession
 
 
 class SipLeg:
@@ -50,6 +36,7 @@ class SipLeg:
         "losers",
         "offer",
         "over",
+        "sent_by",
         "server",
         "session",
         "session_timer",
@@ -66,6 +53,8 @@ class SipLeg:
         self.dialog: Dialog | None = None
         self.invite: ClientTransaction | None = None
         """Our first INVITE."""
+        self.sent_by: tuple[str, int] | None = None
+        """The host and port of the node that sent it first, where that was another one."""
         self.talks: Response | None = None
         """The provisional response of a phone that can be made to answer."""
         self.taken = False
@@ -77,15 +66,15 @@ class SipLeg:
         """Their first INVITE."""
         self.offer: ServerTransaction | None = None
         """Their re-INVITE that waits for our answer."""
-        self.unacked: asyncio.Future[object] | None = None
-        """A 2xx of ours whose ACK has not come."""
+        self.unacked = False
+        """The ACK to a 2xx of ours has not come."""
         self.over = False
         """The other end has said BYE."""
         self.called: dict[str, CalledParty] = {}
         """Early dialogs of our INVITE by their tag, where something was sent in them."""
         self.heard: set[str] = set()
         """Tags of the phones that ring for our INVITE."""
-        self.losers: dict[str, Request] = {}
+        self.losers: dict[str, bytes] = {}
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None
         """Our provisional responses to their INVITE."""
@@ -102,7 +91,7 @@ class SipLeg:
 
     def after_ack(self, send: Callable[[], None]) -> None:
         """Run `send` now, or when the 2xx that is under way, or has to wait itself, has been acknowledged."""
-        if self.server is None and (self.unacked is None or self.unacked.done()):
+        if self.server is None and not self.unacked:
             send()
         else:
             self.waiting.append(send)
@@ -195,32 +184,9 @@ class LiveCall:
         sessions = {leg.id: leg.session for leg in self.legs.values() if leg.session is not None}
         if sessions:
             whole["sessions"] = sessions
+        if self.taken_over:
+            whole["resumed"] = {leg.id: leg.sent_by for leg in self.legs.values() if leg.sent_by is not None}
         return msgspec.json.encode(whole)
-
-
-class Snapshot(Struct):
-    """A call in the store: its owner, its state, the dialog of each leg."""
-
-    node: str
-    call: CallData
-    dialogs: dict[str, dict[str, object]] = field(default_factory=dict)
-    sent_by: tuple[str, int] = ("", 0)
-    """Host and port in the Via of the owner's requests."""
-    sessions: dict[str, LegSession] = field(default_factory=dict)
-
-
-def restore(snapshot: Snapshot) -> LiveCall:
-    """The call of a snapshot, without the transactions that were under way."""
-    live = LiveCall(Call(snapshot.call))
-    live.taken_over = True
-    for leg_id, kept in snapshot.dialogs.items():
-        dialog = Dialog.from_dict(kept)
-        leg = SipLeg(leg_id, dialog.call_id)
-        leg.dialog, leg.ack_cseq = dialog, dialog.local_cseq
-        leg.session = snapshot.sessions.get(leg_id)
-        dialog.local_cseq += CSEQ_GAP
-        live.legs[leg_id] = leg
-    return live
 
 
 def body_of(message: Message) -> str:

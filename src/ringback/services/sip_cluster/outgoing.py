@@ -1,7 +1,6 @@
 """Commands of a call as SIP messages: one function for each kind of command."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from functools import partial
 
@@ -17,21 +16,21 @@ from ringback.services.sip_cluster.answering import auto_answer_headers, note_ri
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.early import EarlyDialogs
 from ringback.services.sip_cluster.features import SUPPORTED, SUPPORTED_WITHOUT_OFFER
+from ringback.services.sip_cluster.forks import let_go, refuse
 from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.info import InfoCommands, first_command
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.names import Names, names_of
-from ringback.services.sip_cluster.sessions import Sessions
+from ringback.services.sip_cluster.sessions import GONE, Sessions
 from ringback.services.sip_cluster.settings import SipClusterSettings
 from ringback.services.sip_cluster.updating import EARLY, Updates
 from ringback.sip.build import response_to
-from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request, Response
 from ringback.sip.privacy import ANONYMOUS, sender
-from ringback.sip.reason_header import ELSEWHERE, sip_reason
+from ringback.sip.reason_header import sip_reason
 from ringback.sip.transfer import redirect_targets
 from ringback.sip.transport import Destination
 from ringback.sip.uri import NameAddr, SipUri, format_host_port
@@ -102,10 +101,17 @@ class Outgoing:
                 self._driver.feed(live, i.Lost(leg_id))
             else:
                 self._invite_answered(live, leg, response)
+                if response.is_success:
+                    # Who answered while nobody was there may have hung up since: no agent is rung for it.
+                    self.ask_for_life(leg, partial(self._hear_of_life, live, leg))
 
         leg = self._send_invite(live, leg_id, sent_by, answered)
         if live.call.data.legs[leg_id].state is LegState.CANCELLING and leg.invite is not None:
             leg.invite.cancel()
+
+    def _hear_of_life(self, live: LiveCall, leg: SipLeg, status: int) -> None:
+        if status in GONE:
+            self._driver.feed(live, i.HungUp(leg.id))
 
     def connection_lost(self, remote: tuple[str, int]) -> None:
         """sip_proxy may have been restarted: what it had taken of us is told to it again."""
@@ -114,7 +120,7 @@ class Outgoing:
         for live, leg in list(self._index.legs.values()):
             if leg.taken and leg.invite is not None and leg.invite.response is None:
                 self._driver.feed(live, i.Interrupted(leg.id))
-                own = self._endpoint.local_address("tcp", self.proxy.host)
+                own = leg.sent_by or self._endpoint.local_address("tcp", self.proxy.host)
                 self._resume_later(live, leg.id, own, RESUMES)
 
     def _resume_later(self, live: LiveCall, leg_id: str, sent_by: tuple[str, int], tries: int) -> None:
@@ -131,6 +137,7 @@ class Outgoing:
         names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg_id)
         request = self._invitation(live, data, names)
         leg = live.legs[leg_id] = SipLeg(leg_id, request.call_id)
+        leg.sent_by = sent_by
         if sent_by is None and (carried := first_command(live, data)) is not None:
             leg.carried = carried
             request.add(treatment.HEADER, carried)
@@ -227,37 +234,16 @@ class Outgoing:
             self._driver.feed(live, i.Failed(leg.id, 500))
             return
         if leg.dialog is not None:
-            self._refuse_fork(leg, dialog)
+            refuse(self._endpoint, dialog, leg.invite.request.cseq.number, leg.losers)
             return
         leg.dialog, leg.ack_cseq = dialog, leg.invite.request.cseq.number
         self.sessions.accepted(live, leg, response)
         self._info.accepted(live, leg, response, self._driver.feed(live, i.Answered(leg.id, sdp)))
 
     def forget(self, live: LiveCall) -> None:
-        """The call is over; its transactions, which stay for 32 s (RFC 6026), need not keep it."""
+        """The call is over."""
         for leg in live.legs.values():
-            if leg.invite is not None and leg.invite.on_response is not None:
-                leg.invite.on_response = partial(self._answered_late, leg)
-
-    def _answered_late(self, leg: SipLeg, response: Response) -> None:
-        """Another phone has answered the INVITE of a call that was up, and is over."""
-        if response.is_success and leg.dialog is not None and leg.dialog.remote_tag != response.to_tag:
-            with contextlib.suppress(DialogError, SipParseError):
-                self._refuse_fork(leg, self.early.confirmed(leg, response)[0])
-
-    def _refuse_fork(self, leg: SipLeg, dialog: Dialog) -> None:
-        """A second phone answered the same INVITE: it gets ACK and BYE, and for each repetition of its 200
-        the ACK again (RFC 3261 13.2.2.4).
-        """
-        assert leg.invite is not None
-        ack = leg.losers.get(dialog.remote_tag)
-        if ack is not None:
-            self._endpoint.repeat_ack(ack, dialog.destination)
-            return
-        ack = leg.losers[dialog.remote_tag] = dialog.ack(leg.invite.request.cseq.number)
-        self._endpoint.send_ack(ack, dialog.destination)
-        bye = dialog.request("BYE", headers=[("Reason", str(ELSEWHERE))])
-        self._endpoint.send_request(bye, dialog.destination)
+            let_go(self._endpoint, leg)
 
     def _ack(self, live: LiveCall, leg: SipLeg, command: o.Ack) -> None:
         if leg.dialog is None:
@@ -318,11 +304,12 @@ class Outgoing:
             return
         if leg.dialog is not None:
             leg.dialog.confirmed = True
-        acked = server.accept(response)
-        leg.unacked = acked  # type: ignore[assignment]
-        acked.add_done_callback(lambda done: self._acknowledged(live, leg, done.result()))
+        leg.unacked = True
+        server.confirm(response, partial(self._acknowledged, live, leg))
+        server.forget_request()
 
-    def _acknowledged(self, live: LiveCall, leg: SipLeg, ack: object) -> None:
+    def _acknowledged(self, live: LiveCall, leg: SipLeg, ack: Request | None) -> None:
+        leg.unacked = False
         if ack is None:
             # 13.3.1.4: no ACK came, so the session is ended; nothing else is said on it.
             leg.waiting.clear()
@@ -330,7 +317,7 @@ class Outgoing:
             self._driver.feed(live, i.HungUp(leg.id))
             return
         leg.acknowledged()
-        body: bytes = ack.body  # type: ignore[attr-defined]
+        body = ack.body
         known = live.call.data.legs.get(leg.id)
         if body or known is None or awaits_answer(known):
             self._driver.feed(live, i.AckReceived(leg.id, body.decode("utf-8", "replace") if body else None))

@@ -21,6 +21,7 @@ from ringback.services.sip_cluster.index import Index
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import Outgoing
+from ringback.services.sip_cluster.questions import Questions
 from ringback.services.sip_cluster.referring import Referrals
 from ringback.services.sip_cluster.replacing import Replacing
 from ringback.services.sip_cluster.requests import Requests
@@ -39,6 +40,7 @@ class SipClusterService(Service):
 
     name = "sip_cluster"
     settings_type = SipClusterSettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: SipClusterSettings) -> None:
         super().__init__(ctx, settings)
@@ -52,7 +54,7 @@ class SipClusterService(Service):
             ctx, ttl_s=settings.snapshot_ttl_s, idempotency_ttl_s=settings.idempotency_ttl_s
         )
         self._details = CallDetailsLink(ctx)
-        self._driver = Driver(ctx, self._store, self._metrics, self._details)
+        self._driver = Driver(ctx, self._store.steps.save, self._metrics, self._details, Questions(ctx))
         self._takeover = Takeover(ctx, self._store, self._driver, self._index, self._metrics)
         self._incoming = Incoming(ctx, settings, self._driver, self._index, self._metrics, self._takeover)
         self._endpoint = SipEndpoint(
@@ -90,7 +92,7 @@ class SipClusterService(Service):
         host, port = self.ctx.address(self.name, "sip")
         self._sip = await self._endpoint.listen_tcp(host, port)
         self.ctx.bound("sip", self._sip)
-        self._store.sent_by = self._endpoint.local_address("tcp", self._outgoing.proxy.host)
+        self._store.steps.sent_by = self._endpoint.local_address("tcp", self._outgoing.proxy.host)
         await self._requests.server.start()
         await self._details.start()
         self._store.start()
@@ -143,6 +145,7 @@ class SipClusterService(Service):
             capacity=self._settings.capacity,
             draining=self._incoming.draining,
         )
+        await self._store.own()  # no call comes before the announcement
         await announce(self.ctx.valkey.using("voice-41"), KIND, self.ctx.node, node, self._settings.lease_s)
 
     async def _keep_announcing(self) -> None:
@@ -178,7 +181,7 @@ class SipClusterService(Service):
     # SIP
 
     def _index_dialog(self, live: LiveCall, leg: SipLeg) -> None:
-        self._store.index_dialog(live, leg.call_id)
+        self._store.steps.index_dialog(live, leg.call_id)
 
     def _forget(self, live: LiveCall) -> None:
         self._index.forget(live)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from ringback.domain.calls import inputs as i
 from ringback.services.sip_cluster.driver import Driver
-from ringback.services.sip_cluster.live import LegSession, LiveCall, SipLeg
+from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.settings import SipClusterSettings
+from ringback.services.sip_cluster.snapshot import LegSession
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import SipParseError
 from ringback.sip.exchange import ServerTransaction

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ringback.contracts.sip import HEADER_SILENT
+from ringback.contracts.sip import HEADER_OWNER, HEADER_SILENT
 from ringback.contracts.telephony import ClusterNode
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls.types import LegState
@@ -21,11 +21,16 @@ from ringback.runtime.patience import until_stored
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver
 from ringback.services.sip_cluster.index import Index
-from ringback.services.sip_cluster.live import LiveCall, SipLeg, restore
+from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.outgoing import SETTING_UP
+from ringback.services.sip_cluster.snapshot import Snapshot, restore
 from ringback.services.sip_cluster.store import CallStore
+from ringback.sip.exchange import ServerTransaction
 from ringback.sip.message import Request
+
+Inside = Callable[[ServerTransaction, Request, LiveCall, SipLeg], None]
+"""Takes a request inside a dialog, and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,16 @@ class Takeover:
             return live
         leg = next((leg for leg in live.legs.values() if leg.call_id == request.call_id), None)
         return None if leg is None else (live, leg)
+
+    async def answer(self, tx: ServerTransaction, request: Request, inside: Inside) -> None:
+        """A dialog that this node does not know may be of a node that is gone: `inside` gets its request."""
+        known = await self.find(request)
+        if known is None:
+            tx.reply(481)
+        elif isinstance(known, Elsewhere):
+            tx.reply(481, headers=[(HEADER_OWNER, known.node)])
+        else:
+            inside(tx, request, *known)
 
     async def call_of(
         self, tenants: Iterable[str], call_id: str, silent: frozenset[str] = frozenset()
@@ -102,7 +117,7 @@ class Takeover:
         self._care_for(live)
         self._metrics.restored.inc()
         self._ctx.log.info("call_taken_over", conn_id=conn_id)
-        self._mourn(live, snapshot.sent_by)
+        self._mourn(live, snapshot)
         return live
 
     def _care_for(self, live: LiveCall) -> None:
@@ -129,15 +144,16 @@ class Takeover:
         elsewhere = snapshot.node in living and snapshot.node != self._ctx.node
         return None if elsewhere else await self.take(tenant, conn_id)
 
-    def _mourn(self, live: LiveCall, sent_by: tuple[str, int]) -> None:
+    def _mourn(self, live: LiveCall, snapshot: Snapshot) -> None:
         """Tell the call what died with its node, and go on with what did not."""
+        live.call.data.put_off.clear()
         for leg in list(live.call.data.legs.values()):
             if leg.offering:
                 leg.offering = False
             if leg.reoffer is not None:
                 self._driver.feed(live, i.ReofferFailed(leg.id, 491))
             if leg.state in SETTING_UP:
-                self._go_on(live, leg.id, sent_by)
+                self._go_on(live, leg.id, snapshot.resumed.get(leg.id, snapshot.sent_by))
             elif leg.state is LegState.OFFERED:
                 self._driver.feed(live, i.HungUp(leg.id))
         self._driver.feed(live, i.TimersDue())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
 from ringback.domain.configuration import DN, Extension, Tenant, Trunk
+from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.emergency import asks_for_help, dial_for_help
 from ringback.sip import Request, identity
 from ringback.sip.digest import ALGORITHMS, DigestServer, Verdict
@@ -47,6 +48,7 @@ class Turned:
 
 
 _MOST_PLACES = 4096
+_LATELY_S = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -116,6 +118,8 @@ class Callers:
         self._algorithms = algorithms
         self._config = ConfigClient(ctx, "voice-23")
         self._numbers: dict[str, Numbers] = {}
+        self._lately: tuple[list[Tenant] | None, float] = None, 0.0
+        self._looking = False
         self._realms: dict[str, DigestServer] = {}
         self._issuer = secrets.token_hex(4)
         self.line_of: Callable[[Request], tuple[str, Trunk] | None] = lambda request: None
@@ -138,6 +142,31 @@ class Callers:
     def tenants_at_hand(self) -> list[Tenant] | None:
         """All tenants; None where the configuration must be asked."""
         return self._config.tenants_at_hand()
+
+    def tenants_lately(self) -> list[Tenant] | None:
+        """All tenants as they are or were a moment ago: nobody has to wait while they are asked for again.
+
+        None where nothing is known, or for too long.
+        """
+        found, now = self._config.tenants_at_hand(), self._ctx.monotonic()
+        if found is not None:
+            self._lately = found, now
+            return found
+        lately, seen_at = self._lately
+        if lately is None or now - seen_at > _LATELY_S:
+            return None
+        if not self._looking:
+            self._looking = True
+            self._ctx.spawn(self._look_again(), "tenants")
+        return lately
+
+    async def _look_again(self) -> None:
+        try:
+            await self._config.tenants()
+        except (HttpUnavailable, HttpFailure) as error:
+            self._ctx.log.info("tenants_not_read", error=repr(error))
+        finally:
+            self._looking = False
 
     def pick(self, tenants: list[Tenant], hosts: tuple[str, ...]) -> Tenant | None:
         """What `tenant_of` says, among these tenants."""

@@ -21,15 +21,17 @@ from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
+from ringback.services.sip_proxy.marks import Side
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
 from ringback.services.sip_proxy.overload import Overload
+from ringback.services.sip_proxy.pace import Pace
 from ringback.services.sip_proxy.passage import veil
 from ringback.services.sip_proxy.refusals import Refusals
 from ringback.services.sip_proxy.returning import Returning
 from ringback.services.sip_proxy.room import Room
-from ringback.services.sip_proxy.routes import Side, loops, onward, shift_numbers
+from ringback.services.sip_proxy.routes import loops, onward, shift_numbers
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.services.sip_proxy.trunk_calls import TrunkCalls
 from ringback.services.sip_proxy.trunks import Trunks
@@ -67,6 +69,7 @@ class ProxyCore:
         self.hygiene = Hygiene(settings.agent_outside, settings.bodies)
         self.moved = Elsewhere()
         self.directory = NodeDirectory(ctx, settings.directory_s)
+        self.pace = Pace()
         key = nonce_key(ctx.common.cluster_secret or secrets.token_hex())
         self.flow_key = hashlib.sha256(b"flows:" + key).digest()
         self.callers = Callers(ctx, key, settings.nonce_s, settings.digest_algorithms)
@@ -121,6 +124,7 @@ class ProxyCore:
             queued = sum(endpoint.transactions for endpoint in endpoints) + self.passing()
             self.overload.measured(delay, queued)
             self.refusals.look()
+            self.pace.keep(self.directory.cluster)
 
     # Lines, as `Forwarding` needs them
 
@@ -136,6 +140,8 @@ class ProxyCore:
         ):
             request.set(HEADER_SILENT, silent)
         self._count_forwarded(request, target)
+        if target.role == "node" and request.method == "INVITE":
+            self.pace.sent(target.name, self.ctx.monotonic())
         endpoint = self.endpoints[target.side]
         return endpoint.send_request(
             request,
@@ -195,6 +201,16 @@ class ProxyCore:
         self.count(target.role, received=1)
         if target.role == "trunk":
             self.hops.answered(target.destination, response)
+
+    def heard(self, target: Target) -> None:
+        """Something has come of an INVITE to a target, if only that it has failed."""
+        if target.role == "node":
+            self.pace.heard(target.name, self.ctx.monotonic())
+
+    @property
+    def is_open(self) -> bool:
+        """True if a new call may go on to a node now: what waits longer than it should waits here."""
+        return self.pace.is_open(self.directory.cluster, self.ctx.monotonic())
 
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         """The owner that a node has named; None when it is not there, or is the one that was asked."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ringback.runtime.addresses import is_every
 from ringback.runtime.settings import SettingsError
-from ringback.services.sip_proxy.routes import Side
+from ringback.services.sip_proxy.marks import Side
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.identity import client_context, server_context
 from ringback.sip.stream import Tls

@@ -18,13 +18,15 @@ from ringback.services.sip_proxy.callers import Caller, Turned
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
+from ringback.services.sip_proxy.marks import NOTIFIER, Mark, Taken
+from ringback.services.sip_proxy.overload import spread
 from ringback.services.sip_proxy.passage import place_of
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.services.sip_proxy.responses import busy
 from ringback.services.sip_proxy.room import Limit
-from ringback.services.sip_proxy.routes import NOTIFIER, Mark, Taken, marked, take_routes
+from ringback.services.sip_proxy.routes import marked, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, behind_us, node_target
 from ringback.services.sip_proxy.web_calls import WebCalls
 from ringback.sip import Request, Response, SipParseError, SipUri
@@ -53,10 +55,13 @@ class Edge:
         self._in_dialogs = RateLimit(in_dialogs, 2 * in_dialogs)
         self._web = WebCalls(core)
         self._registering = Registering(core)
-        self.registers = Registers(core, self._registering, self.admit)
+        self.registers = Registers(core, self._registering, self.turns_away)
 
     def admit(self, request: Request, source: Source) -> Response | None:
         """The refusal of a request that exceeds the limits; it costs neither look-up nor transaction."""
+        if request.method == "REGISTER" and request.to_tag is None:
+            turned = self.turns_away(source)
+            return None if turned is None else self._busy(request, *turned)
         if wait := self._shed(request):
             return self._busy(request, wait, Why.OVERLOAD)
         now, why = self._ctx.monotonic(), Why.SOURCE_RATE
@@ -70,23 +75,44 @@ class Edge:
             wait = math.ceil(self._others.wait(source.host, now))
         if not wait:
             return None
+        self._flooded(source)
+        return self._busy(request, wait, why)
+
+    def turns_away(self, source: Source) -> tuple[int, Why] | None:
+        """What `admit` says to a REGISTER: the seconds after which it may come again, and why.
+
+        All phones come back at once when their proxy does: they can wait, and calls cannot.
+        """
+        overload = self._core.overload
+        overload.came(patient=True)
+        if wait := overload.wait(random.random(), patient=True):  # noqa: S311 - a lottery, no secret
+            self._core.metrics.shed.inc()
+            return wait, Why.OVERLOAD
+        if wait := math.ceil(self._others.wait(source.host, self._ctx.monotonic())):
+            self._flooded(source)
+            return wait, Why.SOURCE_RATE
+        return None
+
+    def _flooded(self, source: Source) -> None:
         self._core.metrics.rejected.inc()
         self._core.guard.offend(source, Offence.FLOOD)
-        return self._busy(request, wait, why)
 
     def _shed(self, request: Request) -> int:
         """The seconds to tell a request that cannot be taken now; dialogs and emergencies go first."""
         core = self._core
         if request.to_tag is not None:
             return 0
-        # All phones come back at once when their proxy does: they can wait, and calls cannot.
-        overload, patient = core.overload, request.method == "REGISTER"
-        overload.came(patient=patient)
-        wait = overload.wait(random.random(), patient=patient)  # noqa: S311 - a lottery, no secret
+        core.overload.came(patient=False)
+        wait = core.overload.wait(random.random())  # noqa: S311 - a lottery, no secret
         if not wait or core.callers.is_emergency(request):
             return 0
         core.metrics.shed.inc()
         return wait
+
+    def waited(self, request: Request) -> Response:
+        """The refusal of a call that has waited at the entrance for too long."""
+        self._core.metrics.shed.inc()
+        return self._busy(request, spread(random.random()), Why.OVERLOAD)  # noqa: S311 - no secret
 
     def _busy(self, request: Request, wait: int, why: Why) -> Response:
         self._core.refusals.turn(why)

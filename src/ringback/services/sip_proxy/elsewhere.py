@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ringback.contracts.sip import HEADER_OWNER
 from ringback.contracts.telephony import ClusterNode
-from ringback.services.sip_proxy.routes import Mark, Side
+from ringback.services.sip_proxy.marks import Mark, Side
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip import NameAddr, Response, SipUri
 from ringback.sip.transport import Destination

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from msgspec.structs import replace
 
+from ringback.services.sip_proxy.lines import Lines
 from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
 from ringback.services.sip_proxy.routes import (
     branch_for,
@@ -28,48 +28,26 @@ from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
-class Lines(Protocol):
-    """What a forwarding needs of the proxy."""
-
-    timer_c_s: float
-    fork_ring_s: float
-    failover_s: float
-
-    def send(
-        self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
-    ) -> ClientTransaction:
-        """Send on the target's side."""
-
-    def random(self) -> str:
-        """Something unique."""
-
-    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
-        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
-
-    def veil(self, message: Request | Response) -> None:
-        """Hide the Contact of a WebRTC gateway from the browser."""
-
-    def unreachable(self, target: Target) -> None:
-        """A target did not answer."""
-
-    def answered(self, target: Target, response: Response) -> None:
-        """A response came from a target."""
-
-    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
-        """Who is to be asked instead, when a node says that another one has the dialog."""
-
-    def rings(self, target: Target, again: Callable[[Target], None]) -> Callable[[], None]:
-        """A browser is rung; `again` is told another way to it. Gives what is called when that is over."""
-
-
 class _Branch:
-    __slots__ = ("client", "done", "heard", "leave", "provisional", "rings_since", "target", "timer_c")
+    __slots__ = (
+        "client",
+        "done",
+        "heard",
+        "leave",
+        "provisional",
+        "rings_since",
+        "silent",
+        "target",
+        "timer_c",
+    )
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.client: ClientTransaction | None = None
         self.done = False
         self.heard = False
+        self.silent = True
+        """Nothing has come of it but 100 Trying, not even a failure."""
         self.provisional = False
         self.timer_c: asyncio.TimerHandle | None = None
         self.rings_since = 0.0
@@ -256,6 +234,10 @@ class Forwarding:
 
     def _response(self, branch: _Branch, response: Response) -> None:
         status = response.status
+        if branch.silent and status != 100:
+            branch.silent = False
+            if self._request.method == "INVITE":
+                self._lines.heard(branch.target)
         if not response.local:
             branch.heard = True
             self._lines.answered(branch.target, response)

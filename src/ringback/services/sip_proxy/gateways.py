@@ -7,8 +7,8 @@ import random
 from typing import TYPE_CHECKING
 
 from ringback.services.sip_proxy.hops import uri_of
+from ringback.services.sip_proxy.marks import Mark
 from ringback.services.sip_proxy.room import Limit
-from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip.locate import in_order
 from ringback.sip.transport import Destination

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 
-from ringback.services.sip_proxy.routes import Side
+from ringback.services.sip_proxy.marks import Side
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
 from ringback.sip.message import Message
 from ringback.sip.reason_header import Reason

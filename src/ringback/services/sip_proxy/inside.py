@@ -18,10 +18,11 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.core import ALLOW, ProxyCore
 from ringback.services.sip_proxy.fork import target_sets
 from ringback.services.sip_proxy.gateways import Gateways
+from ringback.services.sip_proxy.marks import Mark, Taken
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.returning import line_of
-from ringback.services.sip_proxy.routes import Mark, Taken, take_routes
+from ringback.services.sip_proxy.routes import take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.services.sip_proxy.web_calls import WebCalls

@@ -66,6 +66,7 @@ class ProxyMetrics:
         self.earlier = counter("earlier_calls", "Messages forwarded for calls of this proxy's earlier life")
         self.webrtc = gauge("webrtc_gateways", "WebRTC media gateways in service")
         self._of_trunks(registry)
+        self.waiting = gauge("waiting_calls", "New calls that wait because there is too much to do")
         self.calls = gauge("calls", "Calls under way that came in from outside")
 
     def request(self, method: str, side: str) -> None:

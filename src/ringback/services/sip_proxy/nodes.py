@@ -39,6 +39,8 @@ class NodeDirectory:
         self._recent: dict[str, int] = {}
         self.distrusted: dict[str, float] = {}
         """Until when nodes that did not answer come last."""
+        self._first_registrar: tuple[object, tuple[str, Destination]] = None, ("", Destination("tcp", "", 0))
+        """The first registrar where none is distrusted, and the table that says so."""
         self._slow: set[str] = set()
         self._seen_at: dict[str, float] = {}
 
@@ -141,6 +143,16 @@ class NodeDirectory:
         if not known:
             return [("registrar", Destination("tcp", *self._ctx.address("registrar", "sip")))]
         return [(node.node, Destination("tcp", node.sip_host, node.sip_port)) for node in known]
+
+    def registrar(self, now: float) -> tuple[str, Destination]:
+        """The first of `registrar_order`, which mostly is the same for long."""
+        if self.distrusted or not self.registrars:
+            return self.registrar_order(now)[0]
+        of, first = self._first_registrar
+        if of is not self.registrars:
+            first = self.registrar_order(now)[0]
+            self._first_registrar = self.registrars, first
+        return first
 
     def _doubtful(self, name: str, now: float) -> bool:
         return self.distrusted.get(name, 0.0) > now

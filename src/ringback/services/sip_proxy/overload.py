@@ -57,4 +57,9 @@ class Overload:
         excess = 2.0 * level - 1.0 if patient else level - (2.0 if self.yielding else 1.0)
         if excess <= 0.0 or dice >= excess:
             return 0
-        return _RETRY_S + math.floor(_SPREAD_S * dice / min(1.0, excess))
+        return spread(dice / min(1.0, excess))
+
+
+def spread(dice: float) -> int:
+    """Seconds until who is refused may try again; `dice` is a fair number from 0 up to 1."""
+    return _RETRY_S + math.floor(_SPREAD_S * dice)

@@ -56,7 +56,10 @@ class Registering:
         ]
 
         def done(outcome: Outcome) -> None:
-            self.ended(request, source, tenant, outcome.status, stale=outcome.stale)
+            proves = request.has("Authorization")
+            self.ended(source, outcome.status, proves=proves, stale=outcome.stale)
+            if outcome.status < 300:
+                self.registered(request, source, tenant)
 
         core.forward(tx, request, groups, role="phone", to_edge=True, done=done)
 
@@ -68,14 +71,17 @@ class Registering:
             *self._core.flows.headers(source),
         )
 
-    def ended(self, request: Request, source: Source, tenant: Tenant, status: int, *, stale: bool) -> None:
-        """What a final answer says of who has asked."""
+    def ended(self, source: Source, status: int, *, proves: bool, stale: bool) -> None:
+        """What a final answer says of who has asked; `proves`: with credentials."""
         core = self._core
         if status >= 400 and status != 401:
             core.metrics.register_rejected.inc()
         if status < 300:
             core.guard.prove(source)
-            core.flows.registered(request, source)
-            core.returning.registered(request, source, tenant.id)
-        elif status == 401 and not stale and request.has("Authorization"):
+        elif status == 401 and proves and not stale:
             core.guard.offend(source, Offence.PASSWORD)
+
+    def registered(self, request: Request, source: Source, tenant: Tenant) -> None:
+        """A phone can be reached over this flow: what that means to those that keep flows."""
+        self._core.flows.registered(request, source)
+        self._core.returning.registered(request, source, tenant.id)

@@ -10,71 +10,105 @@ not answered takes the ordinary way, to the next one.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import deque
+from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from ringback.domain.configuration import Tenant
 from ringback.services.sip_proxy.core import ProxyCore
+from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
+from ringback.services.sip_proxy.responses import busy
 from ringback.sip import Request
-from ringback.sip.endpoint import Admit, SipEndpoint, way_back
+from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.ids import BRANCH_COOKIE
-from ringback.sip.plain import USUAL, read_register
+from ringback.sip.parser import parse_message
+from ringback.sip.plain import PlainRegister
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import format_host_port
+from ringback.sip.ways import mark_via, way_back_of
 
 _LIFE_S = 32.0
 """Timers F and J: how long an answer is awaited, and how long it is repeated."""
 _SWEEP_S = 1.0
-_WRITTEN_HERE = frozenset({"Via", "Max-Forwards", "Content-Length"})
-_PLAIN = USUAL | _WRITTEN_HERE
-"""A REGISTER with nothing but these, each once, needs none of what is done to others."""
+_MOST_DOMAINS = 1000
+_read = PlainRegister().read
+_HOST = re.compile(r"<sips?:(?:[^@]*@)?([^:;>]+)").search
+_USUAL_VIA = re.compile(
+    r"(SIP/2\.0/[A-Z]+ [^;,]+)(?:(;rport);branch=(z9hG4bK[^;,=]*)|;branch=(z9hG4bK[^;,=]*);rport)"
+).fullmatch
 Key = tuple[str, str, int]
 """Branch, and the address that it came from."""
+Turned = tuple[int, Why]
 
 
 class _Passing:
-    """A REGISTER whose answer is awaited from the registrar `name` at `place`."""
+    """A REGISTER whose answer is awaited from the registrar `name` at `place`.
 
-    __slots__ = ("key", "name", "place", "request", "source", "tenant")
+    `data` is what came from `source`, `via` its Via with the mark of that, `reply` where the answer goes.
+    """
+
+    __slots__ = ("data", "key", "name", "place", "proves", "reply", "source", "tenant", "via")
 
     def __init__(
-        self, key: Key, request: Request, source: Source, tenant: Tenant, name: str, place: Destination
+        self,
+        data: bytes,
+        key: Key,
+        source: Source,
+        via: str,
+        reply: Source,
+        tenant: Tenant | None,
+        proves: bool,
     ) -> None:
+        self.data = data
         self.key = key
-        self.request = request
         self.source = source
+        self.via = via
+        self.reply = reply
         self.tenant = tenant
-        self.name = name
-        self.place = place
+        self.proves = proves
+        self.name = ""
+        self.place: Destination = source
+
+    def request(self) -> Request:
+        """What came, its Via marked."""
+        request = cast(Request, parse_message(self.data))
+        request.set("Via", self.via)
+        return request
 
 
 class Registers:
-    """Passes REGISTER on. `admit` is what every request from outside has to pass."""
+    """Passes REGISTER on. `turns_away` is what every one from outside has to pass."""
 
-    def __init__(self, core: ProxyCore, ordinary: Registering, admit: Admit) -> None:
+    def __init__(
+        self, core: ProxyCore, ordinary: Registering, turns_away: Callable[[Source], Turned | None]
+    ) -> None:
         self._core = core
         self._ordinary = ordinary
         self._ctx = core.ctx
-        self._admit = admit
+        self._turns_away = turns_away
         self._boot = f"{BRANCH_COOKIE}r{secrets.token_hex(6)}."
         self._count = 0
         self._passing: dict[bytes, _Passing] = {}
         """By the branch that the registrar was given."""
-        self._known: dict[Key, bytes] = {}
-        """The answers; empty while one is awaited."""
+        self._known: dict[Key, bytes | None] = {}
+        """The answers; empty while one is awaited, None for what the transactions have."""
         self._ends: deque[tuple[float, Key, bytes]] = deque()
-        self._ordinary_until = 0.0
-        """Until then the transactions may know a REGISTER that comes again."""
         self._sweeping = False
+        self._ours: dict[str, str] = {}
+        """Our Via up to its branch, by the host of the registrar."""
+        self._tenants: list[Tenant] = []
+        self._domains: dict[tuple[str, str], Tenant | None] = {}
+        """Whose a REGISTER is by the hosts of its To and its Request-URI, among these tenants."""
 
     def connect(self, edge: SipEndpoint, inside: SipEndpoint) -> None:
         """Take REGISTER from the one endpoint and the answers to it from the other."""
         self._edge, self._inside = edge, inside
-        edge.reads = read_register
-        edge.takes["REGISTER"] = self.takes
-        inside.takes_answer = self.takes_answer
+        edge.takes_unread[b"REGISTER"] = self.takes
+        inside.takes_unread[b"SIP/2.0 "] = self.takes_answer
         inside.on_connection_lost = self._lost
 
     def __len__(self) -> int:
@@ -83,87 +117,108 @@ class Registers:
 
     # The short way
 
-    def takes(self, request: Request, source: Source) -> bool:
+    def takes(self, data: bytes, source: Source) -> bool:
         """Pass a plain REGISTER on; False for one that is to take the ordinary way."""
-        via = request.via
-        key = (via.branch, source.host, source.port)
-        answer = self._known.get(key)
-        if answer is not None:
-            if answer:
-                self._edge.counters.repeated += 1
-                self._edge.send_bytes(answer, way_back(source, via))
-            return True
-        now = self._ctx.monotonic()
-        if now < self._ordinary_until and self._edge.knows(request):
+        found = _read(data)
+        if found is None:
             return False
-        tenants, written = self._core.callers.tenants_at_hand(), self._written(request)
-        if tenants is None or written is None:
-            self._ordinary_until = now + _LIFE_S
+        line, hops, to, domain, authorization = found.group("via", "hops", "to", "domain", "authorization")
+        if hops == "0" or "," in line:
             return False
-        refusal = self._admit(request, source)
-        if refusal is not None:
-            self._edge.send(refusal, source)
+        branch, via, reply = self._marked(data, line, source)
+        if not branch:
+            return False
+        key = (branch, source.host, source.port)
+        if key in self._known:
+            return self._repeats(self._known[key], reply, via)
+        passing = _Passing(data, key, source, via, reply, None, authorization is not None)
+        turned = self._turns_away(source)
+        if turned is not None:
+            self._core.refusals.turn(turned[1])
+            self._edge.send(busy(passing.request(), turned[0]), reply)
             return True
-        tenant = self._core.callers.pick(tenants, (request.to.uri.host, request.uri.host))
-        if tenant is None:
-            self._ordinary_until = now + _LIFE_S
-            self._edge.receive(request, source)
+        passing.tenant = self._tenant(to, domain)
+        if passing.tenant is None:
+            self._known[key] = None
+            self._end(key, b"", self._ctx.monotonic())
+            self._edge.receive(passing.request(), reply)
         else:
-            self._pass(request, source, key, tenant, written, now)
+            self._pass(passing, found, passing.tenant, hops)
         return True
 
-    @staticmethod
-    def _written(request: Request) -> list[str] | None:
-        """The header lines of a plain REGISTER that go on as they are; None for any other."""
-        names, headers = request.first_values(), request.headers
-        if (
-            request.body
-            or len(names) != len(headers)
-            or not names.keys() <= _PLAIN
-            or request.max_forwards == 0
-            or request.raw_uri[:4] != "sip:"
-            or request.to_tag is not None
-            or not request.via.branch.startswith(BRANCH_COOKIE)
-            or "," in names["Via"]
-        ):
-            return None
-        lines = [f"{name}: {value}" for name, value in headers if name not in _WRITTEN_HERE]
-        return lines if request.raw_uri.isascii() and "".join(lines).isascii() else None
+    def _marked(self, data: bytes, line: str, source: Source) -> tuple[str, str, Source]:
+        """Branch, Via with the mark of where it came from, where the answer goes (18.2.1, RFC 3581 4)."""
+        usual = _USUAL_VIA(line)
+        if usual is not None:
+            start, before, first, second = usual.groups()
+            if before is None:
+                return second, f"{line}={source.port};received={source.host}", source
+            return first, f"{start};rport={source.port};branch={first};received={source.host}", source
+        request = cast(Request, parse_message(data))
+        reply = mark_via(request, source)
+        branch = request.via.branch
+        return branch if branch.startswith(BRANCH_COOKIE) else "", request.get("Via") or "", reply
 
-    def _pass(
-        self, request: Request, source: Source, key: Key, tenant: Tenant, lines: list[str], now: float
-    ) -> None:
-        core = self._core
-        name, place = core.directory.registrar_order(now)[0]
+    def _repeats(self, answer: bytes | None, reply: Source, via: str) -> bool:
+        """It has come before: answer as then, if there is an answer; False where the transactions know it."""
+        if answer:
+            self._edge.counters.repeated += 1
+            self._edge.send_bytes(answer, way_back_of(reply, via))
+        return answer is not None
+
+    def _tenant(self, to: str, domain: str) -> Tenant | None:
+        """Whose it is; None for a stranger's, and where the configuration must be asked."""
+        tenants, host = self._core.callers.tenants_lately(), _HOST(to)
+        if tenants is None:
+            return None
+        hosts = (host[1] if host is not None else "", domain)
+        if tenants is not self._tenants or len(self._domains) > _MOST_DOMAINS:
+            self._tenants, self._domains = tenants, {}
+        if hosts not in self._domains:
+            self._domains[hosts] = self._core.callers.pick(tenants, hosts)
+        return self._domains[hosts]
+
+    def _our_via(self, toward: str) -> str:
+        host, port = self._inside.local_address("tcp", toward)
+        self._ours[toward] = line = f"SIP/2.0/TCP {format_host_port(host, port)};branch="
+        return line
+
+    def _end(self, key: Key, token: bytes, now: float) -> None:
+        self._ends.append((now + _LIFE_S, key, token))
+        self._watch()
+
+    def _pass(self, passing: _Passing, found: re.Match[str], tenant: Tenant, hops: str | None) -> None:
+        core, text, now = self._core, found.string, self._ctx.monotonic()
+        passing.name, passing.place = core.directory.registrar(now)
+        place = passing.place
         self._count += 1
         branch = f"{self._boot}{self._count:x}"
-        host, port = self._inside.local_address("tcp", place.host)
-        left = request.max_forwards
+        start, end = found.span("via")
+        if hops is None:
+            rest = f"\r\nMax-Forwards: 70{text[end:]}"
+        else:
+            at, after = found.span("hops")
+            rest = f"{text[end:at]}{int(hops) - 1}{text[after:]}"
         added = "".join(
-            [f"{header}: {value}\r\n" for header, value in self._ordinary.headers(tenant, source)]
+            [f"\r\n{header}: {value}" for header, value in self._ordinary.headers(tenant, passing.source)]
         )
-        text = (
-            f"REGISTER {request.raw_uri} SIP/2.0\r\n"
-            f"Via: SIP/2.0/TCP {format_host_port(host, port)};branch={branch}, {request.get('Via')}\r\n"
-            + "\r\n".join(lines)
-            + "\r\n"
-            f"Max-Forwards: {70 if left is None else left - 1}\r\n{added}Content-Length: 0\r\n\r\n"
-        )
+        ours = self._ours.get(place.host) or self._our_via(place.host)
+        written = f"{text[:start]}{ours}{branch}, {passing.via}{added}{rest}"
         core.metrics.request("REGISTER", "edge")
         core.metrics.sent_on("REGISTER", "from", "")
         token = branch.encode()
-        self._passing[token] = _Passing(key, request, source, tenant, name, place)
-        self._known[key] = b""
-        self._ends.append((now + _LIFE_S, key, token))
-        self._watch()
-        self._inside.send_bytes(text.encode(), place, partial(self._failed, token))
+        self._passing[token] = passing
+        self._known[passing.key] = b""
+        self._end(passing.key, token, now)
+        self._inside.send_bytes(written.encode(), place, partial(self._failed, token))
 
     def takes_answer(self, data: bytes, source: Source) -> bool:
         """Pass the answer of a registrar back; False for a response that is another's."""
         start = data.find(b"\r\n") + 2
         end = data.find(b"\r\n", start)
-        ours, comma, theirs = data[start:end].partition(b", ")
-        token = ours.partition(b";branch=")[2].partition(b";")[0]
+        comma = data.find(b", ", start, end)
+        at = data.find(b";branch=", start, end) + len(b";branch=")
+        token = data[at : end if comma < 0 else comma].partition(b";")[0]
         passing = self._passing.get(token)
         if passing is None or source.host != passing.place.host:
             return False
@@ -171,11 +226,11 @@ class Registers:
         if status < 200:
             return True
         del self._passing[token]
-        request, phone = passing.request, passing.source
-        answer = (
-            b"%bVia: %b%b" % (data[:start], theirs, data[end:]) if comma else data[:start] + data[end + 2 :]
-        )
-        proves = request.has("Authorization")
+        if comma < 0:
+            answer = data[:start] + data[end + 2 :]
+        else:
+            answer = data[:start] + b"Via: " + data[comma + 2 :]
+        phone, proves = passing.source, passing.proves
         if phone.transport == "udp" and (proves or status != 401):
             self._known[passing.key] = answer
         else:
@@ -183,19 +238,20 @@ class Registers:
             self._known.pop(passing.key, None)
         self._core.metrics.answered(status)
         stale = status == 401 and proves and b"stale=true" in answer
-        self._edge.send_bytes(answer, way_back(phone, request.via))
-        self._ordinary.ended(request, phone, passing.tenant, status, stale=stale)
+        self._edge.send_bytes(answer, way_back_of(passing.reply, passing.via))
+        self._ordinary.ended(phone, status, proves=proves, stale=stale)
+        if status < 300 and phone.transport != "udp" and passing.tenant is not None:
+            # Only connections can be lost.
+            self._ordinary.registered(passing.request(), phone, passing.tenant)
         return True
 
     def _failed(self, token: bytes) -> None:
         """It could not be sent: the ordinary way knows what else there is."""
         passing = self._passing.pop(token, None)
         if passing is not None:
-            now = self._ctx.monotonic()
-            self._core.directory.distrust(passing.name, now)
-            self._known.pop(passing.key, None)
-            self._ordinary_until = now + _LIFE_S
-            self._edge.receive(passing.request, passing.source)
+            self._core.directory.distrust(passing.name, self._ctx.monotonic())
+            self._known[passing.key] = None
+            self._edge.receive(passing.request(), passing.reply)
 
     def _lost(self, remote: tuple[str, int]) -> None:
         """A registrar has closed its connection: what it has not answered is asked elsewhere."""

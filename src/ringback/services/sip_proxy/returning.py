@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ringback.services.sip_proxy.routes import Mark
+from ringback.services.sip_proxy.marks import Mark
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip import Request
 from ringback.sip.transport import WEB, Destination, Source

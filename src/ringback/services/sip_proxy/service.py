@@ -16,9 +16,10 @@ from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
 from ringback.services.sip_proxy.inside import Inside
-from ringback.services.sip_proxy.routes import Side
+from ringback.services.sip_proxy.marks import Side
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
+from ringback.sip.entrance import Entrance
 from ringback.sip.locate import Able
 
 
@@ -27,6 +28,7 @@ class SipProxyService(Service):
 
     name = "sip_proxy"
     settings_type = SipProxySettings
+    signalling = True
 
     def __init__(self, ctx: Context, settings: ServiceSettings) -> None:
         super().__init__(ctx, settings)
@@ -38,6 +40,9 @@ class SipProxyService(Service):
         certificate = read_certificate(settings)
         self._edge = SipEndpoint(
             edge.on_request, advertised_host=advertised, admit=edge.admit, tls=certificate.tls
+        )
+        self._edge.entrance = Entrance(
+            self._edge, lambda: self._core.is_open, self._core.callers.is_emergency, edge.waited
         )
         guard = self._core.guard
         self._edge.ignores = guard.ignores
@@ -97,6 +102,9 @@ class SipProxyService(Service):
         core, metrics = self._core, self._core.metrics
         metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
+        if self._edge.entrance is not None:
+            line = self._edge.entrance.line
+            metrics.waiting.set_function(lambda: len(line))
         metrics.webrtc.set_function(core.webrtc.in_service)
         metrics.nodes.set_function(lambda: len(core.directory.cluster))
         metrics.active_nodes.set_function(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.contracts.sip import HEADER_ORIGIN, HEADER_TENANT
+from ringback.services.sip_proxy.marks import Mark
 from ringback.services.sip_proxy.passage import Passage
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.returning import line_of
-from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.webrtc import OUT_OF_SERVICE
 from ringback.sip import Request

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from ringback.contracts.sip import WebrtcState
 from ringback.runtime.settings import SettingsError
 from ringback.services.sip_proxy.asking import ask
+from ringback.services.sip_proxy.marks import Mark
 from ringback.services.sip_proxy.passage import Passage, is_plain_rtp, mark_of, unveil
-from ringback.services.sip_proxy.routes import Mark
 from ringback.services.sip_proxy.supervision import Health, Watch
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip import Request, SipParseError

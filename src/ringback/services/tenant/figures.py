@@ -23,6 +23,7 @@ from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.rq import open_requests
 from ringback.domain.agents import status
 from ringback.domain.statistics import LONGEST, AgentIs, Floor, QueueIs, Subject, Watch
+from ringback.runtime.clock import gathered
 from ringback.runtime.streams import StreamEntry, entry_number, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.figure_inputs import Translator, entry_time
@@ -122,7 +123,7 @@ class Figures:
         self._gathered.extend(entries)
 
     async def _take_gathered(self) -> None:
-        await asyncio.sleep(_GATHER_S)
+        await gathered(_GATHER_S)
         while self._gathered:
             now = self._ctx.now()
             for _ in range(min(_PORTION, len(self._gathered))):
@@ -142,7 +143,7 @@ class Figures:
                 blocking = blocking or await self._ctx.valkey.dedicated(f"{self._ctx.node}-statistics")
                 while True:
                     if not await self._follow(blocking):
-                        await asyncio.sleep(_GATHER_S)
+                        await gathered(_GATHER_S)
             except (ValkeyUnavailable, ValkeyError) as error:
                 self._ctx.log.warning("statistics_wait", tenant=self.tenant, error=str(error))
                 await asyncio.sleep(_PAUSE_S)

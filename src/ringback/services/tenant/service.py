@@ -53,7 +53,8 @@ class TenantService(Service):
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
-        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders)
+        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders, self._http.server)
+        self._telephony.on_user_event = self._campaigns.desktop
         self._presence = Presence(ctx)
         self._describe()
 

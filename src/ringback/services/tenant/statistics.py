@@ -6,7 +6,8 @@ what has changed. `close {ids}` ends subscriptions, `peek` reads once, `definiti
 say what there is. The older `queues {tenant}`, `agents {tenant}` and `subscribe {tenant, interval_s}` (then
 `statistics` at that interval, in seconds, 1 at least) tell of all queues at once.
 
-A session that does not read is not told each step, but the last value when it reads again.
+A session that does not read is not told each step, but the last value when it reads again. What has not been
+taken for half a minute ends the session.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ TOO_MANY = 429
 _TICK_S = 0.25
 _SUBSCRIPTION = "statistics"
 _OPENED = "opened"
+_MOST_SESSIONS = 1_000
 _MOST_OF_A_SESSION = 10_000
 _MOST_OF_A_TENANT = 100_000
 _SLOW = 1024 * 1024
@@ -83,7 +85,7 @@ class StatisticsLink:
         self._leaders = leaders
         self._figures = figures
         self._untold: dict[tuple[LinkSession, str], dict[str, Any]] = {}
-        self.server = LinkServer(ctx, "stats")
+        self.server = LinkServer(ctx, "stats", max_sessions=_MOST_SESSIONS)
         for name in ("queues", "agents", "subscribe", "open", "close", "peek", "definitions", "objects"):
             self.server.method(name, getattr(self, f"_{name}"))
         self.server.on_close = self._gone

@@ -15,6 +15,7 @@ A session that does not read is cut off: it cannot be told half of what has happ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -25,7 +26,7 @@ from ringback.contracts.configuration import ConfigClient
 from ringback.contracts.dialplan import dn_states_key
 from ringback.contracts.events import AgentEvent, CallEvent, DnEvent, agents_stream, calls_stream, dns_stream
 from ringback.contracts.reservation import AgentSessions
-from ringback.contracts.telephony import RequestReply, TelephonyRequest
+from ringback.contracts.telephony import RequestDistributeUserEvent, RequestReply, TelephonyRequest
 from ringback.domain.dialplan import DnState
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkError, LinkServer, LinkSession, MethodHandler
@@ -103,6 +104,8 @@ class TelephonyLink:
         for name in REQUESTS:
             self.server.method(name, self._handler(name))
         self.server.on_close = self._gone
+        self.on_user_event: Callable[[RequestDistributeUserEvent], Awaitable[bool]] = _of_nobody
+        """Who takes an event that is not for a desktop, and says so."""
 
     def tool(self, name: str, handler: MethodHandler) -> None:
         """Serve a method that is for the platform and for users who may hear all of their tenant (`tenant` or
@@ -161,6 +164,8 @@ class TelephonyLink:
         self._spend(desk)
         if refusal := desk.refusal(request, await self._devices(desk)):
             raise LinkError(FORBIDDEN, refusal)
+        if isinstance(request, RequestDistributeUserEvent) and await self.on_user_event(request):
+            return RequestReply(reference_id=request.reference_id)
         try:
             return await self._frontend.post("/requests", request, RequestReply)
         except HttpFailure as failure:
@@ -355,3 +360,7 @@ class TelephonyLink:
             else:
                 session.notify("event", msgspec.Raw(entry.fields["e"]))
         return event
+
+
+async def _of_nobody(_request: RequestDistributeUserEvent) -> bool:
+    return False

@@ -13,6 +13,7 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.kafka import KafkaMessage
 from ringback.runtime.streams import append, parse_entries
 from ringback.services.call_state.service import CallStateService
+from ringback.services.call_state.store import record_key, thread_key
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.servers import KafkaForTests, private_host
 
@@ -84,6 +85,21 @@ async def test_the_calls_of_one_thread_are_found_together(world: World) -> None:
     await world.until(lambda views: len(views) == 3)
     thread = await world.client.get("/threads/demo/T", list[CallView])
     assert [view.conn_id[-2:] for view in thread] == ["aa", "bb"]
+
+
+async def test_a_call_is_kept_for_a_day_and_leaves_its_thread_when_it_is_over(world: World) -> None:
+    valkey = world.harness.process.valkey
+    key, threads = record_key("demo", "00000000000000aa"), [thread_key("demo", name) for name in "TV"]
+    for number, (name, thread) in enumerate([("CallCreated", "T"), ("RouteRequest", "T"), ("Held", "V")], 1):
+        await world.say(event(f"Event{name}", number, call_thread_id=thread))
+        await world.until(lambda views, name=name: [view.state for view in views][:1] == [name])
+    assert [await valkey.call("SCARD", thread) for thread in threads] == [1, 1]
+    for kept in (key, *threads):
+        assert 86_400 < await valkey.call("TTL", kept) <= 90_000
+    await world.say(event("EventCallDeleted", 9, call_thread_id="V"))
+    await world.until(lambda views: not views)
+    assert await valkey.call("SCARD", threads[1]) == 0
+    assert 0 < await valkey.call("TTL", key) < 86_400
 
 
 async def test_a_call_that_nobody_keeps_is_ended_once(world: World) -> None:

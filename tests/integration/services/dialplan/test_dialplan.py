@@ -5,7 +5,13 @@ import msgspec
 import pytest
 from tests.integration.services.started import configured
 
-from ringback.contracts.dialplan import ResolveReply, ResolveRequest, dn_states_key
+from ringback.contracts.dialplan import (
+    ResolvedMany,
+    ResolveMany,
+    ResolveReply,
+    ResolveRequest,
+    dn_states_key,
+)
 from ringback.domain.configuration import (
     Configuration,
     DialRule,
@@ -77,6 +83,10 @@ async def test_numbers_go_where_the_configuration_says(
     assert (await resolve(harness, "8500")).mailbox == "8500"
     unknown = await resolve(harness, "4711")
     assert (unknown.kind, unknown.status, unknown.reason) == ("unknown", 404, "unknown_number")
+    http = HttpClient(harness.context(), "dialplan", connection="voice-27")
+    asked = [ResolveRequest(tenant="demo", origin="dn", to_number=n) for n in ("1001", "4711", "8500")]
+    answers = (await http.post("/resolve-many", ResolveMany(questions=asked), ResolvedMany)).answers
+    assert answers == [await resolve(harness, question.to_number) for question in asked]
 
 
 async def test_a_phone_that_is_not_registered_is_diverted_or_480(
@@ -120,3 +130,8 @@ async def test_a_tenant_that_is_not_there_is_404_and_nonsense_400(
     with pytest.raises(HttpFailure) as nonsense:
         await http.post("/resolve", {"tenant": "demo", "origin": "space", "to_number": "1"})
     assert nonsense.value.status == 400
+    question = {"tenant": "demo", "origin": "dn", "to_number": "1"}
+    for questions, status in (([question, {**question, "tenant": "nobody"}], 404), ([question] * 1001, 400)):
+        with pytest.raises(HttpFailure) as refused:
+            await http.post("/resolve-many", {"questions": questions})
+        assert refused.value.status == status

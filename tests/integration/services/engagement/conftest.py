@@ -14,6 +14,7 @@ import pytest
 
 from ringback.contracts.auth import ApiKeyReply
 from ringback.contracts.callbacks import STREAM, session_id
+from ringback.contracts.campaigns import CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.domain.callbacks.settings import kind_of
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
@@ -39,6 +40,8 @@ class Peers:
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
         self.asked: list[dict[str, str]] = []
+        self.campaigns: list[CampaignPicture] = []
+        self.ordered: list[tuple[str, str, dict[str, str]]] = []
         self._servers: list[HttpServer] = []
 
     async def start(self, harness: ServiceHarness) -> None:
@@ -49,6 +52,8 @@ class Peers:
         ewt.route("GET", "/urs/call/{ixn}/lvq/{vq}", self._wait)
         queues = HttpServer(Context(harness.process, "tenant"))
         queues.route("GET", "/queues/{tenant}", self._queues)
+        queues.route("GET", "/campaigns/{tenant}", self._campaigns)
+        queues.route("POST", "/campaigns/{tenant}/{campaign}/{command}", self._ordered)
         self._servers = [control, ewt, queues]
         for server in self._servers:
             await server.start()
@@ -97,6 +102,22 @@ class Peers:
         return [
             {"queue": queue, "agents_logged_in": agents, **rest} for queue, agents in self.logged_in.items()
         ]
+
+    async def _campaigns(self, _request: HttpRequest) -> CampaignPictures:
+        return CampaignPictures(at=time.time(), campaigns=self.campaigns)
+
+    async def _ordered(self, request: HttpRequest) -> CampaignStatus:
+        name, command = request.path_param("campaign"), request.path_param("command")
+        for place, each in enumerate(self.campaigns):
+            if each.status.campaign == name:
+                if command == "pause" and each.status.state != "running":
+                    raise HttpError(409, "campaign_state", f"{each.status.state} cannot pause")
+                state = {"start": "running", "pause": "paused", "stop": "stopping"}[command]
+                self.ordered.append((name, command, request.decode(dict)))
+                after = msgspec.structs.replace(each.status, state=state)
+                self.campaigns[place] = msgspec.structs.replace(each, status=after)
+                return after
+        raise HttpError(404, "unknown_campaign", "no such campaign is configured")
 
 
 @dataclass

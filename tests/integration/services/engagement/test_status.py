@@ -1,5 +1,6 @@
 """The status page: who may look, and what is shown."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -24,15 +25,16 @@ async def get(world: Any, path: str) -> tuple[int, bytes]:
         return reply.status, await reply.read()
 
 
-async def test_the_page_is_one_file_that_asks_nobody_else(world: Any) -> None:
-    async with world.context.http_session().get(f"{world.base}/status?token=x") as reply:
+@pytest.mark.parametrize("page", ["status", "campaigns"])
+async def test_the_page_is_one_file_that_asks_nobody_else(world: Any, page: str) -> None:
+    async with world.context.http_session().get(f"{world.base}/{page}?token=x") as reply:
         text, policy = await reply.text(), reply.headers["Content-Security-Policy"]
         assert reply.content_type == "text/html"
         assert reply.headers["Referrer-Policy"] == "no-referrer"
     assert policy.startswith("default-src 'none'")
     assert "http://" not in text
     assert "https://" not in text
-    assert "{nonce}" not in text
+    assert not {"{nonce}", "{style}", "{script}"} & set(re.findall(r"\{\w+\}", text))
 
 
 async def test_the_picture_shows_services_connections_and_callbacks_with_masked_numbers(world: Any) -> None:

@@ -18,7 +18,7 @@ from ringback.contracts.telephony import (
 )
 from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import CLUSTER_HEADER, HttpClient, HttpFailure
-from ringback.runtime.kafka import OUTBOX
+from ringback.runtime.outbox import OUTBOX
 from ringback.testing.platform import SECRET, ServiceHarness
 from ringback.testing.servers import private_host
 

@@ -197,6 +197,31 @@ async def test_an_older_number_of_the_same_call_is_refused(stage: Stage) -> None
     assert len(await stage.bindings()) == 1
 
 
+async def test_a_call_id_is_compared_as_it_is_however_it_is_written(stage: Stage) -> None:
+    """RFC 3261 10.3 step 7, in the script that looks for it in JSON."""
+    for call_id in ('q"\\"', 'cseq":9', "one"):
+        stage.call_id, stage.cseq = call_id, 10
+        assert (await stage.register(("Contact", "<sip:1001@192.0.2.7>"))).status == 200
+        stage.cseq = 5
+        assert (await stage.register(("Contact", "<sip:1001@192.0.2.7>"))).status == 500
+    stage.call_id = "another"
+    assert (await stage.register(("Contact", "<sip:1001@192.0.2.7>"))).status == 200
+
+
+async def test_a_valkey_that_has_forgotten_the_script_is_told_it_again(stage: Stage) -> None:
+    await stage.register(("Contact", "<sip:1001@192.0.2.7>"))
+    await stage.harness.process.valkey.call("SCRIPT", "FLUSH")
+    response = await stage.register(("Contact", "<sip:1001@192.0.2.8>"))
+    assert (response.status, len(response.values("Contact"))) == (200, 2)
+
+
+async def test_one_that_is_named_twice_is_one_binding(stage: Stage) -> None:
+    response = await stage.register(("Contact", "<sip:1001@192.0.2.7>;q=0.1, <sip:1001@192.0.2.7>;q=0.3"))
+    assert response.values("Contact") == ["<sip:1001@192.0.2.7>;expires=3600;q=0.3"]
+    response = await stage.register(("Contact", "<sip:1001@192.0.2.7>, <sip:1001@192.0.2.7>;expires=0"))
+    assert (response.status, response.values("Contact"), await stage.bindings()) == (200, [], [])
+
+
 async def test_a_phone_behind_proxies_with_two_flows(stage: Stage) -> None:
     """RFC 3327 5.3, RFC 5626 6: the second flow stands beside the first, each replaces itself alone."""
     for flow, port in ((1, 5060), (2, 5062), (2, 5064)):

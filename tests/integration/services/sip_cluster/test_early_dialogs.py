@@ -179,6 +179,13 @@ async def test_several_phones_answer_one_invite(world: Any) -> None:
     callee.server.respond(forked(callee, 200, "three", sdp("three")))  # the call is over
     callee.dialog = callee.dialog.from_request(callee.invite, "three")
     assert (await callee.next("BYE")).to_tag == "three"
+    node = world.harness["sip_cluster"]._endpoint
+    repeated = node.counters.repeated
+    callee.server.respond(forked(callee, 200, "two", sdp("two")))  # its ACK was lost: it comes again
+    async with asyncio.timeout(5):
+        while node.counters.repeated == repeated:
+            await asyncio.sleep(0.01)
+    assert callee.requests.empty()
 
 
 async def test_another_description_than_the_early_one_is_another_dialog(world: Any) -> None:

@@ -9,6 +9,7 @@ from tests.integration.services.started import configured
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import call_key, owner_key
 from ringback.runtime.service import Service
+from ringback.services.sip_cluster import audit
 from ringback.sip.transport import Destination
 from ringback.testing.servers import ValkeyForTests
 
@@ -140,6 +141,41 @@ async def test_a_customer_who_is_being_dialled_is_taken_over_and_rings_on(world:
         await asyncio.wait_for(customer.gone.wait(), 5)
 
 
+async def owned_by(world: Any, conn_id: str, name: str) -> None:
+    async with asyncio.timeout(10):
+        while await world.harness.process.valkey.call("GET", owner_key("demo", conn_id)) != name.encode():
+            await asyncio.sleep(0.02)
+
+
+async def rings_at_agent(world: Any) -> tuple[Any, str]:
+    """A caller hears music and agent 1001's phone rings; (phone, ConnID)."""
+    caller = world.near.call("8000")
+    conn_id = (await world.event("EventRouteRequest")).conn_id
+    await world.ask(
+        t.RequestApplyTreatment(tenant="demo", conn_id=conn_id, reference_id="t", treatment_type="Music")
+    )
+    await world.near.answered(caller)
+    await world.ask(t.RequestRouteCall(tenant="demo", conn_id=conn_id, reference_id="r", other_dn="1001"))
+    return await world.far.leg("dn=1001"), conn_id
+
+
+async def test_an_agents_phone_is_rung_once_by_three_nodes_of_which_two_die(world: Any) -> None:
+    """RFC 3261 17.2.3: each goes on with the one INVITE, under the name of the node that sent it first."""
+    phone, conn_id = await rings_at_agent(world)
+    phone.reply(180)
+    async with world.start_node("two") as second:
+        await die(world.harness["sip_cluster"])
+        await owned_by(world, conn_id, "two")
+        phone.reply(180)
+        async with world.start_node("three"):
+            await die(second["sip_cluster"])
+            await owned_by(world, conn_id, "three")
+            phone.answer(sdp("agent"))
+            assert (await world.event("EventEstablished", this_dn="1001")).server == "three"
+            assert await asyncio.wait_for(phone.acked, 5) is not None
+            assert world.far.queue("dn=1001").empty()
+
+
 async def test_a_customer_who_answers_while_nobody_is_there_is_connected_all_the_same(world: Any) -> None:
     customer, conn_id = await dial(world)
     await die(world.harness["sip_cluster"])
@@ -147,6 +183,19 @@ async def test_a_customer_who_answers_while_nobody_is_there_is_connected_all_the
     async with world.start_node("two"):
         assert (await world.event("EventEstablished", conn_id=conn_id)).server == "two"
         assert await asyncio.wait_for(customer.acked, 10) is not None
+
+
+async def test_for_a_customer_who_answered_and_went_while_nobody_was_there_nothing_more_is_done(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked at once, not with the next round of questions: an agent would be rung meanwhile."""
+    monkeypatch.setattr(audit, "SOON_S", 60.0)
+    customer, conn_id = await dial(world)
+    await die(world.harness["sip_cluster"])
+    customer.answer(sdp("customer"))
+    customer.lost = True
+    async with world.start_node("two"):
+        assert (await world.event("EventCallDeleted", conn_id=conn_id)).server == "two"
 
 
 async def test_a_customer_whose_phone_nobody_knows_any_more_counts_as_dialled(world: Any) -> None:

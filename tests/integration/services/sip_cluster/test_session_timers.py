@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from ringback.contracts import telephony as t
-from ringback.services.sip_cluster.live import LegSession
+from ringback.services.sip_cluster.snapshot import LegSession
 from ringback.sip.transport import Destination
 
 TIMER = ("Supported", "timer")

@@ -2,21 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from tests.integration.services.started import import_into, process_of
 
 from ringback.contracts import campaigns as told
+from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.contracts.calls import call_key
-from ringback.contracts.campaigns import CampaignEvent, CampaignStatus
+from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.telephony import (
     RequestAgentLogin,
     RequestAgentNotReady,
+    RequestAgentReady,
     RequestMakeCall,
     RequestMakePredictiveCall,
     RequestReply,
@@ -34,7 +38,7 @@ from ringback.domain.configuration import (
     VirtualQueue,
 )
 from ringback.runtime.context import Context, Process
-from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
+from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpRequest, HttpServer
 from ringback.runtime.kafka import KafkaConsumer, KafkaMessage
 from ringback.runtime.link import LinkClient, LinkError
 from ringback.runtime.migrate import migrate
@@ -72,6 +76,9 @@ DEMO = Configuration(
             caller_id="+12025550100",
             retry_s=1.0,
             max_dials=2,
+            outcomes={"NOT_NOW": "again", "SOLD": "done"},
+            retries={"NOT_NOW": 0.2},
+            callback_service="CB_Sales",
         ),
         Campaign(id="choice", lists=("spring",), route_point="8000", queue="Loans", mode="preview"),
     ),
@@ -163,6 +170,7 @@ class Office:
         self.link.on("event", self._event, CampaignEvent)
         self.link.on_connect(self._subscribe)
         self.line = Line(self.ctx)
+        self.others: list[HttpServer] = []
 
     async def _event(self, event: CampaignEvent) -> None:
         self.events.put_nowait(event)
@@ -193,6 +201,15 @@ class Office:
                 event = await self.events.get()
                 if event.id == name and all(getattr(event, key) == value for key, value in fields.items()):
                     return event
+
+    async def records_once(self, name: str, met: Callable[[Any], bool]) -> list[Any]:
+        """The records of a list, as soon as each of them meets the condition."""
+        async with asyncio.timeout(10):
+            while True:
+                found: list[Any] = (await self.call("read_records", list=name))["records"]
+                if all(map(met, found)):
+                    return found
+                await asyncio.sleep(0.05)
 
     async def login(self, agent: str, dn: str) -> None:
         request = RequestAgentLogin(tenant="demo", agent_id=agent, this_dn=dn, agent_work_mode="AutoIn")
@@ -235,7 +252,8 @@ async def office(valkey_url: str, postgres_dsn: str) -> AsyncIterator[Office]:
         await office.line.server.start()
         await office.link.start()
         yield office
-        await office.line.server.stop()
+        for server in (office.line.server, *office.others):
+            await server.stop()
 
 
 async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_reported(
@@ -285,6 +303,66 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
         assert ended in reports
 
 
+async def test_a_supervisor_sees_why_nobody_is_dialled_and_what_came_of_each_hour(
+    office: Office, postgres_dsn: str
+) -> None:
+    http = HttpClient(office.ctx, "tenant", connection="voice-8")
+
+    async def picture(why: str) -> CampaignPicture:
+        async with asyncio.timeout(10):
+            while True:
+                found = await http.get("/campaigns/demo", CampaignPictures)
+                (offers,) = (each for each in found.campaigns if each.status.campaign == "offers")
+                if offers.why == why:
+                    return offers
+                await asyncio.sleep(0.1)
+
+    async with office.tenant():
+        await picture("not-running")
+        by = {"who": "ann", "source": "10.0.0.1"}
+        status = await http.post("/campaigns/demo/offers/start", by, CampaignStatus)
+        assert status.state == "running"
+        await picture("nothing-left")
+        await office.add({"key": "a", "number": number(1)}, {"key": "b", "number": number(2)})
+        await picture("no-agent-ready")
+        await office.login("kim", "1001")
+        dial = await office.line.next()
+        seen = await picture("agents-have-customers")
+        assert (seen.ready, seen.under_way, seen.queue) == (1, 1, "Loans")
+        await office.line.answers(dial)
+        await office.line.hang_up(dial)
+        second = await office.line.next()
+        await office.line.say(second, "EventError", dial_result="ERROR_TONE", reason="unknown-number")
+        await office.line.hang_up(second)
+        seen = await picture("nothing-left")
+        counted = [
+            sum(getattr(hour, name) for hour in seen.hours) for name in ("dialled", "abandoned", "other")
+        ]
+        assert counted == [2, 1, 1]
+        assert seen.per_minute == pytest.approx(2 / 5)
+        assert (await http.post("/campaigns/demo/offers/pause", by, CampaignStatus)).state == "paused"
+        for path, refused in (("nothing/start", 404), ("offers/unload", 404), ("offers/pause", 200)):
+            try:
+                await http.post(f"/campaigns/demo/{path}", by)
+            except HttpFailure as failure:
+                assert failure.status == refused
+            else:
+                assert refused == 200
+    rows = await read(postgres_dsn, "SELECT who, source, action, subject, before, after FROM audit.entries")
+    assert [tuple(row) for row in rows] == [
+        ("ann", "10.0.0.1", "campaign.start", "offers", '"unloaded"', '"running"'),
+        ("ann", "10.0.0.1", "campaign.pause", "offers", '"running"', '"paused"'),
+    ]
+
+
+async def read(dsn: str, sql: str) -> list[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
 async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
     """What has come to Kafka, up to an event of this name."""
     process = Process(CommonSettings(node="reader", kafka_bootstrap=kafka.bootstrap))
@@ -305,6 +383,91 @@ async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
     return reports
 
 
+async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office: Office) -> None:
+    booked: asyncio.Queue[BookCallback] = asyncio.Queue()
+    refusals = ["", "unavailable", "outside-hours"]
+
+    async def book(request: HttpRequest) -> CallbackBooked:
+        why = refusals.pop()
+        if why:
+            raise HttpError(503 if why == "unavailable" else 400, why, "not now")
+        booked.put_nowait(request.decode(BookCallback))
+        return CallbackBooked(id="cb-1")
+
+    async def talked(key: str) -> Dial:
+        dial = await office.line.next()
+        assert dial.user_data["GSW_RECORD_HANDLE"] == key
+        await office.line.answers(dial)
+        await office.line.connected(dial, "kim")
+        return dial
+
+    engagement = HttpServer(Context(office.ctx._process, "engagement"))
+    engagement.route("POST", "/internal/callbacks/{tenant}", book)
+    await engagement.start()
+    office.others.append(engagement)
+    desktop = LinkClient(office.ctx, "tenant", "telephony", connection="voice-4")
+    in_an_hour = office.ctx.now() + 3600
+    soon = datetime.fromtimestamp(in_an_hour, UTC).isoformat()
+
+    async def says(kind: str, key: str, **more: str) -> None:
+        data = {"GSW_AGENT_REQ_TYPE": kind, "GSW_CALLING_LIST": "spring", "GSW_RECORD_HANDLE": key, **more}
+        params = {"Tenant": "demo", "AgentID": "kim", "UserData": data}
+        await desktop.call("RequestDistributeUserEvent", params)
+
+    async with office.tenant():
+        await desktop.start()
+        await desktop.wait_connected(10.0)
+        await office.add(*({"key": key, "number": number(n)} for n, key in enumerate("abcd")))
+        await office.login("kim", "1001")
+        await office.begin()
+        # During the talk; the record is dialled once more.
+        dial = await talked("a")
+        entered = {"reference": dial.reference_id, "outcome": "NOT_NOW", "agent": "kim"}
+        for _ in range(2):
+            assert await office.call("outcome", **entered) == {"entered": True, "next_at": 0.0}
+        await office.line.hang_up(dial, "kim")
+        ended = await office.until(told.ATTEMPT_ENDED, record="a")
+        assert (ended.dial_result, ended.outcome) == ("CONNECTED", "NOT_NOW")
+        assert ended.next_at == pytest.approx(ended.time + 0.2, abs=2.0)
+        # After the talk, from the desktop: a personal callback, which engagement refuses, so that we dial.
+        await office.away("kim")
+        await office.agents.post("/requests", RequestAgentReady(tenant="demo", agent_id="kim"), RequestReply)
+        dial = await talked("b")
+        await office.command("pause")
+        await office.line.hang_up(dial, "kim")
+        await office.until(told.RECORD_COMPLETED, record="b")
+        with pytest.raises(LinkError, match="another agent"):
+            await office.call("outcome", reference=dial.reference_id, outcome="SOLD", agent="lee")
+        await says("RecordReschedule", "b", GSW_DATE_TIME=soon)
+        refused = await office.until(told.CALLBACK_REFUSED)
+        assert (refused.record, refused.reason) == ("b", "outside-hours")
+        assert refused.next_at == pytest.approx(in_an_hour)
+        (record,) = (await office.call("read_records", list="spring", keys=["b"]))["records"]
+        assert (record["state"], record["outcome"]) == ("waiting", "CALLBACK")
+        with pytest.raises(LinkError, match="has its result"):
+            await says("RecordProcessed", "b", GSW_CALL_RESULT="SOLD")
+        # The same, while engagement is away at first.
+        await office.command("start")
+        dial = await talked("c")
+        await office.command("pause")
+        await says("RecordReschedule", "c", GSW_DATE_TIME=soon)
+        await office.line.hang_up(dial, "kim")
+        made = await office.until(told.CALLBACK_BOOKED)
+        assert (made.record, made.callback_id, made.call_at) == ("c", "cb-1", pytest.approx(in_an_hour))
+        wanted = booked.get_nowait()
+        assert (wanted.service, wanted.number) == ("CB_Sales", number(2))
+        assert wanted.not_before == pytest.approx(in_an_hour)
+        # Never again; what is no result is refused.
+        await office.command("start")
+        dial = await talked("d")
+        with pytest.raises(LinkError, match="AGAIN, CALLBACK, DO_NOT_CALL, NOT_NOW, SOLD"):
+            await office.call("outcome", reference=dial.reference_id, outcome="MAYBE")
+        await says("DoNotCall", "d")
+        await office.line.hang_up(dial, "kim")
+        assert (await office.until(told.RECORD_COMPLETED, record="d")).outcome == "DO_NOT_CALL"
+        assert (await office.call("check_do_not_call", numbers=[number(3)]))["numbers"] == 1
+
+
 async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:
     async with office.tenant():
         await office.add({"key": "a", "number": number(1)})
@@ -322,6 +485,36 @@ async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(o
         done = await office.until(told.RECORD_COMPLETED)
         assert (done.attempt, done.dials, done.dial_result, done.next_at) == (2, 2, "BUSY", 0.0)
         assert len(office.line.asked) == 2
+
+
+async def test_a_customer_with_several_numbers_is_tried_at_one_after_the_other(office: Office) -> None:
+    always = msgspec.structs.replace(
+        DEMO.campaigns[0], max_dials=4, retry_s=3600.0, caller_ids={number(3): "+12025550199"}
+    )
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", always)])
+        others = [
+            {"number": number(2), "kind": "mobile"},
+            {"number": number(3), "kind": "work"},
+            {"number": number(4), "kind": "asleep", "hours": ["Mon-Sun 17:00-18:00"]},
+        ]
+        await office.add({"key": "a", "number": number(1), "kind": "home", "others": others})
+        await office.call("add_do_not_call", numbers=[number(2)])
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        assert (first.other_dn, first.ani) == (number(1), "+12025550100")
+        await office.line.busy(first)
+        ended = await office.until(told.ATTEMPT_ENDED)
+        assert (ended.number_kind, ended.dial_result) == ("home", "BUSY")
+        assert ended.next_at == pytest.approx(ended.time, abs=5.0)
+        second = await office.line.next()  # the mobile is forbidden
+        assert (second.other_dn, second.ani) == (number(3), "+12025550199")
+        await office.line.busy(second)
+        assert (await office.until(told.ATTEMPT_ENDED)).number_kind == "work"
+        (record,) = await office.records_once("spring", lambda each: each["due_at"] > office.ctx.now() + 1800)
+        assert (record["state"], record["dials"]) == ("waiting", 2)
+        assert {each.other_dn for each in office.line.asked} == {number(1), number(3)}
 
 
 async def test_who_must_not_be_called_or_sleeps_is_not_dialled(office: Office) -> None:

@@ -1,6 +1,7 @@
 """Statistics on real parts: streams in, figures out over the link and HTTP, the same after a restart."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from ringback.contracts.events import AgentEvent, CallEvent, agents_stream, call
 from ringback.contracts.routing import CancelRequest, ConfirmRequest, SubmitRequest
 from ringback.contracts.statistics import ObjectFigures
 from ringback.domain.configuration import Configuration, Extension, Person, Skill, Tenant, VirtualQueue
+from ringback.runtime import unread
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.link import LinkClient, LinkError
 from ringback.runtime.migrate import migrate
@@ -254,3 +256,31 @@ async def test_a_reader_who_sleeps_gets_the_last_value_and_holds_nobody_up(desk:
     async with asyncio.timeout(5):
         while len(watch) != 1:
             await asyncio.sleep(0.01)
+
+
+async def test_a_subscriber_that_never_reads_is_cut_off_with_a_reason(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it is bounded, and its subscriptions end with it."""
+    monkeypatch.setattr(unread, "UNREAD_S", 0.3)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, desk.ctx.address("tenant", "stats"))
+    wishes = [
+        {"id": f"{number}", "object_type": "vq", "object": "Loans", "statistic": "CurrNumberWaitingCalls"}
+        for number in range(10_000)
+    ]
+    line = {"jsonrpc": "2.0", "id": 1, "method": "open", "params": {"tenant": "demo", "statistics": wishes}}
+    await asyncio.get_running_loop().sock_sendall(sock, msgspec.json.encode(line) + b"\n")
+    watch = desk.service.figures["demo"].watch
+    service = desk.service.ctx
+    async with asyncio.timeout(10):
+        while not len(watch):
+            await asyncio.sleep(0.01)
+        (session,) = (each for each in desk.service._statistics.server.sessions if each.state)
+        while len(watch):
+            assert session.backlog < 2 * 1024 * 1024
+            await asyncio.sleep(0.01)
+    assert service.cut_off == {("stats", "does_not_read"): 1}
+    sock.close()

@@ -447,6 +447,77 @@ class TestHold:
         bench.do(i.OfferReceived(agent, describe("agent")))
         assert bench.sent(o.AnswerOffer) == o.AnswerOffer(agent, 491)
 
+    def test_a_retrieve_that_crosses_the_move_to_the_music_waits_for_it(
+        self, bench, describe: Describe
+    ) -> None:
+        """RFC 3261 14.2 wants 491 only where it crosses ours in its own dialog."""
+        agent = held_while_moving(bench, describe)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        assert bench.last == []
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.sent(o.SendOffer).leg == "in1"
+        assert bench.none(o.AnswerOffer)
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert (bench.sent(o.AnswerOffer).leg, bench.sent(o.AnswerOffer).status) == (agent, 200)
+        assert bench.names() == ["EventRetrieved"]
+        assert not bench.call.data.put_off
+        assert "offer" not in {name.partition(":")[0] for name in bench.call.data.timers}
+
+    def test_an_offer_that_waits_too_long_is_answered_491(self, bench, describe: Describe) -> None:
+        """RFC 3261 14.2: the other end tries again; what comes after it is a new offer."""
+        agent = held_while_moving(bench, describe)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        bench.pass_time(4.9)
+        assert bench.none(o.AnswerOffer)
+        bench.pass_time(0.2)
+        assert bench.sent(o.AnswerOffer) == o.AnswerOffer(agent, 491)
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.none(o.SendOffer)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        assert bench.sent(o.SendOffer).leg == "in1"
+
+    def test_an_offer_that_is_withdrawn_while_it_waits_changes_nothing(
+        self, bench, describe: Describe
+    ) -> None:
+        """RFC 3261 14.2: a cancelled re-INVITE leaves the session as it was."""
+        agent = held_while_moving(bench, describe)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        bench.do(i.OfferWithdrawn(agent))
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.none(o.SendOffer)
+        assert bench.call.data.legs[agent].held
+
+    def test_no_offer_of_ours_is_sent_where_one_waits(self, bench, describe: Describe) -> None:
+        """RFC 3261 14.1: one INVITE in a dialog, in either direction."""
+        agent = held_while_moving(bench, describe)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        bench.do(i.RefreshDue(agent))
+        assert bench.last == []
+
+    def test_an_offer_that_waits_when_the_call_ends_is_answered_487(self, bench, describe: Describe) -> None:
+        """RFC 3261 15.1.2"""
+        agent = held_while_moving(bench, describe)
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        bench.do(i.HungUp("in1"))
+        assert bench.sent(o.AnswerOffer) == o.AnswerOffer(agent, 487)
+        assert bench.event("EventCallDeleted").reason == "caller_hung_up"
+
+    def test_an_offer_that_crosses_ours_in_its_own_dialog_is_answered_491_at_once(
+        self, bench, describe: Describe
+    ) -> None:
+        """RFC 3261 14.2: the one case in which it must be. Ours, refused in turn, is tried again (14.1)."""
+        _, agent = bench.talk()
+        bench.do(i.RequestHoldCall("h1", "1001"))
+        bench.do(i.OfferReceived(agent, describe("agent")))
+        assert bench.sent(o.AnswerOffer) == o.AnswerOffer(agent, 491)
+        bench.do(i.ReofferFailed(agent, 491))
+        bench.do(i.OfferReceived(agent, describe("agent", 4002)))
+        assert bench.sent(o.SendOffer).leg == "in1"
+        bench.do(i.ReofferAnswered("in1", describe("caller")))
+        assert bench.sent(o.AnswerOffer).status == 200
+        bench.pass_time(4.0)
+        assert bench.sent(o.SendOffer).leg == agent
+
     def test_an_offer_that_crosses_our_bye_is_answered_481(self, bench, describe: Describe) -> None:
         """RFC 3261 12.2.2"""
         _, agent = bench.talk()
@@ -475,6 +546,15 @@ class TestHold:
         bench.do(i.ReofferFailed(agent, 481))
         assert bench.event("EventCallDeleted").reason == "dialog_lost"
         assert bench.legs_left() == []
+
+
+def held_while_moving(bench, describe: Describe) -> str:
+    """The agent holds, and the caller's move to the music has no answer yet; the agent's leg."""
+    _, agent = bench.talk()
+    bench.do(i.OfferReceived(agent, describe("agent", direction="sendonly")))
+    bench.do(i.Answered(bench.sent(o.Invite).leg, describe("media2")))
+    assert bench.sent(o.SendOffer).leg == "in1"
+    return str(agent)
 
 
 class TestDirect:

@@ -169,6 +169,8 @@ class World:
         if not end.asking:
             words += [i.OfferReceived(leg, sdp(leg, d)) for d in ("sendrecv", "sendonly", "inactive")]
             words.append(i.OfferReceived(leg, None))
+        elif leg in self.call.data.put_off:
+            words.append(i.OfferWithdrawn(leg))
         return words
 
     def updates(self, leg: str, end: FarEnd) -> list[i.Input]:
@@ -208,6 +210,8 @@ class World:
                 end.reinvited = False
             case i.OfferReceived():
                 end.asking = True
+            case i.OfferWithdrawn():
+                end.asking = False
             case i.Resolved():
                 self.asks.remove(word.ask)
             case i.Replaced():

@@ -1,5 +1,6 @@
 import pytest
 
+from ringback.domain.campaigns.lines import Line
 from ringback.domain.campaigns.records import MOST_DATA, Given, RecordRefusedError, checked
 from ringback.domain.configuration import CallingList
 from ringback.domain.numbers import NumberRules
@@ -17,6 +18,17 @@ def test_a_record_gets_one_written_form_and_what_its_list_says_of_all() -> None:
     assert checked(own, SPRING, RULES) == own
 
 
+def test_a_customer_with_several_numbers_has_them_in_order_and_each_once() -> None:
+    work = Line(number="(202) 555-0124", kind="work", hours=("Mon-Fri 09:00-17:00",))
+    record = checked(Given(key="a", number="+12025550123", kind="home", others=(work,)), SPRING, RULES)
+    assert [(line.number, line.kind) for line in record.lines] == [
+        ("+12025550123", "home"),
+        ("+12025550124", "work"),
+    ]
+    assert record.lines[1].hours == work.hours
+    assert checked(Given(key="a", number="+12025550123"), SPRING, RULES).lines == ()
+
+
 @pytest.mark.parametrize(
     ("record", "slug"),
     [
@@ -30,6 +42,9 @@ def test_a_record_gets_one_written_form_and_what_its_list_says_of_all() -> None:
         (Given(key="a", number="+12025550123", priority=10**9), "range"),
         (Given(key="a", number="+12025550123", not_before=float("inf")), "range"),
         (Given(key="a", number="+12025550123", not_before=float("nan")), "range"),
+        (Given(key="a", number="+12025550123", others=(Line(number="(202) 555-0123"),)), "numbers"),
+        (Given(key="a", number="+12025550123", others=(Line(number="12"),)), "number-impossible"),
+        (Given(key="a", number="+12025550123", kind="k" * 21), "numbers"),
         (Given(key="a", number="+12025550123", data={"x": "\0"}), "data"),
         (Given(key="a", number="+12025550123", data={str(n): "" for n in range(MOST_DATA + 1)}), "data"),
     ],

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ringback.contracts.sip import Binding
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.bindings import Wish, binding_id, contact_lines, read_wish
 from ringback.services.registrar.refused import Refused
 from ringback.services.registrar.settings import RegistrarSettings
@@ -14,8 +15,13 @@ NOW = 1_000_000.0
 
 
 def wish(*headers: tuple[str, str]) -> Wish:
-    always = [("Call-ID", "c"), ("CSeq", "4 REGISTER"), ("X-Ringback-Received", "udp:192.0.2.9:5060")]
-    return read_wish(Request("REGISTER", "sip:demo.example", [*always, *headers]), NOW, SETTINGS)
+    always = [
+        ("To", "<sip:a@demo.example>"),
+        ("Call-ID", "c"),
+        ("CSeq", "4 REGISTER"),
+        ("X-Ringback-Received", "udp:192.0.2.9:5060"),
+    ]
+    return read_wish(Asked.of(Request("REGISTER", "sip:demo.example", [*always, *headers])), NOW, SETTINGS)
 
 
 def binding(made: Wish, number: int = 0) -> Binding:

@@ -3,6 +3,7 @@
 import pytest
 
 from ringback.contracts.sip import HEADER_FLOW_TIMER, Binding
+from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.bindings import contact_lines, read_wish
 from ringback.services.registrar.extensions import Extensions, answer_headers, read_extensions
 from ringback.services.registrar.refused import Refused
@@ -14,7 +15,11 @@ INSTANCE = '+sip.instance="<urn:uuid:1>"'
 
 
 def request(*headers: tuple[str, str], vias: list[tuple[str, str]] = VIAS) -> Request:
-    return Request("REGISTER", "sip:demo", [*vias, ("Call-ID", "c"), ("CSeq", "1 REGISTER"), *headers])
+    return Request(
+        "REGISTER",
+        "sip:demo",
+        [*vias, ("To", "<sip:a@demo>"), ("Call-ID", "c"), ("CSeq", "1 REGISTER"), *headers],
+    )
 
 
 class TestRfc3261Section10_3:  # noqa: N801
@@ -28,7 +33,7 @@ class TestRfc3261Section10_3:  # noqa: N801
     def test_more_contacts_than_allowed_are_403(self) -> None:
         contacts = ", ".join(f"<sip:a@h{number}>" for number in range(4))
         with pytest.raises(Refused) as caught:
-            read_wish(request(("Contact", contacts)), 0.0, RegistrarSettings(max_contacts=3))
+            read_wish(Asked.of(request(("Contact", contacts))), 0.0, RegistrarSettings(max_contacts=3))
         assert caught.value.status == 403
 
 
@@ -60,7 +65,7 @@ class TestRfc5626Section6:
     def test_each_flow_is_a_binding_and_comes_back_in_its_place(self) -> None:
         made = request(self.CONTACT, self.SUPPORTED)
         extensions = read_extensions(made)
-        (change,) = read_wish(made, 0.0, RegistrarSettings(), extensions).changes
+        (change,) = read_wish(Asked.of(made), 0.0, RegistrarSettings(), extensions).changes
         assert (extensions.outbound, change.id) == (True, "<urn:uuid:1> 2")
         told = dict(answer_headers(made, extensions))
         assert told["Require"] == "outbound"
@@ -75,7 +80,7 @@ class TestRfc5626Section6:
     def test_a_phone_that_does_not_ask_for_it_has_one_binding(self) -> None:
         made = request(self.CONTACT)
         extensions = read_extensions(made)
-        (change,) = read_wish(made, 0.0, RegistrarSettings(), extensions).changes
+        (change,) = read_wish(Asked.of(made), 0.0, RegistrarSettings(), extensions).changes
         assert (extensions.outbound, change.id) == (False, "<urn:uuid:1>")
 
     def test_behind_a_proxy_that_knows_no_flows_it_is_439(self) -> None:
@@ -110,5 +115,5 @@ class TestRfc5626Section6:
 def test_what_is_no_text_is_400() -> None:
     made = request(("Contact", "<sip:a@h>"), ("User-Agent", "M\udcfcller"))
     with pytest.raises(Refused) as caught:
-        read_wish(made, 0.0, RegistrarSettings(), Extensions())
+        read_wish(Asked.of(made), 0.0, RegistrarSettings(), Extensions())
     assert caught.value.status == 400

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ringback.contracts.dialplan import ResolveReply, ResolveRequest
 from ringback.contracts.events import CallEvent
@@ -14,6 +15,8 @@ from ringback.runtime.outgoing import Outgoing
 from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.live import LiveCall
+from ringback.services.sip_cluster.metrics import ClusterMetrics
+from ringback.services.sip_cluster.questions import Questions
 
 OFFER = "v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"
 
@@ -43,16 +46,17 @@ class Bench:
             valkey=SimpleNamespace(connected=True),
         )
         hears: Any = SimpleNamespace(event=lambda _: None)
-        store: Any = self
-        self.driver = Driver(context, store, hears, hears)
-        self.driver._dialplan = self  # type: ignore[assignment]
+        questions = Questions(context)
+        questions._dialplan = self  # type: ignore[assignment]
+        metrics = ClusterMetrics(CollectorRegistry())
+        self.driver = Driver(context, self.save, metrics, hears, questions)
         self.driver.perform = lambda _live, command: self.sent.append(command)
 
     async def post(self, _path: str, _wanted: ResolveRequest, *_: object, **__: object) -> ResolveReply:
         self.asked += 1
         return await asyncio.shield(self.plan)
 
-    def save(self, _live: LiveCall, events: list[CallEvent], **_: object) -> asyncio.Future[list[Any]]:
+    def save(self, _live: LiveCall, events: list[CallEvent], *_: bool) -> asyncio.Future[list[Any]]:
         self.saved.append([event.id for event in events])
         self.answers.append(asyncio.get_running_loop().create_future())
         return self.answers[-1]

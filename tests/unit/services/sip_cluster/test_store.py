@@ -4,14 +4,12 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
-from ringback.services.sip_cluster import store as module
+from ringback.runtime.valkey import ValkeyUnavailable
 from ringback.services.sip_cluster.live import LiveCall
-from ringback.services.sip_cluster.store import CallStore, dialog_key, idempotency_key
+from ringback.services.sip_cluster.steps import Steps, dialog_key, idempotency_key
 
 
 class Valkey:
@@ -35,13 +33,13 @@ class Valkey:
         return [[command[1] for command in commands] for commands in self.posts]
 
 
-def made() -> tuple[CallStore, Valkey, LiveCall]:
+def made() -> tuple[Steps, Valkey, LiveCall]:
     valkey = Valkey()
     ignore = SimpleNamespace(count=lambda *_, **__: None, warning=lambda *_, **__: None)
     kafka = SimpleNamespace(command=lambda *_, **__: ("XADD", "kafka"))
     context: Any = SimpleNamespace(valkey=valkey, node="n", connections=ignore, log=ignore, kafka=kafka)
     return (
-        CallStore(context, ttl_s=60, idempotency_ttl_s=60),
+        Steps(context, ttl_s=60, idempotency_ttl_s=60),
         valkey,
         LiveCall(Call(CallData("c", "u", "t", "demo"))),
     )
@@ -63,7 +61,7 @@ async def test_what_was_not_stored_goes_with_the_step_after_it() -> None:
     live.flushing = True
     store.index_dialog(live, "one")
     store.save(live, [], first=False, over=False)
-    valkey.futures[0].set_exception(module.ValkeyUnavailable("away"))
+    valkey.futures[0].set_exception(ValkeyUnavailable("away"))
     await asyncio.sleep(0)
     store.index_dialog(live, "two")
     store.save(live, [], first=False, over=False)
@@ -76,14 +74,14 @@ async def test_without_a_step_at_hand_a_dialog_is_indexed_at_once() -> None:
     store, valkey, live = made()
     store.index_dialog(live, "one")
     assert valkey.keys() == [[dialog_key("demo", "one")]]
-    valkey.futures[0].set_exception(module.ValkeyUnavailable("away"))
+    valkey.futures[0].set_exception(ValkeyUnavailable("away"))
     await asyncio.sleep(0)
     assert live.unindexed == ["one"]
 
 
-async def test_a_step_that_is_not_answered_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 0.02)
+async def test_a_step_that_is_not_answered_is_not_waited_for() -> None:
     store, valkey, live = made()
+    store.patience_s = 0.02
     answered = store.save(live, [], first=False, over=False)
     live.stored = b""
     silent = store.save(live, [], first=False, over=False)
@@ -119,7 +117,7 @@ async def test_what_a_request_has_come_to_is_written_with_its_step_and_again_whe
     store.save(live, [], first=False, over=False)
     noted = ("SET", idempotency_key("demo", "k"), "done", "EX", 60)
     assert noted in valkey.posts[0]
-    valkey.futures[0].set_exception(module.ValkeyUnavailable("away"))
+    valkey.futures[0].set_exception(ValkeyUnavailable("away"))
     await asyncio.sleep(0)
     assert live.unnoted == ["k"]
     store.save(live, [], first=False, over=True)

@@ -81,3 +81,23 @@ def test_nobody_there_is_asked_for_a_password_like_everybody() -> None:
         for turned in (known, unknown)
     ]
     assert shapes[0] == shapes[1]
+
+
+def test_who_comes_while_the_tenants_are_asked_for_again_does_not_wait() -> None:
+    who, clock, asked_for = callers(demo=[]), SimpleNamespace(now=100.0), list[str]()
+    config, at_hand = who._config, who._config.tenants_at_hand
+    vars(who).update(_lately=(None, 0.0), _looking=False)
+    vars(who._ctx).update(
+        monotonic=lambda: clock.now, spawn=lambda work, name: (work.close(), asked_for.append(name))
+    )
+    vars(config).update(tenants_at_hand=lambda: None)
+    assert who.tenants_lately() is None
+    vars(config).update(tenants_at_hand=at_hand)
+    known = who.tenants_lately()
+    assert known is not None and [tenant.id for tenant in known] == ["demo"]
+    vars(config).update(tenants_at_hand=lambda: None)
+    clock.now += 5.0
+    assert who.tenants_lately() is known and who.tenants_lately() is known
+    assert asked_for == ["tenants"]
+    clock.now += 6.0
+    assert who.tenants_lately() is None

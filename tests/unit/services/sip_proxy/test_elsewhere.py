@@ -2,7 +2,7 @@
 
 from ringback.contracts.telephony import ClusterNode
 from ringback.services.sip_proxy.elsewhere import Elsewhere, at_node, owner_of
-from ringback.services.sip_proxy.routes import Mark, Side
+from ringback.services.sip_proxy.marks import Mark, Side
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip import NameAddr, Response
 from ringback.sip.transport import Destination

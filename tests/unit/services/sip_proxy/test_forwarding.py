@@ -84,6 +84,7 @@ class World:
         self.tx, self.branches = Upstream(request), dict[str, Branch]()
         self.outcome: Outcome | None = None
         self.lost: list[str] = []
+        self.spoke: list[str] = []
         self.ringing: dict[str, Callable[[Target], None]] = {}
         self.forwarding = Forwarding(
             self,
@@ -118,6 +119,9 @@ class World:
 
     def answered(self, target: Target, response: Response) -> None:
         pass
+
+    def heard(self, target: Target) -> None:
+        self.spoke.append(target.name)
 
     def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
         name = response.get("X-Ringback-Owner")
@@ -392,3 +396,13 @@ class TestABrowserThatComesBackWhileItRings:
         world.tx.cancel()
         world.ringing["web"](world.target("web", "phone"))
         assert world["web"] is before
+
+
+async def test_of_each_target_it_is_told_once_that_something_has_come_of_an_invite() -> None:
+    world = World(["one", "two"])
+    world["one"].says(100)
+    assert world.spoke == []
+    world["one"].says(180)
+    world["one"].says(200)
+    world["two"].says(408, local=True)
+    assert world.spoke == ["one", "two"]

@@ -9,7 +9,7 @@ import pytest
 from ringback.domain.configuration import Gateway, Trunk
 from ringback.services.sip_proxy import gateways as module
 from ringback.services.sip_proxy.gateways import Gateways
-from ringback.services.sip_proxy.routes import Side
+from ringback.services.sip_proxy.marks import Side
 from ringback.sip import Request, SipUri
 from ringback.sip.avoid import Avoided
 from ringback.sip.transport import Destination

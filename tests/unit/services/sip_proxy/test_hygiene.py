@@ -3,7 +3,7 @@
 import pytest
 
 from ringback.services.sip_proxy.hygiene import Hygiene, clean_reason
-from ringback.services.sip_proxy.routes import Mark, Side
+from ringback.services.sip_proxy.marks import Mark, Side
 from ringback.sip import Request, Response
 
 EDGE = Side("edge", "192.0.2.1", 5060, (("tls", 5061), ("wss", 8089)))

@@ -10,9 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ringback.domain.configuration import Tenant
+from ringback.runtime.logs import get_log
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.flows import Flows
 from ringback.services.sip_proxy.metrics import ProxyMetrics
+from ringback.services.sip_proxy.refusals import Refusals, Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.sip import Request, Response, response_to
@@ -24,15 +26,20 @@ REGISTRAR = Source("tcp", "10.0.0.3", 5066)
 AUTHORIZATION = 'Authorization: Digest username="1001", response="x"\r\n'
 
 
-def register(branch: str = "z9hG4bKone", *, more: str = AUTHORIZATION, via: str = "") -> Request:
-    text = (
+def register(
+    branch: str = "z9hG4bKone", *, more: str = AUTHORIZATION, via: str = "", mine: str = "{branch};rport"
+) -> bytes:
+    return (
         "REGISTER sip:demo.example SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP 192.0.2.7:5062;branch={branch};rport=5062;received=192.0.2.7\r\n{via}"
+        f"Via: SIP/2.0/UDP 192.0.2.7:5062;branch={mine.format(branch=branch)}\r\n{via}"
         "Max-Forwards: 70\r\nFrom: <sip:1001@demo.example>;tag=a\r\nTo: <sip:1001@demo.example>\r\n"
         f"Call-ID: c\r\nCSeq: 7 REGISTER\r\nContact: <sip:1001@192.0.2.7:5062>\r\n{more}"
         "Content-Length: 0\r\n\r\n"
-    )
-    found = parse_message(text.encode())
+    ).encode()
+
+
+def read(data: bytes) -> Request:
+    found = parse_message(data)
     assert isinstance(found, Request)
     return found
 
@@ -41,14 +48,12 @@ class Ends:
     """An endpoint that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.takes: dict[str, Callable[[Request, Source], bool]] = {}
-        self.takes_answer: Callable[[bytes, Source], bool] | None = None
+        self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
         self.counters = SimpleNamespace(repeated=0)
         self.sent: list[tuple[bytes, Destination]] = []
         self.failed: list[Callable[[], None] | None] = []
         self.received: list[Request] = []
-        self.known = False
 
     def local_address(self, transport: str, toward: str = "") -> tuple[str, int]:
         return "10.0.0.2", 5080
@@ -65,9 +70,6 @@ class Ends:
     def receive(self, request: Request, source: Source) -> None:
         self.received.append(request)
 
-    def knows(self, request: Request) -> bool:
-        return self.known
-
 
 class Stage:
     """The registers between two endpoints, with a clock that is moved."""
@@ -75,7 +77,7 @@ class Stage:
     def __init__(self) -> None:
         self.now = 100.0
         self.tenants: list[Tenant] | None = [Tenant(id="demo", domain="demo.example")]
-        self.refusal: int = 0
+        self.turned: tuple[int, Why] | None = None
         self.offences: list[Offence] = []
         self.proven: list[Source] = []
         self.distrusted: list[str] = []
@@ -83,11 +85,11 @@ class Stage:
         core: Any = SimpleNamespace(
             ctx=SimpleNamespace(monotonic=lambda: self.now),
             callers=SimpleNamespace(
-                tenants_at_hand=lambda: self.tenants,
+                tenants_lately=lambda: self.tenants,
                 pick=lambda tenants, hosts: next((item for item in tenants if item.domain in hosts), None),
             ),
             directory=SimpleNamespace(
-                registrar_order=lambda now: [("first", Destination("tcp", "10.0.0.3", 5066))],
+                registrar=lambda now: ("first", Destination("tcp", "10.0.0.3", 5066)),
                 distrust=lambda name, now: self.distrusted.append(name),
             ),
             metrics=ProxyMetrics(CollectorRegistry()),
@@ -97,24 +99,20 @@ class Stage:
             ),
             flows=Flows(90),
         )
-        self.registers = Registers(core, Registering(core), self.admit)
+        core.ctx.log = get_log("test", "test")
+        core.refusals = Refusals(core.ctx, core.metrics)
+        self.registers = Registers(core, Registering(core), lambda source: self.turned)
         self.registers.connect(self.edge, self.inside)  # type: ignore[arg-type]
 
-    def admit(self, request: Request, source: Source) -> Response | None:
-        return response_to(request, self.refusal) if self.refusal else None
-
-    def comes(self, request: Request, source: Source = PHONE) -> bool:
-        return self.edge.takes["REGISTER"](request, source)
+    def comes(self, data: bytes, source: Source = PHONE) -> bool:
+        return self.edge.takes_unread[b"REGISTER"](data, source)
 
     def passed(self) -> Request:
-        found = parse_message(self.inside.sent[-1][0])
-        assert isinstance(found, Request)
-        return found
+        return read(self.inside.sent[-1][0])
 
     def answers(self, status: int, *headers: tuple[str, str], to: Request | None = None) -> bool:
         response = response_to(to or self.passed(), status, to_tag="r", headers=headers)
-        assert self.inside.takes_answer is not None
-        return self.inside.takes_answer(response.to_bytes(), REGISTRAR)
+        return self.inside.takes_unread[b"SIP/2.0 "](response.to_bytes(), REGISTRAR)
 
 
 @pytest.fixture
@@ -125,9 +123,8 @@ async def stage() -> Stage:
 async def test_rfc3261_16_6_a_plain_register_passes_with_our_via_on_top_and_comes_back_without(
     stage: Stage,
 ) -> None:
-    request = register()
-    assert stage.comes(request)
-    passed = stage.passed()
+    assert stage.comes(register())
+    request, passed = read(register()), stage.passed()
     assert stage.inside.sent[0][1] == Destination("tcp", "10.0.0.3", 5066)
     assert [via.split(";")[0] for via in passed.values("Via")] == [
         "SIP/2.0/TCP 10.0.0.2:5080",
@@ -143,7 +140,8 @@ async def test_rfc3261_16_6_a_plain_register_passes_with_our_via_on_top_and_come
     answer = parse_message(data)
     assert isinstance(answer, Response)
     assert (answer.status, where, len(answer.get_all("Via"))) == (200, PHONE, 1)
-    assert answer.get("Via") == request.get("Via")
+    assert answer.get("Via") == f"{request.get('Via')}=5062;received=192.0.2.7"
+    assert passed.values("Via")[1] == answer.get("Via")
     assert stage.proven == [PHONE]
     assert len(stage.registers) == 0
 
@@ -185,27 +183,67 @@ async def test_who_has_proved_nothing_yet_is_no_guesser_and_costs_no_memory(stag
         register(more="User-Agent: Gerät\r\n"),
         register(via="Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKbehind\r\n"),
         register("old-fashioned"),
+        register().replace(b"Max-Forwards: 70", b"Max-Forwards: 0"),
+        register().replace(b"To: <sip:1001@demo.example>", b"To: <sip:1001@demo.example>;tag=b"),
     ],
 )
-async def test_what_is_not_plain_takes_the_ordinary_way(stage: Stage, request_: Request) -> None:
+async def test_what_is_not_plain_takes_the_ordinary_way(stage: Stage, request_: bytes) -> None:
     assert not stage.comes(request_)
     assert stage.inside.sent == []
 
 
+@pytest.mark.parametrize(
+    ("mine", "source", "marked"),
+    [
+        ("{branch}", PHONE, "{branch}"),
+        ("{branch};rport;x=1", PHONE, "{branch};rport=5062;x=1;received=192.0.2.7"),
+        ("{branch}", Source("udp", "192.0.2.99", 5062), "{branch};received=192.0.2.99"),
+    ],
+)
+async def test_rfc3261_18_2_1_rfc3581_4_a_via_is_marked_however_it_is_written(
+    stage: Stage, mine: str, source: Source, marked: str
+) -> None:
+    branch, start = "z9hG4bKone", "SIP/2.0/UDP 192.0.2.7:5062;branch="
+    assert stage.comes(register(mine=mine), source)
+    assert stage.passed().values("Via")[1] == start + marked.format(branch=branch)
+    assert stage.answers(200)
+    assert (stage.edge.sent[0][1].host, stage.edge.sent[0][1].port) == (source.host, source.port)
+
+
+async def test_rfc3581_4_rport_before_the_branch(stage: Stage) -> None:
+    data = register().replace(b";branch=z9hG4bKone;rport", b";rport;branch=z9hG4bKone")
+    assert stage.comes(data) and stage.comes(data)
+    assert [via.partition(";")[2] for via in stage.passed().values("Via")[1:]] == [
+        "rport=5062;branch=z9hG4bKone;received=192.0.2.7"
+    ]
+    assert len(stage.inside.sent) == 1
+
+
+async def test_rfc3261_16_6_a_register_without_max_forwards_gets_one(stage: Stage) -> None:
+    assert stage.comes(register().replace(b"Max-Forwards: 70\r\n", b""))
+    assert stage.passed().max_forwards == 70
+
+
 async def test_what_the_transactions_have_already_stays_theirs(stage: Stage) -> None:
     stage.tenants, tenants = None, stage.tenants
+    assert stage.comes(register())
+    stage.tenants = tenants
     assert not stage.comes(register())
-    stage.tenants, stage.edge.known = tenants, True
-    assert not stage.comes(register())
-    stage.edge.known = False
+    assert (len(stage.edge.received), stage.inside.sent) == (1, [])
+    assert stage.edge.received[0].via.params["received"] == "192.0.2.7"
     assert stage.comes(register("z9hG4bKtwo"))
+    stage.now += 33.0
+    stage.registers._sweep()
+    assert stage.comes(register())
 
 
 async def test_a_refusal_at_the_door_and_a_strange_domain(stage: Stage) -> None:
-    stage.refusal = 503
+    stage.turned = 7, Why.SOURCE_RATE
     assert stage.comes(register())
-    assert stage.edge.sent[0][0].startswith(b"SIP/2.0 503 ")
-    stage.refusal, stage.tenants = 0, []
+    refused = parse_message(stage.edge.sent[0][0])
+    assert isinstance(refused, Response)
+    assert (refused.status, refused.get("Retry-After")) == (503, "7")
+    stage.turned, stage.tenants = None, []
     assert stage.comes(register())
     assert (stage.inside.sent, len(stage.edge.received)) == ([], 1)
 
@@ -217,20 +255,34 @@ async def test_what_a_lost_registrar_has_not_answered_takes_the_ordinary_way(sta
     assert failed is not None
     failed()
     stage.inside.on_connection_lost(("10.0.0.3", 5066))
-    assert stage.edge.received == [one, two]
+    assert [request.via.branch for request in stage.edge.received] == ["z9hG4bKone", "z9hG4bKtwo"]
+    assert not stage.comes(one)
     assert stage.distrusted == ["first", "first"]
     assert len(stage.registers) == 0
 
 
 async def test_answers_of_others_are_left_to_others(stage: Stage) -> None:
     assert stage.comes(register())
-    other = register("z9hG4bKother")
+    other = read(register("z9hG4bKother"))
     assert not stage.answers(200, to=other)
     answer = response_to(stage.passed(), 200, to_tag="r").to_bytes()
-    assert stage.inside.takes_answer is not None
-    assert not stage.inside.takes_answer(answer, Source("tcp", "10.0.0.9", 5066))
+    assert not stage.inside.takes_unread[b"SIP/2.0 "](answer, Source("tcp", "10.0.0.9", 5066))
     assert stage.answers(100)
     assert len(stage.registers) == 1
+
+
+async def test_rfc3261_18_2_1_a_registrar_may_mark_our_via(stage: Stage) -> None:
+    """Where it sees another address of ours than our Via says; and it may write each Via on a line."""
+    for branch, separator in (("z9hG4bKone", ", "), ("z9hG4bKtwo", "\r\nVia: ")):
+        assert stage.comes(register(branch))
+        passed = stage.passed()
+        ours, theirs = passed.values("Via")
+        answer = response_to(passed, 200, to_tag="r").to_bytes()
+        marked = f"{ours};received=10.0.0.9{separator}{theirs}".encode()
+        answer = answer.replace(f"{ours}, {theirs}".encode(), marked)
+        assert stage.inside.takes_unread[b"SIP/2.0 "](answer, REGISTRAR)
+        back = parse_message(stage.edge.sent[-1][0])
+        assert back.values("Via") == [theirs]
 
 
 async def test_a_registrar_that_is_silent_is_not_asked_first_for_a_while(stage: Stage) -> None:

@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.services.sip_proxy.routes import (
-    Mark,
-    Side,
-    branch_for,
-    loops,
-    onward,
-    take_routes,
-)
+from ringback.services.sip_proxy.marks import Mark, Side
+from ringback.services.sip_proxy.routes import branch_for, loops, onward, take_routes
 from ringback.sip import NameAddr, Request, SipUri
 from ringback.sip.transport import Destination
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from ringback.domain.permissions import TENANT_WIDE, Action, Grants, Scope
 from ringback.runtime.audit import Change, record
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
@@ -68,8 +70,13 @@ class Call:
         return text
 
     def decode(self, kind: type[T]) -> T:
-        """The body; HttpError 400."""
-        return self.request.decode(kind)
+        """The body, of which none at all counts as an empty object; HttpError 400."""
+        if self.request.body:
+            return self.request.decode(kind)
+        try:
+            return msgspec.convert({}, kind)
+        except msgspec.ValidationError as error:
+            raise HttpError(400, "invalid_body", str(error)) from None
 
     async def note(
         self, session: Session, action: str, subject: str, before: object = None, after: object = None

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse
 from ringback.services.engagement.http import methods_of
 from ringback.services.engagement.management.accounts_room import AccountsRoom
+from ringback.services.engagement.management.agents_room import AgentsRoom
 from ringback.services.engagement.management.api import BASE, Api
 from ringback.services.engagement.management.audit import AuditRoom
 from ringback.services.engagement.management.callbacks import Callbacks
 from ringback.services.engagement.management.callins_room import CallInsRoom
+from ringback.services.engagement.management.campaigns_room import CampaignsRoom
 from ringback.services.engagement.management.credentials_room import CredentialsRoom
 from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.document import document
@@ -45,10 +47,12 @@ class Management:
             RulesRoom(desks),
             QueuesRoom(ctx, desks),
             CallInsRoom(desks),
+            CampaignsRoom(ctx),
             AccountsRoom(ctx, desks),
             CredentialsRoom(desks),
             self._failures,
             HealthRoom(ctx),
+            AgentsRoom(ctx, desks),
             AuditRoom(desks.store),
         )
         self._api = Api(ctx, access, limits, [each for room in rooms for each in room.operations()])

@@ -16,6 +16,7 @@ from ringback.contracts.telephony import RequestMakeCall, RequestMakePredictiveC
 from ringback.domain.callbacks import DialResult
 from ringback.domain.campaigns.attempts import Heard, Stage, Word
 from ringback.domain.campaigns.definition import permitted
+from ringback.domain.campaigns.lines import caller_id_for
 from ringback.domain.campaigns.permission import Permitted
 from ringback.domain.configuration import Campaign
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
@@ -118,7 +119,7 @@ def request_for(
         idempotency_key=reference,
         this_dn=attempt.dn or campaign.route_point,
         other_dn=attempt.customer.number,
-        ani=campaign.caller_id,
+        ani=caller_id_for(campaign.caller_id, campaign.caller_ids, attempt.customer.number),
         timeout=campaign.ring_s,
         detect=0.0 if attempt.dn else campaign.detect_s,
         prompts=[] if attempt.dn else list(campaign.prompts),

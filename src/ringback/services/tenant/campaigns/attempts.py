@@ -9,10 +9,13 @@ from prometheus_client import Counter
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
-from ringback.domain.callbacks import RetryPolicy
+from ringback.domain.callbacks import DialResult, RetryPolicy
 from ringback.domain.campaigns.attempts import Effort, Heard, Stage, Word, after, heard
 from ringback.domain.campaigns.definition import Rules
+from ringback.domain.campaigns.lines import after_dial, due_next
+from ringback.domain.campaigns.outcomes import OutcomeRefusedError, due_after, follow_of
 from ringback.services.tenant.campaigns.hearing import News, reference_of
+from ringback.services.tenant.campaigns.outcome_store import Promise, promise, reopen
 from ringback.services.tenant.campaigns.store import Attempt, Session, Store
 
 if TYPE_CHECKING:
@@ -74,6 +77,12 @@ class Attempts:
             effort, due_at = attempt.effort, now + policy.delay
         else:
             effort, due_at = after(attempt.effort, result, policy, now)
+            then = after_dial(attempt.lines, attempt.customer.number, result)
+            used_up = effort.dials >= policy.max_dials
+            due_at = due_next(then, result, due_at, now, policy.delay, used_up=used_up)
+            attempt = msgspec.structs.replace(attempt, lines=then.lines)
+            if rules is not None and attempt.entered.name and result is DialResult.CONNECTED:
+                due_at = await self._follow(session, attempt, rules, effort.dials)
         await session.after_attempt(attempt, effort, due_at)
         self._results.labels(self._store.tenant, result.value if result else "RETURNED").inc()
         ended = self.event(told.ATTEMPT_ENDED, attempt, dials=effort.dials, next_at=due_at or 0.0)
@@ -82,12 +91,50 @@ class Attempts:
             events.append(msgspec.structs.replace(ended, id=told.RECORD_COMPLETED))
         await session.tell(events)
 
-    def event(self, name: str, attempt: Attempt, *, dials: int = 0, next_at: float = 0.0) -> CampaignEvent:
+    async def late(self, session: Session, attempt: Attempt, rules: Rules) -> CampaignEvent:
+        """What follows a result that was entered when the call was over; what is to be told of it."""
+        due_at = await self._follow(session, attempt, rules, attempt.effort.dials)
+        if due_at is not None:
+            await reopen(session, attempt.list, attempt.key, due_at)
+        return self.event(
+            told.OUTCOME_ENTERED,
+            attempt,
+            dials=attempt.effort.dials,
+            next_at=due_at or 0.0,
+            at=self._ctx.now(),
+        )
+
+    async def _follow(self, session: Session, attempt: Attempt, rules: Rules, dials: int) -> float | None:
+        """Do what the agent's result asks for; when the record is dialled again."""
+        entered, now = attempt.entered, self._ctx.now()
+        try:
+            follow = follow_of(rules.outcomes, entered, min(now, entered.at or now))
+        except OutcomeRefusedError:
+            return None  # it has left the configuration since it was entered
+        if follow == "do-not-call":
+            await session.add_do_not_call([attempt.customer.number], entered.name, now)
+        elif follow == "callback":
+            await promise(session, self._promise(attempt, rules.outcomes.service))
+        return due_after(rules.outcomes, entered, follow, dials, now)
+
+    def _promise(self, attempt: Attempt, service: str) -> Promise:
+        return Promise(
+            attempt=attempt.id,
+            service=service,
+            number=attempt.customer.number,
+            call_at=attempt.entered.at,
+            data={**attempt.data, "GSW_CAMPAIGN_NAME": attempt.campaign, "GSW_RECORD_HANDLE": attempt.key},
+            event=self.event(told.CALLBACK_BOOKED, attempt),
+        )
+
+    def event(
+        self, name: str, attempt: Attempt, *, dials: int = 0, next_at: float = 0.0, at: float = 0.0
+    ) -> CampaignEvent:
         """What is told of an attempt when it was asked for, or is over."""
         its = attempt.progress
         return CampaignEvent(
             id=name,
-            time=its.ended_at or attempt.asked_at,
+            time=at or its.ended_at or attempt.asked_at,
             tenant=self._store.tenant,
             campaign=attempt.campaign,
             calling_list=attempt.list,
@@ -103,4 +150,7 @@ class Attempts:
             asked_at=attempt.asked_at,
             answered_at=its.answered_at,
             connected_at=its.connected_at,
+            number_kind=attempt.lines.line(attempt.customer.number).kind,
+            outcome=attempt.entered.name,
+            call_at=attempt.entered.at,
         )

@@ -1,8 +1,8 @@
 -- name: add_records
-INSERT INTO tenant.calling_records (tenant, list, key, number, time_zone, hours, priority, data, due_at)
+INSERT INTO tenant.calling_records (tenant, list, key, number, time_zone, hours, priority, data, due_at, lines)
 SELECT $1, $2, each ->> 'key', each ->> 'number', each ->> 'time_zone',
     ARRAY(SELECT jsonb_array_elements_text(each -> 'hours')), (each ->> 'priority')::integer, each -> 'data',
-    (each ->> 'not_before')::float8
+    (each ->> 'not_before')::float8, each -> 'lines'
 FROM jsonb_array_elements($3::text::jsonb) AS each
 ON CONFLICT (tenant, list, key) DO NOTHING RETURNING key;
 
@@ -14,7 +14,7 @@ WHERE tenant = $1 AND list = $2 AND key = ANY($3::text[]) AND state <> 'dialling
 DELETE FROM tenant.calling_records WHERE tenant = $1 AND list = $2 AND state <> 'dialling';
 
 -- name: read_records
-SELECT key, number, state, due_at, attempts, dials, result, reason, data::text FROM tenant.calling_records
+SELECT key, number, state, due_at, attempts, dials, result, reason, data::text, outcome FROM tenant.calling_records
 WHERE tenant = $1 AND list = $2 AND ($3::text[] = '{}' OR key = ANY($3::text[])) AND key > $4
 ORDER BY key LIMIT $5;
 
@@ -50,8 +50,21 @@ UPDATE tenant.campaign_states SET answered = answered + $3, abandoned = abandone
 WHERE tenant = $1 AND campaign = $2;
 
 -- name: counts
-SELECT state, result, count(*) AS number FROM tenant.calling_records
+SELECT state, result, count(*) AS number, min(due_at) AS soonest FROM tenant.calling_records
 WHERE tenant = $1 AND list = ANY($2::text[]) GROUP BY state, result;
+
+-- name: by_hour
+SELECT campaign, floor(asked_at / 3600) * 3600 AS hour, count(*) AS dialled,
+    count(*) FILTER (WHERE answered_at > 0) AS answered,
+    count(*) FILTER (WHERE connected_at > 0) AS connected,
+    count(*) FILTER (WHERE result = 'PERSON') AS abandoned,
+    count(*) FILTER (WHERE result = 'BUSY') AS busy,
+    count(*) FILTER (WHERE result = 'NO_ANSWER') AS no_answer,
+    count(*) FILTER (WHERE result NOT IN ('', 'CONNECTED', 'PERSON', 'BUSY', 'NO_ANSWER')) AS other,
+    count(*) FILTER (WHERE asked_at >= $3) AS recent
+FROM tenant.campaign_attempts
+WHERE tenant = $1 AND asked_at >= $2 AND (result <> '' OR stage IN ('asked', 'answered', 'talking'))
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: open_attempts
 SELECT count(*) FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = $2 AND stage <> 'over';
@@ -68,9 +81,10 @@ SELECT count(*) FROM tenant.campaign_attempts
 WHERE tenant = $1 AND campaign = ANY($2::text[]) AND stage IN ('asked', 'answered');
 
 -- name: due
-SELECT list, key, number, time_zone, hours, data::text, attempts,
-    EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
-        AND dnc.number = records.number) AS do_not_call
+SELECT list, key, number, time_zone, hours, data::text, attempts, lines::text, tried, dead,
+    ARRAY(SELECT dnc.number FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
+        AND dnc.number = ANY(records.number || ARRAY(
+            SELECT line ->> 'number' FROM jsonb_array_elements(records.lines) AS line))) AS forbidden
 FROM tenant.calling_records AS records
 WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting' AND due_at <= $3
 ORDER BY priority DESC, due_at, key LIMIT $4 FOR UPDATE OF records SKIP LOCKED;
@@ -81,11 +95,14 @@ WITH dialled AS (
     WHERE tenant = $1 AND list = $3 AND key = $4 RETURNING attempts
 )
 INSERT INTO tenant.campaign_attempts
-    (id, tenant, campaign, list, key, number, stage, asked_at, check_at, agent, dn)
-SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10 FROM dialled;
+    (id, tenant, campaign, list, key, number, stage, asked_at, check_at, agent, dn, dialled)
+SELECT $5, $1, $2, $3, $4, attempts, $6, $7, $8, $9, $10, $11 FROM dialled;
 
 -- name: postpone
 UPDATE tenant.calling_records SET due_at = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: new_round
+UPDATE tenant.calling_records SET due_at = $4, tried = '{}' WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: finish_record
 UPDATE tenant.calling_records SET state = 'done', result = '', reason = $4
@@ -93,13 +110,49 @@ WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: attempts_of
 SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
-    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at,
-    records.number AS customer, records.time_zone, records.hours, records.data::text, records.dials, records.faults,
+    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
+    attempts.outcome, outcome_by, call_at,
+    COALESCE(NULLIF(dialled, ''), records.number) AS customer, records.time_zone, records.hours,
+    records.data::text, records.dials, records.faults, lines::text, tried, dead,
     EXISTS (SELECT 1 FROM tenant.do_not_call AS dnc WHERE dnc.tenant = records.tenant
-        AND dnc.number = records.number) AS do_not_call
+        AND dnc.number = COALESCE(NULLIF(dialled, ''), records.number)) AS do_not_call
 FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
 WHERE tenant = $1 AND stage <> 'over' AND check_at <= $2 AND ($3::uuid[] = '{}' OR attempts.id = ANY($3::uuid[]))
 ORDER BY attempts.id LIMIT $4 FOR UPDATE OF attempts;
+
+-- name: attempt_of_outcome
+SELECT attempts.id, attempts.campaign, attempts.list, attempts.key, attempts.number, stage, asked_at,
+    conn_id, agent, dn, attempts.result, attempts.reason, answered_at, connected_at, ended_at,
+    attempts.outcome, outcome_by, call_at,
+    COALESCE(NULLIF(dialled, ''), records.number) AS customer, records.time_zone, records.hours,
+    records.data::text, records.dials, records.faults, lines::text, tried, dead, false AS do_not_call, records.attempts = attempts.number AND records.state = 'done' AS last
+FROM tenant.campaign_attempts AS attempts JOIN tenant.calling_records AS records USING (tenant, list, key)
+WHERE tenant = $1 AND (attempts.id = $2 OR ($2::uuid IS NULL AND list = $3 AND key = $4))
+ORDER BY attempts.number DESC LIMIT 1 FOR UPDATE OF attempts;
+
+-- name: enter_outcome
+UPDATE tenant.campaign_attempts SET outcome = $3, outcome_by = $4, call_at = $5 WHERE tenant = $1 AND id = $2;
+
+-- name: note_outcome
+UPDATE tenant.calling_records SET outcome = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
+
+-- name: promise
+INSERT INTO tenant.campaign_promises (tenant, attempt, service, number, call_at, data, event, try_at)
+VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, 0) ON CONFLICT (attempt) DO NOTHING;
+
+-- name: promises
+SELECT attempt, service, number, call_at, data::text, event FROM tenant.campaign_promises
+WHERE tenant = $1 AND try_at <= $2 ORDER BY try_at LIMIT 100;
+
+-- name: promise_later
+UPDATE tenant.campaign_promises SET try_at = $3 WHERE tenant = $1 AND attempt = $2;
+
+-- name: promise_kept
+DELETE FROM tenant.campaign_promises WHERE tenant = $1 AND attempt = $2;
+
+-- name: reopen_record
+UPDATE tenant.calling_records SET state = 'waiting', due_at = $4, reason = ''
+WHERE tenant = $1 AND list = $2 AND key = $3 AND state = 'done';
 
 -- name: offered_to
 SELECT id FROM tenant.campaign_attempts
@@ -114,7 +167,8 @@ WHERE id = $1;
 DELETE FROM tenant.campaign_attempts WHERE tenant = $1 AND stage = 'over' AND ended_at < $2;
 
 -- name: after_attempt
-UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9
+UPDATE tenant.calling_records SET state = $4, due_at = $5, dials = $6, faults = $7, result = $8, reason = $9,
+    tried = $10, dead = $11
 WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: read_cursor

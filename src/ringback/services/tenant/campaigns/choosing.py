@@ -10,13 +10,14 @@ from ringback.contracts import campaigns as told
 from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.campaigns.attempts import Progress
 from ringback.domain.campaigns.definition import Rules, permitted
-from ringback.domain.campaigns.permission import Never, Permitted, Wait
+from ringback.domain.campaigns.permission import Customer, Never, Permitted, Verdict, Wait
 from ringback.domain.configuration import Campaign
 from ringback.services.tenant.campaigns.store import Attempt, Due, Session
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
+NOTHING_LEFT = "no-number-left"
 _MOST_LOOKED_AT = 200
 """Records that one look may pass over because they are not to be dialled now."""
 
@@ -45,15 +46,35 @@ async def choose(
             break
         looked_at += len(found)
         for due in found:
-            verdict = permitted(rules, due.customer, now, do_not_call=due.do_not_call)
+            customer, verdict = which(rules, due, now)
             if isinstance(verdict, Permitted):
-                begun.append(await _begin(session, campaign, due, now, how))
+                begun.append(await _begin(session, campaign, due, customer, now, how))
+            elif isinstance(verdict, Never) and due.lines.tried:
+                await session.new_round(due, now + rules.policy.delay)  # the others may be dialled later
             else:
                 await _not_now(session, campaign, due, now, verdict)
     return begun
 
 
-async def _begin(session: Session, campaign: Campaign, due: Due, now: float, how: Beginning) -> Attempt:
+def which(rules: Rules, due: Due, now: float) -> tuple[Customer, Verdict]:
+    """The first of the customer's numbers that may be dialled now; else the verdict on all of them."""
+    customer, soonest, never = due.customer, float("inf"), Never(NOTHING_LEFT)
+    for line in due.lines.left:
+        customer = Customer(line.number, due.customer.zone, line.hours or due.customer.hours)
+        verdict = permitted(rules, customer, now, do_not_call=line.number in due.forbidden)
+        match verdict:
+            case Permitted():
+                return customer, verdict
+            case Wait(until):
+                soonest = min(soonest, until)
+            case Never():
+                never = verdict
+    return customer, Wait(soonest) if soonest < float("inf") else never
+
+
+async def _begin(
+    session: Session, campaign: Campaign, due: Due, customer: Customer, now: float, how: Beginning
+) -> Attempt:
     attempt = Attempt(
         id=uuid.uuid4(),
         campaign=campaign.id,
@@ -61,7 +82,8 @@ async def _begin(session: Session, campaign: Campaign, due: Due, now: float, how
         key=due.key,
         number=due.attempts + 1,
         asked_at=now,
-        customer=due.customer,
+        customer=customer,
+        lines=due.lines,
         data=due.data,
         progress=how.progress,
         dn=how.dn,

@@ -12,6 +12,7 @@ from ringback.contracts.campaigns import CampaignEvent
 from ringback.domain.campaigns.attempts import Progress
 from ringback.domain.campaigns.definition import rules_of
 from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
+from ringback.domain.campaigns.standstill import Look
 from ringback.domain.campaigns.states import Command, State
 from ringback.domain.configuration import Campaign
 from ringback.runtime.sql import PostgresUnavailable
@@ -61,6 +62,8 @@ class Dialler:
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}
+        self.looks: dict[str, Look] = {}
+        """What was found at the last look, by campaign that runs here."""
         self._read_at = float("-inf")
         self._wanted = asyncio.Event()
         """Set while calls are to be heard of: there are campaigns at work, or attempts that are not over."""
@@ -123,12 +126,14 @@ class Dialler:
         """One look at all campaigns that are at work."""
         if router is None:
             self._active = {}
+            self.looks = {}
             self._wanted.clear()
             return
         async with self._store.transaction() as session:
             standings = await session.standings()
             open_ = await session.all_open()
         self._active = {each.campaign: each for each in standings if each.state in ACTIVE}
+        self.looks = {name: look for name, look in self.looks.items() if name in self._active}
         if not (self._active or open_):
             self._wanted.clear()
             return
@@ -180,6 +185,7 @@ class Dialler:
             return []
         wanted = to_dial(rules.pace, floor)
         dialled = await choose(self._ctx, session, campaign, rules, wanted, _BEGINNING)
+        self.looks[campaign.id] = Look(self._ctx.now(), floor, wanted, len(dialled))
         await session.tell([self._attempts.event(told.ATTEMPT_STARTED, each) for each in dialled])
         if dialled and standing.exhausted:
             standing.exhausted = False

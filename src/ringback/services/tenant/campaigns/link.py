@@ -34,6 +34,7 @@ from ringback.contracts.campaigns import (
     ListParams,
     Offer,
     OfferParams,
+    OutcomeParams,
     PreviewParams,
     ReadRecords,
     RecordPage,
@@ -44,16 +45,15 @@ from ringback.contracts.campaigns import (
 )
 from ringback.domain.campaigns.records import LONGEST_KEY, Given, RecordRefusedError, checked
 from ringback.domain.campaigns.states import CampaignRefusedError, Command
-from ringback.domain.configuration import CallingList, Campaign
+from ringback.domain.configuration import CallingList
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession, MethodHandler
 from ringback.runtime.streams import StreamEntry, StreamTail, parse_entries
-from ringback.services.tenant.campaigns.control import change
-from ringback.services.tenant.campaigns.store import Session, Standing
+from ringback.services.tenant.campaigns.desk import Room, UnknownCampaignError
+from ringback.services.tenant.campaigns.store import Session
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
-    from ringback.services.tenant.campaigns.wiring import Room
 
 NOT_FOUND, CONFLICT = 404, 409
 _MOST_AT_ONCE, _PORTION = 1000, 20
@@ -62,8 +62,6 @@ _SLOW = 1024 * 1024
 _SUBSCRIPTION = "campaigns"
 _CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?")
 _COMMANDS = (Command.LOAD, Command.START, Command.PAUSE, Command.STOP, Command.UNLOAD)
-_ENDING = (Command.PAUSE, Command.STOP, Command.UNLOAD)
-"""Also for a campaign that is configured no longer."""
 _METHODS = (
     "add_records",
     "read_records",
@@ -75,6 +73,7 @@ _METHODS = (
     "preview",
     "dial",
     "reject",
+    "outcome",
     "status",
     "subscribe",
     "events",
@@ -186,19 +185,12 @@ class CampaignsLink:
     ) -> CampaignStatus:
         wanted = msgspec.convert(params, CampaignParams)
         room = self._room(wanted.tenant)
-        campaign = await room.definitions.campaign(wanted.campaign)
-        async with room.store.transaction() as work:
-            known = campaign or (command in _ENDING and await work.standings(wanted.campaign))
-            if not known:
-                raise LinkError(NOT_FOUND, "no such campaign is configured")
-            standing = await work.lock(wanted.campaign, self._ctx.now())
-            try:
-                await change(work, wanted.tenant, standing, command, self._ctx.now())
-            except CampaignRefusedError as error:
-                raise LinkError(CONFLICT, str(error)) from error
-            status = await self._status_of(work, room, standing, campaign)
-        room.dialler.wake()
-        return status
+        try:
+            return await room.command(wanted.campaign, (command,), self._ctx.now())
+        except UnknownCampaignError as error:
+            raise LinkError(NOT_FOUND, str(error)) from error
+        except CampaignRefusedError as error:
+            raise LinkError(CONFLICT, str(error)) from error
 
     # Agents who choose
 
@@ -217,34 +209,14 @@ class CampaignsLink:
         await self._room(wanted.tenant).preview.give_back(wanted.reference, wanted.reason)
         return {"rejected": True}
 
+    async def _outcome(self, session: LinkSession, params: dict[str, Any]) -> dict[str, Any]:
+        wanted = msgspec.convert(params, OutcomeParams)
+        event = await self._room(wanted.tenant).enter(wanted)
+        return {"entered": True, "next_at": event.next_at if event else 0.0}
+
     async def _status(self, session: LinkSession, params: dict[str, Any]) -> list[CampaignStatus]:
         wanted = msgspec.convert(params, StatusParams)
-        room = self._room(wanted.tenant)
-        campaigns = await room.definitions.campaigns()
-        async with room.store.transaction() as work:
-            standings = {each.campaign: each for each in await work.standings(wanted.campaign)}
-            names = {wanted.campaign} & campaigns.keys() if wanted.campaign else campaigns.keys()
-            return [
-                await self._status_of(
-                    work, room, standings.get(name) or Standing(campaign=name), campaigns.get(name)
-                )
-                for name in sorted(names | standings.keys())
-            ]
-
-    async def _status_of(
-        self, work: Session, room: Room, standing: Standing, campaign: Campaign | None
-    ) -> CampaignStatus:
-        return CampaignStatus(
-            tenant=room.store.tenant,
-            campaign=standing.campaign,
-            state=standing.state.value,
-            reason=standing.reason,
-            since=standing.since,
-            mode=campaign.mode if campaign else "",
-            answered=standing.answered,
-            abandoned=standing.abandoned,
-            counts=await work.counts(standing.campaign, campaign.lists if campaign else ()),
-        )
+        return await self._room(wanted.tenant).status(wanted.campaign)
 
     # Events
 

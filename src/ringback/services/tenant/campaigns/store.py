@@ -9,9 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from ringback.contracts.campaigns import CampaignEvent, Counts, RecordView
+from ringback.contracts.campaigns import CampaignEvent, CampaignHour, Counts, RecordView
 from ringback.domain.callbacks import DialResult
 from ringback.domain.campaigns.attempts import Effort, Progress, Stage
+from ringback.domain.campaigns.lines import Line, Lines
+from ringback.domain.campaigns.outcomes import Entered
 from ringback.domain.campaigns.permission import Customer
 from ringback.domain.campaigns.records import Given
 from ringback.domain.campaigns.states import State
@@ -44,7 +46,9 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     customer: Customer
     data: dict[str, str]
     attempts: int
-    do_not_call: bool
+    lines: Lines
+    forbidden: frozenset[str]
+    """Those of the numbers that are not to be called."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +66,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     conn_id: str = ""
     dn: str = ""
     """The phone of the agent from which it is dialled; empty: from the route point."""
+    lines: Lines = Lines(())
     effort: Effort = Effort()
     do_not_call: bool = False
+    entered: Entered = Entered()
+    """What the agent says the talk has come to."""
 
 
 class Store:
@@ -96,11 +103,17 @@ class Session:
         self.tells = False
         """Whether there is something to tell when it is committed."""
 
-    async def _fetch(self, query: str, *args: Any) -> list[Any]:
+    @property
+    def connection(self) -> Any:
+        """For what is written in the same transaction elsewhere."""
+        return self._connection
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        """The rows of a query, whose first parameter is the tenant."""
         rows: list[Any] = await self._connection.fetch(SQL[query], self.tenant, *args)
         return rows
 
-    async def _execute(self, query: str, *args: Any) -> int:
+    async def execute(self, query: str, *args: Any) -> int:
         """Returns how many rows were changed."""
         done: str = await self._connection.execute(SQL[query], self.tenant, *args)
         return int(done.rsplit(" ", 1)[-1])
@@ -109,19 +122,20 @@ class Session:
 
     async def add_records(self, list_: str, records: Sequence[Given]) -> int:
         """Write records whose key is new; how many were."""
-        return len(await self._fetch("add_records", list_, msgspec.json.encode(records).decode()))
+        written = [{**msgspec.structs.asdict(each), "lines": each.lines} for each in records]
+        return len(await self.fetch("add_records", list_, msgspec.json.encode(written).decode()))
 
     async def remove_records(self, list_: str, keys: Sequence[str]) -> int:
         """Remove records that are not being dialled; how many were there."""
-        return await self._execute("remove_records", list_, list(keys))
+        return await self.execute("remove_records", list_, list(keys))
 
     async def clear_list(self, list_: str) -> int:
         """Remove all records of a list that are not being dialled."""
-        return await self._execute("clear_list", list_)
+        return await self.execute("clear_list", list_)
 
     async def read_records(self, list_: str, keys: Sequence[str], after: str, limit: int) -> list[RecordView]:
         """Records by key, from behind `after` on."""
-        rows = await self._fetch("read_records", list_, list(keys), after, limit)
+        rows = await self.fetch("read_records", list_, list(keys), after, limit)
         return [
             RecordView(**{**row, "number": masked(row["number"]), "data": msgspec.json.decode(row["data"])})
             for row in rows
@@ -129,33 +143,33 @@ class Session:
 
     async def add_do_not_call(self, numbers: Sequence[str], reason: str, now: float) -> int:
         """Forbid numbers; how many were not forbidden before."""
-        return await self._execute("add_do_not_call", list(numbers), reason, now)
+        return await self.execute("add_do_not_call", list(numbers), reason, now)
 
     async def remove_do_not_call(self, numbers: Sequence[str]) -> int:
         """Allow numbers again."""
-        return await self._execute("remove_do_not_call", list(numbers))
+        return await self.execute("remove_do_not_call", list(numbers))
 
     async def on_do_not_call(self, numbers: Sequence[str]) -> frozenset[str]:
         """Those of the numbers that are forbidden."""
-        return frozenset(row["number"] for row in await self._fetch("on_do_not_call", list(numbers)))
+        return frozenset(row["number"] for row in await self.fetch("on_do_not_call", list(numbers)))
 
     # Campaigns
 
     async def standings(self, campaign: str = "") -> list[Standing]:
         """How one campaign stands, or all that were ever loaded."""
-        return [_standing(row) for row in await self._fetch("read_states", campaign)]
+        return [_standing(row) for row in await self.fetch("read_states", campaign)]
 
     async def lock(self, campaign: str, now: float) -> Standing:
         """How a campaign stands; nobody else changes it until the transaction is over."""
-        rows = await self._fetch("lock_state", campaign)
+        rows = await self.fetch("lock_state", campaign)
         if not rows:
-            await self._execute("open_state", campaign, now)
-            rows = await self._fetch("lock_state", campaign)
+            await self.execute("open_state", campaign, now)
+            rows = await self.fetch("lock_state", campaign)
         return _standing(rows[0])
 
     async def write(self, standing: Standing) -> None:
         """Keep how a campaign stands."""
-        await self._execute(
+        await self.execute(
             "write_state",
             standing.campaign,
             standing.state.value,
@@ -168,33 +182,52 @@ class Session:
 
     async def count_heard(self, campaign: str, answered: int, abandoned: int) -> None:
         """Add to what a campaign has counted since its start."""
-        await self._execute("count_heard", campaign, answered, abandoned)
+        await self.execute("count_heard", campaign, answered, abandoned)
 
     async def counts(self, campaign: str, lists: Sequence[str]) -> Counts:
         """The records of the lists, and the campaign's calls."""
         states: dict[str, int] = {}
         results: dict[str, int] = {}
-        for row in await self._fetch("counts", list(lists)):
+        next_at = 0.0
+        for row in await self.fetch("counts", list(lists)):
+            if row["state"] == "waiting":
+                next_at = min(next_at or row["soonest"], row["soonest"])
             states[row["state"]] = states.get(row["state"], 0) + row["number"]
             if row["state"] == "done":
                 results[row["result"]] = results.get(row["result"], 0) + row["number"]
-        return Counts(**states, results=results, open=await self.open_attempts(campaign))
+        open_ = await self.open_attempts(campaign)
+        return Counts(**states, results=results, open=open_, next_at=next_at)
+
+    async def by_hour(
+        self, since: float, recent: float
+    ) -> tuple[dict[str, list[CampaignHour]], dict[str, int]]:
+        """What came of the dials from `since` on by campaign and hour, and how many were begun after
+        `recent`.
+        """
+        hours: dict[str, list[CampaignHour]] = {}
+        lately: dict[str, int] = {}
+        for row in await self.fetch("by_hour", since, recent):
+            found = dict(row)
+            name, recently = found.pop("campaign"), found.pop("recent")
+            hours.setdefault(name, []).append(CampaignHour(**found))
+            lately[name] = lately.get(name, 0) + recently
+        return hours, lately
 
     async def open_attempts(self, campaign: str) -> int:
         """A campaign's attempts that are not over."""
-        return int((await self._fetch("open_attempts", campaign))[0][0])
+        return int((await self.fetch("open_attempts", campaign))[0][0])
 
     async def something_left(self, lists: Sequence[str]) -> bool:
         """Whether a record of the lists waits to be dialled, now or later."""
-        return bool((await self._fetch("something_left", list(lists)))[0][0])
+        return bool((await self.fetch("something_left", list(lists)))[0][0])
 
     async def all_open(self) -> dict[UUID, str]:
         """The ConnID, where it is known, of every attempt that is not over."""
-        return {row["id"]: row["conn_id"] for row in await self._fetch("all_open")}
+        return {row["id"]: row["conn_id"] for row in await self.fetch("all_open")}
 
     async def under_way(self, campaigns: Sequence[str]) -> int:
         """Customers of these campaigns who are being dialled, or have no agent yet."""
-        return int((await self._fetch("under_way", list(campaigns)))[0][0])
+        return int((await self.fetch("under_way", list(campaigns)))[0][0])
 
     # Attempts
 
@@ -207,15 +240,16 @@ class Session:
                 customer=Customer(row["number"], row["time_zone"], tuple(row["hours"])),
                 data=msgspec.json.decode(row["data"]),
                 attempts=row["attempts"],
-                do_not_call=row["do_not_call"],
+                lines=_lines(row),
+                forbidden=frozenset(row["forbidden"]),
             )
-            for row in await self._fetch("due", list(lists), now, limit)
+            for row in await self.fetch("due", list(lists), now, limit)
         ]
 
     async def dial(self, attempt: Attempt, check_at: float) -> None:
         """Write down that a record is being dialled."""
         its = attempt
-        await self._execute(
+        await self.execute(
             "dial",
             its.campaign,
             its.list,
@@ -226,30 +260,40 @@ class Session:
             check_at,
             its.progress.agent,
             its.dn,
+            its.customer.number,
         )
 
     async def offered(self, campaign: str, agent: str = "") -> list[Attempt]:
         """The attempt whose record an agent has before them, or those of all agents; locked."""
-        ids = [row["id"] for row in await self._fetch("offered_to", campaign, agent)]
+        ids = [row["id"] for row in await self.fetch("offered_to", campaign, agent)]
         return await self.attempts(ids) if ids else []
 
     async def forget_attempts(self, before: float) -> int:
         """Remove attempts that were over before a moment."""
-        return await self._execute("forget_attempts", before)
+        return await self.execute("forget_attempts", before)
 
     async def postpone(self, due: Due, until: float) -> None:
         """Not before `until`."""
-        await self._execute("postpone", due.list, due.key, until)
+        await self.execute("postpone", due.list, due.key, until)
 
     async def finish_record(self, due: Due, reason: str) -> None:
         """Not at all, whatever earlier dials came to."""
-        await self._execute("finish_record", due.list, due.key, reason)
+        await self.execute("finish_record", due.list, due.key, reason)
 
     async def attempts(
         self, ids: Iterable[UUID] = (), before: float = float("inf"), limit: int = 1000
     ) -> list[Attempt]:
         """Open attempts, locked: those that are named, or all, which are to be looked at before `before`."""
-        return [_attempt(row) for row in await self._fetch("attempts_of", before, list(ids), limit)]
+        return [_attempt(row) for row in await self.fetch("attempts_of", before, list(ids), limit)]
+
+    async def attempt_of_outcome(
+        self, attempt: UUID | None, list_: str, key: str
+    ) -> tuple[Attempt, bool] | None:
+        """An attempt by its id, or the last one of a record, locked, also one that is over; and whether its
+        record has been left alone since.
+        """
+        rows = await self.fetch("attempt_of_outcome", attempt, list_, key)
+        return (_attempt(rows[0]), bool(rows[0]["last"])) if rows else None
 
     async def write_attempt(self, attempt: Attempt, check_at: float) -> None:
         """Keep an attempt."""
@@ -272,7 +316,7 @@ class Session:
     async def after_attempt(self, attempt: Attempt, effort: Effort, due_at: float | None) -> None:
         """Give the record of an attempt that is over back, or close it."""
         its = attempt.progress
-        await self._execute(
+        await self.execute(
             "after_attempt",
             attempt.list,
             attempt.key,
@@ -282,16 +326,22 @@ class Session:
             effort.faults,
             its.result.value if its.result else "",
             its.reason,
+            sorted(attempt.lines.tried),
+            sorted(attempt.lines.dead),
         )
+
+    async def new_round(self, due: Due, until: float) -> None:
+        """Not before `until`, and then from the first of its numbers on."""
+        await self.execute("new_round", due.list, due.key, until)
 
     async def cursor(self) -> str:
         """How far the events of calls have been taken into account; empty: never."""
-        rows = await self._fetch("read_cursor")
+        rows = await self.fetch("read_cursor")
         return str(rows[0]["cursor"]) if rows else ""
 
     async def write_cursor(self, cursor: str) -> None:
         """Everything up to here has been taken into account."""
-        await self._execute("write_cursor", cursor)
+        await self.execute("write_cursor", cursor)
 
     # What is to be told
 
@@ -300,7 +350,7 @@ class Session:
         if events:
             keys = [f"{event.tenant}:{event.campaign or event.calling_list}" for event in events]
             bodies = [msgspec.json.encode(event).decode() for event in events]
-            await self._execute("tell", keys, bodies)
+            await self.execute("tell", keys, bodies)
             self.tells = True
 
 
@@ -308,8 +358,15 @@ def _standing(row: Any) -> Standing:
     return msgspec.convert(dict(row), Standing)
 
 
+def _lines(row: Any, first: str = "number") -> Lines:
+    lines = msgspec.json.decode(row["lines"], type=tuple[Line, ...])
+    return Lines(lines or (Line(number=row[first]),), frozenset(row["tried"]), frozenset(row["dead"]))
+
+
 def _attempt(row: Any) -> Attempt:
     result = DialResult(row["result"]) if row["result"] else None
+    lines = _lines(row, "customer")
+    hours = lines.line(row["customer"]).hours or tuple(row["hours"])
     return Attempt(
         id=row["id"],
         campaign=row["campaign"],
@@ -319,10 +376,12 @@ def _attempt(row: Any) -> Attempt:
         asked_at=row["asked_at"],
         conn_id=row["conn_id"],
         dn=row["dn"],
-        customer=Customer(row["customer"], row["time_zone"], tuple(row["hours"])),
+        customer=Customer(row["customer"], row["time_zone"], hours),
+        lines=lines,
         data=msgspec.json.decode(row["data"]),
         do_not_call=row["do_not_call"],
         effort=Effort(row["dials"], row["faults"]),
+        entered=Entered(row["outcome"], row["outcome_by"], row["call_at"]),
         progress=Progress(
             Stage(row["stage"]),
             result,
@@ -330,5 +389,6 @@ def _attempt(row: Any) -> Attempt:
             row["agent"],
             row["answered_at"],
             row["connected_at"],
+            row["ended_at"],
         ),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,27 +10,23 @@ from prometheus_client import Counter, Gauge
 from ringback.services.tenant.campaigns.asking import Asking
 from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.definitions import Definitions
+from ringback.services.tenant.campaigns.desk import Room
 from ringback.services.tenant.campaigns.dialler import Dialler
+from ringback.services.tenant.campaigns.http import CampaignsHttp
 from ringback.services.tenant.campaigns.link import CampaignsLink
+from ringback.services.tenant.campaigns.outcomes import OutcomeDesk, asked_by_desktop
 from ringback.services.tenant.campaigns.preview import Preview
+from ringback.services.tenant.campaigns.promises import Promises
 from ringback.services.tenant.campaigns.store import Store
 from ringback.services.tenant.campaigns.telling import Telling
 
 if TYPE_CHECKING:
+    from ringback.contracts.telephony import RequestDistributeUserEvent
     from ringback.runtime.context import Context
+    from ringback.runtime.http import HttpServer
     from ringback.services.tenant.configuration import ConfigurationStore
     from ringback.services.tenant.leader import Leader
     from ringback.services.tenant.settings import TenantSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """One tenant's."""
-
-    store: Store
-    definitions: Definitions
-    dialler: Dialler
-    preview: Preview
 
 
 class Campaigns:
@@ -43,6 +38,7 @@ class Campaigns:
         settings: TenantSettings,
         stores: dict[str, ConfigurationStore],
         leaders: dict[str, Leader],
+        server: HttpServer,
     ) -> None:
         self._telling = Telling(ctx)
         results = Counter(
@@ -61,15 +57,26 @@ class Campaigns:
             dialler = Dialler(ctx, store, definitions, leader, attempts, asking, days)
             running.labels(tenant).set_function(partial(_running, dialler))
             preview = Preview(ctx, store, definitions, attempts, asking)
-            self.rooms[tenant] = Room(store, definitions, dialler, preview)
+            outcomes, promises = OutcomeDesk(ctx, store, definitions, attempts), Promises(ctx, store, leader)
+            self.rooms[tenant] = Room(store, definitions, dialler, preview, outcomes, promises)
         self.link = CampaignsLink(ctx, self.rooms)
+        CampaignsHttp(ctx, server, self.rooms, leaders)
 
     async def start(self) -> None:
         """Listen, and go on where it was left."""
         self._telling.start()
         for room in self.rooms.values():
             room.dialler.start()
+            room.promises.start()
         await self.link.start()
+
+    async def desktop(self, request: RequestDistributeUserEvent) -> bool:
+        """Take what an agent's desktop says of a record; False: it says nothing of that. LinkError."""
+        wanted = asked_by_desktop(request)
+        if wanted is None:
+            return False
+        await self.rooms[wanted.tenant].enter(wanted)
+        return True
 
     async def stop(self) -> None:
         """Close the listener."""

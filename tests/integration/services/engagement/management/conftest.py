@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 import pytest
 
 from ringback.contracts.auth import UserInfo
-from ringback.runtime.http import HttpClient
+from ringback.contracts.telephony import AgentRequest, RequestAgentLogout
+from ringback.contracts.views import AgentView
+from ringback.runtime.context import Context
+from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.testing.schema import faults
 
 
@@ -101,6 +104,39 @@ class Office:
         return User(self.world, token, await self.document())
 
 
+class Agents:
+    """agent_state with two agents: ann talks, and bob, who is logged out, can be asked for nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.views = {
+            "ann": AgentView(tenant="demo", agent_id="ann", state="talking", since=100.0, dn="1001"),
+            "bob": AgentView(tenant="demo", agent_id="bob", state="logged_out", since=100.0),
+        }
+
+    def serve(self, server: HttpServer) -> None:
+        server.route("GET", "/agents/demo", self._list)
+        server.route("GET", "/agents/demo/{agent}", self._one)
+        server.route("POST", "/requests", self._perform)
+
+    async def _list(self, _request: HttpRequest) -> list[AgentView]:
+        return list(self.views.values())
+
+    async def _one(self, request: HttpRequest) -> AgentView:
+        if request.path_param("agent") not in self.views:
+            raise HttpError(404, "unknown_agent", "no such agent has ever logged in")
+        return self.views[request.path_param("agent")]
+
+    async def _perform(self, request: HttpRequest) -> HttpResponse:
+        wanted: Any = request.decode(AgentRequest)  # type: ignore[arg-type]
+        if wanted.agent_id == "bob":
+            raise HttpError(409, "wrong_state", "bob is logged out")
+        self.asked.append(wanted)
+        if isinstance(wanted, RequestAgentLogout):
+            self.views["ann"] = msgspec.structs.replace(self.views["ann"], state="logged_out")
+        return HttpResponse({}, status=202)
+
+
 @pytest.fixture
 def engagement_env() -> dict[str, str]:
     """What a user may do is asked for at every request, and guesses are answered at once."""
@@ -110,3 +146,13 @@ def engagement_env() -> dict[str, str]:
 @pytest.fixture
 def office(world: Any) -> Office:
     return Office(world)
+
+
+@pytest.fixture
+async def agents(world: Any) -> AsyncIterator[Agents]:
+    played = Agents()
+    server = HttpServer(Context(world.harness.process, "agent_state"))
+    played.serve(server)
+    await server.start()
+    yield played
+    await server.stop()

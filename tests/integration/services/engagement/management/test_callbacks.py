@@ -297,3 +297,14 @@ async def test_the_export_is_what_the_filter_finds_and_no_formula(world: Any, of
     exports = await world.query("SELECT who, after FROM audit.entries WHERE action = 'callback.export'")
     assert [row["who"] for row in exports] == ["boss"]
     assert msgspec.json.decode(exports[0]["after"]) == {"sort": "created", "order": "asc"}
+
+
+async def test_a_body_that_may_be_empty_may_be_left_out(world: Any, office: Any) -> None:
+    chief = await office.user("chief", "Administrator")
+    booked = await world.book()
+    await world.cancel(booked)
+    status, made = await chief.ask("POST", f"callbacks/{booked}/recreate")
+    assert (status, made["id"] != booked) == (200, True)
+    status, refused = await chief.ask("POST", "callbacks")
+    assert (status, refused["error"]) == (400, "invalid_body")
+    assert "phoneNumber" in refused["message"] or "serviceName" in refused["message"]

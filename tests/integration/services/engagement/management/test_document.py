@@ -76,7 +76,7 @@ def bodies(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[Any]
 
 
 @pytest.mark.slow
-async def test_whatever_is_sent_nothing_fails_here(world: Any, office: Any) -> None:
+async def test_whatever_is_sent_nothing_fails_here(world: Any, office: Any, agents: Any) -> None:
     chief = await office.user("chief", "Administrator")
     document = chief.document.whole
     waiting = await world.book()
@@ -101,7 +101,7 @@ async def test_whatever_is_sent_nothing_fails_here(world: Any, office: Any) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not TOOL.exists(), reason="schemathesis is not installed")
-async def test_schemathesis_finds_nothing(world: Any, office: Any, tmp_path: Path) -> None:
+async def test_schemathesis_finds_nothing(world: Any, office: Any, agents: Any, tmp_path: Path) -> None:
     chief = await office.user("chief", "Administrator")
     base = f"{world.base}/api/v1"
     # A body may also be refused for its size.

@@ -1,0 +1,186 @@
+"""Outbound campaigns: how they stand; start, pause, stop. The tenant service does it, and notes who asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from ringback.contracts.auth import Actor
+from ringback.contracts.campaigns import CampaignHour, CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.domain.permissions import Action
+from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
+from ringback.services.engagement.management.api import Call, Operation, in_path
+from ringback.services.engagement.store import moment
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+
+Order = Literal["start", "pause", "stop"]
+_OURS = frozenset({400, 404, 409})
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the dials that were begun in one hour.
+
+    abandoned: a person answered and no agent spoke to them. other: no person, a wrong number, nobody knows.
+    """
+
+    hour: datetime
+    dialled: int
+    answered: int
+    connected: int
+    abandoned: int
+    busy: int
+    no_answer: int
+    other: int
+
+
+class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign.
+
+    reason: why it is in its state, a slug. answered, abandoned: since it was started. results: of records
+    that are done. next: when the first record that waits is due. why: why nobody is dialled at this moment,
+    a slug; empty: somebody is. ready, calls_waiting: agents and calls of its queue. under_way: customers who
+    are dialled or have no agent yet. per_minute: dials, of the last five minutes. hours: of the last day.
+    """
+
+    name: str
+    state: str
+    reason: str
+    since: datetime | None
+    mode: str
+    ratio: float
+    queue: str
+    lists: list[str]
+    answered: int
+    abandoned: int
+    abandon_cap: float
+    waiting: int
+    dialling: int
+    done: int
+    results: dict[str, int]
+    next: datetime | None
+    why: str
+    ready: int
+    calls_waiting: int
+    under_way: int
+    per_minute: float
+    hours: list[Hour]
+
+
+class CampaignsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """All campaigns of the tenant, by name."""
+
+    at: datetime
+    items: list[CampaignRow]
+
+
+class CampaignState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a campaign stands after a command."""
+
+    name: str
+    state: str
+
+
+class CampaignsRoom:
+    """Handlers below `/api/v1/campaigns`."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._tenant = HttpClient(ctx, "tenant", timeout_s=5.0)
+
+    def operations(self) -> list[Operation]:
+        """What can be done with campaigns."""
+        about: dict[Order, str] = {
+            "start": "Load it and dial; a paused one goes on.",
+            "pause": "Dial nobody until it is started again.",
+            "stop": "Dial nobody more; calls under way go on to their end.",
+        }
+        return [
+            Operation(
+                "GET",
+                "campaigns",
+                "listCampaigns",
+                "How the campaigns stand.",
+                self._list,
+                Action.SEE_CAMPAIGNS,
+                CampaignsPage,
+            ),
+            *(self._order(order, text) for order, text in about.items()),
+        ]
+
+    def _order(self, order: Order, about: str) -> Operation:
+        async def tell(call: Call) -> CampaignState:
+            actor = Actor(who=call.caller.user, source=call.request.peer)
+            path = f"/campaigns/{quote(call.tenant, safe='')}/{quote(call.part('name'), safe='')}/{order}"
+            found = await self._ask("POST", path, actor, CampaignStatus)
+            return CampaignState(name=found.campaign, state=found.state)
+
+        return Operation(
+            "POST",
+            f"campaigns/{{name}}/{order}",
+            f"{order}Campaign",
+            about,
+            tell,
+            Action.CONTROL_CAMPAIGNS,
+            CampaignState,
+            parameters=(in_path("name", "name of the campaign"),),
+            refusals=(404, 409),
+        )
+
+    async def _list(self, call: Call) -> CampaignsPage:
+        found = await self._ask("GET", f"/campaigns/{quote(call.tenant, safe='')}", None, CampaignPictures)
+        return CampaignsPage(at=moment(found.at), items=[_row(each) for each in found.campaigns])
+
+    async def _ask(self, method: str, path: str, body: object, kind: Any) -> Any:
+        """What the node that dials answers; its refusals become ours."""
+        try:
+            reply = await self._tenant.request(method, path, body)
+        except HttpFailure as failure:
+            if failure.status in _OURS:
+                raise HttpError(failure.status, failure.slug, failure.message) from None
+            raise HttpUnavailable("the node that dials does not answer") from failure
+        return msgspec.json.decode(reply.body, type=kind)
+
+
+def _row(picture: CampaignPicture) -> CampaignRow:
+    status, counts = picture.status, picture.status.counts
+    return CampaignRow(
+        name=status.campaign,
+        state=status.state,
+        reason=status.reason,
+        since=moment(status.since) if status.since else None,
+        mode=status.mode,
+        ratio=picture.ratio,
+        queue=picture.queue,
+        lists=picture.lists,
+        answered=status.answered,
+        abandoned=status.abandoned,
+        abandon_cap=picture.abandon_cap,
+        waiting=counts.waiting,
+        dialling=counts.dialling,
+        done=counts.done,
+        results=counts.results,
+        next=moment(counts.next_at) if counts.next_at else None,
+        why=picture.why,
+        ready=picture.ready,
+        calls_waiting=picture.calls_waiting,
+        under_way=picture.under_way,
+        per_minute=picture.per_minute,
+        hours=[_hour(each) for each in picture.hours],
+    )
+
+
+def _hour(hour: CampaignHour) -> Hour:
+    return Hour(
+        hour=moment(hour.hour),
+        dialled=hour.dialled,
+        answered=hour.answered,
+        connected=hour.connected,
+        abandoned=hour.abandoned,
+        busy=hour.busy,
+        no_answer=hour.no_answer,
+        other=hour.other,
+    )

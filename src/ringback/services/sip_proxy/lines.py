@@ -1,0 +1,47 @@
+"""The lines on which a forwarding sends: what `Forwarding` needs of the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ringback.services.sip_proxy.targets import Target
+from ringback.sip import Request, Response
+from ringback.sip.exchange import ClientTransaction
+
+
+class Lines(Protocol):
+    """What a forwarding needs of the proxy."""
+
+    timer_c_s: float
+    fork_ring_s: float
+    failover_s: float
+
+    def send(
+        self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
+    ) -> ClientTransaction:
+        """Send on the target's side."""
+
+    def random(self) -> str:
+        """Something unique."""
+
+    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+
+    def veil(self, message: Request | Response) -> None:
+        """Hide the Contact of a WebRTC gateway from the browser."""
+
+    def unreachable(self, target: Target) -> None:
+        """A target did not answer."""
+
+    def answered(self, target: Target, response: Response) -> None:
+        """A response came from a target."""
+
+    def heard(self, target: Target) -> None:
+        """Something has come of an INVITE to a target, if only that it has failed."""
+
+    def elsewhere(self, request: Request, target: Target, response: Response) -> Target | None:
+        """Who is to be asked instead, when a node says that another one has the dialog."""
+
+    def rings(self, target: Target, again: Callable[[Target], None]) -> Callable[[], None]:
+        """A browser is rung; `again` is told another way to it. Gives what is called when that is over."""

@@ -1,0 +1,100 @@
+"""Callbacks that agents have promised are booked at engagement: each once, however often it is asked.
+
+While engagement is away the promise waits here. One that it refuses (hours that never come, a service that is
+gone) is not lost either: the campaign itself dials the customer at that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from ringback.contracts import campaigns as told
+from ringback.contracts.callbacks import BookCallback, CallbackBooked
+from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
+from ringback.runtime.sql import PostgresUnavailable
+from ringback.services.tenant.campaigns import outcome_store
+from ringback.services.tenant.campaigns.hearing import reference_of
+from ringback.services.tenant.campaigns.outcome_store import Promise
+from ringback.services.tenant.campaigns.store import Store
+
+if TYPE_CHECKING:
+    from ringback.runtime.context import Context
+    from ringback.services.tenant.leader import Leader
+
+_EVERY_S, _RETRY_S = 5.0, 5.0
+
+
+class Promises:
+    """One tenant's; the node that routes books. `wake` after a commit that may have written one."""
+
+    def __init__(self, ctx: Context, store: Store, leader: Leader) -> None:
+        self._ctx = ctx
+        self._store = store
+        self._leader = leader
+        self._engagement = HttpClient(ctx, "engagement", connection="ges-12")
+        self._woken = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin; runs until the service stops."""
+        self._ctx.spawn(self._run(), f"campaign-promises-{self._store.tenant}")
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                if self._leader.router is not None:
+                    await self.book()
+            except PostgresUnavailable as error:
+                self._ctx.log.warning("campaigns_wait", tenant=self._store.tenant, error=str(error))
+            except Exception:
+                self._ctx.log.exception("campaign_promises_failed", tenant=self._store.tenant)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY_S):
+                    await self._woken.wait()
+
+    async def book(self) -> None:
+        """Book what is to be booked now."""
+        async with self._store.transaction() as session:
+            promises = await outcome_store.promises(session, self._ctx.now())
+        for promise in promises:
+            await self._book(promise)
+
+    async def _book(self, promise: Promise) -> None:
+        wanted = BookCallback(
+            key=f"{reference_of(promise.attempt)}:callback",
+            service=promise.service,
+            number=promise.number,
+            arrived_at=promise.call_at,
+            not_before=promise.call_at,
+            user_data=promise.data,
+        )
+        event = msgspec.structs.replace(promise.event, time=self._ctx.now())
+        path = f"/internal/callbacks/{quote(self._store.tenant, safe='')}"
+        try:
+            made = await self._engagement.post(path, wanted, CallbackBooked, retry=True)
+            event = msgspec.structs.replace(event, callback_id=made.id)
+        except (HttpUnavailable, HttpFailure) as failure:
+            if isinstance(failure, HttpUnavailable) or failure.status >= 500:
+                await self._later(promise)
+                return
+            event = msgspec.structs.replace(
+                event, id=told.CALLBACK_REFUSED, reason=failure.slug, next_at=promise.call_at
+            )
+        async with self._store.transaction() as session:
+            if await outcome_store.kept(session, promise.attempt):
+                if event.next_at:
+                    await outcome_store.reopen(session, event.calling_list, event.record, promise.call_at)
+                await session.tell([event])
+
+    async def _later(self, promise: Promise) -> None:
+        async with self._store.transaction() as session:
+            await outcome_store.later(session, promise.attempt, self._ctx.now() + _RETRY_S)

@@ -1,0 +1,110 @@
+"""The console in a browser: a supervisor signs in, steers callbacks and agents, and is asked before harm."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..chromium import PROGRAM, Tab, chromium
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (Debian: chromium)"),
+]
+
+
+@pytest.fixture
+async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+    async with chromium(tmp_path / "profile") as tab:
+        yield tab
+        assert tab.faults == []
+
+
+async def sign_in(tab: Tab, user: str, password: str) -> None:
+    await tab.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
+    await tab.run(f"$('user').value = {user!r}; $('password').value = {password!r}")
+    await tab.press("Sign in")
+
+
+async def row_of(tab: Tab, number: str) -> None:
+    await tab.press(number, "#room")
+    await tab.shows(f"Callback to {number}", "#whole")
+
+
+async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
+    world: Any, office: Any, agents: Any, tab: Tab
+) -> None:
+    chief = await office.user("chief", "Administrator")
+    made = (await chief.ask("PUT", "users/anna", {"roles": ["Supervisor"]}))[1]
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT15:00:00Z")
+    later = await world.book(desiredTime=tomorrow, userData={"order": "4711"})
+    await world.book(phoneNumber="+12025550124")
+
+    await tab.go(f"{world.base}/console")
+    await sign_in(tab, "anna", "guessed")
+    await tab.shows("password", "#why")
+    await sign_in(tab, "anna", made["password"])
+    await tab.shows("anna · Supervisor · demo")
+    await tab.shows("Times are those of Europe/Berlin, UTC+")
+
+    await row_of(tab, "+12025550123")
+    await tab.shows("4711", "#whole")
+    await tab.press("Cancel", "#whole")
+    await tab.shows("will not be called", "#ask")
+    await tab.press("No, leave it", "#ask")
+    assert (await world.retrieve(later))["callbackState"] == "SCHEDULED"
+
+    await tab.press("Move", "#whole")
+    await tab.run("document.querySelector('#to').value = '2020-01-01T10:00'")
+    await tab.press("Move it", "#ask")
+    await tab.shows("past", "#ask [role=alert]")
+    local = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT10:00")
+    await tab.run(f"document.querySelector('#to').value = '{local}'")
+    await tab.press("Move it", "#ask")
+    await tab.shows("is called at", "#said")
+    assert (await world.retrieve(later))["desiredTime"][11:16] in {"08:00", "09:00"}, "10:00 in Berlin"
+
+    await row_of(tab, "+12025550123")
+    await tab.press("Call now", "#whole")
+    await tab.press("Call now", "#ask")
+    await tab.shows("is in line", "#said")
+    await world.becomes(later, "QUEUED")
+
+    await row_of(tab, "+12025550123")
+    await tab.press("Cancel", "#whole")
+    await tab.press("Yes, cancel it", "#ask")
+    await tab.shows("is cancelled", "#said")
+    assert (await world.retrieve(later))["callbackReason"] == "CANCELLED_BY_ADMIN"
+
+    await tab.press("Queues")
+    await tab.shows("sales", "#room")
+    await tab.press("Agents")
+    await tab.press("Log out", "#room")
+    await tab.shows("The call under way is not cut", "#ask")
+    await tab.press("Log out", "#ask")
+    await tab.shows("ann is logged out", "#said")
+    await tab.shows("Nobody is logged in.", "#room")
+
+    await chief.post("users/anna/password")  # which ends her tokens
+    await tab.press("Callbacks")
+    await tab.shows("Your session is over: sign in again.", "#why")
+
+
+async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything(
+    world: Any, office: Any, agents: Any, tab: Tab
+) -> None:
+    monitor = await office.user("mona", "Monitor")
+    await world.book()
+    await tab.go(f"{world.base}/console", width=390, height=844)
+    await tab.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
+    await tab.run(f"sessionStorage.setItem('ringback-token', '{monitor.token}'); location.reload()")
+    await row_of(tab, "+12•••••••23")
+    labels = "[...document.querySelectorAll('#whole button')].map(b => b.textContent).join()"
+    assert await tab.run(labels) == "Close"
+    await tab.press("Close", "#whole")
+    await tab.press("Agents")
+    await tab.shows("talking", "#room")
+    assert await tab.run("document.querySelectorAll('#room button').length") == 0
+    assert await tab.run("document.documentElement.scrollWidth <= innerWidth"), "a narrow screen holds it"
