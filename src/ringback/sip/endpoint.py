@@ -21,7 +21,7 @@ from ringback.sip.keep_alive import FILLERS, KeepAlives
 from ringback.sip.message import CSeq, Message, Request, Response
 from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
-from ringback.sip.repeats import mark_of
+from ringback.sip.repeats import Repeats, mark_of
 from ringback.sip.sockets import Sockets
 from ringback.sip.stream import StreamConnection, Tls
 from ringback.sip.transactions import Timers
@@ -36,10 +36,10 @@ T = TypeVar("T")
 OnRequest = Callable[[ServerTransaction, Request], Awaitable[None] | None]
 Trace = Callable[[str, bytes, Destination], None]
 Admit = Callable[[Request, Source], Response | None]
+TakesUnread = Callable[[bytes, Source], bool]
 
-_LATE_S, _LATEST_S = 0.05, 3.0
+_LATE_S, _LATEST_S, _AGAIN_S = 0.05, 3.0, 0.01
 """A timer that is so late waits until what has come meanwhile is read, but not for longer."""
-_AGAIN_S = 0.01
 _OTHERS = frozenset({b"SIP/2.0 ", b"REGISTER"})
 """How what has other ways to be known when it is repeated begins."""
 
@@ -79,12 +79,8 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._marks: dict[int, core.Key] = {}
-        """Keys of requests that came over UDP, by what their repetitions begin with."""
-        self._mark = 0
-        """Of the request that is being looked at."""
-        self._cancelled_unseen = False
+        self._repeats = Repeats()
+        self._cancelled_unseen = self._closed = False
         self._effects: dict[type, Callable[..., None]] = {
             core.Send: self._send_out,
             core.RequestReceived: self._request_received,
@@ -101,7 +97,7 @@ class SipEndpoint:
         """Sees each message like `trace`; comes and goes while the endpoint runs."""
         self.takes: dict[str, Callable[[Request, Source], bool]] = {}
         """By method: asked before a transaction is made for a request; true where it is cared for without."""
-        self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
+        self.takes_unread: dict[bytes, TakesUnread] = {}
         """By the first eight bytes (of a response `SIP/2.0 `): asked before a message is read; true where it
         is cared for as it is."""
         self.entrance: Entrance | None = None
@@ -363,7 +359,7 @@ class SipEndpoint:
         takes_unread = self.takes_unread.get(data[:8])
         if takes_unread is not None and _cared_for(takes_unread, data, source):
             return
-        self._mark = 0
+        self._repeats.mark = 0
         if source.transport == "udp" and self._is_repeated(data):
             return
         try:
@@ -393,9 +389,8 @@ class SipEndpoint:
             return False
         if self.entrance is not None and self.entrance.line.has(data):
             return True
-        self._mark = mark_of(data)
-        known = self._marks.get(self._mark)
-        if known is None or not self._layer.again(known, self._now()):
+        key = self._repeats.look_at(data)
+        if key is None or not self._layer.again(key, self._now()):
             return False
         self._run()
         return True
@@ -420,12 +415,12 @@ class SipEndpoint:
 
     def let_in(self, held: Held) -> None:
         """Begin the transaction of an INVITE that has waited."""
-        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
         self._begin(held.request, held.source, held.key)
 
     def begin_cancelled(self, held: Held) -> None:
         """Begin the transaction of an INVITE that nobody wants any more: it is answered 487."""
-        self._mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
         self._cancelled_unseen = True
         self.receive(held.request, held.source, held.key)
         self._cancelled_unseen = False
@@ -441,6 +436,10 @@ class SipEndpoint:
     def knows(self, request: Request) -> bool:
         """True if a request has a transaction."""
         return self._layer.knows(request, self._layer.key_of(request))
+
+    def awaits_ack(self, via: Via) -> bool:
+        """True if an ACK with this Via belongs to an INVITE that was refused (17.1.1.3)."""
+        return self._layer.has_invite(via)
 
     def _refuse(self, error: SipParseError, source: Source) -> None:
         self.counters.parse_errors += 1
@@ -475,9 +474,7 @@ class SipEndpoint:
 
     def _request_received(self, output: core.RequestReceived) -> None:
         transaction = output.transaction
-        if self._mark:
-            transaction.mark, self._mark = self._mark, 0
-            self._marks[transaction.mark] = transaction.key
+        self._repeats.begun(transaction)
         server = ServerTransaction(self, transaction.request, transaction.peer, transaction)
         transaction.user = server
         if self._cancelled_unseen:
@@ -511,8 +508,7 @@ class SipEndpoint:
 
     def _ended(self, output: core.Ended) -> None:
         transaction = output.transaction
-        if transaction.mark:
-            self._marks.pop(transaction.mark, None)
+        self._repeats.ended(transaction)
         user, transaction.user = transaction.user, None
         if user is not None:
             user.release()

@@ -170,7 +170,7 @@ class TransactionLayer:
         self._accepted: dict[Key, Transaction] = {}
         self.queue = TimerQueue()
         self.outputs: list[Output] = []
-        """What is to be done since `take_outputs` was called last, in order."""
+        """What is to be done, in order; whoever does it takes it away."""
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
         self.tells_strays = False
@@ -181,11 +181,6 @@ class TransactionLayer:
     def __len__(self) -> int:
         """Transactions alive."""
         return len(self._client) + len(self._server)
-
-    def take_outputs(self) -> list[Output]:
-        """What is to be done since the last call, in order."""
-        outputs, self.outputs = self.outputs, []
-        return outputs
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""
@@ -268,6 +263,11 @@ class TransactionLayer:
     def knows(self, request: Request, key: Key) -> bool:
         """True if this request, or the INVITE that it cancels, has a server transaction."""
         return (_server_key(request, "INVITE") if request.method == "CANCEL" else key) in self._server
+
+    def has_invite(self, via: Via) -> bool:
+        """True if an INVITE has come by this Via; ones without the magic cookie are taken for known."""
+        branch = via.params.get("branch") or ""
+        return not branch.startswith(BRANCH_COOKIE) or (branch, via.sent_by, "INVITE") in self._server
 
     def respond(
         self, transaction: Transaction, response: Response, now: float, *, until_ack: bool = False

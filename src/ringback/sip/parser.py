@@ -134,6 +134,11 @@ def _read_headers(lines: list[str], short: bool) -> tuple[list[tuple[str, str]],
     return headers, None, True
 
 
+def read_lines(lines: list[str]) -> list[tuple[str, str]]:
+    """Canonical names and values of header lines whose addresses are good. Raises SipParseError."""
+    return [_known_line(line) if len(line) < _SHORT else _good_line(line) for line in lines]
+
+
 def _misses(headers: list[tuple[str, str]], short: bool) -> SipParseError | None:
     """A header that may not come twice, or one that must be there."""
     names = tuple(map(_NAME, headers))

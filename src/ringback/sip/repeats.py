@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ringback.sip.layer import Key, Transaction
+
 _LOOKS_AT = 400
 
 
@@ -17,3 +22,30 @@ def mark_of(data: bytes) -> int:
     end = data.find(b"\r\n", start, start + _LOOKS_AT)
     branch = data.find(b"branch=z9hG4bK", start, max(end, start))
     return hash(data[:end]) if branch > 0 and data[branch + 14 : branch + 15].isalnum() else 0
+
+
+class Repeats:
+    """The requests that came over UDP and have a transaction, by what their repetitions begin with."""
+
+    __slots__ = ("_keys", "mark")
+
+    def __init__(self) -> None:
+        self._keys: dict[int, Key] = {}
+        self.mark = 0
+        """Of the request that is being looked at; 0 for one that is not told by it."""
+
+    def look_at(self, data: bytes) -> Key | None:
+        """The key of what is repeated here, if it is."""
+        self.mark = mark_of(data)
+        return self._keys.get(self.mark)
+
+    def begun(self, transaction: Transaction) -> None:
+        """The request that is being looked at has this transaction."""
+        if self.mark:
+            transaction.mark, self.mark = self.mark, 0
+            self._keys[transaction.mark] = transaction.key
+
+    def ended(self, transaction: Transaction) -> None:
+        """A transaction is gone."""
+        if transaction.mark:
+            self._keys.pop(transaction.mark, None)

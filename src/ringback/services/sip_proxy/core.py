@@ -139,7 +139,7 @@ class ProxyCore:
             and (silent := directory.silent(self.ctx.monotonic()))
         ):
             request.set(HEADER_SILENT, silent)
-        self._count_forwarded(request, target)
+        self.count_forwarded(request.method, target)
         if target.role == "node" and request.method == "INVITE":
             self.pace.sent(target.name, self.ctx.monotonic())
         endpoint = self.endpoints[target.side]
@@ -249,11 +249,12 @@ class ProxyCore:
         if row is not None:
             self._count(row, sent=sent, received=received)
 
-    def _count_forwarded(self, request: Request, target: Target) -> None:
+    def count_forwarded(self, method: str, target: Target) -> None:
+        """Count a request that is sent on."""
         self.count(target.role, sent=1)
         direction = "to" if target.role == "node" else "from"
         node = target.name if target.role == "node" else ""
-        self.metrics.sent_on(request.method, direction, node)
+        self.metrics.sent_on(method, direction, node)
 
     # Doing
 
@@ -318,7 +319,7 @@ class ProxyCore:
             copy.retarget(target.uri)
         if target.side == "edge":
             self.clean(copy, target.destination.transport)
-        self._count_forwarded(copy, target)
+        self.count_forwarded(copy.method, target)
         self.endpoints[target.side].send_ack(copy, target.destination, branch)
 
     def report(self, tenant: str, request: Request, origin: str, outcome: Outcome) -> None:

@@ -45,6 +45,11 @@ class EarlierCalls:
         """True as long as something may ring that an earlier proxy has forwarded."""
         return self._core.ctx.monotonic() < self._until
 
+    @property
+    def owes_acks(self) -> bool:
+        """True if a refusal was passed back whose ACK is to be known by its number."""
+        return len(self._refused) > 0
+
     def nodes(self, name: str = "") -> list[Target]:
         """The nodes that may have an INVITE: the one that its Route names, else all."""
         nodes = self._core.directory.cluster.values() if self.possible else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from ringback.services.sip_proxy.marks import Mark, Side, Taken
@@ -22,7 +22,7 @@ def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
         return []
     taken = _repair(request, sides)
     lines = tuple(request.get_all("Route"))
-    ours, others = (_known_routes if sum(map(len, lines)) < _SHORT else _ours)(lines, sides)
+    ours, others = known_ours(lines, sides)
     if ours:
         request.remove("Route")
         for other in others:
@@ -30,8 +30,12 @@ def take_routes(request: Request, sides: tuple[Side, ...]) -> list[Taken]:
     return [*taken, *ours]
 
 
+def known_ours(lines: tuple[str, ...], sides: tuple[Side, ...]) -> tuple[tuple[Taken, ...], tuple[str, ...]]:
+    """Those of ours on top of a Route set, given as its lines, and all other values."""
+    return (_known_routes if sum(map(len, lines)) < _SHORT else _ours)(lines, sides)
+
+
 def _ours(lines: tuple[str, ...], sides: tuple[Side, ...]) -> tuple[tuple[Taken, ...], tuple[str, ...]]:
-    """Those of ours on top of a Route set, and all others."""
     values = [value for line in lines for value in split_commas(line)]
     taken: list[Taken] = []
     for value in values:
@@ -47,7 +51,7 @@ def _ours(lines: tuple[str, ...], sides: tuple[Side, ...]) -> tuple[tuple[Taken,
 _known_routes = lru_cache(1024)(_ours)
 
 
-def marked(taken: list[Taken]) -> tuple[str, bool]:
+def marked(taken: Sequence[Taken]) -> tuple[str, bool]:
     """The node that our routes name, if they do, and whether they lead to a phone by its flow."""
     name, by_flow = "", False
     for item in taken:
@@ -117,6 +121,11 @@ def shared_breadth(request: Request, branches: int) -> int:
 
 _BRANCH_OF_A_PROXY = re.compile(BRANCH_COOKIE + r"[0-9a-f]{12}\.").search
 """Finds what `branch_for` writes."""
+
+
+def was_here(via: str) -> bool:
+    """True for a Via that a proxy like this one has written: its request may go round in circles."""
+    return _BRANCH_OF_A_PROXY(via) is not None
 
 
 def fingerprint(request: Request) -> str:

@@ -17,6 +17,7 @@ from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
 from ringback.services.sip_proxy.inside import Inside
 from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.plain_acks import PlainAcks
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.entrance import Entrance
@@ -53,6 +54,7 @@ class SipProxyService(Service):
         self._inside = SipEndpoint(inside.on_request, advertised_host=ctx.announced(0)[0])
         self._inside.tell_strays(inside.on_stray)
         edge.registers.connect(self._edge, self._inside)
+        PlainAcks(self._core).connect(self._edge, self._inside)
         self._core.passing = edge.registers.__len__
         self._core.endpoints = {"edge": self._edge, "inside": self._inside}
         self._http = HttpServer(ctx)

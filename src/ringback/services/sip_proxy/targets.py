@@ -8,7 +8,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from ringback.contracts.telephony import ClusterNode, SipNode
-from ringback.sip import Request
+from ringback.sip import Request, SipUri
 from ringback.sip.digest import DigestClient
 from ringback.sip.message import FORGOTTEN
 from ringback.sip.transport import Destination
@@ -83,7 +83,12 @@ class Outcome(Struct, frozen=True):
 
 def behind_us(request: Request, place: Destination) -> str:
     """The Contact of a node, for which outside there stands ours (RFC 3261 12.2.1.1)."""
-    user = f"{request.uri.user}@" if request.uri.user else ""
+    return behind(request.uri, place)
+
+
+def behind(uri: SipUri, place: Destination) -> str:
+    """The Contact of a node behind a URI that leads to us."""
+    user = f"{uri.user}@" if uri.user else ""
     return f"sip:{user}{format_host_port(place.host, place.port)};transport=tcp"
 
 
