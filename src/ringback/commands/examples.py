@@ -59,6 +59,9 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "campaign stop": (("ringback campaign stop Spring", "for good"),),
     "campaign forbid": (('ringback campaign forbid +12025550171 --reason "asked"', "from now on"),),
     "campaign allow": (("ringback campaign allow +12025550171", "take it off again"),),
+    "campaign compare": (
+        ("ringback campaign compare --agents 60 --answer 0.2", "ways of dialling, under a virtual clock"),
+    ),
     "keys create": (("ringback keys create shop --rate 20", "for a web shop, 20 requests a second"),),
     "keys list": (("ringback keys list", "by name and first characters"),),
     "keys revoke": (("ringback keys revoke shop", "the key of this name"),),
