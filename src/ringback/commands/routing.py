@@ -48,7 +48,7 @@ def picture(view: InteractionView) -> Table:
         "state": story.state,
         "queue": f"{story.queue}, place {view.position}" if view.position else story.queue,
         "priority": story.priority,
-        "arrived": clock(story.arrived),
+        "arrived": f"{clock(story.arrived)} UTC",
         "targets": ", ".join(story.targets),
     }
     for name, value in facts.items():

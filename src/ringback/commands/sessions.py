@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-from rich.console import Group, JustifyMethod
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +22,7 @@ from ringback.runtime.http import HttpClient, HttpFailure
 def listing(data: Path | None, tenant: str, limit: int, *, as_json: bool) -> None:
     """Print the live sessions, the oldest first."""
     rows: list[SessionRow] = _get(data, "/scxml/sessions", tenant, list[SessionRow], limit=limit)
-    present(rows, table(rows, datetime.now(UTC).timestamp()), as_json=as_json)
+    present(rows, listed(rows, datetime.now(UTC).timestamp()), as_json=as_json)
 
 
 def look(data: Path | None, tenant: str, session: str, *, trace: bool, as_json: bool) -> None:
@@ -50,18 +50,17 @@ def _get(data: Path | None, path: str, tenant: str, kind: Any, **query: object) 
     return talk(data, "orchestration", ask, "control")
 
 
-def table(rows: list[SessionRow], now: float) -> Table:
-    """The sessions for people."""
-    title = f"{len(rows)} live session{'' if len(rows) == 1 else 's'}"
-    found = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("session", "kind", "application", "age", "node", "in state", "waits for"):
-        justify: JustifyMethod = "right" if name == "age" else "left"
-        found.add_column(name, overflow="fold", no_wrap=name == "session", justify=justify)  # to be copied
+def listed(rows: list[SessionRow], now: float) -> Group:
+    """The sessions for people: each id in a line of its own, to be copied, however narrow the terminal is."""
+    found = [Text(f"{len(rows)} live session{'' if len(rows) == 1 else 's'}", style="italic")]
     for row in rows:
         state = " ".join(row.states) or "(beginning)"
-        cells = (row.session, row.kind, named(row.application), age(now - row.started), row.node, state)
-        found.add_row(*cells, Text(" ".join(row.pending), style="yellow"))
-    return found
+        since = age(now - row.started)
+        found.append(Text(row.session, style="bold", overflow="fold"))
+        found.append(Text(f"  {row.kind} by {named(row.application)}, {since}, on {row.node}: {state}"))
+        if row.pending:
+            found.append(Text(f"  waits for {' '.join(row.pending)}", style="yellow"))
+    return Group(*found)
 
 
 def named(application: str) -> str:

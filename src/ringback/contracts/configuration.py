@@ -1,8 +1,8 @@
 """Configuration across services: keys in Valkey, the change event, the client of the config service.
 
 Paths of the config service: ``/tenants``, ``/tenants/{t}``, ``/tenants/{t}/{kind}``,
-``/tenants/{t}/{kind}/{id}``; the views ``virtual-queues``, ``mailboxes``, ``route-points``, ``extensions``
-and ``trunks`` show the DNs of one type.
+``/tenants/{t}/{kind}/{id}``; ``/tenants/{t}/numbers?since=VERSION``: which numbers have changed; the views
+``virtual-queues``, ``mailboxes``, ``route-points``, ``extensions`` and ``trunks`` show the DNs of one type.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from ringback.contracts.numbers import NumberChanges, TenantNumbers
 from ringback.domain.configuration import (
     DN,
     AgentGroup,
@@ -97,6 +98,21 @@ class ConfigClient:
     async def dns(self, tenant: str) -> list[DN]:
         """Every number and trunk."""
         return await self._read(f"/tenants/{_part(tenant)}/dns", list[DN]) or []
+
+    async def numbers(self, tenant: str) -> TenantNumbers:
+        """Every number and trunk, where they are asked for again and again: changes alone are read."""
+        path = f"/tenants/{_part(tenant)}/numbers"
+        known = self._cache.get(path)
+        if known is not None and self._ctx.monotonic() < known[0]:
+            found: TenantNumbers = known[2]
+            return found
+        numbers = TenantNumbers() if known is None else known[2]
+        before = None if known is None else (0.0, known[1], None)
+        etag, told = await self._ask(f"{path}?since={numbers.version}", NumberChanges, before)
+        if told is not None:
+            numbers.take(told)
+        self._cache[path] = (self._until(path, etag), etag, numbers)
+        return numbers
 
     async def dn(self, tenant: str, number: str) -> DN | None:
         """One number, or None."""
@@ -192,9 +208,9 @@ class ConfigClient:
         found: list[Tenant] | None = self._at_hand("/tenants")
         return found
 
-    def dns_at_hand(self, tenant: str) -> list[DN] | None:
-        """What `dns` would say without asking; None where it would have to ask."""
-        found: list[DN] | None = self._at_hand(f"/tenants/{_part(tenant)}/dns")
+    def numbers_at_hand(self, tenant: str) -> TenantNumbers | None:
+        """What `numbers` would say without asking; None where it would have to ask."""
+        found: TenantNumbers | None = self._at_hand(f"/tenants/{_part(tenant)}/numbers")
         return found
 
     def _at_hand(self, path: str) -> Any:
@@ -252,6 +268,8 @@ def _touched(tenant: str, change: ConfigChange) -> list[str]:
     base = f"/tenants/{_part(tenant)}"
     kinds = [change.kind, *VIEWS] if change.kind == "dns" else [change.kind]
     lists = [f"{base}/{kind}" for kind in kinds]
+    if change.kind == "dns":
+        lists.append(f"{base}/numbers")
     return ["/tenants", base, *lists, *(f"{path}/{_part(change.id)}" for path in lists)]
 
 

@@ -8,7 +8,7 @@ of each extension that it meets. A call that was routed to an agent (origin ``ro
 its application decides what comes next.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -92,6 +92,13 @@ def compile_plan(tenant: Tenant, dns: Iterable[DN], rules: Iterable[DialRule]) -
     """The plan of a configuration; raises RuleError or PatternError for one that was not validated."""
     numbers = {dn.id: dn for dn in dns}
     trunks = [dn for dn in numbers.values() if isinstance(dn, Trunk)]
+    return plan_of(tenant, numbers, trunks, rules)
+
+
+def plan_of(
+    tenant: Tenant, numbers: Mapping[str, DN], trunks: Collection[Trunk], rules: Iterable[DialRule]
+) -> Plan:
+    """As `compile_plan`, from numbers that are sorted out already, and may change while the trunks do not."""
     routes = [(compile_pattern(text), trunk) for trunk in trunks for text in trunk.numbers]
     return Plan(
         tenant=tenant,
@@ -109,9 +116,9 @@ def resolve(plan: Plan, dialled: str, origin: Origin) -> Resolution:
         found, step = _find(plan, step, origin)
         if found.kind != "extension" or found.status != 200:
             return found
-        state = yield found.number
         extension = plan.dns[found.number]
         assert isinstance(extension, Extension)
+        state = yield found.number
         if origin == "route_point" or (next_number := _divert(extension, state, step)) is None:
             return _reach(found, state, extension, origin)
         if len(step.diverted_from) >= MAX_DIVERSIONS or next_number in (*step.diverted_from, extension.id):

@@ -9,7 +9,7 @@ by one round every few seconds while there are connections, so that a request co
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +60,7 @@ class HttpDoor(web.Server):
         self.request_factory = self._asked
         self._room = room
         self._guests: dict[web.RequestHandler, _Guest] = {}
-        self._silent: dict[web.RequestHandler, float] = {}
+        self._silent: OrderedDict[web.RequestHandler, float] = OrderedDict()
         """Those that have asked for nothing yet, and since when; the oldest first."""
         self._of_one: Counter[str] = Counter()
         self._round: asyncio.TimerHandle | None = None

@@ -136,7 +136,9 @@ class LazyEcmaScript:
 
     def close(self) -> None:
         """See DataModel."""
-        self._variables = None
+        if self._variables is not None:
+            self._variables.close()
+            self._variables = None
         if self._engine is not None:
             self._engine.close()
 
@@ -154,4 +156,5 @@ class LazyEcmaScript:
             variables, self._variables = self._variables or Variables(), None
             self._engine = EcmaScript(self._limits)
             self._engine.adopt(variables.everything())
+            variables.close()
         return self._engine

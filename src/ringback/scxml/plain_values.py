@@ -293,19 +293,33 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 def flatten(root: Value) -> dict[str, Any]:
     """A graph of values as the kit's `flatten` gives it: shared references survive."""
-    table: list[Any] = []
-    seen: dict[int, int] = {}
+    flat = _Flat()
+    return {"root": flat.walk(root), "table": flat.table}
 
-    def walk(value: Value) -> Any:
+
+class _Flat:
+    """A table that grows by what has not been seen.
+
+    No function within one that knows itself: that would be a cycle around all of the table, for the garbage
+    collector to find.
+    """
+
+    def __init__(self) -> None:
+        self.table: list[Any] = []
+        self._seen: dict[int, int] = {}
+
+    def walk(self, value: Value) -> Any:
+        """How a value is written in the table."""
         if value is UNDEFINED:
             return {"u": 1}
         kind = type(value)
         if kind is not dict and kind is not list:
             return value
-        known = seen.get(id(value))
+        table, walk = self.table, self.walk
+        known = self._seen.get(id(value))
         if known is not None:
             return {"r": known}
-        index = seen[id(value)] = len(table)
+        index = self._seen[id(value)] = len(table)
         table.append(None)
         if kind is dict:
             table[index] = {
@@ -314,8 +328,6 @@ def flatten(root: Value) -> dict[str, Any]:
         else:
             table[index] = {"a": [item if type(item) in _SCALARS else walk(item) for item in value]}
         return {"r": index}
-
-    return {"root": walk(root), "table": table}
 
 
 def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[str, Value]:

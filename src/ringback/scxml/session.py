@@ -270,6 +270,11 @@ class Session:
             self.running = False
             self._exit(set(self.configuration))
 
+    def close(self) -> None:
+        """Give the memory back; the session is not to be used any more."""
+        self.datamodel.close()
+        del self._executor  # which knows the session
+
     # Data
 
     def _declare(self, items: Iterable[Data]) -> None:

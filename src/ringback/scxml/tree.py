@@ -268,8 +268,9 @@ class Tree:
         self.output.append(Ended(self.root_id, None, {"reason": str(error)}, slug))
 
     def close(self) -> None:
-        """Free the data models of all sessions, of those that are over too."""
+        """Free all sessions, those that are over too, without work for the garbage collector."""
         for session in (*self.sessions.values(), *self._over):
-            session.datamodel.close()
+            session.close()
         self.sessions.clear()
         self._over.clear()
+        self.root = None

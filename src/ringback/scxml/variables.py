@@ -40,6 +40,10 @@ class Variables:
         self._changed = True
         """Since `save` was asked last."""
 
+    def close(self) -> None:
+        """They are not to be used any more: what tells `_event` knows them."""
+        self._scope.event = None
+
     def begin_input(self) -> None:
         """A new input begins."""
         self._evaluations = 0

@@ -170,7 +170,7 @@ class TransactionLayer:
         self._accepted: dict[Key, Transaction] = {}
         self.queue = TimerQueue()
         self.outputs: list[Output] = []
-        """What is to be done since `take_outputs` was called last, in order."""
+        """What is to be done, in order; whoever does it takes it away."""
         self.stray = 0
         """Responses that matched no transaction; they are dropped (RFC 6026 8.9)."""
         self.tells_strays = False
@@ -181,11 +181,6 @@ class TransactionLayer:
     def __len__(self) -> int:
         """Transactions alive."""
         return len(self._client) + len(self._server)
-
-    def take_outputs(self) -> list[Output]:
-        """What is to be done since the last call, in order."""
-        outputs, self.outputs = self.outputs, []
-        return outputs
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is to be called next."""

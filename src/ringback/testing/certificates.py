@@ -26,6 +26,11 @@ class Certificate:
     key: Path
     authority: Path
 
+    @property
+    def authority_key(self) -> Path:
+        """The key of the authority."""
+        return self.authority.with_name("authority-key.pem")
+
     def tls(self) -> Tls:
         """Both sides of an endpoint that shows this certificate and trusts its authority."""
         server = server_context()
@@ -41,15 +46,38 @@ def make_certificate(folder: Path, *names: str, expired: bool = False) -> Certif
     made = Certificate(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
     made.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
     made.authority.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    made.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    made.key.chmod(0o600)
+    _keep(made.key, key)
+    _keep(made.authority_key, ca_key)
     return made
+
+
+def revoke(made: Certificate, number: int = 1, *, all_good: bool = False, old: bool = False) -> bytes:
+    """The list of its authority (RFC 5280 5) in PEM: it names the certificate, or with `all_good` none.
+
+    The list with the higher `number` is the newer one; an `old` one should have been followed by another.
+    """
+    key = serialization.load_pem_private_key(made.authority_key.read_bytes(), None)
+    leaf = x509.load_pem_x509_certificate(made.chain.read_bytes())
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(leaf.issuer)
+        .last_update(now - 2 * _DAY + number * datetime.timedelta(minutes=1))
+        .next_update(now - _DAY if old else now + _DAY)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    if not all_good:
+        serial = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
+        builder = builder.add_revoked_certificate(serial.revocation_date(now - _DAY).build())
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _keep(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    plain = serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    path.chmod(0o600)
 
 
 def _signed(

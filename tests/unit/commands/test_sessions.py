@@ -1,5 +1,6 @@
 """What `ringback sessions` prints."""
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -23,24 +24,23 @@ ROW = SessionRow(
 def printed(*rows: SessionRow, width: int = 120) -> str:
     console = Console(width=width)
     with console.capture() as capture:
-        console.print(sessions.table(list(rows), 1090.0))
+        console.print(sessions.listed(list(rows), 1090.0))
     return capture.get()
 
 
-def test_a_line_says_where_a_session_is_and_what_it_waits_for() -> None:
-    line = printed(ROW).splitlines()[-1].split()
-    assert line == [
+def test_a_session_says_where_it_is_and_what_it_waits_for() -> None:
+    assert printed(ROW).splitlines() == [
+        "1 live session",
         "ixn-U1",
-        "inbound",
-        "inbound",
-        "1.5",
-        "m",
-        "one",
-        "call",
-        "line",
-        "waiting",
-        "queue.submit",
+        "  inbound by inbound, 1.5 m, on one: call line waiting",
+        "  waits for queue.submit",
     ]
+
+
+def test_an_id_can_be_copied_from_a_narrow_terminal() -> None:
+    name = "cb-9d4fb4ea-e8a5-4429-835e-10a6fbe09c20-1"
+    lines = printed(msgspec.structs.replace(ROW, session=name), width=50).splitlines()
+    assert lines[1] == name
 
 
 def test_no_session_is_said_as_that() -> None:

@@ -1,5 +1,7 @@
 """The memory of data models comes back when it is asked for, not when the garbage collector comes by."""
 
+import gc
+
 import pytest
 
 from ringback.scxml import Event, Interpreter, compile_document
@@ -49,3 +51,33 @@ def test_what_not_every_session_uses_is_compiled_when_it_is_used() -> None:
     session.feed(Event("xml", data={"$xml": "<a b='1'/>"}), 2.0)
     assert engine._parts == {"lists", "graph", "store", "xml"}
     assert session.evaluate("_event.data.getAttribute('b')") == "1"
+
+
+PLAIN = """<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript">
+  <datamodel><data id="told" expr="{ names: [] }"/></datamodel>
+  <state id="a"><transition event="say" cond="_event.data.name != ''" target="b"/></state>
+  <state id="b"><onentry><assign location="told" expr="_event.data"/></onentry></state>
+</scxml>"""
+
+
+@pytest.mark.parametrize("chart", [PLAIN, CHART])
+def test_a_closed_session_leaves_the_garbage_collector_nothing_to_find(chart: str) -> None:
+    document = compile_document(chart)
+
+    def life() -> None:
+        session = Interpreter(document, "s")
+        session.start(0.0)
+        for name in ("say", "add", "leave"):
+            session.feed(Event(name, data={"name": "n"}), 1.0)
+            session.outputs()
+            session.snapshot()
+        session.close()
+
+    life()  # what is remembered for ever is made now
+    gc.collect()
+    gc.disable()
+    try:
+        life()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -53,14 +53,15 @@ class Bench:
         while (due := self.layer.next_timer()) is not None and due <= end:
             self.now = due
             self.layer.handle_timers(due)
-            fresh = self.layer.take_outputs()
+            fresh = self.take()
             self.times += [round(due, 3) for output in fresh if isinstance(output, Send)]
             outputs += fresh
         self.now = end
         return outputs
 
     def take(self) -> list[object]:
-        return list(self.layer.take_outputs())
+        taken, self.layer.outputs = self.layer.outputs, []
+        return list(taken)
 
     def client(self, message: Request, *, reliable: bool = False) -> Transaction:
         transaction = self.layer.request(message, self.now, reliable=reliable, peer="peer")

@@ -54,6 +54,9 @@ def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) ->
     found = build.choose(ROOT / "src", ["ringback/sip", "ringback/domain/routing"])
     hot = {f"ringback/sip/{name}.py" for name in PARTS} | {"ringback/domain/routing/pool.py"}
     assert hot <= set(found)
+    wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
+    hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}
+    assert hot <= set(build.choose(ROOT / "src", [cluster, wire]))
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")

@@ -11,7 +11,8 @@ from ringback.contracts.sip_trace import TracedMessage
 from ringback.sip import Request, SipParseError, parse_message
 from ringback.sip.uri import format_host_port
 
-_COLUMN = 24
+_COLUMN, _NARROW = 24, 14
+_CLOCK = 10
 _WAIT_S = 0.5
 """The two sides of a message see it within this many seconds of each other."""
 
@@ -72,26 +73,30 @@ def _arrow(item: TracedMessage, time: float, sender: str, receiver: str) -> Arro
     return Arrow(time, sender, receiver, label, call_id, item)
 
 
-def draw(arrows: Sequence[Arrow]) -> list[str]:
-    """The ladder, line by line; the columns stand in the order in which they first spoke."""
+def draw(arrows: Sequence[Arrow], width: int | None = None) -> list[str]:
+    """The ladder, line by line; the columns stand in the order in which they first spoke.
+
+    `width`: of the terminal, in which the ladder stays as far as its labels can be read.
+    """
     names = list(dict.fromkeys(name for arrow in arrows for name in (arrow.sender, arrow.receiver)))
     if not names:
         return []
-    head = " " * 10 + "".join(_centred(name) for name in names)
-    lines = [head.rstrip(), (" " * 10 + "".join(_centred("│") for _ in names)).rstrip()]
+    wide = _COLUMN if width is None else max(_NARROW, min(_COLUMN, (width - _CLOCK) // len(names)))
+    head = " " * _CLOCK + "".join(_centred(name, wide) for name in names)
+    lines = [head.rstrip(), (" " * _CLOCK + "".join(_centred("│", wide) for _ in names)).rstrip()]
     began = arrows[0].time
     for arrow in arrows:
-        row = _row(names.index(arrow.sender), names.index(arrow.receiver), arrow.label, len(names))
+        row = _row(names.index(arrow.sender), names.index(arrow.receiver), arrow.label, len(names), wide)
         lines.append(f"{arrow.time - began:8.3f}  {row}".rstrip())
     return lines
 
 
-def _row(start: int, end: int, label: str, columns: int) -> str:
+def _row(start: int, end: int, label: str, columns: int, wide: int) -> str:
     """One arrow between two columns, over those between them."""
-    cells = [" "] * (columns * _COLUMN)
+    cells = [" "] * (columns * wide)
     for column in range(columns):
-        cells[_middle(column)] = "│"
-    left, right = sorted((_middle(start), _middle(end)))
+        cells[_middle(column, wide)] = "│"
+    left, right = sorted((_middle(start, wide), _middle(end, wide)))
     if start == end:
         text = f"↺ {label}"
         cells[left + 2 : left + 2 + len(text)] = list(text)
@@ -105,11 +110,11 @@ def _row(start: int, end: int, label: str, columns: int) -> str:
     return "".join(cells)
 
 
-def _middle(column: int) -> int:
-    return column * _COLUMN + _COLUMN // 2
+def _middle(column: int, wide: int) -> int:
+    return column * wide + wide // 2
 
 
-def _centred(text: str) -> str:
-    short = text if cell_len(text) < _COLUMN else set_cell_size(text, _COLUMN - 2) + "…"
-    left = (_COLUMN - cell_len(short) + 1) // 2
-    return set_cell_size(" " * left + short, _COLUMN)
+def _centred(text: str, wide: int) -> str:
+    short = text if cell_len(text) < wide else set_cell_size(text, wide - 2) + "…"
+    left = (wide - cell_len(short) + 1) // 2
+    return set_cell_size(" " * left + short, wide)

@@ -36,7 +36,7 @@ def trace(data: Path | None, words: list[str], *, seconds: float, pcap: Path | N
     if not arrows:
         console.print(f"No message held {' or '.join(words)}.")
         return 1
-    console.print("\n".join(draw(arrows)), soft_wrap=True)
+    console.print("\n".join(draw(arrows, console.width if console.is_terminal else None)), soft_wrap=True)
     if pcap is not None:
         pcap.write_bytes(capture(arrows))
         console.print(f"{len(arrows)} messages in {pcap}")

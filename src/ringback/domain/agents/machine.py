@@ -19,7 +19,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -66,9 +66,9 @@ from .sharing import beside
 class Next:
     """Targets that depend on the session: where `after` points, or after-call work first."""
 
-    AFTER = "after"
-    WRAP_UP = "wrap_up"
-    SAME = "same"
+    AFTER: Final = "after"
+    WRAP_UP: Final = "wrap_up"
+    SAME: Final = "same"
 
 
 @dataclass(frozen=True, slots=True)

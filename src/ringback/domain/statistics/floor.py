@@ -102,10 +102,9 @@ class Floor:
             agent = self.agents[name] = AgentMeasured(Measured(self.clock))
         return agent
 
-    def _crews(self, groups: frozenset[str]) -> Iterator[Measured]:
-        yield self._crew(EVERYBODY)
-        for name in groups:
-            yield self._crew(name)
+    def _counted(self, agent: AgentMeasured) -> list[Measured]:
+        """The totals to which an agent counts: their own, everybody's, those of their groups."""
+        return [agent.measured, self._crew(EVERYBODY), *map(self._crew, agent.groups)]
 
     def _crew(self, name: str) -> Measured:
         crew = self.groups.get(name)
@@ -116,7 +115,7 @@ class Floor:
     def _not_taken(self, event: NotTaken) -> None:
         agent = self._agent(event.agent)
         name = "rejected" if event.rejected else "missed"
-        for measured in (agent.measured, *self._crews(agent.groups)):
+        for measured in self._counted(agent):
             measured.count(name)
         self._touch(event.agent, agent.groups)
 
@@ -138,7 +137,7 @@ class Floor:
     def _move(self, agent: AgentMeasured, before: str, after: str, groups: frozenset[str]) -> None:
         """The levels of the agent and of the groups, also when the agent changes groups."""
         left, entered = CHANGES[before, after]
-        for each in (agent.measured, *self._crews(agent.groups)):
+        for each in self._counted(agent):
             for name in left:
                 each.shift(name, -1)
             for name in entered:
@@ -155,7 +154,7 @@ class Floor:
     def _work(self, agent: AgentMeasured, before: str, after: str, event: AgentIs) -> None:
         """Calls and after-call work that begin and end."""
         now, talks = self.clock.now, ("talking", "held")
-        if agent.queue and (before == "acw" or after not in (*talks, "acw")):
+        if agent.queue and (before == "acw" or after not in ("talking", "held", "acw")):
             self._handled(agent)
         if after in talks and before not in talks:
             agent.answered, agent.queue, agent.call_type = now, event.queue, event.call_type
@@ -179,9 +178,8 @@ class Floor:
         agent.queue = ""
 
     def _credit(self, agent: AgentMeasured, name: str, value: float = 0.0) -> None:
-        agent.measured.count(name, value)
-        for crew in self._crews(agent.groups):
-            crew.count(name, value)
+        for measured in self._counted(agent):
+            measured.count(name, value)
 
     def _touch(self, agent: str, groups: frozenset[str]) -> None:
         self.touched.add(Subject("agent", agent))

@@ -129,7 +129,7 @@ class Level:
 
     def _mark(self, step: int, midnight: int) -> None:
         """Remember how it was at the beginning of a step, which is the first or a later one."""
-        self._ends = (step + 1) * STEP
+        self._ends = float((step + 1) * STEP)
         if len(self._marks) >= _LIMIT:
             self._forget(midnight)
         self._marks.append(step)

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import signal
 import socket
 import sys
@@ -17,6 +18,8 @@ from ringback.runtime.embedded.lock import FolderLock
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
+_LAST_WORDS = 20
+_REASON = re.compile(r"error|fatal|panic|denied|no space|could not|cannot|can't", re.IGNORECASE)
 
 
 class EmbeddedServer(ABC):
@@ -171,9 +174,8 @@ class EmbeddedServer(ABC):
         raise self._failure(f"ended at once with code {process.returncode}")
 
     def _failure(self, what: str) -> EmbeddedError:
-        lines = self.log_path.read_text(errors="replace").strip().splitlines()
-        said = f" ({lines[-1].strip()[-200:]})" if lines else ""
-        return EmbeddedError(f"{self.name} {what}{said}: read {self.log_path}.")
+        why = telling_line(self.log_path.read_text(errors="replace"))
+        return EmbeddedError(f"{self.name} {what}{f' ({why})' if why else ''}: read {self.log_path}.")
 
     async def _end(
         self, process: asyncio.subprocess.Process, steps: Sequence[tuple[signal.Signals, float]]
@@ -189,6 +191,16 @@ class EmbeddedServer(ABC):
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def telling_line(log: str) -> str:
+    """The line that says why a program has ended: of its last words the last that sounds like a reason.
+
+    Programs tidy up and say so after it, as initdb does on a disk that is full.
+    """
+    last = [line.strip() for line in log.strip().splitlines()[-_LAST_WORDS:]]
+    reasons = [line for line in last if _REASON.search(line)]
+    return (reasons or last or [""])[-1][-200:]
 
 
 def choose_port(host: str, port: int) -> int:

@@ -21,6 +21,7 @@ class ConfigHttp:
         counted = ConfigMetrics(ctx.metrics).counted
         self.server.route("GET", "/tenants", counted(self._tenants))
         self.server.route("GET", "/tenants/{tenant}", counted(self._tenant))
+        self.server.route("GET", "/tenants/{tenant}/numbers", counted(self._numbers))
         self.server.route("GET", "/tenants/{tenant}/{kind}", counted(self._list))
         self.server.route("GET", "/tenants/{tenant}/{kind}/{id}", counted(self._object))
 
@@ -31,6 +32,12 @@ class ConfigHttp:
     async def _tenant(self, request: HttpRequest) -> HttpResponse:
         name, cache = self._cache(request)
         return _answer(request, cache, cache.get("tenant", name))
+
+    async def _numbers(self, request: HttpRequest) -> HttpResponse:
+        _, cache = self._cache(request)
+        since = request.query.get("since", "-1")
+        known = int(since) if since.isascii() and since.isdecimal() and len(since) < 20 else -1
+        return _answer(request, cache, cache.numbers(known))
 
     async def _list(self, request: HttpRequest) -> HttpResponse:
         _, cache = self._cache(request)

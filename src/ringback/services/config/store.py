@@ -1,6 +1,7 @@
 """The configuration of the tenants in this process: filled from Valkey, kept up by the change stream."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ class _Tagged(msgspec.Struct):
     type: str = ""
 
 
+_MOST_CHANGES = 10_000
+"""Whoever has missed more changes of numbers reads them all."""
 _tag_of = msgspec.json.Decoder(_Tagged).decode
 
 
@@ -31,12 +34,17 @@ class TenantCache:
         self.version = -1
         self.objects: dict[Kind, dict[str, bytes]] = {kind: {} for kind in KINDS}
         self._lists: dict[str, bytes] = {}
+        self._numbers: deque[tuple[int, str]] = deque()
+        """The last changes of numbers, the newest last; all from `_numbers_from` on."""
+        self._numbers_from = 0
 
     def replace(self, version: int, objects: dict[Kind, dict[str, bytes]]) -> None:
         """Hold exactly these objects."""
         self.version = version
         self.objects = objects
         self._lists.clear()
+        self._numbers.clear()
+        self._numbers_from = version
 
     def change(self, change: ConfigChange, body: bytes | None) -> None:
         """Take in one change."""
@@ -46,6 +54,23 @@ class TenantCache:
             self.objects[change.kind][change.id] = body
         self.version = max(self.version, change.version)
         self._lists.clear()
+        if change.kind == "dns":
+            self._numbers.append((self.version, change.id))
+            if len(self._numbers) > _MOST_CHANGES:
+                self._numbers_from, _ = self._numbers.popleft()
+
+    def numbers(self, since: int) -> bytes:
+        """The numbers that have changed since a version, as the JSON of `contracts.numbers.NumberChanges`."""
+        dns = self.objects["dns"]
+        if not self._numbers_from <= since <= self.version:
+            return _changes(self.version, list(dns.values()), [], whole=True)
+        names: dict[str, None] = {}
+        for version, name in reversed(self._numbers):
+            if version <= since:
+                break
+            names[name] = None
+        bodies = [dns[name] for name in names if name in dns]
+        return _changes(self.version, bodies, [name for name in names if name not in dns], whole=False)
 
     def list(self, kind: str) -> bytes:
         """The JSON list of a kind or view, in the order of the ids; KeyError for a kind that is not."""
@@ -116,6 +141,12 @@ class ConfigStore:
         reads = (self._valkey.call("HGETALL", kind_key(tenant, kind)) for kind in KINDS)
         replies = await asyncio.gather(*reads)
         cache.replace(version, {kind: _hash(reply) for kind, reply in zip(KINDS, replies, strict=True)})
+
+
+def _changes(version: int, bodies: list[bytes], removed: list[str], *, whole: bool) -> bytes:
+    """Objects are passed on as they are stored."""
+    rest = msgspec.json.encode({"version": version, "whole": whole, "removed": removed})
+    return b'%b,"dns":[%b]}' % (rest[:-1], b",".join(bodies))
 
 
 def _hash(reply: Any) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ringback import vxml
 from ringback.domain.configuration import RoutePoint
 from ringback.runtime import directory
+from ringback.runtime.presence import Presence
 from ringback.runtime.streams import StreamEntry, StreamTail, append
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Limits
@@ -82,6 +83,8 @@ class Node:
             lambda: self.reading and ctx.valkey.connected, lambda: self._statistics.connected, self.stores
         )
         self.functions = Functions(ctx, self._tables, self._statistics)
+        every_s = min(_WATCH_S, settings.lease_s / 4)
+        self._presence = Presence(ctx, KIND, self._entry, ttl_s=settings.lease_s, every_s=every_s)
         self._live: dict[str, LiveSession] = {}
         self._calls: dict[tuple[str, str], str] = {}
         """Calls of the sessions that run here, by tenant and ConnID."""
@@ -104,7 +107,7 @@ class Node:
     async def start(self) -> None:
         """Take up the sessions that this node had, and watch the other nodes."""
         await self._statistics.start()
-        await self._announce()
+        await self._presence.begin()
         for tenant, store in self.stores.items():
             for sid in await store.owned(self.ctx.node):
                 await self._adopt(tenant, sid)
@@ -113,8 +116,7 @@ class Node:
 
     async def stop(self) -> None:
         """Let other nodes take the sessions at once."""
-        if self.ctx.valkey.connected:
-            await directory.withdraw(self.ctx.valkey, KIND, self.ctx.node)
+        await self._presence.leave()
 
     async def begin(self, record: Record) -> Created:
         """Store a new session and run it; what `SessionStore.create` says."""
@@ -238,15 +240,13 @@ class Node:
 
     # Other nodes
 
-    async def _announce(self) -> None:
-        entry = OrchestrationNode(node=self.ctx.node, sessions=self.sessions)
-        await directory.announce(self.ctx.valkey, KIND, self.ctx.node, entry, self.settings.lease_s)
+    def _entry(self) -> OrchestrationNode:
+        return OrchestrationNode(node=self.ctx.node, sessions=self.sessions)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(min(_WATCH_S, self.settings.lease_s / 4))
             try:
-                await self._announce()
                 living = await directory.list_nodes(self.ctx.valkey, KIND, OrchestrationNode)
                 for tenant, store in self.stores.items():
                     await self._inherit(tenant, store, set(living))

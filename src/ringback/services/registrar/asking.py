@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ringback.domain.configuration import Extension
 from ringback.services.registrar.asked import Asked
 from ringback.services.registrar.extensions import Extensions, read_extensions
@@ -14,9 +16,10 @@ from ringback.sip import Request
 class Asking:
     """Does what `RegisterHandler.answer_now` leaves."""
 
-    def __init__(self, handler: RegisterHandler, first_tenant: str) -> None:
+    def __init__(self, handler: RegisterHandler, first_tenant: str, now: Callable[[], float]) -> None:
         self._handler = handler
         self._first = first_tenant
+        self._now = now
 
     async def answer(self, request: Request) -> Answer:
         """Status, reason and headers of the response."""
@@ -35,7 +38,8 @@ class Asking:
             raise Refused(404)
         extensions = read_extensions(asked.request)
         at_hand, number = numbers.dn_at_hand(tenant, dn)
-        extension = handler.check(asked, found.domain, number if at_hand else await numbers.dn(tenant, dn))
+        number = number if at_hand else await numbers.dn(tenant, dn)
+        extension = handler.check(asked, found.domain, number, self._now())
         if not isinstance(extension, Extension):
             return extension
         stored = await self._apply(asked, tenant, dn, extensions)
@@ -43,7 +47,7 @@ class Asking:
 
     async def _apply(self, asked: Asked, tenant: str, dn: str, extensions: Extensions) -> Stored:
         handler = self._handler
-        wish, reason = handler.wish(asked, extensions)
+        wish, reason = handler.wish(asked, extensions, self._now())
         if wish.remove_all:
             return await handler.store.remove_all(tenant, dn, asked.call_id, asked.cseq)
         return await handler.store.apply(tenant, dn, wish.changes, reason)

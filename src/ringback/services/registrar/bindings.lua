@@ -5,9 +5,7 @@
 local now, dn, first = tonumber(ARGV[1]), ARGV[2], 6
 
 -- A quote within a text of JSON is escaped: what is found so is the field itself.
-local function number(value, name)
-  return tonumber(string.match(value, '"' .. name .. '":([%d.eE+-]+)') or 0)
-end
+local EXPIRES_AT, CSEQ = '"expires_at":([%d.eE+-]+)', '"cseq":(%d+)'
 local function is_of(value, call_id)
   if string.find(call_id, '[%c"\\]') then return cjson.decode(value).call_id == call_id end
   return string.find(value, '"call_id":"' .. call_id .. '"', 1, true) ~= nil
@@ -17,7 +15,7 @@ local living, ends, count = {}, {}, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
   local id, value = flat[i], flat[i + 1]
-  local till = number(value, 'expires_at') * 1000
+  local till = tonumber(string.match(value, EXPIRES_AT) or 0) * 1000
   if till > now then
     living[id], ends[id], count = value, till, count + 1
   else
@@ -28,7 +26,7 @@ end
 local after = count
 for i = first, #ARGV, 5 do
   local old, till = living[ARGV[i]], tonumber(ARGV[i + 3])
-  if old and is_of(old, ARGV[i + 1]) and number(old, 'cseq') >= tonumber(ARGV[i + 2]) then
+  if old and is_of(old, ARGV[i + 1]) and tonumber(string.match(old, CSEQ) or 0) >= tonumber(ARGV[i + 2]) then
     return {'out_of_order', ''}
   end
   if not old and till > 0 then after = after + 1 end

@@ -68,14 +68,14 @@ class RegisterHandler:
         if found is None or not at_hand or not dn or "*" in asked.contacts:
             return False
         try:
-            extensions = read_extensions(asked.request)
-            extension = self.check(asked, found.domain, number)
+            extensions, now = read_extensions(asked.request), self._ctx.now()
+            extension = self.check(asked, found.domain, number, now)
             if not isinstance(extension, Extension):
                 reply(extension)
                 return True
-            wish, reason = self.wish(asked, extensions)
-            whose = (tenant, extension, extensions)
-            self.store.post(tenant, dn, wish.changes, reason, partial(self._done, reply, asked, whose))
+            wish, reason = self.wish(asked, extensions, now)
+            done = partial(self._done, reply, asked, (tenant, extension, extensions))
+            self.store.post(tenant, dn, wish.changes, reason, done, now)
         except REFUSED as error:
             reply(self.refusal(error))
         return True
@@ -83,7 +83,7 @@ class RegisterHandler:
     def _done(self, reply: Reply, asked: Asked, whose: Whose, done: Done) -> None:
         reply(self.stored(asked, whose, done) if isinstance(done, Stored) else self.refusal(done))
 
-    def check(self, asked: Asked, realm: str, number: DN | None) -> Extension | Answer:
+    def check(self, asked: Asked, realm: str, number: DN | None, now: float) -> Extension | Answer:
         """The extension whose credentials are right, or a challenge; unknown ones are challenged alike."""
         server = self._realms.get(realm)
         if server is None:
@@ -94,7 +94,7 @@ class RegisterHandler:
                 self._settings.digest_algorithms,
                 issuer=self._issuer,
             )
-        given, now = asked.credentials, self._ctx.now()
+        given = asked.credentials
         extension = number if isinstance(number, Extension) else None
         user, hashes = ("", {}) if extension is None else (extension.user or extension.id, extension.hashes())
         verdict = server.check(given, "REGISTER", user, hashes, now)
@@ -105,10 +105,13 @@ class RegisterHandler:
         challenges = server.challenges(now, self._random(8), stale=verdict is Verdict.STALE)
         return 401, None, [("WWW-Authenticate", value) for value in challenges]
 
-    def wish(self, asked: Asked, extensions: Extensions) -> tuple[Wish, str]:
+    def wish(self, asked: Asked, extensions: Extensions, now: float) -> tuple[Wish, str]:
         """What is wanted, and the reason if a number goes out of service by it."""
-        wish = read_wish(asked, self._ctx.now(), self._settings, extensions)
-        return wish, "unregistered" if any(not change.expires_at for change in wish.changes) else ""
+        wish = read_wish(asked, now, self._settings, extensions)
+        for change in wish.changes:
+            if not change.expires_at:
+                return wish, "unregistered"
+        return wish, ""
 
     def stored(self, asked: Asked, whose: Whose, stored: Stored) -> Answer:
         """The 200."""

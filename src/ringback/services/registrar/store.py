@@ -41,11 +41,19 @@ class BindingStore:
         await self._report(stored.event)
         return stored
 
-    def post(self, tenant: str, dn: str, changes: Changes, reason: str, then: Callable[[Done], None]) -> None:
+    def post(
+        self,
+        tenant: str,
+        dn: str,
+        changes: Changes,
+        reason: str,
+        then: Callable[[Done], None],
+        now: float,
+    ) -> None:
         """What `apply` does, sent now; `then` gets what comes of it, without a task where nothing comes into
         service or out of it.
         """
-        keys, args = self._wording.to(tenant, dn, changes, reason, self._ctx.now())
+        keys, args = self._wording.to(tenant, dn, changes, reason, now)
         try:
             posted = partial(self._posted, then, (tenant, dn, changes, reason))
             self._state.ask(posted, "EVALSHA", _SCRIPT.sha, len(keys), *keys, *args)

@@ -173,9 +173,8 @@ class Driver:
             outputs, live.outbox = live.outbox, []
             for output in outputs:
                 if isinstance(output, AskDialplan):
-                    self._questions.ask(
-                        live, output, self.feed
-                    )  # what it says at once stands at the end of the outbox
+                    # What it says at once stands at the end of the outbox.
+                    self._questions.ask(live, output, self.feed)
             live.outbox[:0] = [output for output in outputs if not isinstance(output, AskDialplan)]
 
     def _note_consultations(self, live: LiveCall, events: list[CallEvent]) -> None:

@@ -8,10 +8,9 @@ from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.telephony import ClusterNode
 from ringback.runtime.addresses import bracketed
 from ringback.runtime.context import Context
-from ringback.runtime.directory import announce, withdraw
 from ringback.runtime.http import HttpFailure, HttpUnavailable
+from ringback.runtime.presence import Presence
 from ringback.runtime.service import Service
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.sip_cluster.audit import Audit
 from ringback.services.sip_cluster.details import CallDetailsLink
 from ringback.services.sip_cluster.driver import Driver
@@ -86,6 +85,7 @@ class SipClusterService(Service):
         self._requests.server.route("POST", PATH, handover.serve)
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
+        self._presence = self._found(settings.lease_s)
 
     async def start(self) -> None:
         """Listen, then stand in the directory."""
@@ -98,8 +98,7 @@ class SipClusterService(Service):
         self._store.start()
         await self._read_domains()
         await self._takeover.adopt_own()
-        await self._announce()
-        self.ctx.spawn(self._keep_announcing(), "directory")
+        await self._presence.begin()
         self.ctx.spawn(self._keep_domains(), "domains")
         SipTracer(self.ctx, self._endpoint, kin=self._names).start()
         self.ctx.spawn(self._takeover.watch(self._settings.lease_s / 2), "takeover")
@@ -114,17 +113,14 @@ class SipClusterService(Service):
     async def drain(self) -> None:
         """No new calls; return when the last one has ended."""
         self._incoming.draining = self._requests.draining = True
-        await self._announce()
+        await self._presence.tell()
         await self._driver.idle()
 
     async def stop(self) -> None:
         """Leave the directory: what calls are left are taken over by another node."""
         await self._requests.server.stop()
         self._driver.let_go()
-        try:
-            await withdraw(self.ctx.valkey, KIND, self.ctx.node)
-        except (ValkeyUnavailable, ValkeyError):
-            self.ctx.log.info("directory_away")
+        await self._presence.leave()
         await self._endpoint.close()
 
     def checks(self) -> dict[str, bool]:
@@ -134,9 +130,22 @@ class SipClusterService(Service):
 
     # Directory
 
-    async def _announce(self) -> None:
+    def _found(self, lease_s: float) -> Presence:
+        found = Presence(
+            self.ctx, KIND, self._entry, ttl_s=lease_s, every_s=lease_s / 4, connection="voice-41"
+        )
+        found.prepare = self._prepare
+        return found
+
+    async def _prepare(self, was_away: bool) -> None:
+        """A node that was away may find that its calls are another's now."""
+        if was_away:
+            await self._takeover.check_ownership()
+        await self._store.own()  # no call comes before the announcement
+
+    def _entry(self) -> ClusterNode:
         host, port = self.ctx.announced(self._sip[1])
-        node = ClusterNode(
+        return ClusterNode(
             node=self.ctx.node,
             http=f"http://{bracketed(host)}:{self._requests.server.address[1]}",
             sip_host=host,
@@ -145,21 +154,6 @@ class SipClusterService(Service):
             capacity=self._settings.capacity,
             draining=self._incoming.draining,
         )
-        await self._store.own()  # no call comes before the announcement
-        await announce(self.ctx.valkey.using("voice-41"), KIND, self.ctx.node, node, self._settings.lease_s)
-
-    async def _keep_announcing(self) -> None:
-        """A node that was away may find that its calls are another's now."""
-        away = False
-        while True:
-            await asyncio.sleep(self._settings.lease_s / 4)
-            try:
-                if away:
-                    await self._takeover.check_ownership()
-                await self._announce()
-                away = False
-            except (ValkeyUnavailable, ValkeyError):
-                away = True
 
     # Domains
 

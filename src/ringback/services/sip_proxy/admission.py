@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from ringback.domain.bucket import Bucket
 from ringback.services.sip_proxy.refusals import Why
 
 _MAX_SOURCES = 10_000
+_SWEEP_S = 1.0
 _FULL_S = 5
 """Seconds after which there may be room for another call."""
+_WAITS_S = {Why.DRAINING: 10, Why.ALL_CALLS: _FULL_S, Why.SOURCE_CALLS: _FULL_S}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class RateLimit:
     def __init__(self, per_second: float, burst: float) -> None:
         self._rate = per_second
         self._burst = burst
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._swept_at = -math.inf
 
     def wait(self, source: str, now: float) -> float:
         """0 if the source may go on now, else the seconds to wait."""
@@ -44,13 +48,16 @@ class RateLimit:
         return bucket.take(now, self._rate, self._burst)
 
     def _make_room(self, now: float) -> None:
-        """Forget sources whose bucket is full again; if none is, the oldest."""
+        """Forget sources whose bucket is full again, looked for once a second; if none is, the oldest."""
         if len(self._buckets) < _MAX_SOURCES:
             return
-        full = self._burst / self._rate
-        idle = [name for name, bucket in self._buckets.items() if now - bucket.filled_at > full]
-        for name in idle or [next(iter(self._buckets))]:
-            del self._buckets[name]
+        if now - self._swept_at >= _SWEEP_S:
+            self._swept_at, full = now, self._burst / self._rate
+            idle = [name for name, bucket in self._buckets.items() if now - bucket.filled_at > full]
+            for name in idle:
+                del self._buckets[name]
+        while len(self._buckets) >= _MAX_SOURCES:
+            self._buckets.popitem(last=False)
 
 
 class _Owners:
@@ -88,7 +95,7 @@ class Admission:
         self._limits = limits
         self._rates = RateLimit(limits.per_second, limits.burst)
         self._tenant_rates = RateLimit(limits.tenant_per_second, max(1.0, limits.tenant_per_second))
-        self._calls: dict[str, float] = {}
+        self._calls: OrderedDict[str, float] = OrderedDict()
         self._sources = _Owners()
         self._tenants = _Owners()
         self._nodes: dict[str, str] = {}
@@ -104,12 +111,10 @@ class Admission:
         """0 and the call counts from now on, or the seconds after which to try again."""
         if call_id in self._calls:
             return 0
-        if self.closed:
-            return 10
         self._forget_old(now)
-        full = len(self._calls) >= self._limits.calls_total
-        if full or self._sources.count(source) >= self._limits.calls:
-            return _FULL_S
+        full = self._full(source)
+        if full is not None:
+            return _WAITS_S[full]
         wait = self._rates.wait(source, now)
         if wait:
             return math.ceil(wait)
@@ -119,12 +124,15 @@ class Admission:
 
     def why(self, source: str) -> Why:
         """Why `admit` has just refused a call of a source."""
+        return self._full(source) or Why.SOURCE_RATE
+
+    def _full(self, source: str) -> Why | None:
+        """Why there is no place for a call of a source, however slowly they come."""
         if self.closed:
             return Why.DRAINING
         if len(self._calls) >= self._limits.calls_total:
             return Why.ALL_CALLS
-        full = self._sources.count(source) >= self._limits.calls
-        return Why.SOURCE_CALLS if full else Why.SOURCE_RATE
+        return Why.SOURCE_CALLS if self._sources.count(source) >= self._limits.calls else None
 
     def admit_tenant(self, tenant: str, call_id: str, now: float) -> int:
         """As `admit`, once it is known whose call this is; a refused one has to be ended."""

@@ -8,7 +8,9 @@ from ringback.sip.transport import Destination
 from ringback.sip.uri import Params
 
 
-async def answer_to(endpoint: SipEndpoint, request: Request, place: Destination, within_s: float) -> Response:
+async def answer_from(
+    endpoint: SipEndpoint, request: Request, place: Destination, within_s: float
+) -> Response:
     """The final response; a local 408 where none comes in time: silence is noticed before the transaction."""
     try:
         return await endpoint.send_request(request, place).final(within_s)
@@ -24,4 +26,4 @@ async def ask(
     me = NameAddr(SipUri("sip", "ringback", host, port))
     target = SipUri("sip", None, place.identity or place.host, place.port, params or {})
     request = endpoint.new_request("OPTIONS", target, from_=me, to=NameAddr(target))
-    return await answer_to(endpoint, request, place, within_s)
+    return await answer_from(endpoint, request, place, within_s)

@@ -7,6 +7,7 @@ can send in its name over UDP.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -59,9 +60,9 @@ class Bans:
 
     def __init__(self, rules: BanRules) -> None:
         self._rules = rules
-        self._records: dict[str, _Record] = {}
-        self._proven: dict[str, float] = {}
-        self._bans: dict[str, Ban] = {}
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._proven: OrderedDict[str, float] = OrderedDict()
+        self._bans: OrderedDict[str, Ban] = OrderedDict()
         self.active: frozenset[str] = frozenset()
         """The sources that are banned; `refresh` lets those go whose time is over."""
 
@@ -104,12 +105,13 @@ class Bans:
 
     def take(self, known: list[Ban], now: float) -> None:
         """Take over the bans that all proxies know; what is not among them has been lifted."""
-        self._bans = {ban.source: ban for ban in known}
+        self._bans = OrderedDict((ban.source, ban) for ban in known)
         self.refresh(now)
 
     def refresh(self, now: float) -> None:
         """Let those go whose time is over, and forget those that have behaved for a day."""
-        self._bans = {name: ban for name, ban in self._bans.items() if now < ban.until + _FORGET_S}
+        kept = ((name, ban) for name, ban in self._bans.items() if now < ban.until + _FORGET_S)
+        self._bans = OrderedDict(kept)
         self.active = frozenset(name for name, ban in self._bans.items() if now < ban.until)
 
     def listed(self, now: float) -> list[Ban]:
@@ -146,7 +148,10 @@ def in_force(bans: Iterable[Ban], now: float) -> list[Ban]:
     return sorted((ban for ban in bans if now < ban.until), key=lambda ban: ban.until)
 
 
-def _bounded(table: dict[str, object] | dict[str, _Record] | dict[str, float] | dict[str, Ban]) -> None:
-    """Make room: a flood from made-up addresses must not fill the memory."""
+def _bounded(table: OrderedDict[str, _Record] | OrderedDict[str, float] | OrderedDict[str, Ban]) -> None:
+    """Make room: a flood from made-up addresses must not fill the memory.
+
+    An OrderedDict knows its oldest; a dict looks for it among the holes that all those before have left.
+    """
     while len(table) >= _MAX_SOURCES:
-        del table[next(iter(table))]
+        table.popitem(last=False)

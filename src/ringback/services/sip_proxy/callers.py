@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from ringback.contracts.configuration import ConfigClient
-from ringback.domain.configuration import DN, Extension, Tenant, Trunk
+from ringback.contracts.numbers import TenantNumbers
+from ringback.domain.configuration import Extension, Tenant, Trunk
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.emergency import asks_for_help, dial_for_help
 from ringback.sip import Request, identity
@@ -53,17 +54,36 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Numbers:
-    """The extensions and trunks of a tenant, indexed; built anew only when the configuration has changed."""
+    """The extensions and trunks of a tenant; what trunks are found by is made anew when one has changed."""
 
-    def __init__(self, dns: list[DN]) -> None:
-        self.dns = dns
-        self.extensions = {dn.id: dn for dn in dns if isinstance(dn, Extension)}
-        self.trunks = {dn.id: dn for dn in dns if isinstance(dn, Trunk)}
-        self._networks: list[tuple[Network, Trunk]] = [
-            (network, trunk) for trunk in self.trunks.values() for network in _networks(trunk)
-        ]
+    def __init__(self, known: TenantNumbers) -> None:
+        self._known = known
+        self._networks: list[tuple[Network, Trunk]] = []
         self._at: dict[tuple[str, int], Trunk | None] = {}
         """What was found for an address: the same few call again and again."""
+        self._made_at = -1
+
+    def up_to_date(self) -> Numbers:
+        """This, as the configuration is now."""
+        if self._made_at != self._known.trunk_changes:
+            self._made_at = self._known.trunk_changes
+            self._at.clear()
+            self._networks = [(at, trunk) for trunk in self.trunks.values() for at in _networks(trunk)]
+        return self
+
+    def is_of(self, known: TenantNumbers) -> bool:
+        """Whether these are the numbers that it is made from."""
+        return self._known is known
+
+    @property
+    def trunks(self) -> dict[str, Trunk]:
+        """By their ids."""
+        return self._known.trunks
+
+    def extension(self, number: str) -> Extension | None:
+        """The phone that has a number."""
+        found = self._known.all.get(number)
+        return found if isinstance(found, Extension) else None
 
     def trunk_at(self, host: str, port: int) -> Trunk | None:
         """The trunk that an address belongs to; one whose gateway is exactly there comes first."""
@@ -127,13 +147,13 @@ class Callers:
 
     async def numbers(self, tenant: str) -> Numbers:
         """The numbers of a tenant. Raises HttpUnavailable, HttpFailure."""
-        return self._index(tenant, await self._config.dns(tenant))
+        return self._index(tenant, await self._config.numbers(tenant))
 
-    def _index(self, tenant: str, dns: list[DN]) -> Numbers:
-        known = self._numbers.get(tenant)
-        if known is None or known.dns is not dns:
-            known = self._numbers[tenant] = Numbers(dns)
-        return known
+    def _index(self, tenant: str, known: TenantNumbers) -> Numbers:
+        numbers = self._numbers.get(tenant)
+        if numbers is None or not numbers.is_of(known):
+            numbers = self._numbers[tenant] = Numbers(known)
+        return numbers.up_to_date()
 
     async def tenant_of(self, *hosts: str) -> Tenant | None:
         """The tenant whose domain is one of these hosts; the first one for an address of the platform."""
@@ -219,8 +239,8 @@ class Callers:
         steps = self._decide(request, source, tenants)
         try:
             wanted = next(steps)
-            while (dns := self._config.dns_at_hand(wanted)) is not None:
-                wanted = steps.send(self._index(wanted, dns))
+            while (known := self._config.numbers_at_hand(wanted)) is not None:
+                wanted = steps.send(self._index(wanted, known))
         except StopIteration as end:
             return cast(Caller | Turned, end.value)
         return None
@@ -232,7 +252,7 @@ class Callers:
         sender = request.from_.uri
         tenant = self.pick(tenants, (sender.host, request.uri.host, request.to.uri.host))
         if tenant is not None and sender.is_sip:
-            extension = (yield tenant.id).extensions.get(sender.number)
+            extension = (yield tenant.id).extension(sender.number)
             if extension is not None:
                 return self._challenge(request, tenant, extension)
         for name in self._ctx.common.tenants:

@@ -13,7 +13,7 @@ from ringback.runtime.addresses import is_every
 from ringback.runtime.settings import SettingsError
 from ringback.services.sip_proxy.marks import Side
 from ringback.sip.endpoint import SipEndpoint
-from ringback.sip.identity import client_context, server_context
+from ringback.sip.identity import client_context, hold_against, server_context
 from ringback.sip.stream import Tls
 from ringback.sip.transport import is_address
 
@@ -22,20 +22,38 @@ if TYPE_CHECKING:
     from ringback.services.sip_proxy.settings import SipProxySettings
 
 _LOOK_S = 60.0
-"""Seconds between looks whether the files of the certificate have changed."""
+"""Seconds between looks whether the files of the certificate, or of those revoked, have changed."""
 
 
 @dataclass(slots=True)
 class ServerCertificate:
-    """The certificate in its files; a renewed one is shown to those who come after."""
+    """The certificate in its files, and the lists of those that were revoked; renewed ones are for those who
+    come after.
+    """
 
     chain: Path | None
     key: Path | None
     tls: Tls
     changed_at: float = 0.0
+    revoked: Path | None = None
+    """Lists of revoked certificates (RFC 5280 5), one of each authority."""
+    revoked_at: float = 0.0
 
     def reload(self) -> bool:
         """Read the files again if they have changed; True if they had. Raises OSError, ssl.SSLError."""
+        newer_list = self._reload_revoked()
+        return self._reload_chain() or newer_list
+
+    def _reload_revoked(self) -> bool:
+        if self.revoked is None or (changed := self.revoked.stat().st_mtime) == self.revoked_at:
+            return False
+        for context in (self.tls.client, self.tls.server):
+            if context is not None:
+                hold_against(context, self.revoked)
+        self.revoked_at = changed
+        return True
+
+    def _reload_chain(self) -> bool:
         if self.chain is None or self.tls.server is None:
             return False
         newest = max(path.stat().st_mtime for path in (self.chain, self.key) if path is not None)
@@ -54,20 +72,29 @@ def read_certificate(settings: SipProxySettings) -> ServerCertificate:
         client = client_context(settings.tls_authorities)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_AUTHORITIES: {_said(error)}") from error
+    revoked = Path(settings.tls_revoked) if settings.tls_revoked else None
     if not settings.tls_certificate:
-        return ServerCertificate(None, None, Tls(None, client))
+        return _read(ServerCertificate(None, None, Tls(None, client), revoked=revoked))
     server = server_context()
     if settings.tls_ask:
         server.verify_mode = ssl.CERT_OPTIONAL
         if settings.tls_authorities:
             server.load_verify_locations(settings.tls_authorities)
     key = Path(settings.tls_key) if settings.tls_key else None
-    found = ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client))
-    try:
-        found.reload()
-    except (OSError, ssl.SSLError) as error:
-        name = settings.tls_certificate
-        raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_CERTIFICATE: {name}: {_said(error)}") from error
+    return _read(ServerCertificate(Path(settings.tls_certificate), key, Tls(server, client), revoked=revoked))
+
+
+def _read(found: ServerCertificate) -> ServerCertificate:
+    """The certificate with its files read; SettingsError names the one that is wrong."""
+    steps = (
+        ("REVOKED", found.revoked, found._reload_revoked),
+        ("CERTIFICATE", found.chain, found._reload_chain),
+    )
+    for name, path, read in steps:
+        try:
+            read()
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"RINGBACK_SIP_PROXY_TLS_{name}: {path}: {_said(error)}") from error
     return found
 
 
@@ -99,7 +126,7 @@ class Doors:
             await self._endpoint.listen_udp(second, port)
             await self._endpoint.listen_tcp(second, port)
         others = [(name, await self._open(name)) for name in self._wanted()]
-        if self._certificate.chain is not None:
+        if self._certificate.chain is not None or self._certificate.revoked is not None:
             self._ctx.spawn(self._follow_certificate(), "certificate")
         return Side("edge", self.host, port, tuple(others), second=second)
 

@@ -115,3 +115,9 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
         int,
         Doc("seconds within which phones are told to keep their TCP or TLS flow alive (RFC 5626); 0: none"),
     ] = 120
+    tls_revoked: Annotated[
+        str,
+        Doc(
+            "PEM file with lists of revoked certificates (CRL), one of each authority of trunks; empty: none"
+        ),
+    ] = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from ringback.domain.bucket import Bucket
@@ -20,7 +20,7 @@ class TrunkCalls:
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
-        self._calls: dict[str, tuple[Key, float]] = {}
+        self._calls: OrderedDict[str, tuple[Key, float]] = OrderedDict()
         self._count: Counter[Key] = Counter()
         self._buckets: dict[Key, Bucket] = {}
         self.rejected: Counter[Key] = Counter()

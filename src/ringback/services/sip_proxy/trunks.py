@@ -25,7 +25,7 @@ from ringback.runtime.http import HttpFailure, HttpRequest, HttpServer, HttpUnav
 from ringback.runtime.lease import Lease
 from ringback.runtime.streams import MAXLEN
 from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
-from ringback.services.sip_proxy.asking import answer_to, ask
+from ringback.services.sip_proxy.asking import answer_from, ask
 from ringback.services.sip_proxy.hops import uri_of
 from ringback.services.sip_proxy.line_flow import LineFlow
 from ringback.services.sip_proxy.supervision import Health, Watch
@@ -274,7 +274,7 @@ class Trunks:
         for place in places[: self._core.settings.attempts]:
             contact = self._contact(kept, place)
             register = line.request(contact, remove=remove)
-            response = await answer_to(self._core.endpoints["edge"], register, place, _ANSWER_S)
+            response = await answer_from(self._core.endpoints["edge"], register, place, _ANSWER_S)
             if not response.local:
                 break
             self._core.hops.failed(place)

@@ -7,12 +7,11 @@ on once: where the lead is just changing hands it is answered 503, as before.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ringback.contracts.routing import RoutingNode
 from ringback.runtime.addresses import bracketed
-from ringback.runtime.directory import announce, list_nodes, withdraw
+from ringback.runtime.directory import list_nodes
 from ringback.runtime.http import (
     HttpClient,
     HttpError,
@@ -22,7 +21,7 @@ from ringback.runtime.http import (
     HttpUnavailable,
 )
 from ringback.runtime.http_server import Handler
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.runtime.presence import Presence
 from ringback.services.tenant.leader import leader_key
 
 if TYPE_CHECKING:
@@ -43,39 +42,17 @@ class NotLeading(HttpError):
         self.tenant = tenant
 
 
-class Presence:
-    """This node in the directory."""
+def presence(ctx: Context) -> Presence:
+    """This node in the directory: where it answers, once its listeners are bound."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._telling: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Tell where this node answers, once its listeners are bound."""
-        entry = RoutingNode(http=self._place("http"), ewt=self._place("ewt"))
-        self._telling = self._ctx.spawn(self._keep(entry), "presence")
-
-    async def stop(self) -> None:
-        """Be found no more."""
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.wait([self._telling])
-        try:
-            await withdraw(self._ctx.valkey, KIND, self._ctx.node)
-        except (ValkeyUnavailable, ValkeyError) as error:
-            self._ctx.log.info("node_not_withdrawn", error=repr(error))
-
-    def _place(self, listener: str) -> str:
-        host, port = self._ctx.announced(self._ctx.listeners[listener][1])
+    def place(listener: str) -> str:
+        host, port = ctx.announced(ctx.listeners[listener][1])
         return f"{bracketed(host)}:{port}"
 
-    async def _keep(self, entry: RoutingNode) -> None:
-        while True:
-            try:
-                await announce(self._ctx.valkey, KIND, self._ctx.node, entry, _TTL_S)
-            except (ValkeyUnavailable, ValkeyError) as error:
-                self._ctx.log.warning("announce_failed", error=repr(error))
-            await asyncio.sleep(_ANNOUNCE_S)
+    def entry() -> RoutingNode:
+        return RoutingNode(http=place("http"), ewt=place("ewt"))
+
+    return Presence(ctx, KIND, entry, ttl_s=_TTL_S, every_s=_ANNOUNCE_S)
 
 
 class AtLeader:

@@ -44,8 +44,10 @@ theirs, so that ten thousand logins at once do not stop the routing.
 
 ATTEMPTS_PER_EPOCH = 1_000_000_000
 _PAUSE_S = 0.3
-_BATCH = 50
-"""Agent events taken in one turn of the loop, so that routing goes on while thousands log in."""
+_BATCH = 200
+"""Agent events read at once, and taken in portions: where the machine is busy, and each read takes long, few
+would not be enough.
+"""
 _BLOCK_MS = 1000
 _GATHER_S = 0.003
 """From one read of agents' events to the next at the least, where several come in that time: what follows of
@@ -214,7 +216,7 @@ class Leader:
         try:
             while True:
                 cursor, count = await self._read_agents(blocking, stream, cursor)
-                if pause := gathering.pause(count):
+                if (pause := gathering.pause(count)) and count < _BATCH:
                     await asyncio.sleep(pause)
         finally:
             with suppress(ValkeyUnavailable):

@@ -11,7 +11,7 @@ from ringback.runtime.context import Context
 from ringback.runtime.link import LinkClient, LinkServer
 from ringback.runtime.link_session import MAX_LONG_LINE
 from ringback.runtime.service import Service
-from ringback.services.tenant.at_leader import Presence
+from ringback.services.tenant.at_leader import presence
 from ringback.services.tenant.campaigns.wiring import Campaigns
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.configuration_link import ConfigurationLink
@@ -55,7 +55,7 @@ class TenantService(Service):
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
         self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders, self._http.server)
         self._telephony.on_user_event = self._campaigns.desktop
-        self._presence = Presence(ctx)
+        self._presence = presence(ctx)
         self._describe()
 
     async def start(self) -> None:
@@ -77,13 +77,13 @@ class TenantService(Service):
         await self._telephony.start()
         await self._statistics.start()
         await self._campaigns.start()
-        self._presence.start()
+        await self._presence.begin()
 
     async def stop(self) -> None:
         """Give the lead up and close the listeners."""
         for leader in self.leaders.values():
             await leader.resign()
-        await self._presence.stop()
+        await self._presence.leave()
         await self._campaigns.stop()
         await self._statistics.server.stop()
         await self._telephony.server.stop()

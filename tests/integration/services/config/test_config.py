@@ -98,6 +98,26 @@ async def test_every_kind_and_view_is_served(harness: ServiceHarness, store: Con
     assert await client.agent_groups("demo") == await client.callback_services("demo") == []
 
 
+async def test_numbers_are_kept_up_by_their_changes(
+    harness: ServiceHarness, store: ConfigurationStore
+) -> None:
+    client = ConfigClient(harness.context(), "voice-28", ttl_s=0.0)
+    numbers = await client.numbers("demo")
+    assert numbers.all == {dn.id: dn for dn in TENANT.dns}
+    assert list(numbers.trunks) == ["carrier"]
+    await store.save([("dns", Extension(id="1002")), ("dns", Extension(id="1001", mailbox="8500"))])
+    await store.remove("dns", "carrier")
+    async with asyncio.timeout(5):
+        while "carrier" in numbers.all:
+            assert await client.numbers("demo") is numbers
+            await asyncio.sleep(0.01)
+    assert numbers.all["1001"] == Extension(id="1001", mailbox="8500")
+    assert set(numbers.all) == {"1001", "1002", "VQ", "8500"}
+    assert not numbers.trunks
+    nobody = await client.numbers("nobody")
+    assert not nobody.all
+
+
 async def test_an_unchanged_answer_is_304_and_a_changed_one_is_not(
     harness: ServiceHarness, store: ConfigurationStore
 ) -> None:

@@ -40,6 +40,7 @@ class Peers:
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
         self.asked: list[dict[str, str]] = []
+        self.prioritized: list[tuple[str, int]] = []
         self.campaigns: list[CampaignPicture] = []
         self.ordered: list[tuple[str, str, dict[str, str]]] = []
         self._servers: list[HttpServer] = []
@@ -52,6 +53,7 @@ class Peers:
         ewt.route("GET", "/urs/call/{ixn}/lvq/{vq}", self._wait)
         queues = HttpServer(Context(harness.process, "tenant"))
         queues.route("GET", "/queues/{tenant}", self._queues)
+        queues.route("POST", "/interactions/{tenant}/{id}/priority", self._prioritize)
         queues.route("GET", "/campaigns/{tenant}", self._campaigns)
         queues.route("POST", "/campaigns/{tenant}/{campaign}/{command}", self._ordered)
         self._servers = [control, ewt, queues]
@@ -102,6 +104,12 @@ class Peers:
         return [
             {"queue": queue, "agents_logged_in": agents, **rest} for queue, agents in self.logged_in.items()
         ]
+
+    async def _prioritize(self, request: HttpRequest) -> dict[str, bool]:
+        if request.path_param("id") not in self.sessions:
+            raise HttpError(404, "unknown_interaction", "no such interaction is in a queue")
+        self.prioritized.append((request.path_param("id"), request.decode(dict)["priority"]))
+        return {"open": True}
 
     async def _campaigns(self, _request: HttpRequest) -> CampaignPictures:
         return CampaignPictures(at=time.time(), campaigns=self.campaigns)

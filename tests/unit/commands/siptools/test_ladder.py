@@ -81,6 +81,20 @@ def test_the_ladder_has_a_column_for_each_and_arrows_that_point_the_right_way() 
     assert len({line.index("│") for line in lines[2:]}) == 1
 
 
+def test_the_ladder_stays_within_the_terminal_as_far_as_it_can_be_read() -> None:
+    arrows = pair(
+        [
+            seen(1.00, "sip_proxy", "in", EDGE, PHONE, options("1")),
+            seen(1.01, "sip_proxy", "out", INSIDE, NODE, options("2")),
+        ]
+    )
+    wide, fitting, least = draw(arrows), draw(arrows, 55), draw(arrows, 20)
+    assert max(map(len, wide)) > 55 >= max(map(len, fitting))
+    assert all("OPTIONS" in line for line in fitting[2:] + least[2:])
+    for lines in (fitting, least):
+        assert len({line.index("│") for line in lines[1:]}) == 1
+
+
 def test_a_capture_holds_each_message_between_its_two_addresses() -> None:
     file = capture(pair([seen(12.5, "sip_proxy", "in", EDGE, PHONE, options("1"))]))
     assert struct.unpack("<I", file[:4]) == (0xA1B2C3D4,)

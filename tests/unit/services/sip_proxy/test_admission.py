@@ -1,6 +1,13 @@
 """Admission control on a movable clock."""
 
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+
+from ringback.services.sip_proxy import admission as module
 from ringback.services.sip_proxy.admission import Admission, Limits, RateLimit
+from ringback.services.sip_proxy.refusals import Why
 
 LIMITS = Limits(per_second=2.0, burst=3, calls=4, calls_total=6, max_call_s=100.0)
 
@@ -97,3 +104,37 @@ class TestTenants:
         assert admission.calls == 3
         admission.ended("a0")
         assert self.let_in(admission, "a", "a9", 9.0) == 0
+
+
+class Looked(OrderedDict[str, Any]):
+    """A table that counts how often it is looked through."""
+
+    times = 0
+
+    def items(self) -> Any:
+        Looked.times += 1
+        return super().items()
+
+
+def test_where_the_table_is_full_of_busy_sources_it_is_searched_once_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood from made-up addresses costs no more for each because there were many."""
+    monkeypatch.setattr(module, "_MAX_SOURCES", 100)
+    limit = RateLimit(per_second=0.1, burst=1.0)
+    limit._buckets, Looked.times = Looked(), 0
+    for number in range(1000):
+        assert limit.wait(f"192.0.2.{number}", number / 500) == 0.0
+    assert len(limit._buckets) == 100
+    assert Looked.times == 2
+    assert limit.wait("192.0.2.999", 2.0) > 9.0
+
+
+def test_what_has_no_place_says_why() -> None:
+    admission = Admission(Limits(per_second=100.0, burst=100, calls=2, calls_total=3, max_call_s=100.0))
+    assert (admission.admit("a", "1", 0.0), admission.admit("a", "2", 0.0)) == (0, 0)
+    assert (admission.admit("a", "3", 0.0), admission.why("a")) == (5, Why.SOURCE_CALLS)
+    assert admission.admit("b", "3", 0.0) == 0
+    assert (admission.admit("b", "4", 0.0), admission.why("b")) == (5, Why.ALL_CALLS)
+    admission.closed = True
+    assert (admission.admit("b", "4", 0.0), admission.why("b")) == (10, Why.DRAINING)

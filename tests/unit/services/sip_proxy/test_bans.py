@@ -1,9 +1,15 @@
 """Points, bans, and who is spared."""
 
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.contracts.sip import Ban
+from ringback.services.sip_proxy import bans as module
 from ringback.services.sip_proxy.bans import BanRules, Bans, Offence
 
 RULES = BanRules(points=20.0, window_s=60.0, first_s=60.0, longest_s=1000.0)
@@ -101,3 +107,28 @@ def test_nobody_is_banned_for_less_than_the_points(steps: list[tuple[Offence, fl
         if bans.offend(HOST, offence, now) is not None:
             assert given_points >= RULES.points - 1e-6
             return
+
+
+class Looked(OrderedDict[str, Any]):
+    """A table that counts the entries that are looked through."""
+
+    entries = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for each in super().__iter__():
+            Looked.entries += 1
+            yield each
+
+
+def test_where_the_table_is_full_a_newcomer_is_noted_without_a_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the oldest has to go: a flood from made-up addresses fills no memory, and costs no search."""
+    monkeypatch.setattr(module, "_MAX_SOURCES", 100)
+    bans = Bans(RULES)
+    bans._records, Looked.entries = Looked(), 0
+    for number in range(1000):
+        bans.offend(f"192.0.2.{number}", Offence.GARBAGE, 1.0)
+    assert len(bans._records) == 100
+    assert next(iter(bans._records)) == "192.0.2.900"
+    assert Looked.entries == 1  # by the line above

@@ -3,20 +3,27 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+from ringback.contracts.numbers import NumberChanges, TenantNumbers
 from ringback.domain.configuration import Extension, Gateway, RoutePoint, Tenant, Trunk
 from ringback.services.sip_proxy.callers import Callers, Numbers, Turned
 from ringback.sip import Request
 from ringback.sip.transport import Source
 
-NUMBERS = Numbers(
-    [
-        Extension(id="1001"),
-        RoutePoint(id="8000", script="s"),
-        Trunk(id="first", addresses=("127.0.0.0/8", "nonsense"), gateways=(Gateway("127.0.0.1", 5090),)),
-        Trunk(id="second", addresses=("127.0.0.0/8",), gateways=(Gateway("127.0.0.1", 5091),)),
-        Trunk(id="six", addresses=("2001:db8::/32",)),
-    ]
+KNOWN = TenantNumbers()
+KNOWN.take(
+    NumberChanges(
+        1,
+        whole=True,
+        dns=[
+            Extension(id="1001"),
+            RoutePoint(id="8000", script="s"),
+            Trunk(id="first", addresses=("127.0.0.0/8", "nonsense"), gateways=(Gateway("127.0.0.1", 5090),)),
+            Trunk(id="second", addresses=("127.0.0.0/8",), gateways=(Gateway("127.0.0.1", 5091),)),
+            Trunk(id="six", addresses=("2001:db8::/32",)),
+        ],
+    ),
 )
+NUMBERS = Numbers(KNOWN).up_to_date()
 
 
 def trunk_at(host: str, port: int = 5060) -> str | None:
@@ -25,7 +32,8 @@ def trunk_at(host: str, port: int = 5060) -> str | None:
 
 
 def test_only_phones_are_extensions() -> None:
-    assert set(NUMBERS.extensions) == {"1001"}
+    assert NUMBERS.extension("1001") == Extension(id="1001")
+    assert NUMBERS.extension("8000") is None
 
 
 def test_a_network_takes_every_address_in_it() -> None:
@@ -40,9 +48,12 @@ def test_a_gateway_that_is_exactly_there_comes_first() -> None:
 
 def callers(**dns: list[Any]) -> Callers:
     """Two tenants, each with a domain of its own; the configuration is at hand."""
+    known = {name: TenantNumbers() for name in dns}
+    for name, numbers in known.items():
+        numbers.take(NumberChanges(1, whole=True, dns=dns[name]))
     config = SimpleNamespace(
         tenants_at_hand=lambda: [Tenant(id=name, domain=f"{name}.example") for name in dns],
-        dns_at_hand=lambda name: dns[name],
+        numbers_at_hand=lambda name: known[name],
     )
     made = Callers.__new__(Callers)
     ctx = SimpleNamespace(common=SimpleNamespace(tenants=tuple(dns)), now=lambda: 1000.0)

@@ -80,6 +80,19 @@ def test_without_registrars_in_the_directory_the_configured_one_is_asked(directo
     assert directory.registrar_order(0.0) == [("r", Destination("tcp", "h", 7))]
 
 
+def test_the_first_registrar_is_the_first_in_their_order_whatever_has_changed(
+    directory: NodeDirectory,
+) -> None:
+    nodes = {name: SipNode(node=name, sip_host=name, sip_port=7) for name in ("a", "b")}
+    for now, registrars in ((0.0, {}), (1.0, nodes), (2.0, {"b": nodes["b"]}), (3.0, nodes)):
+        directory.registrars = registrars
+        for _ in range(2):
+            assert directory.registrar(now) == directory.registrar_order(now)[0]
+    assert directory.registrar(3.0)[0] == "a"
+    directory.distrust("a", 4.0)
+    assert [directory.registrar(now)[0] for now in (5.0, 8.0)] == ["b", "a"]
+
+
 def test_media_legs_of_one_call_go_to_one_node(directory: NodeDirectory) -> None:
     nodes = [SipNode(node=name, sip_host=name, sip_port=5072, sessions=n) for n, name in enumerate("abc")]
     directory.media = {node.node: node for node in nodes}

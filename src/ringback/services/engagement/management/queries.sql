@@ -72,3 +72,6 @@ WHERE tenant = $1 AND ($2::text IS NULL OR group_name = $2) AND ($3::uuid IS NUL
   AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT $7
+
+-- name: prioritize
+UPDATE engagement.callbacks SET priority = $2 WHERE id = $1

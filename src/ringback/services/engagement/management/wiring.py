@@ -20,6 +20,7 @@ from ringback.services.engagement.management.export import Export
 from ringback.services.engagement.management.failures import Failures
 from ringback.services.engagement.management.health import HealthRoom
 from ringback.services.engagement.management.people import People
+from ringback.services.engagement.management.prioritizing import Prioritizing
 from ringback.services.engagement.management.queues_room import QueuesRoom
 from ringback.services.engagement.management.rescheduling import Rescheduling
 from ringback.services.engagement.management.rules_room import RulesRoom
@@ -42,6 +43,7 @@ class Management:
             People(ctx),
             Callbacks(desks),
             Rescheduling(ctx, desks),
+            Prioritizing(ctx, desks),
             Export(desks.store),
             SettingsRoom(desks),
             RulesRoom(desks),

@@ -67,6 +67,12 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     assert (await world.retrieve(later))["desiredTime"][11:16] in {"08:00", "09:00"}, "10:00 in Berlin"
 
     await row_of(tab, "+12025550123")
+    await tab.press("Priority", "#whole")
+    await tab.run("document.querySelector('#to').value = '7'")
+    await tab.press("Set it", "#ask")
+    await tab.shows("has priority 7", "#said")
+
+    await row_of(tab, "+12025550123")
     await tab.press("Call now", "#whole")
     await tab.press("Call now", "#ask")
     await tab.shows("is in line", "#said")
