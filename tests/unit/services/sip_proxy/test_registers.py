@@ -18,6 +18,7 @@ from ringback.services.sip_proxy.refusals import Refusals, Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.registers import Registers
 from ringback.sip import Request, Response, response_to
+from ringback.sip.counters import Counters
 from ringback.sip.parser import parse_message
 from ringback.sip.transport import Destination, Source
 
@@ -50,7 +51,7 @@ class Ends:
     def __init__(self) -> None:
         self.takes_unread: dict[bytes, Callable[[bytes, Source], bool]] = {}
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
-        self.counters = SimpleNamespace(repeated=0)
+        self.counters = Counters()
         self.sent: list[tuple[bytes, Destination]] = []
         self.failed: list[Callable[[], None] | None] = []
         self.received: list[Request] = []
