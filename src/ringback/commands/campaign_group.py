@@ -107,3 +107,23 @@ def allow(numbers: Numbers, *, tenant: Tenant = "", data: Data = None) -> None:
     from ringback.commands.campaigns import forbid as put
 
     typer.echo(put(data, tenant, "remove_do_not_call", numbers, ""))
+
+
+@campaign.command("compare")
+def compare(
+    *,
+    agents: Annotated[int, typer.Option(min=1, max=500, help="Agents.")] = 20,
+    answer: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share that a person answers.")] = 0.3,
+    talk: Annotated[float, typer.Option(min=5.0, help="Mean length of a talk, seconds.")] = 120.0,
+    ratio: Annotated[float, typer.Option(min=1.0, max=10.0, help="Of power.")] = 3.0,
+    cap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share that may be abandoned.")] = 0.03,
+    hours: Annotated[float, typer.Option(min=0.1, max=24.0, help="Length of a day.")] = 4.0,
+    days: Annotated[int, typer.Option(min=1, max=1000, help="Days, each with a seed of its own.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Compare progressive, power and predictive dialling under a virtual clock; nobody is dialled."""
+    from ringback.commands.campaign_compare import compare as run
+    from ringback.domain.campaigns.simulation import World
+
+    world = World(agents=agents, answer=answer, talk_s=talk)
+    run(world, ratio, cap, hours, days, as_json=as_json)

@@ -8,7 +8,9 @@ from ringback.domain.statistics import ALIASES, DEFINITIONS
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One figure: of an `agent`, a `group` (`*`: all agents), a `queue` (route point) or a `vq`."""
+    """One figure: of an `agent`, a `group` (`*`: all agents), a `queue` (route point), a `vq` or a
+    `campaign`.
+    """
 
     id: str
     """Chosen by the asker; comes back with the values."""

@@ -126,6 +126,16 @@ def resolve(plan: Plan, dialled: str, origin: Origin) -> Resolution:
         step = _Step(next_number, step.dialled, step.over, {}, (*step.diverted_from, extension.id))
 
 
+def owner_first(plan: Plan, found: Destination, shown: str) -> Destination:
+    """The destination with the trunks first whose own number (`caller_id`) is the one to be shown: a carrier
+    may refuse to show another one's. Which number a campaign shows says so which trunk its calls take.
+    """
+    if not shown or len(found.trunks) < 2 or found.call_type == "emergency":
+        return found
+    owners = {trunk.id for _, trunk in plan.routes if trunk.caller_id == shown}
+    return structs.replace(found, trunks=tuple(sorted(found.trunks, key=lambda name: name not in owners)))
+
+
 def resolve_with(plan: Plan, dialled: str, origin: Origin, states: Mapping[str, DnState]) -> Destination:
     """``resolve`` with all states at hand; an extension without one is registered and undisturbed."""
     steps = resolve(plan, dialled, origin)

@@ -13,7 +13,7 @@ from ringback.domain.configuration import (
     Trunk,
     VirtualQueue,
 )
-from ringback.domain.dialplan import DnState, Plan, compile_plan, resolve_with, to_e164
+from ringback.domain.dialplan import DnState, Plan, compile_plan, owner_first, resolve_with, to_e164
 
 DNS: tuple[DN, ...] = (
     Extension(id="1001", mailbox="8500", no_answer=15),
@@ -190,3 +190,14 @@ def test_every_number_ends_somewhere_and_a_carrier_never_pays_for_a_carriers_cal
     assert len(found.diverted_from) == len(set(found.diverted_from))
     if origin == "trunk" and found.kind == "trunk":
         assert found.diverted_from
+
+
+def test_the_trunk_whose_number_is_shown_is_tried_first() -> None:
+    both = plan()
+    found = resolve_with(both, "+12025550188", "route_point", {})
+    assert found.trunks == ("local", "carrier")
+    assert owner_first(both, found, "+12025550100").trunks == ("carrier", "local")
+    for shown in ("", "+12025550199"):
+        assert owner_first(both, found, shown) == found
+    emergency = resolve_with(both, "911", "route_point", {})
+    assert owner_first(both, emergency, "+12025550100") == emergency

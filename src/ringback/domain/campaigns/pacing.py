@@ -2,7 +2,8 @@
 
 Progressive: never more than there are agents who are ready for them. Power: up to `ratio` calls for each
 ready agent, but a call more than there are agents only where the share of abandoned calls stays within the
-cap even if every customer who is being dialled answers at once.
+cap even if every customer who is being dialled answers at once. Predictive: as many as may be expected to
+find an agent, by what was learned (`predictive`).
 
 Customers who hang up, or agents whom other calls have taken, can lift the share nevertheless: a campaign that
 is over its cap is to be paused.
@@ -13,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["progressive", "power", "preview"]
+from ringback.domain.campaigns.predictive import NOTHING_KNOWN, Known, Line, ahead
+
+Mode = Literal["progressive", "power", "preview", "predictive"]
 SAMPLE = 100
 """Answered calls over which the share of abandoned ones is measured at least."""
 
@@ -30,7 +33,8 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Floor:
     """What there is now. `waiting`: calls in the queue; `under_way`: customers who are being dialled or have
-    no agent yet; `answered`, `abandoned`: since the campaign was started.
+    no agent yet, `ringing`: those who have not answered, `talking`: agents with a customer; `answered`,
+    `abandoned`: since the campaign was started; `known`: what was learned.
     """
 
     ready: int
@@ -38,6 +42,9 @@ class Floor:
     under_way: int = 0
     answered: int = 0
     abandoned: int = 0
+    ringing: int = 0
+    talking: int = 0
+    known: Known = NOTHING_KNOWN
 
 
 def to_dial(pace: Pace, floor: Floor) -> int:
@@ -48,6 +55,9 @@ def to_dial(pace: Pace, floor: Floor) -> int:
     most = free
     if pace.mode == "power":
         most = max(free, min(int(free * pace.ratio), _within_cap(pace.abandon_cap, free, floor)))
+    elif pace.mode == "predictive":
+        line = Line(free, floor.ringing, floor.talking, floor.answered, floor.abandoned)
+        most = max(free, ahead(pace.abandon_cap, SAMPLE, floor.known, line) + floor.under_way - floor.ringing)
     return max(0, most - floor.under_way)
 
 

@@ -23,6 +23,11 @@ class Look:
     wanted: int = 0
     begun: int = 0
 
+    @property
+    def idle(self) -> int:
+        """Agents who are ready and for whom neither a call waits nor a customer rings."""
+        return max(0, self.floor.ready - self.floor.waiting - self.floor.under_way - self.begun)
+
 
 def why_still(state: State, mode: Mode, look: Look | None, waiting: int, next_at: float, now: float) -> str:
     """The reason; empty: it dials. `waiting`: records, `next_at`: when the first of them is due."""

@@ -2,7 +2,7 @@
 
 from .definitions import ALIASES, BY_NAME, DEFINITIONS, Definition, Value
 from .floor import SHORT, Floor
-from .inputs import EVERYBODY, AgentIs, Entered, Input, Left, NotTaken, QueueIs, Subject
+from .inputs import EVERYBODY, AgentIs, Dialled, DialOver, Entered, Input, Left, NotTaken, QueueIs, Subject
 from .watch import Asked, Told, UnknownStatistic, Watch
 from .windows import DAY, LONGEST, STEP, Window
 
@@ -18,6 +18,8 @@ __all__ = [
     "AgentIs",
     "Asked",
     "Definition",
+    "DialOver",
+    "Dialled",
     "Entered",
     "Floor",
     "Input",

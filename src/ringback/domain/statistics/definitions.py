@@ -18,7 +18,7 @@ Value = float | str | None
 
 QUEUES = ("queue", "vq")
 DESKS = ("agent", "group")
-VQ, AGENT = ("vq",), ("agent",)
+VQ, AGENT, CAMPAIGN = ("vq",), ("agent",), ("campaign",)
 OFTEN, SELDOM = 1.0, 2.0
 """Seconds after which a figure that moves with time alone is worth another look."""
 
@@ -129,6 +129,11 @@ def _percent(scope: Scope, part: float, whole: float) -> Reading:
     if whole <= 0:
         return Reading(None)
     return Reading(round(100.0 * part / whole, 2), scope.turns)
+
+
+def _abandoned_of_answered(scope: Scope) -> Reading:
+    abandoned, connected = scope.counted("abandoned")[0], scope.counted("connected")[0]
+    return _percent(scope, abandoned, abandoned + connected)
 
 
 def _level(name: str) -> Read:
@@ -319,6 +324,35 @@ DEFINITIONS: tuple[Definition, ...] = (
         ("TotalCallsInternal", _count("internal", "consult"), "internal calls and consultations"),
         ("TotalCallsMissed", _count("missed"), "calls that rang in vain"),
         ("TotalCallsRejected", _count("rejected"), "calls that the agent has rejected"),
+    ),
+    *_over(
+        CAMPAIGN,
+        "customers",
+        ("TotalDialled", _count("dialled"), "customers whom the campaign has begun to dial"),
+        ("TotalConnected", _count("connected"), "customers who have talked to an agent"),
+        ("TotalDialsAbandoned", _count("abandoned"), "customers who answered and found no agent, or hung up"),
+        ("TotalNotReached", _count("missed"), "dials that ended otherwise: busy, no answer, wrong number"),
+    ),
+    *_over(
+        CAMPAIGN,
+        "percent",
+        ("DialsAbandonedPercent", _abandoned_of_answered, "abandoned customers of abandoned and connected"),
+    ),
+    *_over(
+        CAMPAIGN,
+        "seconds",
+        (
+            "AverageCustomerWaitTime",
+            _mean("connected"),
+            "mean time from their answer to the agent's",
+        ),
+    ),
+    *_now(CAMPAIGN, "customers", ("CurrNumberDialling", _level("under_way"), "dialled, or talking")),
+    *_now(CAMPAIGN, "records", ("CurrNumberRecordsLeft", _told("records"), "records that wait for a dial")),
+    *_now(
+        CAMPAIGN,
+        "agents",
+        ("CurrNumberAgentsIdle", _told("idle"), "agents ready in its queue for whom no customer rings"),
     ),
 )
 ALIASES: dict[str, str] = {

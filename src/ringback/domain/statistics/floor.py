@@ -13,8 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .inputs import EVERYBODY, AgentIs, Entered, Input, Left, NotTaken, QueueIs, Subject
-from .measures import CALL_TYPES, CHANGES, STATES, AgentMeasured, Clock, Measured, QueueMeasured
+from .inputs import EVERYBODY, AgentIs, Dialled, DialOver, Entered, Input, Left, NotTaken, QueueIs, Subject
+from .measures import (
+    CALL_TYPES,
+    CHANGES,
+    STATES,
+    AgentMeasured,
+    CampaignMeasured,
+    Clock,
+    Measured,
+    QueueMeasured,
+)
 from .windows import DAY
 
 SHORT = 5.0
@@ -42,6 +51,7 @@ class Floor:
         self.queues: dict[Subject, QueueMeasured] = {}
         self.agents: dict[str, AgentMeasured] = {}
         self.groups: dict[str, Measured] = {}
+        self.campaigns: dict[str, CampaignMeasured] = {}
         self.touched: set[Subject] = set()
         self._short = short
         self._midnight = midnight
@@ -59,6 +69,10 @@ class Floor:
                     self.touched.add(event.queue)
             case AgentIs():
                 self._agent_is(event)
+            case Dialled():
+                self._campaign(event.campaign).begin(event.dial)
+            case DialOver():
+                self._campaign(event.campaign).end(event.dial, event.way, event.waited)
             case NotTaken():
                 self._not_taken(event)
             case QueueIs():
@@ -79,6 +93,7 @@ class Floor:
         yield from self.queues
         yield from (Subject("agent", name) for name in self.agents)
         yield from (Subject("group", name) for name in self.groups)
+        yield from (Subject("campaign", name) for name in self.campaigns)
 
     def measured(self, subject: Subject) -> Measured | None:
         """The totals and levels of an object, if there are any."""
@@ -87,6 +102,9 @@ class Floor:
             return agent.measured if agent else None
         if subject.type == "group":
             return self.groups.get(subject.id)
+        if subject.type == "campaign":
+            campaign = self.campaigns.get(subject.id)
+            return campaign.measured if campaign else None
         queue = self.queues.get(subject)
         return queue.measured if queue else None
 
@@ -95,6 +113,13 @@ class Floor:
         if queue is None:
             queue = self.queues[subject] = QueueMeasured(self.clock, self._short)
         return queue
+
+    def _campaign(self, name: str) -> CampaignMeasured:
+        campaign = self.campaigns.get(name)
+        if campaign is None:
+            campaign = self.campaigns[name] = CampaignMeasured(Measured(self.clock))
+        self.touched.add(Subject("campaign", name))
+        return campaign
 
     def _agent(self, name: str) -> AgentMeasured:
         agent = self.agents.get(name)

@@ -8,12 +8,13 @@ from msgspec import Struct
 
 Kind = Literal["call", "callback", "interaction"]
 Way = Literal["answered", "abandoned", "cleared"]
-ObjectType = Literal["agent", "group", "queue", "vq"]
+ObjectType = Literal["agent", "group", "queue", "vq", "campaign"]
+DialEnd = Literal["connected", "abandoned", "missed"]
 
 
 class Subject(NamedTuple):
-    """An agent, a group of agents, a queue (route point) or a virtual queue, by its id. The group EVERYBODY
-    is all agents.
+    """An agent, a group of agents, a queue (route point), a virtual queue or a campaign, by its id. The group
+    EVERYBODY is all agents.
     """
 
     type: str
@@ -70,4 +71,20 @@ class QueueIs(Struct, frozen=True, gc=False):
     service_level: float
 
 
-Input = Entered | Left | AgentIs | NotTaken | QueueIs
+class Dialled(Struct, frozen=True, gc=False):
+    """A campaign dials a customer."""
+
+    campaign: str
+    dial: str
+
+
+class DialOver(Struct, frozen=True, gc=False):
+    """What came of it. `waited`: seconds from the customer's answer to the agent's, if one was connected."""
+
+    campaign: str
+    dial: str
+    way: DialEnd
+    waited: float = 0.0
+
+
+Input = Dialled | DialOver | Entered | Left | AgentIs | NotTaken | QueueIs

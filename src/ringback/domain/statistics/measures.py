@@ -9,8 +9,10 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from .inputs import Kind, Way
+from .inputs import DialEnd, Kind, Way
 from .windows import Level, Totals, step_of
+
+_REMEMBERED_DIALS = 10_000
 
 
 @dataclass(slots=True)
@@ -175,3 +177,32 @@ class AgentMeasured:
     answered: float = 0.0
     acw_since: float = 0.0
     has_second: bool = False
+
+
+@dataclass(slots=True)
+class CampaignMeasured:
+    """One campaign. A dial that was met before changes nothing: the last ones are remembered."""
+
+    measured: Measured
+    under_way: set[str] = field(default_factory=set)
+    _over: dict[str, None] = field(default_factory=dict)
+
+    def begin(self, dial: str) -> None:
+        """A customer is dialled."""
+        if dial in self.under_way or dial in self._over:
+            return
+        self.under_way.add(dial)
+        self.measured.count("dialled")
+        self.measured.shift("under_way", 1)
+
+    def end(self, dial: str, way: DialEnd, waited: float) -> None:
+        """What came of it; of one whose beginning is not known as well."""
+        if dial in self._over:
+            return
+        if dial in self.under_way:
+            self.under_way.remove(dial)
+            self.measured.shift("under_way", -1)
+        while len(self._over) >= _REMEMBERED_DIALS:
+            del self._over[next(iter(self._over))]
+        self._over[dial] = None
+        self.measured.count(way, waited)

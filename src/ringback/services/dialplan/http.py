@@ -14,7 +14,7 @@ from ringback.contracts.dialplan import (
     ResolveRequest,
     dn_states_key,
 )
-from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, resolve
+from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, owner_first, resolve
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.published import exact
 from ringback.runtime.tally import Tally
@@ -72,6 +72,8 @@ class DialplanHttp:
         if plan is None:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         found, asked = await self._follow(plan, wanted.to_number, wanted.origin)
+        if wanted.origin == "route_point":
+            found = owner_first(plan, found, wanted.from_number)
         self._count(wanted.tenant, found.kind)
         took = time.perf_counter() - started
         self._seconds.observe(took)

@@ -7,17 +7,28 @@ from typing import Any
 
 import msgspec
 
+from ringback.contracts.campaigns import ATTEMPT_ENDED, ATTEMPT_STARTED, campaigns_stream
 from ringback.contracts.events import agents_stream, calls_stream
 from ringback.contracts.names import tlib
 from ringback.contracts.routing import SubmitRequest
 from ringback.contracts.rq import requests_stream, results_stream
 from ringback.domain.calls.types import DNRole
-from ringback.domain.statistics import AgentIs, Entered, Input, Left, NotTaken, Subject
-from ringback.domain.statistics.inputs import Kind
+from ringback.domain.statistics import (
+    AgentIs,
+    Dialled,
+    DialOver,
+    Entered,
+    Input,
+    Left,
+    NotTaken,
+    Subject,
+)
+from ringback.domain.statistics.inputs import DialEnd, Kind
 from ringback.runtime.streams import StreamEntry
 
 _HUNG_UP = frozenset({"caller_gone", "session_ended"})
 """Why a request is cancelled when the caller has hung up, as the cluster or the session that ends says it."""
+_DIAL_ENDS: dict[str, DialEnd] = {"CONNECTED": "connected", "PERSON": "abandoned"}
 _TAKEN_OUT = frozenset({"timeout", "rejected"})
 """Results that end a request. A cancel stands among the requests too, where it says why."""
 
@@ -83,6 +94,17 @@ class ResultSeen(msgspec.Struct, frozen=True):
     outcome: str
 
 
+class DialSeen(msgspec.Struct, frozen=True, rename=tlib):
+    """What they read of a CampaignEvent."""
+
+    id: str
+    campaign: str = ""
+    reference_id: str = ""
+    dial_result: str = ""
+    answered_at: float = 0.0
+    connected_at: float = 0.0
+
+
 def _ends_a_request(result: bytes) -> bool:
     """Whether a result that is JSON still may be one that ends its request."""
     return b'"timeout"' in result or b'"rejected"' in result
@@ -102,8 +124,9 @@ class Translator:
             agents_stream(tenant),
             requests_stream(tenant),
             results_stream(tenant),
+            campaigns_stream(tenant),
         )
-        calls, agents, requests, results = self.streams
+        calls, agents, requests, results, campaigns = self.streams
         self._results = results
         self.of_router = (agents, requests)
         """Those that the router of a node is given too."""
@@ -112,6 +135,7 @@ class Translator:
             agents: self._agent,
             requests: self._request,
             results: self._result,
+            campaigns: self._campaign,
         }
         self._points: dict[str, str] = {}
         self._queues: dict[str, str] = {}
@@ -193,6 +217,16 @@ class Translator:
         if result.outcome not in _TAKEN_OUT:
             return []
         return self._left_queue(result.request_id, "cleared")
+
+    def _campaign(self, entry: StreamEntry) -> list[Input]:
+        event = entry.json(DialSeen)
+        if event.id == ATTEMPT_STARTED:
+            return [Dialled(event.campaign, event.reference_id)]
+        if event.id != ATTEMPT_ENDED or not event.dial_result:
+            return []
+        way = _DIAL_ENDS.get(event.dial_result, "missed")
+        waited = max(0.0, event.connected_at - event.answered_at) if way == "connected" else 0.0
+        return [DialOver(event.campaign, event.reference_id, way, waited)]
 
     def _left_queue(self, request_id: str, way: Any) -> list[Input]:
         queue = self._queues.pop(request_id, "")

@@ -101,6 +101,8 @@ class TenantService(Service):
         """What the router knows of a queue; None while this node does not route, or cannot tell."""
 
         def told(vq: str, name: str) -> float | None:
+            if name in ("records", "idle"):
+                return self._campaigns.told(tenant, vq, name)
             router = self.leaders[tenant].router
             if router is None or vq not in router.core.queues:
                 return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import msgspec
 
@@ -32,6 +32,7 @@ from ringback.contracts.statistics import (
 )
 from ringback.domain.agents import State
 from ringback.domain.statistics import Asked, Subject, UnknownStatistic, Window
+from ringback.domain.statistics.inputs import ObjectType
 from ringback.runtime.http import HttpError
 from ringback.runtime.link import UNAVAILABLE, LinkError, LinkServer, LinkSession
 from ringback.services.tenant.figures import Figures
@@ -237,7 +238,7 @@ def peek(figures: Figures, wish: Wish, now: float) -> Figure:
 
 def objects(figures: Figures) -> Objects:
     """Everything that has had a figure since the beginning, by type."""
-    found: dict[str, list[str]] = {kind: [] for kind in ("agent", "group", "queue", "vq")}
+    found: dict[str, list[str]] = {kind: [] for kind in get_args(ObjectType)}
     for subject in figures.floor.subjects():
         found[subject.type].append(subject.id)
     return Objects({kind: sorted(names) for kind, names in found.items()})

@@ -17,6 +17,7 @@ from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.contracts.calls import call_key
 from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
+from ringback.contracts.statistics import ObjectFigures
 from ringback.contracts.telephony import (
     RequestAgentLogin,
     RequestAgentNotReady,
@@ -335,6 +336,13 @@ async def test_a_supervisor_sees_why_nobody_is_dialled_and_what_came_of_each_hou
         await office.line.say(second, "EventError", dial_result="ERROR_TONE", reason="unknown-number")
         await office.line.hang_up(second)
         seen = await picture("nothing-left")
+        found = await http.get("/statistics/demo/campaign/offers", ObjectFigures)
+        wanted = {"TotalDialled": 2, "TotalDialsAbandoned": 1, "TotalNotReached": 1, "TotalConnected": 0}
+        assert {name: found.values[name] for name in wanted} == wanted
+        assert found.values["DialsAbandonedPercent"] == 100.0
+        assert found.values["CurrNumberDialling"] == 0
+        assert found.values["CurrNumberAgentsIdle"] == 1.0
+        assert found.values["CurrNumberRecordsLeft"] in (0.0, 1.0)  # counted every few seconds
         counted = [
             sum(getattr(hour, name) for hour in seen.hours) for name in ("dialled", "abandoned", "other")
         ]
@@ -383,6 +391,40 @@ async def reported(kafka: KafkaForTests, last: str) -> list[CampaignEvent]:
     return reports
 
 
+async def test_a_predictive_campaign_is_progressive_until_it_has_learned_and_then_dials_ahead(
+    office: Office, postgres_dsn: str
+) -> None:
+    predictive = msgspec.structs.replace(DEMO.campaigns[0], mode="predictive", retry_s=3600.0)
+    async with office.tenant():
+        await ConfigurationStore(office.harness.context("tenant"), "demo").save([("campaigns", predictive)])
+        await office.add(*({"key": f"r{n}", "number": number(n)} for n in range(20)))
+        await office.login("kim", "1001")
+        await office.begin()
+        first = await office.line.next()
+        await office.line.busy(first)
+        await office.until(told.ATTEMPT_ENDED)
+        await office.line.next()
+        assert len(office.line.asked) == 2  # one agent, one customer
+        # An hour of dials, as it would have been lived through.
+        await read(postgres_dsn, HOUR_OF_DIALS.format(now=office.ctx.now()))
+        more = [await office.line.next() for _ in range(2)]
+        assert len({each.other_dn for each in more}) == 2
+
+
+HOUR_OF_DIALS = """
+WITH dials AS (
+    INSERT INTO tenant.campaign_attempts (id, tenant, campaign, list, key, number, stage, asked_at, check_at,
+        result, answered_at, connected_at, ended_at)
+    SELECT gen_random_uuid(), 'demo', 'offers', 'spring', 'past', n, 'over', at, 0,
+        CASE WHEN talked THEN 'CONNECTED' ELSE 'NO_ANSWER' END,
+        CASE WHEN talked THEN at + 12 ELSE 0 END, CASE WHEN talked THEN at + 12 ELSE 0 END, at + 100
+    FROM (SELECT n, {now} - 3000 + n AS at, n % 50 = 0 AS talked FROM generate_series(1, 2000) AS n) AS past
+    RETURNING 1
+)
+UPDATE tenant.campaign_states SET answered = 400 WHERE tenant = 'demo' AND campaign = 'offers' RETURNING 1
+"""
+
+
 async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office: Office) -> None:
     booked: asyncio.Queue[BookCallback] = asyncio.Queue()
     refusals = ["", "unavailable", "outside-hours"]
@@ -417,7 +459,8 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
     async with office.tenant():
         await desktop.start()
         await desktop.wait_connected(10.0)
-        await office.add(*({"key": key, "number": number(n)} for n, key in enumerate("abcd")))
+        await office.add(*({"key": key, "number": number(n)} for n, key in enumerate("abc")))
+        await office.add({"key": "d", "number": number(3), "others": [{"number": number(9)}]})
         await office.login("kim", "1001")
         await office.begin()
         # During the talk; the record is dialled once more.
@@ -449,6 +492,7 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         # The same, while engagement is away at first.
         await office.command("start")
         dial = await talked("c")
+        await office.call("outcome", reference=dial.reference_id, outcome="DO_NOT_CALL", agent="kim")
         await office.command("pause")
         await says("RecordReschedule", "c", GSW_DATE_TIME=soon)
         await office.line.hang_up(dial, "kim")
@@ -465,7 +509,8 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         await says("DoNotCall", "d")
         await office.line.hang_up(dial, "kim")
         assert (await office.until(told.RECORD_COMPLETED, record="d")).outcome == "DO_NOT_CALL"
-        assert (await office.call("check_do_not_call", numbers=[number(3)]))["numbers"] == 1
+        everywhere = [number(2), number(3), number(9)]
+        assert (await office.call("check_do_not_call", numbers=everywhere))["numbers"] == 2
 
 
 async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:

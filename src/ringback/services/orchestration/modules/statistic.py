@@ -11,7 +11,7 @@ from ringback.scxml import ActionContext, ActionHandler, Element, EvaluationErro
 from ringback.services.orchestration.modules.reading import VENDOR, emit, needed, number, text
 
 NAMESPACE = f"{VENDOR}/statistic"
-TYPES = ("agent", "group", "queue", "vq")
+TYPES = ("agent", "group", "queue", "vq", "campaign")
 SUFFIXES = {"A": "agent", "GA": "group", "Q": "vq", "RP": "queue"}
 """Of an object that is named as a routing target is: `Name@StatServer.Type`."""
 

@@ -81,7 +81,7 @@ class Attempts:
             used_up = effort.dials >= policy.max_dials
             due_at = due_next(then, result, due_at, now, policy.delay, used_up=used_up)
             attempt = msgspec.structs.replace(attempt, lines=then.lines)
-            if rules is not None and attempt.entered.name and result is DialResult.CONNECTED:
+            if rules is not None and _holds(attempt):
                 due_at = await self._follow(session, attempt, rules, effort.dials)
         await session.after_attempt(attempt, effort, due_at)
         self._results.labels(self._store.tenant, result.value if result else "RETURNED").inc()
@@ -112,7 +112,8 @@ class Attempts:
         except OutcomeRefusedError:
             return None  # it has left the configuration since it was entered
         if follow == "do-not-call":
-            await session.add_do_not_call([attempt.customer.number], entered.name, now)
+            numbers = {attempt.customer.number, *(line.number for line in attempt.lines.all)}
+            await session.add_do_not_call(sorted(numbers), entered.name, now)
         elif follow == "callback":
             await promise(session, self._promise(attempt, rules.outcomes.service))
         return due_after(rules.outcomes, entered, follow, dials, now)
@@ -154,3 +155,12 @@ class Attempts:
             outcome=attempt.entered.name,
             call_at=attempt.entered.at,
         )
+
+
+def _holds(attempt: Attempt) -> bool:
+    """Whether the agent who talked to the customer has entered a result. It may have come before it was heard
+    here who answers; of somebody else it says nothing.
+    """
+    its, entered = attempt.progress, attempt.entered
+    theirs = not its.agent or entered.by in ("", its.agent)
+    return bool(entered.name) and its.result is DialResult.CONNECTED and theirs

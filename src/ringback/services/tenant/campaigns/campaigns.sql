@@ -73,12 +73,27 @@ SELECT count(*) FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = $
 SELECT EXISTS (SELECT 1 FROM tenant.calling_records
     WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting');
 
+-- name: waiting
+SELECT count(*) FROM tenant.calling_records WHERE tenant = $1 AND list = ANY($2::text[]) AND state = 'waiting';
+
 -- name: all_open
 SELECT id, conn_id FROM tenant.campaign_attempts WHERE tenant = $1 AND stage <> 'over';
 
 -- name: under_way
-SELECT count(*) FROM tenant.campaign_attempts
-WHERE tenant = $1 AND campaign = ANY($2::text[]) AND stage IN ('asked', 'answered');
+SELECT count(*) FILTER (WHERE stage IN ('asked', 'answered')) AS under_way,
+    count(*) FILTER (WHERE stage = 'asked') AS ringing, count(*) FILTER (WHERE stage = 'talking') AS talking
+FROM tenant.campaign_attempts WHERE tenant = $1 AND campaign = ANY($2::text[]) AND stage <> 'over';
+
+-- name: learned
+SELECT count(*) FILTER (WHERE asked_at < $4) AS dials,
+    count(*) FILTER (WHERE asked_at < $4 AND answered_at > 0) AS answered,
+    coalesce(avg(answered_at - asked_at) FILTER (WHERE answered_at > 0), 0) AS answer_s,
+    count(*) FILTER (WHERE connected_at > 0 AND stage = 'over') AS talks,
+    coalesce(sum(CASE stage WHEN 'over' THEN ended_at ELSE $5 END - connected_at)
+        FILTER (WHERE connected_at > 0), 0) AS occupied_s,
+    count(*) FILTER (WHERE connected_at > 0 AND stage = 'over' AND ended_at > $6) AS after_talk
+FROM tenant.campaign_attempts
+WHERE tenant = $1 AND campaign = $2 AND asked_at >= $3 AND (result <> '' OR stage IN ('asked', 'answered', 'talking'));
 
 -- name: due
 SELECT list, key, number, time_zone, hours, data::text, attempts, lines::text, tried, dead,

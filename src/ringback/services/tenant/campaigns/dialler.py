@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ringback.contracts import campaigns as told
@@ -23,6 +24,7 @@ from ringback.services.tenant.campaigns.choosing import Beginning, choose
 from ringback.services.tenant.campaigns.control import change
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.hearing import Hearing
+from ringback.services.tenant.campaigns.learning import Learning
 from ringback.services.tenant.campaigns.store import Attempt, Session, Standing, Store
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 OVER_CAP, NOT_CONFIGURED = "abandon-cap", "not-configured"
 _LOOK_S, _STAND_BY_S, _IDLE_S, _RETRY_S = 0.25, 1.0, 30.0, 0.5
 _CONFIGURATION_S = 1.0
+_COUNT_S = 5.0
 _FORGET_EVERY_S, _DAY_S = 3600.0, 86_400.0
 _BEGINNING = Beginning(Progress(), ASK_AGAIN_S)
 
@@ -59,12 +62,15 @@ class Dialler:
         self._attempts = attempts
         self._asking = asking
         self._kept_days = kept_days
+        self._learning = Learning(ctx)
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}
         self.looks: dict[str, Look] = {}
         """What was found at the last look, by campaign that runs here."""
-        self._read_at = float("-inf")
+        self.left: dict[str, float] = {}
+        """Records that wait to be dialled, by campaign at work here, as they were counted a while ago."""
+        self._counted_at = self._read_at = float("-inf")
         self._wanted = asyncio.Event()
         """Set while calls are to be heard of: there are campaigns at work, or attempts that are not over."""
         self._woken = asyncio.Event()
@@ -126,7 +132,7 @@ class Dialler:
         """One look at all campaigns that are at work."""
         if router is None:
             self._active = {}
-            self.looks = {}
+            self.looks, self.left = {}, {}
             self._wanted.clear()
             return
         async with self._store.transaction() as session:
@@ -150,6 +156,18 @@ class Dialler:
             self._campaigns, zone = await self._definitions.campaigns(), await self._definitions.time_zone()
             self._attempts.rules = {name: rules_of(each, zone) for name, each in self._campaigns.items()}
             self._read_at = now
+        if now - self._counted_at > _COUNT_S:
+            self._counted_at = now
+            await self._count()
+
+    async def _count(self) -> None:
+        """How many records are left: for who watches."""
+        left: dict[str, float] = {}
+        async with self._store.transaction() as session:
+            for name in self._active.keys() & self._campaigns.keys():
+                (row,) = await session.fetch("waiting", list(self._campaigns[name].lists))
+                left[name] = float(row[0])
+        self.left = left
 
     async def _campaign(self, name: str, router: TenantRouter) -> None:
         campaign = self._campaigns.get(name)
@@ -180,6 +198,9 @@ class Dialler:
         others = ((name, self._campaigns.get(name)) for name in self._active)
         rivals = [name for name, other in others if other is not None and _rivals(router, campaign, other)]
         floor = _floor(router, campaign.queue, standing, await session.under_way(rivals))
+        if rules.pace.mode == "predictive":
+            learned = await self._learning.learned(session, campaign)
+            floor = replace(floor, talking=floor.talking + learned.after_talk, known=learned.known)
         if over_cap(rules.pace, floor):
             await self._change(session, standing, Command.PAUSE, OVER_CAP)
             return []
@@ -212,7 +233,8 @@ class Dialler:
         await session.tell([event])
 
 
-def _floor(router: TenantRouter, queue: str, standing: Standing, under_way: int) -> Floor:
+def _floor(router: TenantRouter, queue: str, standing: Standing, customers: tuple[int, int, int]) -> Floor:
+    under_way, ringing, talking = customers
     line = router.core.queues.get(queue)
     return Floor(
         ready=router.core.staff(queue).ready,
@@ -220,6 +242,8 @@ def _floor(router: TenantRouter, queue: str, standing: Standing, under_way: int)
         under_way=under_way,
         answered=standing.answered,
         abandoned=standing.abandoned,
+        ringing=ringing,
+        talking=talking,
     )
 
 

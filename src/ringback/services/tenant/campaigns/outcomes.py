@@ -59,7 +59,7 @@ class OutcomeDesk:
             rules = self._attempts.rules[campaign.id] = await self._definitions.rules(campaign)
             entered = await self._entered(attempt, wanted)
             over = attempt.progress.stage is Stage.OVER
-            if entered == attempt.entered:
+            if (entered.name, entered.at) == (attempt.entered.name, attempt.entered.at):
                 return None
             if over and (attempt.entered.name or not untouched):
                 raise LinkError(CONFLICT, "this dial has its result, or the customer was dialled again since")

@@ -225,9 +225,12 @@ class Session:
         """The ConnID, where it is known, of every attempt that is not over."""
         return {row["id"]: row["conn_id"] for row in await self.fetch("all_open")}
 
-    async def under_way(self, campaigns: Sequence[str]) -> int:
-        """Customers of these campaigns who are being dialled, or have no agent yet."""
-        return int((await self.fetch("under_way", list(campaigns)))[0][0])
+    async def under_way(self, campaigns: Sequence[str]) -> tuple[int, int, int]:
+        """Customers of these campaigns who are being dialled or have no agent yet; those of them who have not
+        answered; those who talk to an agent.
+        """
+        (row,) = await self.fetch("under_way", list(campaigns))
+        return row["under_way"], row["ringing"], row["talking"]
 
     # Attempts
 

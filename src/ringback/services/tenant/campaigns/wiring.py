@@ -70,6 +70,14 @@ class Campaigns:
             room.promises.start()
         await self.link.start()
 
+    def told(self, tenant: str, campaign: str, name: str) -> float | None:
+        """`records` that are left, or agents who are `idle`; None unless this node dials the campaign."""
+        dialler = self.rooms[tenant].dialler
+        if name == "records":
+            return dialler.left.get(campaign)
+        look = dialler.looks.get(campaign)
+        return None if look is None else float(look.idle)
+
     async def desktop(self, request: RequestDistributeUserEvent) -> bool:
         """Take what an agent's desktop says of a record; False: it says nothing of that. LinkError."""
         wanted = asked_by_desktop(request)
