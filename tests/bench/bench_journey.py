@@ -1,5 +1,5 @@
 """What a routed call costs over all services, with 10, 300 and 3,000 agents logged in, at a higher rate, and
-as fast as can be.
+as fast as can be; with the busy services in processes of their own, and with all services in one process.
 
 `make bench-journey`. A call comes in from a trunk, hears the announcement, waits in the virtual queue, is
 given to an agent, is answered and hung up. CPU is the operating system's figure for every process of the
@@ -41,8 +41,8 @@ from ringback.runtime.link import LinkClient
 from ringback.testing.demo_tenant import DOMAIN, TENANT
 from ringback.testing.phone import Phone
 
-RUNS = [(10, 5, 60), (300, 5, 60), (3000, 5, 60), (300, 30, 300), (300, 0, 1000)]
-"""Agents, calls a second (0: as fast as can be), calls."""
+RUNS = [(10, 5, 60), (300, 5, 60), (3000, 5, 60), (300, 20, 200), (300, 20, 200, 1), (300, 0, 1000)]
+"""Agents, calls a second (0: as fast as can be), calls; a 1 behind them: all services in one process."""
 UNDER_WAY = 100
 """Calls at a time where they come as fast as can be."""
 FIGURES = {"cpu": "CPU ms", "wakeups": "wake-ups", "commands": "Valkey commands"}
@@ -107,9 +107,9 @@ class Measured:
     idle_ms_per_s: float
 
 
-async def measure(agents: int, rate: int, calls: int) -> Measured:
+async def measure(agents: int, rate: int, calls: int, together: int = 0) -> Measured:
     """The cost of one call, less what the same platform uses when nothing happens."""
-    async with Stand(GROUPS) as stand:
+    async with Stand([] if together else GROUPS) as stand:
         await log_in(stand, agents)
         host, port = stand.context().address("sip_proxy", "edge")
         async with answering():
@@ -145,15 +145,16 @@ async def measure(agents: int, rate: int, calls: int) -> Measured:
     return Measured(cost, result, resting / (began - rested) * 1000)
 
 
-def offered(agents: int, rate: int) -> str:
+def offered(agents: int, rate: int, _calls: int, together: int = 0) -> str:
     """What a run is called."""
-    return f"{agents:,} agents, " + (f"{rate}/s" if rate else f"{UNDER_WAY} under way")
+    load = f"{rate}/s" if rate else f"{UNDER_WAY} under way"
+    return f"{agents:,} agents, {load}" + (", one process" if together else "")
 
 
-def table(measured: dict[tuple[int, int], Measured]) -> None:
+def table(measured: dict[tuple[int, ...], Measured]) -> None:
     """Print what was measured."""
     runs = list(measured.values())
-    names = list(runs[0].cost["cpu"])
+    names = list(dict.fromkeys(name for run in runs for name in run.cost["cpu"]))
     rows: list[tuple[object, ...]] = []
     for figure, title in FIGURES.items():
         rows += [(f"{title}: {name}", *(run.cost[figure].get(name, 0.0) for run in runs)) for name in names]
@@ -177,9 +178,9 @@ def table(measured: dict[tuple[int, int], Measured]) -> None:
 
 
 async def main() -> None:
-    """Run all and print one table; `AGENTS,RATE,CALLS ...` as arguments: these runs instead."""
+    """Run all and print one table; arguments like those of RUNS (`AGENTS,RATE,CALLS`): these instead."""
     runs = [tuple(map(int, each.split(","))) for each in sys.argv[1:]] or RUNS
-    table({(agents, rate): await measure(agents, rate, calls) for agents, rate, calls in runs})
+    table({run: await measure(*run) for run in runs})
 
 
 if __name__ == "__main__":

@@ -266,6 +266,28 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float, dn:
     """The event as it travels: with what the router needs to know of the agent beside it. `dn`: where the
     agent sits, or has sat until now.
     """
+    return AgentEvent(
+        id=emitted.id,
+        time=now,
+        tenant=tenant,
+        agent_id=session.agent_id,
+        this_dn=dn,
+        this_queue=emitted.queue,
+        place=session.place,
+        agent_work_mode=emitted.work_mode,
+        reason_code=emitted.reason,
+        state=session.state.value,
+        since=session.since,
+        reservation_id=session.reservation,
+        interaction_id=session.interaction,
+        conn_id=emitted.conn_id,
+        sequence=session.version,
+        extensions=_extensions(session),
+    )
+
+
+def _extensions(session: AgentSession) -> dict[str, object]:
+    """What the router needs to know of an agent."""
     extensions: dict[str, object] = {
         "ReadySince": session.ready_since,
         "LeaseUntil": session.lease_until,
@@ -290,21 +312,4 @@ def _event(tenant: str, session: AgentSession, emitted: Emitted, now: float, dn:
         extensions["SecondCallType"] = session.second_type
     if session.policy.auto_answer:
         extensions["AutoAnswer"] = 1
-    return AgentEvent(
-        id=emitted.id,
-        time=now,
-        tenant=tenant,
-        agent_id=session.agent_id,
-        this_dn=dn,
-        this_queue=emitted.queue,
-        place=session.place,
-        agent_work_mode=emitted.work_mode,
-        reason_code=emitted.reason,
-        state=session.state.value,
-        since=session.since,
-        reservation_id=session.reservation,
-        interaction_id=session.interaction,
-        conn_id=emitted.conn_id,
-        sequence=session.version,
-        extensions=extensions,
-    )
+    return extensions

@@ -75,7 +75,7 @@ class TrunkState(msgspec.Struct, frozen=True, kw_only=True):
     """in or out of service; not watched; unknown until it has been asked."""
     gateways: tuple[GatewayState, ...]
     line: str
-    """registered, asking, unregistered; empty for a trunk without a line."""
+    """registered, asking, unregistered; `registered 1/2` where one flow of two is; empty without a line."""
     reason: str
     """Why it is not registered."""
     registered_until: float

@@ -119,12 +119,14 @@ class Gateway(Struct, frozen=True, omit_defaults=True):
 class Line(Struct, frozen=True, omit_defaults=True):
     """What the platform registers at a carrier: ``user`` at ``registrar`` (a host, or a SIP URI that says
     port and transport), for ``expires`` seconds. ``domain`` is that of the address, where it is not the
-    registrar's host. The password is a secret of sip_proxy, not part of the configuration."""
+    registrar's host; ``outbound`` are the carrier's outbound proxies, over each of which a flow is kept
+    (RFC 5626). The password is a secret of sip_proxy, not part of the configuration."""
 
     registrar: str
     user: str
     domain: str = ""
     expires: int = 3600
+    outbound: tuple[str, ...] = ()
 
 
 class Trunk(DnBase, frozen=True, kw_only=True, tag="trunk"):

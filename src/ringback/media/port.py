@@ -225,6 +225,7 @@ class RtpPort:
         """Free the port. Safe to call twice."""
         if not self._closed:
             self._closed = True
+            self.on_event = ignore  # who hears it knows the port: a circle for the garbage collector to find
             Pacer.shared().remove(self)
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()

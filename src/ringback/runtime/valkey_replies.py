@@ -55,7 +55,8 @@ class Told:
         except Exception:  # the replies behind this one are others'
             _log.exception("a reply could not be taken")
 
-    set_exception = set_result
+    def set_exception(self, error: Exception) -> None:
+        self.set_result(error)
 
 
 class Transaction:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ringback.sip import layer as core
 from ringback.sip.build import can_be_answered, response_to_malformed
+from ringback.sip.connection import StreamConnection
 from ringback.sip.counters import Counters
 from ringback.sip.entrance import Entrance
 from ringback.sip.errors import SipParseError
@@ -23,7 +24,7 @@ from ringback.sip.mtu import LargeRequests
 from ringback.sip.parser import parse_message
 from ringback.sip.repeats import Repeats, mark_of
 from ringback.sip.sockets import Sockets
-from ringback.sip.stream import StreamConnection, Tls
+from ringback.sip.stream import Tls
 from ringback.sip.transactions import Timers
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import NameAddr, SipUri, Via, format_host_port
@@ -80,7 +81,7 @@ class SipEndpoint:
         self._timer_due = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._repeats = Repeats()
-        self._cancelled_unseen = self._closed = False
+        self._cancelled_unseen = self._closed = self._looked = False
         self._effects: dict[type, Callable[..., None]] = {
             core.Send: self._send_out,
             core.RequestReceived: self._request_received,
@@ -571,9 +572,12 @@ class SipEndpoint:
         late = self._now() - self._timer_due
         if late > _LATE_S:
             self._sockets.read()
-            if late < _LATEST_S and self._sockets.is_behind:
+            # Connections are read by the loop, which runs its timers before.
+            if not self._looked or (late < _LATEST_S and self._sockets.is_behind):
+                self._looked = True
                 self._timer = self._running().call_later(_AGAIN_S, self._timer_fired)
                 return
+        self._looked = False
         self._timer = None
         self._layer.handle_timers(self._now())
         self._run()

@@ -11,7 +11,7 @@ from ringback.sip.message import Request, Response
 from ringback.sip.transport import Source
 from ringback.sip.waiting_line import Held, Key, WaitingLine
 
-_PATIENCE_S = 2.0
+_PATIENCE_S, _SHORT_S = 4.0, 1.0
 _ROOM = 4000
 _IN_A_TURN, _FEW_S = 16, 0.005
 """So many begin in one turn, or as many as do in so many seconds; then what waits in the sockets is read."""
@@ -53,7 +53,7 @@ class Entrance:
     ) -> None:
         self._endpoint, self._is_open = endpoint, is_open
         self._passes, self._busy = passes, busy
-        self.line = WaitingLine(_PATIENCE_S, _ROOM)
+        self.line = WaitingLine(_PATIENCE_S, _SHORT_S, _ROOM)
         self._left = _IN_A_TURN
         self._serving = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,8 +75,8 @@ class Entrance:
             return False
         if self._passes(request):
             return False
-        age = source.socket.age_of_last() if source.socket is not None else 0.0
-        self.line.put(Held(key, data, request, source, loop.time() - age))
+        age, now = source.socket.age_of_last() if source.socket is not None else 0.0, loop.time()
+        self.line.put(Held(key, data, request, source, now - age), now)
         if len(self.line) > _LONG_LINE:
             self._endpoint.reply(response_to(request, 100), source)
         return True

@@ -60,7 +60,7 @@ class PlainRegister:
         # One header is one group, so their number tells whether one came twice.
         self._match = re.compile(
             rf'REGISTER sip:(?:[^\x00-\x20<>"@,;?:\x7f]+@)?(?P<domain>{_ANY_HOST}){PORT}'
-            rf"(?:;[\w-]+(?:=[\w.:%+~-]+)?)* SIP/2\.0\r\nVia: (?P<via>{_VIA}(?:, {_VIA})*)\r\n"
+            rf"(?:;[\w-]+(?:=[\w.:%+~-]+)?)* SIP/2\.0\r\nVia: (?P<via>(?>{_VIA}(?:, {_VIA})*))\r\n"
             rf"(?>(?:{lines})\r\n)++\r\n",
             re.ASCII,
         ).fullmatch

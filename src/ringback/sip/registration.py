@@ -22,7 +22,7 @@ from ringback.sip.ids import IdSource
 from ringback.sip.message import CSeq, Request, Response, parse_number
 from ringback.sip.uri import NameAddr, SipUri, split_commas
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 30.0, 1800.0
+FIRST_PAUSE_S, _LONGEST_PAUSE_S = 30.0, 1800.0
 _MIN_S = 10
 
 
@@ -45,6 +45,15 @@ class Account:
     expires: int = 3600
     instance: str = ""
     """Who registers, whatever the address: `urn:uuid:…` (RFC 5626 4.1); empty: without flows."""
+    reg_id: int = 1
+    """Which of its flows this is (RFC 5626 4.2)."""
+    edge: SipUri | None = None
+    """The outbound proxy that it goes over; None: straight to the registrar."""
+
+    @property
+    def next_hop(self) -> SipUri:
+        """Where REGISTER is sent."""
+        return self.edge or self.registrar
 
 
 class Registration:
@@ -73,6 +82,8 @@ class Registration:
         self.keeps_flow = False
         """The registrar knows flows: the one to it is to be kept alive (RFC 5626 4.4)."""
         self._flow_timer = 0
+        self.first_pause_s = FIRST_PAUSE_S
+        """The pause after the first refusal."""
 
     def request(self, contact: NameAddr, *, remove: bool = False) -> Request:
         """The next REGISTER; `remove` ends the registration (10.2.2)."""
@@ -83,7 +94,7 @@ class Registration:
         made = Request("REGISTER", account.registrar)
         seconds = 0 if remove else self._expires
         if self._outbound:
-            own = {"+sip.instance": f'"<{account.instance}>"', "reg-id": "1"}
+            own = {"+sip.instance": f'"<{account.instance}>"', "reg-id": str(account.reg_id)}
             contact = NameAddr(contact.uri, contact.display, {**contact.params, **own})
         made.headers = [
             ("Max-Forwards", "70"),
@@ -94,6 +105,8 @@ class Registration:
             ("Contact", f"{contact};expires={seconds}"),
             ("Expires", str(seconds)),
         ]
+        if account.edge is not None:
+            made.add("Route", str(NameAddr(account.edge.with_params(lr=None))))
         if self._outbound:
             made.add("Supported", "path, outbound")
         if self._challenge is not None:
@@ -113,7 +126,7 @@ class Registration:
             self._outbound, self.due_at = False, now
         elif response.status == 423 and (wanted := parse_number(response.get("Min-Expires") or "")):
             self._expires = max(self._expires, wanted)
-            self.due_at = now if self._expires == wanted else now + _FIRST_PAUSE_S
+            self.due_at = now if self._expires == wanted else now + FIRST_PAUSE_S
         else:
             self._refused(response, now)
 
@@ -152,7 +165,7 @@ class Registration:
         """Back-off: doubled each time, and never all lines at the same moment (RFC 5626 4.5)."""
         self.state = State.UNREGISTERED
         self.reason = f"{response.status} {response.reason}"
-        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures)
+        pause = min(_LONGEST_PAUSE_S, self.first_pause_s * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._tried = False
         if not response.local:

@@ -7,8 +7,10 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from ringback.sip.stream import Remote, StreamPool, StreamUser, Tls
-from ringback.sip.transport import Destination, Source, UdpSocket, is_address
+from ringback.sip.connection import Remote, StreamUser
+from ringback.sip.stream import StreamPool, Tls
+from ringback.sip.transport import Destination, Source, is_address
+from ringback.sip.udp import UdpSocket
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 

@@ -21,11 +21,17 @@ class Held:
 
 
 class WaitingLine:
-    """INVITEs by the key of the transaction that they will have."""
+    """INVITEs by the key of the transaction that they will have.
 
-    def __init__(self, patience_s: float, room: int) -> None:
+    They may wait for `patience_s` seconds. Where the line has stood for longer than that it is no burst that
+    will be worked off: then they are refused after `short_s`.
+    """
+
+    def __init__(self, patience_s: float, short_s: float, room: int) -> None:
         self._patience_s = patience_s
+        self._short_s = short_s
         self._room = room
+        self._stands_since = 0.0
         self._held: dict[Key, Held] = {}
         self._data: set[bytes] = set()
 
@@ -36,8 +42,10 @@ class WaitingLine:
         """True for an INVITE that waits already: its sender repeats it."""
         return data in self._data
 
-    def put(self, held: Held) -> None:
+    def put(self, held: Held, now: float) -> None:
         """Let an INVITE wait; one that waits already keeps its place."""
+        if not self._held:
+            self._stands_since = now
         if held.key not in self._held:
             self._held[held.key] = held
             self._data.add(held.data)
@@ -58,8 +66,10 @@ class WaitingLine:
     def given_up(self, now: float) -> list[Held]:
         """Take out those that have waited too long, and the oldest of more than there is room for."""
         found: list[Held] = []
+        stands = now - self._stands_since > self._patience_s
+        patience_s = self._short_s if stands else self._patience_s
         for held in self._held.values():
-            if held.since + self._patience_s > now and len(self._held) - len(found) <= self._room:
+            if held.since + patience_s > now and len(self._held) - len(found) <= self._room:
                 break
             found.append(held)
         for held in found:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ringback.sip.connection import StreamConnection
 from ringback.sip.message import Request
-from ringback.sip.stream import StreamConnection
 from ringback.sip.transport import Destination, Source
 from ringback.sip.uri import Via, split_commas
 

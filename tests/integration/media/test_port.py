@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import socket
+import weakref
 
 import pytest
 
@@ -160,3 +162,22 @@ async def test_a_handler_that_fails_stops_neither_its_port_nor_the_others(ears, 
         assert "the handler of PlaybackEnded failed" in caplog.text
     finally:
         broken.close()
+
+
+async def test_a_closed_port_and_who_heard_it_are_gone_without_the_garbage_collector():
+    class Listener:
+        def __init__(self):
+            self.port = RtpPort.open("127.0.0.1", self.hear)
+
+        def hear(self, _event):
+            """Knows the port that knows it."""
+
+    listener = Listener()
+    gone = weakref.ref(listener)
+    gc.disable()
+    try:
+        listener.port.close()
+        del listener
+        assert gone() is None
+    finally:
+        gc.enable()

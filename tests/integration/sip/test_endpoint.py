@@ -407,6 +407,33 @@ async def test_what_was_answered_while_the_process_stood_still_is_not_repeated(a
         assert alice.endpoint.counters.repeated == 0
 
 
+async def test_13_3_1_4_a_2xx_whose_ack_came_while_the_process_stood_still_is_not_repeated(
+    alice: Answerer, bob: Answerer
+) -> None:
+    destination = await listen(bob, "tcp")
+    accepted: asyncio.Queue[asyncio.Future[Request | None]] = asyncio.Queue()
+
+    def answer(tx: ServerTransaction, request: Request) -> None:
+        if request.method == "INVITE":
+            contact = ("Contact", f"<sip:bob@127.0.0.1:{destination.port};transport=tcp>")
+            accepted.put_nowait(tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=[contact])))
+
+    bob.behaviour = answer
+    reader, writer = await asyncio.open_connection(destination.host, destination.port)
+    writer.write((INVITE_RAW % (9, b"one", b"one")).replace(b"UDP", b"TCP"))
+    response = parse_message(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT))
+    assert isinstance(response, Response)
+    ack = (INVITE_RAW % (9, b"two", b"one")).replace(b"UDP", b"TCP").replace(b"INVITE", b"ACK")
+    to = f"To: {response.get('To')}\r\n".encode()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(writer.transport.write, ack.replace(b"To: <sip:bob@127.0.0.1>\r\n", to))
+    loop.call_soon(stand_still, 0.1)
+    loop.call_soon(bob.endpoint._timer_fired)  # uvloop runs its timers before it reads
+    assert await asyncio.wait_for(await accepted.get(), LIMIT) is not None
+    assert bob.endpoint.counters.repeated == 0
+    writer.close()
+
+
 async def test_9_2_a_call_that_was_cancelled_while_it_waited_ends_without_anybody_knowing(
     alice: Answerer,
 ) -> None:

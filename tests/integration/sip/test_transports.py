@@ -9,7 +9,7 @@ import pytest
 from tests.integration.sip.test_endpoint import ALICE, BOB, LIMIT, Answerer, alice, bob, listen, ok
 
 from ringback.sip import Request, Response, keep_alive, parse_message
-from ringback.sip import stream as stream_module
+from ringback.sip import connection as connection_module
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ServerTransaction
 from ringback.sip.stun import MAGIC
@@ -122,7 +122,7 @@ async def test_rfc5626_4_4_2_a_udp_peer_says_how_it_sees_us_and_one_that_is_sile
 async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
     alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "PONG_S", 0.2)
+    monkeypatch.setattr(connection_module, "PONG_S", 0.2)
     bob.behaviour = ok
     place = await listen(bob, "tcp")
     assert (await ask(alice.endpoint, place)).status == 200

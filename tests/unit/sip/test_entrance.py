@@ -23,24 +23,34 @@ class TestLine:
     """The line itself."""
 
     def test_who_came_last_goes_first_and_who_asks_again_keeps_the_place(self) -> None:
-        line = WaitingLine(2.0, 10)
+        line = WaitingLine(2.0, 0.5, 10)
         for name in ("one", "two", "one", "three"):
-            line.put(held(name))
+            line.put(held(name), 0.0)
         assert line.has(b"one")
         assert [line.newest().data for _ in range(3)] == [b"three", b"two", b"one"]
         assert not line.has(b"one")
 
     def test_those_who_have_waited_too_long_are_given_up(self) -> None:
-        line = WaitingLine(2.0, 10)
+        line = WaitingLine(2.0, 0.5, 10)
         for number in range(4):
-            line.put(held(str(number), since=float(number)))
+            line.put(held(str(number), since=float(number)), 2.0)
         assert [item.data for item in line.given_up(3.5)] == [b"0", b"1"]
         assert (len(line), line.has(b"0")) == (2, False)
 
+    def test_where_the_line_has_stood_for_long_nobody_waits_long(self) -> None:
+        line = WaitingLine(2.0, 0.5, 10)
+        for since in (0.0, 1.0, 1.8, 2.0):
+            line.put(held(str(since), since), since)
+        assert [item.data for item in line.given_up(1.9)] == []
+        assert [item.data for item in line.given_up(2.4)] == [b"0.0", b"1.0", b"1.8"]
+        assert line.newest().data == b"2.0"
+        line.put(held("new", 3.0), 3.0)
+        assert line.given_up(4.0) == [], "it was empty in between"
+
     def test_more_than_there_is_room_for_cost_the_oldest_their_place(self) -> None:
-        line = WaitingLine(2.0, 2)
+        line = WaitingLine(2.0, 0.5, 2)
         for number in range(4):
-            line.put(held(str(number)))
+            line.put(held(str(number)), 0.0)
         assert [item.data for item in line.given_up(0.0)] == [b"0", b"1"]
 
 
@@ -127,7 +137,7 @@ async def test_whoever_has_waited_too_long_is_refused(door: Door, monkeypatch: p
     door.is_open = False
     door.comes("old")
     loop = asyncio.get_running_loop()
-    later = loop.time() + 2.1
+    later = loop.time() + 4.1
     monkeypatch.setattr(loop, "time", lambda: later)
     await door.until(lambda: door.answered == [503])
     assert (door.begun, len(door.entrance.line)) == ([], 0)

@@ -154,3 +154,20 @@ def test_rfc5626_4_4_a_flow_is_kept_alive_where_the_registrar_knows_flows() -> N
     assert line.alive_again("udp") == 54.0
     line.flow_failed(500.0)
     assert (line.state, line.due_at, line.is_registered(500.0)) == (State.UNREGISTERED, 500.0, False)
+
+
+def test_rfc5626_4_2_a_second_flow_goes_over_its_edge_under_a_number_of_its_own() -> None:
+    line = made()
+    line.account = replace(
+        line.account,
+        instance="urn:uuid:1",
+        reg_id=2,
+        edge=SipUri.parse("sip:edge2.carrier.test;transport=tcp"),
+    )
+    line._outbound = True
+    register = line.request(CONTACT)
+    assert NameAddr.parse(register.values("Contact")[0]).params["reg-id"] == "2"
+    assert register.get_all("Route") == ["<sip:edge2.carrier.test;transport=tcp;lr>"]
+    assert str(register.uri) == "sip:carrier.test"
+    assert str(line.account.next_hop) == "sip:edge2.carrier.test;transport=tcp"
+    assert "Route" not in made().request(CONTACT).first_values()

@@ -28,6 +28,6 @@ def table(rows: list[TrunkState], now: float) -> Table:
 
 
 def _line(row: TrunkState, now: float) -> str:
-    if row.line == "registered":
-        return f"registered for {duration(row.registered_until - now)}"
+    if row.line.startswith("registered"):
+        return f"{row.line} for {duration(row.registered_until - now)}"
     return f"{row.line}: {row.reason}" if row.reason else row.line

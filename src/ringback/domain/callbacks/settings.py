@@ -323,9 +323,23 @@ def properties_of(settings: CallbackSettings) -> dict[str, object]:
 
 def misfits(settings: CallbackSettings) -> dict[str, str]:
     """The properties whose values do not fit each other, or cannot be read, with the reason."""
+    found = {name: why for name, (wrong, why) in _contradictions(settings).items() if wrong}
+    strange = [name for name in settings.overwritable() if name not in OVERWRITABLE]
+    if strange:
+        found["_overwritable_options"] = f"cannot be brought by a request: {strange[0][:60]}"
+    try:
+        if settings.quiet_hours:
+            read_quiet_hours(settings.quiet_hours)
+    except CalendarError as error:
+        found["_quiet_hours"] = str(error)
+    return found
+
+
+def _contradictions(settings: CallbackSettings) -> dict[str, tuple[bool, str]]:
+    """By property: whether another one contradicts it, and why."""
     agent_first = settings.userterminated_first_connect_party == "AGENT"
     rejects = settings.agent_preview_max_rejects
-    rules: dict[str, tuple[bool, str]] = {
+    return {
         "_call_in_group": (
             settings.call_direction == "USERORIGINATED" and not settings.call_in_group,
             "is empty, and customers are to call",
@@ -353,13 +367,3 @@ def misfits(settings: CallbackSettings) -> dict[str, str]:
             "is empty, and a message is to be left",
         ),
     }
-    found = {name: why for name, (wrong, why) in rules.items() if wrong}
-    strange = [name for name in settings.overwritable() if name not in OVERWRITABLE]
-    if strange:
-        found["_overwritable_options"] = f"cannot be brought by a request: {strange[0][:60]}"
-    try:
-        if settings.quiet_hours:
-            read_quiet_hours(settings.quiet_hours)
-    except CalendarError as error:
-        found["_quiet_hours"] = str(error)
-    return found

@@ -68,13 +68,7 @@ class Node:
         }
         self.http_location = f"{ctx.url('orchestration', 'control')}/scxml/basichttp"
         self._ending = Ending(self)
-        starting = Starting(self)
-        self.performer.add("session.start", starting.start)
-        self.performer.add("callback.book", Booking(ctx, self.clients).book)
-        self.performer.add("callback.preview", Previewing(self.clients).ask)
-        self.performer.add("session.terminate", starting.terminate)
-        self.performer.add("vxml.fetch", Documents(ctx, self.clients, self.applications).fetch)
-        Callers(self.clients, settings.query_s).add_to(self.performer)
+        self._add_elements()
         self._statistics = Statistics(ctx, self.performer, self.deliver)
         Judging(self._tables, self._statistics, self.performer)
         self.reading = False
@@ -91,6 +85,16 @@ class Node:
         self._awake: OrderedDict[str, LiveSession] = OrderedDict()
         self.metrics.active_strategies.set_function(lambda: float(self.sessions - self._pending()))
         self.metrics.pending_sessions.set_function(lambda: float(self._pending()))
+
+    def _add_elements(self) -> None:
+        """What applications may ask for beside what the performer knows."""
+        add, starting = self.performer.add, Starting(self)
+        add("session.start", starting.start)
+        add("callback.book", Booking(self.ctx, self.clients).book)
+        add("callback.preview", Previewing(self.clients).ask)
+        add("session.terminate", starting.terminate)
+        add("vxml.fetch", Documents(self.ctx, self.clients, self.applications).fetch)
+        Callers(self.clients, self.settings.query_s).add_to(self.performer)
 
     @property
     def sessions(self) -> int:

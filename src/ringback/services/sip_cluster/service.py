@@ -63,18 +63,8 @@ class SipClusterService(Service):
             advertised_host=ctx.announced(0)[0],
         )
         self._outgoing = Outgoing(ctx, self._endpoint, self._driver, self._index, settings)
-        self._driver.perform = self._outgoing.perform
-        self._incoming.early, self._incoming.sessions = self._outgoing.early, self._outgoing.sessions
         handover = Handover(ctx, self._driver, self._index, self._store, self._takeover)
-        sessions = self._outgoing.sessions
-        referrals = Referrals(self._endpoint, self._driver, self._index, sessions, handover)
-        self._incoming.refer = referrals.refer
-        self._incoming.replacing = Replacing(self._driver, self._index, self._takeover)
-        self._driver.told = referrals.told
-        self._takeover.restored = self._outgoing.sessions.resume
-        self._driver.forget = self._forget
-        self._takeover.resume = self._outgoing.resume
-        self._endpoint.on_connection_lost = self._outgoing.connection_lost
+        self._connect(handover)
         self._audit = Audit(
             self._driver, self._outgoing, every_s=settings.audit_s, media_s=settings.media_audit_s
         )
@@ -86,6 +76,17 @@ class SipClusterService(Service):
         self._metrics.calls.set_function(lambda: len(self._driver.calls))
         self._sip: tuple[str, int] = ("", 0)
         self._presence = self._found(settings.lease_s)
+
+    def _connect(self, handover: Handover) -> None:
+        """Tell the parts of each other."""
+        outgoing, driver, takeover = self._outgoing, self._driver, self._takeover
+        referrals = Referrals(self._endpoint, driver, self._index, outgoing.sessions, handover)
+        self._incoming.early, self._incoming.sessions = outgoing.early, outgoing.sessions
+        self._incoming.refer = referrals.refer
+        self._incoming.replacing = Replacing(driver, self._index, takeover)
+        driver.perform, driver.told, driver.forget = outgoing.perform, referrals.told, self._forget
+        takeover.restored, takeover.resume = outgoing.sessions.resume, outgoing.resume
+        self._endpoint.on_connection_lost = outgoing.connection_lost
 
     async def start(self) -> None:
         """Listen, then stand in the directory."""

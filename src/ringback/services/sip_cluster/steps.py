@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from ringback.contracts.calls import call_key, calls_key, owner_key
 from ringback.contracts.events import TOPIC_SIP, CallEvent, calls_stream, for_reports
 from ringback.runtime.context import Context
@@ -148,10 +150,12 @@ class Steps:
     def told(self, event: CallEvent) -> list[Command]:
         """An event on its stream; the last one of a call goes to Kafka as well."""
         self._count(_NEW_CALLS if event.id in NEW_CALL else _EVENTS)
-        commands: list[Command] = [append_command(calls_stream(event.tenant), event)]
+        text = msgspec.json.encode(event)
+        commands: list[Command] = [append_command(calls_stream(event.tenant), text)]
         if event.id == "EventCallDeleted":
-            key = f"{event.tenant}:{event.call_uuid}"
-            report = self._ctx.kafka.command(TOPIC_SIP, key, for_reports(event), connection=_REPORTS)
+            key, reported = f"{event.tenant}:{event.call_uuid}", for_reports(event)
+            data = text if reported is event else msgspec.json.encode(reported)
+            report = self._ctx.kafka.command(TOPIC_SIP, key, data, connection=_REPORTS)
             if report is not None:
                 commands.append(report)
         return commands

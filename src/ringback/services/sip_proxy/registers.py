@@ -1,7 +1,8 @@
 """REGISTER on its short way to a registrar: plainly written ones pass without transactions.
 
 A phone's REGISTER is most of what a proxy hears while nobody calls, and nothing can be decided about it here:
-one that is plain is written on with our Via on top, and the answer goes back without that line. A phone that
+one that is plain is written on, byte for byte but for our Via on top, the hops that are left and what the
+registrar is told, and the answer goes back without that Via; no message is made of either. A phone that
 repeats itself is not passed on twice (RFC 3261 16.2 asks no more of the state that is kept): while the answer
 is awaited its request is dropped, afterwards it gets the same bytes again. What a registrar that is gone has
 not answered takes the ordinary way, to the next one.
@@ -42,7 +43,8 @@ _USUAL_VIA = re.compile(
 ).fullmatch
 Key = tuple[str, str, int]
 """Branch, and the address that it came from."""
-Turned = tuple[int, Why]
+Refusal = tuple[int, Why]
+"""The seconds after which one may come again, and why."""
 
 
 class _Passing:
@@ -84,7 +86,7 @@ class Registers:
     """Passes REGISTER on. `turns_away` is what every one from outside has to pass."""
 
     def __init__(
-        self, core: ProxyCore, ordinary: Registering, turns_away: Callable[[Source], Turned | None]
+        self, core: ProxyCore, ordinary: Registering, turns_away: Callable[[Source], Refusal | None]
     ) -> None:
         self._core = core
         self._ordinary = ordinary

@@ -27,8 +27,8 @@ from ringback.runtime.streams import MAXLEN
 from ringback.runtime.valkey import Script, ValkeyError, ValkeyUnavailable
 from ringback.services.sip_proxy.asking import answer_from, ask
 from ringback.services.sip_proxy.hops import uri_of
-from ringback.services.sip_proxy.line_flow import LineFlow
 from ringback.services.sip_proxy.supervision import Health, Watch
+from ringback.services.sip_proxy.trunk_line import LinePart, TrunkLine, accounts
 from ringback.sip import NameAddr, Request, Response, SipParseError, SipUri
 from ringback.sip.digest import DigestClient
 from ringback.sip.ids import IdSource
@@ -58,12 +58,11 @@ class Kept:
 
     trunk: Trunk
     watches: dict[Destination, Watch] = field(default_factory=dict)
-    line: Registration | None = None
+    line: TrunkLine | None = None
     token: str = ""
     """Marks the calls that come to the line."""
     looked: bool = False
     """DNS was asked where the gateways are."""
-    flow: LineFlow = field(default_factory=LineFlow)
     busy: set[object] = field(default_factory=set)
     """What is being asked at the moment."""
     told: str = ""
@@ -107,9 +106,9 @@ class Trunks:
 
     async def stop(self) -> None:
         """Take the lines back, so that the carriers send no calls here; another proxy may keep them then."""
-        lines = [kept for kept in self._kept.values() if kept.line is not None and kept.line.until]
-        if lines:
-            leaving = [asyncio.ensure_future(self._register(kept, remove=True)) for kept in lines]
+        parts = [(kept, part) for kept in self._kept.values() for part in _registered(kept)]
+        if parts:
+            leaving = [asyncio.ensure_future(self._register(kept, part, remove=True)) for kept, part in parts]
             _, late = await asyncio.wait(leaving, timeout=_LEAVE_S)
             for task in late:
                 task.cancel()
@@ -177,10 +176,11 @@ class Trunks:
             for place, watch in kept.watches.items():
                 if watch.due_at <= now:
                     self._once(kept, place, self._ask(kept, place, watch))
-            if kept.line is not None and kept.line.due_at <= now:
-                self._once(kept, kept.line, self._register(kept))
-            elif kept.flow.is_due(now):
-                self._once(kept, "flow", self._keep_alive(kept))
+            for part in kept.line.parts if kept.line is not None else ():
+                if part.registration.due_at <= now:
+                    self._once(kept, part, self._register(kept, part))
+                elif part.flow.is_due(now):
+                    self._once(kept, ("flow", part), self._keep_alive(kept, part))
             await self._tell(key, kept, now)
 
     async def _reconcile(self) -> None:
@@ -208,31 +208,28 @@ class Trunks:
                 return
         else:
             self._core.metrics.forget_trunk(*key)
-        if old.line is not None and old.line.until:
-            self._once(old, "leave", self._register(old, remove=True))
+        for part in _registered(old):
+            self._once(old, ("leave", part), self._register(old, part, remove=True))
 
     def _made(self, tenant: str, trunk: Trunk) -> Kept:
         kept = Kept(trunk)
         if trunk.line is not None:
             try:
-                account = self._account(tenant, trunk, trunk.line)
+                found = self._accounts(tenant, trunk, trunk.line)
             except SipParseError as error:
                 self._ctx.log.error("line_unusable", trunk=trunk.id, reason=error.reason)
                 return kept
-            kept.line = Registration(account, self._ids, random.random)
+            kept.line = TrunkLine(found, self._ids, random.random)
             name = f"{tenant}/{trunk.id}".encode()
             kept.token = hmac.new(self._core.flow_key, name, hashlib.sha256).hexdigest()[:16]
         return kept
 
-    def _account(self, tenant: str, trunk: Trunk, line: Line) -> Account:
-        text = line.registrar if line.registrar.startswith(("sip:", "sips:")) else f"sip:{line.registrar}"
-        registrar = SipUri.parse(text)
-        aor = SipUri(registrar.scheme, line.user, line.domain or registrar.host)
+    def _accounts(self, tenant: str, trunk: Trunk, line: Line) -> list[Account]:
         password = self._passwords.get(f"{tenant}/{trunk.id}", "")
         name = f"instance:{tenant}/{trunk.id}".encode()
         drawn = hmac.new(self._core.flow_key, name, hashlib.sha256).digest()
         instance = uuid.UUID(bytes=drawn[:16], version=4).urn
-        return Account(registrar, aor, trunk.auth_user or line.user, password, line.expires, instance)
+        return accounts(line, trunk.auth_user or line.user, password, instance)
 
     def _once(self, kept: Kept, what: object, work: Coroutine[Any, Any, None]) -> None:
         """Begin what is not under way already."""
@@ -264,53 +261,59 @@ class Trunks:
         else:
             self._core.hops.answered(place, response)
 
-    async def _register(self, kept: Kept, *, remove: bool = False) -> None:
-        """Send REGISTER to the registrar's addresses, one after the other, until one answers."""
-        line = kept.line
-        assert line is not None
-        places = await self._core.hops.find(line.account.registrar)
+    async def _register(self, kept: Kept, part: LinePart, *, remove: bool = False) -> None:
+        """Send REGISTER to the registrar's addresses, or its edge's, until one answers."""
+        line = part.registration
+        places = await self._core.hops.find(line.account.next_hop)
         response, contact = Response(503, local=True), NameAddr(line.account.aor)
         place: Destination | None = None
         for place in places[: self._core.settings.attempts]:
-            contact = self._contact(kept, place)
+            contact = self._contact(kept, line, place)
             register = line.request(contact, remove=remove)
             response = await answer_from(self._core.endpoints["edge"], register, place, _ANSWER_S)
             if not response.local:
                 break
             self._core.hops.failed(place)
-        now = self._ctx.now()
         if remove:
             line.until = 0.0
-            return
+        else:
+            self._answered(kept, part, response, contact, place)
+
+    def _answered(
+        self, kept: Kept, part: LinePart, response: Response, contact: NameAddr, place: Destination | None
+    ) -> None:
+        line, now = part.registration, self._ctx.now()
         before = line.state
+        assert kept.line is not None
+        kept.line.note_others(part, now)
         line.answered(response, contact, now)
         if line.state is State.REGISTERED and place is not None:
-            kept.flow.registered(line, place, now)
+            part.flow.registered(line, place, now)
         if line.state is not State.ASKING:
-            self._ctx.log.info(
-                "line", trunk=kept.trunk.id, was=before.value, state=line.state.value, reason=line.reason
-            )
+            trunk, flow = kept.trunk.id, line.account.reg_id
+            states = {"was": before.value, "state": line.state.value}
+            self._ctx.log.info("line", trunk=trunk, flow=flow, reason=line.reason, **states)
 
-    async def _keep_alive(self, kept: Kept) -> None:
-        line, endpoint = kept.line, self._core.endpoints["edge"]
-        if line is not None and not await kept.flow.is_alive(endpoint, line, self._ctx.now()):
-            self._flow_failed(kept)
+    async def _keep_alive(self, kept: Kept, part: LinePart) -> None:
+        if not await part.flow.is_alive(self._core.endpoints["edge"], part.registration, self._ctx.now()):
+            self._flow_failed(kept, part)
 
     def connection_lost(self, remote: tuple[str, int]) -> None:
         """A connection outside is gone: lines whose flow it was are registered anew."""
         for kept in self._kept.values():
-            if kept.flow.goes_over(remote):
-                self._flow_failed(kept)
+            for part in kept.line.parts if kept.line is not None else ():
+                if part.flow.goes_over(remote):
+                    self._flow_failed(kept, part)
 
-    def _flow_failed(self, kept: Kept) -> None:
-        if kept.line is not None and kept.flow.failed(kept.line, self._ctx.now()):
-            self._ctx.log.warning("line_flow_failed", trunk=kept.trunk.id)
+    def _flow_failed(self, kept: Kept, part: LinePart) -> None:
+        if part.flow.failed(part.registration, self._ctx.now()):
+            flow = part.registration.account.reg_id
+            self._ctx.log.warning("line_flow_failed", trunk=kept.trunk.id, flow=flow)
 
-    def _contact(self, kept: Kept, place: Destination) -> NameAddr:
+    def _contact(self, kept: Kept, line: Registration, place: Destination) -> NameAddr:
         edge = self._core.edge
         params: dict[str, str | None] = {} if place.transport == "udp" else {"transport": place.transport}
-        assert kept.line is not None
-        user, port = kept.line.account.aor.user, edge.port_of(place.transport)
+        user, port = line.account.aor.user, edge.port_of(place.transport)
         return NameAddr(
             SipUri("sip", user, edge.host_toward(place.host), port, {**params, "line": kept.token})
         )
@@ -369,13 +372,19 @@ class Trunks:
                 GatewayState(address=str(place), health=watch.health.value, status=watch.status)
                 for place, watch in kept.watches.items()
             ),
-            line="" if line is None else "registered" if line.is_registered(now) else line.state.value,
+            line="" if line is None else line.word(now),
             reason=line.reason if line is not None else "",
             registered_until=line.until if line is not None else 0.0,
             calls=calls.of(tenant, trunk.id),
             capacity=trunk.capacity,
             rejected=calls.rejected[tenant, trunk.id],
         )
+
+
+def _registered(kept: Kept) -> list[LinePart]:
+    """What has to be taken back."""
+    parts = kept.line.parts if kept.line is not None else ()
+    return [part for part in parts if part.registration.until]
 
 
 def read_passwords(text: str) -> dict[str, str]:

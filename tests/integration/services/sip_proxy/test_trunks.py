@@ -22,6 +22,7 @@ from ringback.testing.servers import run_host
 Stage = Any
 FAR = run_host(92)
 LIMIT = 5.0
+EDGES = (5084, 5085)
 TRUNK = Trunk(
     id="line",
     gateways=(Gateway(FAR, 5083),),
@@ -40,6 +41,8 @@ class Carrier:
         self.stored = {name: ha1("account", "carrier.test", "pass word", name) for name in ("SHA-256", "MD5")}
         self.contact = ""
         self.options = 200
+        self.flows = False
+        """It knows RFC 5626."""
         self.let_in: asyncio.Queue[Request] = asyncio.Queue()
 
     def __call__(self, tx: ServerTransaction, request: Request) -> None:
@@ -56,7 +59,8 @@ class Carrier:
         self.let_in.put_nowait(request)
         if request.method == "REGISTER":
             self.contact = request.values("Contact")[0]
-            tx.reply(200, headers=[("Contact", self.contact)])
+            flows = [("Require", "outbound"), ("Flow-Timer", "1")] if self.flows else []
+            tx.reply(200, headers=[("Contact", self.contact), *flows])
         elif tx.can_respond:
             tx.reply(200, headers=[("Contact", f"<sip:gw@{FAR}:5083>")])
 
@@ -199,6 +203,55 @@ async def test_a_line_is_registered_calls_go_both_ways_and_a_silent_carrier_is_o
     await until(trunks, lambda item: item.line == "registered")
     await stage.proxy._core.trunks.stop()
     assert (await carrier.next("REGISTER")).expires == 0
+
+
+async def test_rfc5626_4_2_1_a_line_has_a_flow_over_each_edge_and_either_may_fail(
+    stage: Stage, carrier: Carrier, trunks: Callable[[], Awaitable[TrunkState]]
+) -> None:
+    valkey, node = stage.harness.process.valkey, await stage.node("n1")
+    edges = [await stage.part(f"edge{port}", FAR, port, transport="tcp") for port in EDGES]
+    carrier.flows = True
+    for edge in edges:
+        edge.behaviour = carrier
+    outbound = tuple(f"{FAR}:{port};transport=tcp" for port in EDGES)
+    line = Line("carrier.test", "account", expires=600, outbound=outbound)
+    trunk = Trunk(id="line", numbers=("+!",), line=line)
+    whole = configuration()
+    await publish(valkey, msgspec.structs.replace(whole, dns=(*whole.dns, trunk)))
+
+    registers = [await carrier.next("REGISTER") for _ in EDGES]
+    contacts = [NameAddr.parse(each.values("Contact")[0]) for each in registers]
+    assert {contact.params["reg-id"] for contact in contacts} == {"1", "2"}
+    assert len({contact.params["+sip.instance"] for contact in contacts}) == 1
+    assert len({each.call_id for each in registers}) == 2
+    assert {str(each.uri) for each in registers} == {"sip:carrier.test"}
+    assert {each.get("Route") for each in registers} == {f"<sip:{each};lr>" for each in outbound}
+    await until(trunks, lambda item: item and item.line == "registered")
+
+    async def calls(edge: Any) -> None:
+        """The carrier sends a call over one of its edges, by the flow."""
+        _, register = await edge.next("REGISTER")
+        contact = NameAddr.parse(register.values("Contact")[0])
+        invite = edge.request("INVITE", str(contact.uri), "sip:+15550199@carrier.test")
+        invite.set("To", "<sip:+12025550100@carrier.test>")
+        assert (await edge.endpoint.send_request(invite, stage.edge_tcp).final(LIMIT)).status == 200
+        assert (await node.next("INVITE"))[1].get("X-Ringback-Origin") == "trunk=line"
+
+    for edge in edges:
+        await calls(edge)
+
+    # 4.4: each is kept alive by itself
+    flows = [part.flow for part in stage.proxy._core.trunks._kept["demo", "line"].line.parts]
+    due = [flow.due_at for flow in flows]
+    async with asyncio.timeout(LIMIT):
+        while any(flow.due_at <= before for flow, before in zip(flows, due, strict=True)):
+            await asyncio.sleep(0.02)
+    assert (await trunks()).line == "registered"
+    await edges[0].endpoint.close()
+    state = await until(trunks, lambda item: item.line == "registered 1/2")
+    assert (state.state, state.reason != "") == ("in", True)
+    await edges[1].endpoint.close()
+    assert (await until(trunks, lambda item: item.state == "out")).line != "registered"
 
 
 def test_passwords_are_lines_and_may_hold_blanks() -> None:

@@ -4,6 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.domain.calls.call import Call
 from ringback.domain.calls.state import CallData
@@ -122,3 +124,19 @@ async def test_what_a_request_has_come_to_is_written_with_its_step_and_again_whe
     assert live.unnoted == ["k"]
     store.save(live, [], first=False, over=True)
     assert noted in valkey.posts[1]
+
+
+async def test_the_record_of_a_call_goes_to_kafka_without_the_customers_data() -> None:
+    store, _, _ = made()
+    told: list[bytes] = []
+    kafka: Any = store._ctx.kafka
+    kafka.command = lambda _topic, _key, data, **_: told.append(data)
+    for user_data in ({}, {"card": "4111", "_CB_SERVICE": "s"}):
+        event = CallEvent(
+            id="EventCallDeleted", time=1.0, tenant="demo", conn_id="c", digits="12", user_data=user_data
+        )
+        (command,) = store.told(event)
+        assert msgspec.json.decode(command[-1], type=CallEvent) == event
+    reported = [msgspec.json.decode(data, type=CallEvent) for data in told]
+    assert [event.digits for event in reported] == ["", ""]
+    assert [event.user_data for event in reported] == [{}, {"_CB_SERVICE": "s"}]

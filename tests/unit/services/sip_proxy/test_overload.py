@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ringback.services.sip_proxy.overload import Overload
-from ringback.sip.transport import Source, UdpSocket
+from ringback.sip.transport import Source
+from ringback.sip.udp import UdpSocket
 from ringback.testing.servers import run_host
 
 DICE = [number / 100 for number in range(100)]

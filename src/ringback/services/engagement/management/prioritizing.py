@@ -59,7 +59,7 @@ class Prioritizing:
     async def _prioritize(self, call: Call) -> CallbackRow:
         wanted = call.decode(Priority).priority
         async with self._store.transaction() as session:
-            record = await found(call, session)
+            record = await found(call, session, lock=True)  # an attempt that begins now takes it along
             if record.progress.state not in _WAITS:
                 raise HttpError(400, "callback-not-waiting", "only a callback that waits changes its place")
             await session.connection.execute(QUERIES["prioritize"], record.id, wanted)

@@ -40,6 +40,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ewt: expected wait, seconds, -1 unknown. calls: calls that wait. average_quitting_time: seconds between
     two that leave. queued: callbacks in line. scheduled: those whose time has not come. open: by the hours.
+    takes_immediate, takes_scheduled: what may be booked.
     """
 
     service: str
@@ -57,6 +58,8 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     hours: str
     capacity_rule: str
     number_rule: str
+    takes_immediate: bool
+    takes_scheduled: bool
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,8 @@ class QueuesRoom:
             hours=offer.settings.business_hours_service,
             capacity_rule=offer.settings.capacity_rule,
             number_rule=offer.settings.number_rule,
+            takes_immediate=offer.settings.immediate_enabled,
+            takes_scheduled=offer.settings.scheduled_enabled,
         )
 
     async def _views(self, tenant: str) -> dict[str, QueueView]:

@@ -9,6 +9,7 @@ import pytest
 
 from ..chromium import PROGRAM, Tab, chromium
 
+BOOKING = {"serviceName": "sales", "phoneNumber": "+12025550123"}
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (Debian: chromium)"),
@@ -96,6 +97,26 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await chief.post("users/anna/password")  # which ends her tokens
     await tab.press("Callbacks")
     await tab.shows("Your session is over: sign in again.", "#why")
+
+
+async def test_an_administrator_stops_bookings_of_a_queue(
+    world: Any, office: Any, agents: Any, tab: Tab
+) -> None:
+    chief = await office.user("chief", "Administrator")
+    await tab.go(f"{world.base}/console?token={chief.token}")
+    await tab.press("Queues")
+    button = "document.querySelector('[aria-label=\"What sales takes\"]')"
+    await tab.until(f"Boolean({button})")
+    await tab.run(f"{button}.click()")
+    await tab.shows("Callbacks that are booked already are called.", "#ask")
+    await tab.run("for (const id of ['soon', 'later']) $(id).checked = false")
+    await tab.press("Set it", "#ask")
+    await tab.shows("sales takes no bookings.", "#said")
+    await tab.shows("nothing", "#room")
+    row = await chief.get("settings/sales")
+    assert row["properties"]["_route_point"] == "8010", "what is not about bookings stays"
+    status, envelope = await world.api("POST", "callbacks/create", BOOKING)
+    assert (status, envelope["status"]["code"]) == (400, 40009)
 
 
 async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything(
