@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from ringback.contracts.names import tlib
 
@@ -145,6 +146,10 @@ class BookCallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     interaction_id: str = ""
     priority: int = 0
     user_data: dict[str, Any] = {}
+    desired_at: Annotated[float, Meta(ge=0.0, le=32_503_680_000.0)] = 0.0
+    """Seconds since the epoch: the customer wants to be called then, and stands in line from then on; 0: the
+    place is that of the call.
+    """
 
 
 class CallbackBooked(msgspec.Struct, frozen=True, kw_only=True):

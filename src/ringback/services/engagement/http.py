@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -199,17 +200,19 @@ class EngagementHttp:
         return await self._changes.step(request.path_param("tenant"), _uuid(request.path_param("id")), step)
 
     async def _book(self, request: HttpRequest) -> CallbackBooked:
-        """A caller in line is to be called back, at the place of the call."""
+        """A caller in line is to be called back, at the place of the call; or somebody at a desired time."""
         wanted, tenant = request.decode(BookCallback), request.path_param("tenant")
+        desired = datetime.fromtimestamp(wanted.desired_at, UTC).isoformat() if wanted.desired_at else None
         asked = CreateCallback(
             service_name=wanted.service,
             phone_number=wanted.number,
-            cb_offer_type="IN_QUEUE",
+            desired_time=desired,
+            cb_offer_type=None if desired else "IN_QUEUE",
             cb_origination_ixn_id=wanted.interaction_id or None,
             priority=wanted.priority or None,
             user_data=wanted.user_data,
         )
-        place = Place(wanted.arrived_at, wanted.not_before)
+        place = None if desired else Place(wanted.arrived_at, wanted.not_before)
         made = await self._trusted.book(tenant, asked, key_use(wanted.key, wanted.key.encode()), place)
         if made.new:
             self._metrics.created()

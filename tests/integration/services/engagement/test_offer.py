@@ -1,5 +1,6 @@
 """Callbacks that callers in line are promised by an application."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,17 @@ async def test_the_callback_stands_at_the_place_of_the_call(world: Any) -> None:
     assert float(entry["arrival_time"]) == pytest.approx(arrived, abs=0.001)
     assert (entry["number"], entry["attempt"]) == ("+12025550123", "1")
     assert entry["user_data"] == '{"segment":"gold"}'
+
+
+async def test_who_wants_to_be_called_at_a_time_stands_in_line_from_then_on(world: Any) -> None:
+    at = world.now() + 7200
+    callback = await promise(world, arrived_at=at, desired_at=at)
+    assert await promise(world, arrived_at=at, desired_at=at) == callback
+    seen = await world.retrieve(callback)
+    assert seen["callbackState"] == "SCHEDULED"
+    assert datetime.fromisoformat(seen["desiredTime"]).timestamp() == pytest.approx(at, abs=0.01)
+    with pytest.raises(HttpFailure, match="past"):
+        await promise(world, key="other", desired_at=world.now() - 86_400)
 
 
 async def test_nobody_is_dialled_while_the_caller_is_still_on_the_line(world: Any) -> None:

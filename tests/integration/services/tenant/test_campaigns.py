@@ -500,7 +500,7 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         assert (made.record, made.callback_id, made.call_at) == ("c", "cb-1", pytest.approx(in_an_hour))
         wanted = booked.get_nowait()
         assert (wanted.service, wanted.number) == ("CB_Sales", number(2))
-        assert wanted.not_before == pytest.approx(in_an_hour)
+        assert wanted.desired_at == pytest.approx(in_an_hour)
         # Never again; what is no result is refused.
         await office.command("start")
         dial = await talked("d")

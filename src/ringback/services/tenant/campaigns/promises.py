@@ -74,7 +74,7 @@ class Promises:
             service=promise.service,
             number=promise.number,
             arrived_at=promise.call_at,
-            not_before=promise.call_at,
+            desired_at=promise.call_at,
             user_data=promise.data,
         )
         event = msgspec.structs.replace(promise.event, time=self._ctx.now())
