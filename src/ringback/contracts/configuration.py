@@ -175,6 +175,10 @@ class ConfigClient:
         await self._read(path, Tenant)
         return _version(self._cache[path][1])
 
+    def heard_of(self, tenant: str) -> int:
+        """The newest version of a tenant that was told of; 0 where none was."""
+        return self._wanted.get(tenant, 0)
+
     async def prime(self, tenant: str) -> int:
         """Read all numbers of a tenant at once, and ask anew for all else of it; returns their version.
 

@@ -105,9 +105,12 @@ class FollowedConfiguration:
         read = await self._config.prime(tenant)
         later = {name: version for name, version in self._changed[tenant].items() if version > read}
         self._changed[tenant] = later
-        if read >= self._reached[tenant]:
+        if read >= self._config.heard_of(tenant):
             self._reached[tenant] = read
             self._whole.add(tenant)
+        else:
+            # The service has not met what we have heard of: what it says is good for a moment only.
+            self._whole.discard(tenant)
 
     async def _keep(self) -> None:
         while True:
