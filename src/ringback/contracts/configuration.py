@@ -46,7 +46,8 @@ VIEWS: dict[str, type[DnBase]] = {
 _MAX_CACHED = 20_000
 _SOON_S = 0.05
 _NOTHING_S = 2.0
-"""What was not there is asked for again after so many seconds: its answer bears no version."""
+"""What was not there is asked for again after so many seconds: its answer bears no version. And soon where so
+long ago a change was told of, which the service may have heard of after us."""
 
 
 def kind_key(tenant: str, kind: Kind) -> str:
@@ -86,6 +87,8 @@ class ConfigClient:
         self._most = most
         self._cache: dict[str, tuple[float, str, Any]] = {}
         self._wanted: dict[str, int] = {}
+        self._told_at: dict[str, float] = {}
+        """When each tenant had its last change (monotonic)."""
 
     async def tenants(self) -> list[Tenant]:
         """All tenants."""
@@ -162,6 +165,7 @@ class ConfigClient:
         """
         before = self._wanted.get(tenant, 0)
         self._wanted[tenant] = max(change.version, before)
+        self._told_at[tenant] = self._ctx.monotonic()
         touched = _touched(tenant, change)
         if change.version > before + 1:
             touched = [path for path in self._cache if path.startswith(f"/tenants/{_part(tenant)}")]
@@ -236,10 +240,11 @@ class ConfigClient:
     def _until(self, path: str, etag: str) -> float:
         """How long an answer that came just now is good (monotonic)."""
         now = self._ctx.monotonic()
-        if not etag:
-            return now + min(self._ttl_s, _NOTHING_S)
-        # The service hears of a change when we do: an answer from before it is asked for again soon.
         owner = path.removeprefix("/tenants/").partition("/")[0]
+        if not etag:
+            changes = now - self._told_at.get(owner, -_NOTHING_S) < _NOTHING_S
+            return now + min(self._ttl_s, _SOON_S if changes else _NOTHING_S)
+        # The service hears of a change when we do: an answer from before it is asked for again soon.
         stale = _version(etag) < self._wanted.get(owner, 0)
         return now + (_SOON_S if stale else self._ttl_s)
 

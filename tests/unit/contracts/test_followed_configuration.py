@@ -71,3 +71,25 @@ async def test_a_number_is_never_said_not_to_be_there_because_the_service_was_be
     assert followed.dn_at_hand("demo", "1001") == (True, OLD)
     assert followed.dn_at_hand("demo", "2001") == (True, NEW)
     assert followed.dn_at_hand("demo", "4711") == (True, None)
+
+
+async def test_what_was_not_there_while_changes_came_is_asked_for_again_soon(service: Service) -> None:
+    """The service may hear of a new number after us: then that there is none is no news for seconds."""
+    client = service.client
+    client.changed("demo", ConfigChange("dns", "2001", 9))
+    assert await client.dn("demo", "2001") is None
+    service.catches_up()
+    service.now += 0.1
+    assert await client.dn("demo", "2001") == NEW
+
+
+async def test_what_is_not_there_while_nothing_changes_is_not_asked_for_again_soon(service: Service) -> None:
+    client = service.client
+    client.changed("demo", ConfigChange("dns", "1001", 7))
+    service.now += 3.0
+    assert await client.dn("demo", "2001") is None
+    service.catches_up()
+    service.now += 0.1
+    assert await client.dn("demo", "2001") is None
+    service.now += 2.0
+    assert await client.dn("demo", "2001") == NEW
