@@ -21,7 +21,8 @@ _ADDRESSES = _ONE_ADDRESS | {"Contact", "Route", "Record-Route"}
 _FEW = 40
 """Headers of a message whose names are remembered."""
 HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
-PORT = r"(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
+PORT = r"(?::(?:[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))|[1-9]\d{0,3}))?"
+"""Up to 65535; the longest come first, for what is read at once and not looked at again."""
 
 
 def address_pattern(host: str, value: str) -> str:

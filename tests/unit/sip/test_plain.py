@@ -63,6 +63,23 @@ def test_a_plain_register_is_what_the_parser_reads(data: bytes) -> None:
     same(quick, parsed(data))
 
 
+@pytest.mark.parametrize("port", [1, 80, 5062, 9999, 10000, 38324, 59999, 60999, 64999, 65499, 65529, 65535])
+def test_a_phone_may_have_any_port(port: int) -> None:
+    """Those that the system or a NAT picks have five digits."""
+    data = PLAIN.replace(b"192.0.2.7:5062", b"192.0.2.7:%d" % port)
+    for plain in (data, data.replace(b"10.0.0.2:5080", b"10.0.0.2:%d" % port)):
+        quick = read(plain)
+        assert quick is not None
+        same(quick, parsed(plain))
+        assert f":{port}" in quick["contact"] and f":{port};" in quick["via"]
+
+
+@pytest.mark.parametrize("port", [0, 65536, 66000, 70000, 99999, 100000])
+def test_what_is_no_port_is_left_to_the_parser(port: int) -> None:
+    for place in (b"192.0.2.7:5062;branch", b"192.0.2.7:5062>"):
+        assert read(PLAIN.replace(place, place.replace(b"5062", b"%d" % port))) is None
+
+
 def test_further_headers_are_read_where_they_are_wanted() -> None:
     data = PLAIN.replace(b"Call-ID", b"X-Ringback-Tenant: demo\r\nCall-ID")
     quick = PlainRegister(["X-Ringback-Tenant"]).read(data)
