@@ -1,9 +1,11 @@
 """Calls through the proxy on real sockets."""
 
 import asyncio
+import socket
 from typing import Any
 
 import msgspec
+from tests.integration.services.sip_proxy.conftest import with_credentials
 
 from ringback.contracts.sip import Binding, bindings_key
 from ringback.sip import Dialog, Request
@@ -26,6 +28,28 @@ async def test_a_phone_registers_and_its_binding_knows_where_it_is(stage: Stage)
         assert binding.received == f"udp:{HOST}:{phone.address[1]}"
         await phone.unregister()
         assert not await stage.harness.process.valkey.call("EXISTS", bindings_key("demo", "1001"))
+
+
+async def test_rfc7616_5_5_a_register_that_comes_twice_gets_the_same_200_twice(stage: Stage) -> None:
+    """Byte for byte, while the first is being stored and afterwards, on the short way and on the other."""
+    phone, loop = await stage.part("1001", HOST), asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind((HOST, 0))
+        for way, more in enumerate(([], [("Route", f"<sip:{HOST}:5060;lr>")])):
+            register = phone.request("REGISTER", "sip:demo.example", PHONE, *more)
+            register.set("To", f"<{PHONE}>")
+            challenge = await phone.endpoint.send_request(register, stage.edge).final(LIMIT)
+            again = with_credentials(register, challenge)
+            again.prepend("Via", f"SIP/2.0/UDP {HOST}:{sock.getsockname()[1]};branch=z9hG4bK{way}twice;rport")
+            answers = []
+            async with asyncio.timeout(LIMIT):
+                for together in (2, 1, 1):
+                    for _ in range(together):
+                        sock.sendto(again.to_bytes(), (HOST, 5060))
+                    answers.append(await loop.sock_recv(sock, 4096))
+            assert answers[0].startswith(b"SIP/2.0 200 ")
+            assert answers == [answers[0]] * 3
 
 
 class TestFromOutside:

@@ -163,6 +163,26 @@ async def test_rfc3261_17_2_a_repeated_register_is_passed_once_and_gets_the_same
     assert len(stage.inside.sent) == 2
 
 
+async def test_rfc7616_5_5_credentials_count_once_and_their_repetitions_get_the_same_200(
+    stage: Stage,
+) -> None:
+    """The registrar counts nonces: what it met twice it would refuse. It meets a repetition never."""
+    assert stage.comes(register()) and stage.comes(register())
+    assert (len(stage.inside.sent), stage.edge.sent) == (1, [])
+    assert stage.answers(200, ("Contact", "<sip:1001@192.0.2.7:5062>;expires=60"))
+    stage.now += 31.0
+    assert stage.comes(register()) and stage.comes(register())
+    stage.registers._sweep()
+    assert stage.comes(register())
+    assert len(stage.inside.sent) == 1
+    assert stage.edge.sent == [stage.edge.sent[0]] * 4
+    assert stage.edge.sent[0][0].startswith(b"SIP/2.0 200 ")
+    # What somebody else sends, or the same one under another branch, is no repetition.
+    assert stage.comes(register(), Source("udp", "192.0.2.8", 5062))
+    assert stage.comes(register("z9hG4bKother"))
+    assert len(stage.inside.sent) == 3
+
+
 async def test_who_has_proved_nothing_yet_is_no_guesser_and_costs_no_memory(stage: Stage) -> None:
     assert stage.comes(register(more=""))
     assert stage.answers(401, ("WWW-Authenticate", 'Digest realm="demo", nonce="n"'))
