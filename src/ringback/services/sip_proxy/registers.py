@@ -28,7 +28,7 @@ from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.parser import parse_message
 from ringback.sip.plain import PlainRegister
-from ringback.sip.transport import Destination, Source
+from ringback.sip.transport import Destination, Source, is_address
 from ringback.sip.uri import format_host_port
 from ringback.sip.ways import mark_via, way_back_of
 
@@ -222,7 +222,7 @@ class Registers:
         at = data.find(b";branch=", start, end) + len(b";branch=")
         token = data[at : end if comma < 0 else comma].partition(b";")[0]
         passing = self._passing.get(token)
-        if passing is None or source.host != passing.place.host:
+        if passing is None or (source.host != passing.place.host and is_address(passing.place.host)):
             return False
         status = int(data[8:11])
         if status < 200:

@@ -77,6 +77,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.registrar = "10.0.0.3"
         self.tenants: list[Tenant] | None = [Tenant(id="demo", domain="demo.example")]
         self.turned: tuple[int, Why] | None = None
         self.offences: list[Offence] = []
@@ -90,7 +91,7 @@ class Stage:
                 pick=lambda tenants, hosts: next((item for item in tenants if item.domain in hosts), None),
             ),
             directory=SimpleNamespace(
-                registrar=lambda now: ("first", Destination("tcp", "10.0.0.3", 5066)),
+                registrar=lambda now: ("first", Destination("tcp", self.registrar, 5066)),
                 distrust=lambda name, now: self.distrusted.append(name),
             ),
             metrics=ProxyMetrics(CollectorRegistry()),
@@ -290,6 +291,13 @@ async def test_answers_of_others_are_left_to_others(stage: Stage) -> None:
     assert not stage.inside.takes_unread[b"SIP/2.0 "](answer, Source("tcp", "10.0.0.9", 5066))
     assert stage.answers(100)
     assert len(stage.registers) == 1
+
+
+async def test_a_registrar_that_is_known_by_its_name_answers_from_its_address(stage: Stage) -> None:
+    stage.registrar = "registrar.internal"
+    assert stage.comes(register())
+    assert stage.answers(200)
+    assert (len(stage.registers), stage.proven) == (0, [PHONE])
 
 
 async def test_rfc3261_18_2_1_a_registrar_may_mark_our_via(stage: Stage) -> None:
