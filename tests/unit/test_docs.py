@@ -1,6 +1,7 @@
 """The documents say what is so: pages made from the code match it, links lead somewhere, settings exist."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +20,27 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_LINKED = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _VARIABLE = re.compile(r"RINGBACK_[A-Z0-9_]*[A-Z0-9]\b")
 _ELEMENT = re.compile(r"<(?:queue|dialog|ixn|session|statistic|classification|resource|ws|callback):([a-z]+)")
 
 
 def read(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#`: the headings, as GitHub makes anchors of them, none of fenced text."""
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    found: Counter[str] = Counter()
+    made = set()
+    for heading in _HEADING.findall(text):
+        words = re.sub(r"[^\w\- ]", "", _LINKED.sub(r"\1", heading).strip().lower()).replace(" ", "-")
+        made.add(f"{words}-{found[words]}" if found[words] else words)
+        found[words] += 1
+    return made
 
 
 def known_variables() -> set[str]:
@@ -61,6 +77,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     targets = [link.partition("#")[0] for link in _LINK.findall(page.read_text(encoding="utf-8"))]
     inner = [target for target in targets if target and "://" not in target]
     assert [target for target in inner if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_to_a_section_names_a_heading(page: Path) -> None:
+    links = [link.partition("#") for link in _LINK.findall(page.read_text(encoding="utf-8"))]
+    inner = [(target, anchor) for target, _, anchor in links if anchor and "://" not in target]
+    named = [(page.parent / target if target else page, anchor) for target, anchor in inner]
+    missing = [(to, anchor) for to, anchor in named if to.suffix == ".md" and anchor not in anchors(to)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
