@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
@@ -24,6 +25,12 @@ def until_together(now: float, wait_s: float) -> float:
 async def gathered(wait_s: float) -> None:
     """Wait as `until_together` says."""
     await asyncio.sleep(until_together(asyncio.get_running_loop().time(), wait_s))
+
+
+def later_together(wait_s: float, work: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
+    """Call `work` when `until_together` says."""
+    loop = asyncio.get_running_loop()
+    return loop.call_later(until_together(loop.time(), wait_s), work, *arguments)
 
 
 class Clock:

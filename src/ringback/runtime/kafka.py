@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ringback.runtime.clock import gathered, until_together
+from ringback.runtime.clock import gathered, later_together
 from ringback.runtime.lease import Lease
 from ringback.runtime.outbox import OUTBOX, Report, entries_of, entry_of, reports_of
 from ringback.runtime.streams import parse_entries
@@ -130,9 +130,7 @@ class Kafka:
         if not gather:
             self._store_gathered()
         elif self._timer is None:
-            loop = asyncio.get_running_loop()
-            wait = until_together(loop.time(), _REPORTS_GATHER_S)
-            self._timer = loop.call_later(wait, self._store_gathered)
+            self._timer = later_together(_REPORTS_GATHER_S, self._store_gathered)
 
     def _store_gathered(self) -> None:
         if self._timer is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from ringback.runtime.clock import gathered, until_together
+from ringback.runtime.clock import gathered, later_together
 from ringback.runtime.valkey import Argument, Commands, Valkey, ValkeyError, ValkeyUnavailable
 
 if TYPE_CHECKING:
@@ -179,9 +179,7 @@ class StreamConsumer:
         if not done:
             return
         if self._acknowledge_s and not self._done:
-            loop = asyncio.get_running_loop()
-            wait = until_together(loop.time(), self._acknowledge_s)
-            loop.call_later(wait, self._acknowledge, self._ctx.valkey)
+            later_together(self._acknowledge_s, self._acknowledge, self._ctx.valkey)
         self._done.setdefault(entries[0].stream, []).extend(done)
 
     def _acknowledge_soon(self, valkey: Valkey) -> None:

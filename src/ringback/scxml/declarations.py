@@ -39,7 +39,7 @@ def declared(script: str) -> Mapping[str, Function | None] | None:
     """
     if len(script) > _LONGEST or "function" not in script:
         return None
-    texts = _functions(script)
+    texts = texts_of(script)
     if texts is None:
         return None
     rest = script
@@ -53,7 +53,8 @@ def declared(script: str) -> Mapping[str, Function | None] | None:
     return MappingProxyType({name: compile_function(text) for name, text in texts.items()})
 
 
-def _functions(script: str) -> dict[str, str] | None:
+@lru_cache(maxsize=256)
+def texts_of(script: str) -> Mapping[str, str] | None:
     """The source texts of the functions that a script leaves in an empty engine; None: it leaves more."""
     engine = Engine(_TRIAL, PRELUDE, PARTS, PART_OF)
     try:
@@ -69,7 +70,7 @@ def _functions(script: str) -> dict[str, str] | None:
         if "f" not in entry:
             return None
         found[name] = entry["f"]
-    return found
+    return MappingProxyType(found)
 
 
 @lru_cache(maxsize=1)

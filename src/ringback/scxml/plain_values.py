@@ -330,8 +330,8 @@ class _Flat:
         return {"r": index}
 
 
-def unflatten(flat: Mapping[str, Any], functions: Mapping[str, object]) -> dict[str, Value]:
-    """The variables of a saved graph, but for the functions that are known by name. Raises Unsure."""
+def unflatten(flat: Mapping[str, Any], functions: Mapping[str, str]) -> dict[str, Value]:
+    """The variables of a saved graph, but for the functions whose name and text are known. Raises Unsure."""
     return _Saved(flat["table"]).variables(flat["root"]["r"], functions)
 
 
@@ -343,7 +343,7 @@ class _Saved:
         self._admission = Admission()
         self._made: list[Value] = []
 
-    def variables(self, root: int, functions: Mapping[str, object]) -> dict[str, Value]:
+    def variables(self, root: int, functions: Mapping[str, str]) -> dict[str, Value]:
         """The members of one object."""
         _measure(root, self._table, {}, 0)
         for entry in self._table:
@@ -359,18 +359,19 @@ class _Saved:
         return {
             name: self._value(item)
             for name, item in pairs
-            if not (name in functions and self._is_function(item))
+            if not (name in functions and self._function(item) == functions[name])
         }
 
-    def _is_function(self, item: Any) -> bool:
-        return type(item) is dict and "r" in item and "f" in self._table[item["r"]]
+    def _function(self, item: Any) -> str | None:
+        """The text of a function: of the one that a script declared, or of another in its place."""
+        return self._table[item["r"]].get("f") if type(item) is dict and "r" in item else None
 
     def _value(self, item: Any) -> Value:
         if type(item) is not dict:
             return self._admission.admit(item)
         if "u" in item:
             return UNDEFINED
-        if "r" not in item or self._is_function(item):
+        if "r" not in item or self._function(item) is not None:
             raise Unsure
         return self._made[item["r"]]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from .declarations import built_in, declared
+from .declarations import built_in, declared, texts_of
 from .events import Event, Json
 from .plain import NAME, RESERVED, Scope, compile_plain
 from .plain_values import OF_JSON, UNDEFINED, Admission, Unsure, Value, export, flatten, truth, unflatten
@@ -118,9 +118,11 @@ class Variables:
 
     def load(self, saved: Json, scripts: Iterable[str]) -> None:
         """The inverse of `save`, in a session that has nothing yet."""
+        functions: dict[str, str] = {}
         for script in scripts:
             self.run(script)
-        for name, value in unflatten(saved, self._scope.functions).items():
+            functions.update(texts_of(script) or {})
+        for name, value in unflatten(saved, functions).items():
             self.declare(name)
             self._scope.values[name] = value
 

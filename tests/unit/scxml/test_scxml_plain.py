@@ -251,6 +251,9 @@ def done(model: Any, step: tuple[Any, ...]) -> Any:
     [("assign", "v", "v ? v.a : v"), ("assign", "given.a", "v"), ("restore",)],
     {"v": [], "w": None, "system": None},
 )
+@example([("assign", "first", "v.toString"), ("restore",)], {"v": 1, "w": None, "system": None})
+@example([("assign", "first", "{a() { return 1 }}.a"), ("restore",)], {"v": 1, "w": None, "system": None})
+@example([("assign", "first", "loud"), ("restore",)], {"v": 1, "w": None, "system": None})
 @settings(max_examples=120, deadline=None)
 @given(st.lists(STEPS, max_size=6), st.fixed_dictionaries({"v": VALUES, "w": VALUES, "system": VALUES}))
 def test_a_session_goes_on_alike_whenever_its_engine_comes(

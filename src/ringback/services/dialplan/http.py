@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Histogram
 
 from ringback.contracts.dialplan import (
     ResolvedMany,
@@ -16,7 +17,6 @@ from ringback.contracts.dialplan import (
 )
 from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, owner_first, resolve
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
-from ringback.runtime.published import exact
 from ringback.runtime.tally import Tally
 from ringback.services.dialplan.plans import Plans
 
@@ -42,16 +42,14 @@ class DialplanHttp:
         self._reuse_s = reuse_s
         self._valkey = ctx.valkey.using("voice-12")
         self._plans = plans
-        by = ("operation_type", "tenant")
-        self._requests = exact("dialplan_total_request", "requests", by, ctx.metrics)
-        self._successes = exact("dialplan_success_response", "numbers that lead somewhere", by, ctx.metrics)
-        self._failures = exact("dialplan_failure_response", "numbers that lead nowhere", by, ctx.metrics)
+        tally = partial(Tally, labels=("operation_type", "tenant"), registry=ctx.metrics, exact=True)
+        self._requests = tally("dialplan_total_request", "requests")
+        self._successes = tally("dialplan_success_response", "numbers that lead somewhere")
+        self._failures = tally("dialplan_failure_response", "numbers that lead nowhere")
         self._milliseconds = Histogram(
             "dialplan_response_time", "milliseconds to resolve", buckets=_MILLISECONDS, registry=ctx.metrics
         )
         self._results = Tally("dialplan_result", "results", ("tenant", "kind"), ctx.metrics)
-        self._counters: dict[tuple[str, DestinationKind], tuple[Gauge, Gauge]] = {}
-        """Of each tenant and kind, those that are at hand: to look for them costs more than to count."""
         self._seconds = Histogram("dialplan_response_time_seconds", "time to resolve", registry=ctx.metrics)
         self.server = HttpServer(ctx)
         self.server.route("POST", "/resolve", self._resolve, connection="voice-27")
@@ -83,15 +81,8 @@ class DialplanHttp:
         return reply(found, self._reuse_s if settled else 0.0)
 
     def _count(self, tenant: str, kind: DestinationKind) -> None:
-        counters = self._counters.get((tenant, kind))
-        if counters is None:
-            ended = self._failures if kind == "none" else self._successes
-            counters = self._counters[tenant, kind] = (
-                self._requests.labels("resolve", tenant),
-                ended.labels("resolve", tenant),
-            )
-        for counter in counters:
-            counter.inc()
+        self._requests.counts["resolve", tenant] += 1
+        (self._failures if kind == "none" else self._successes).counts["resolve", tenant] += 1
         self._results.counts[tenant, kind] += 1
 
     async def _follow(self, plan: Plan, dialled: str, origin: Origin) -> tuple[Destination, int]:

@@ -11,7 +11,7 @@ import msgspec
 from ringback.contracts.callbacks import STREAM, CallbackEntry, DialPlan
 from ringback.contracts.events import AgentEvent, CallEvent, CallType, calls_stream, private_stream
 from ringback.contracts.routing import RouteResult
-from ringback.runtime.clock import until_together
+from ringback.runtime.clock import later_together
 from ringback.runtime.link import LinkUnavailable
 from ringback.runtime.streams import StreamConsumer, StreamEntry
 from ringback.runtime.valkey import ValkeyUnavailable
@@ -212,8 +212,7 @@ class Consumers:
             except ValkeyUnavailable:
                 await asyncio.sleep(_AGAIN_S)
         if not self._cursors:
-            loop = asyncio.get_running_loop()
-            loop.call_later(until_together(loop.time(), _GATHER_S), self._store_cursors)
+            later_together(_GATHER_S, self._store_cursors)
         self._cursors[result.tenant] = str(params.get("cursor", ""))
 
     def _store_cursors(self) -> None:

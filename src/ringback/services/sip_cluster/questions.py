@@ -6,6 +6,7 @@ question goes once: its answer was found out after the last of the calls has ask
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 from ringback.contracts.dialplan import ResolvedMany, ResolveMany, ResolveReply, ResolveRequest
 from ringback.domain.calls import inputs as i
@@ -24,7 +25,8 @@ _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_awa
 Told = Callable[[LiveCall, i.Input], object]
 _Key = tuple[str, str, str]
 """Tenant, origin, number."""
-_Asked = dict[_Key, list[tuple[LiveCall, AskDialplan, Told]]]
+_Asked = dict[tuple[_Key, str], list[tuple[LiveCall, AskDialplan, Told]]]
+"""Who waits, by the question and the caller, where the answer follows from who calls."""
 
 
 class Questions:
@@ -46,7 +48,9 @@ class Questions:
         if self._ctx.monotonic() < until:
             told(live, i.Resolved(ask.ask, found))
             return
-        self._gathered.setdefault(key, []).append((live, ask, told))
+        # Which of several trunks comes first depends on the number that is shown (`owner_first`).
+        caller = ask.from_number if _origin(ask) == "route_point" else ""
+        self._gathered.setdefault((key, caller), []).append((live, ask, told))
         if len(self._gathered) >= _MOST_AT_ONCE:
             self._send()
         elif self._soon is None:
@@ -69,7 +73,7 @@ class Questions:
             replies = await self._replies([_wanted(*of[0][:2]) for of in asked.values()])
         finally:
             self._under_way -= 1
-        for (key, calls), reply in zip(asked.items(), replies, strict=True):
+        for ((key, _), calls), reply in zip(asked.items(), replies, strict=True):
             found = _NOBODY if reply is None else translate.destination(reply)
             if reply is not None and reply.reuse_s:
                 self._settle(key, found, reply.reuse_s)
@@ -113,10 +117,14 @@ class Questions:
         self._settled[key] = (self._ctx.monotonic() + reuse_s, found)
 
 
+def _origin(ask: AskDialplan) -> Literal["trunk", "dn", "route_point"]:
+    return ask.origin if ask.origin in ("trunk", "dn") else "route_point"  # type: ignore[return-value]
+
+
 def _wanted(live: LiveCall, ask: AskDialplan) -> ResolveRequest:
     return ResolveRequest(
         tenant=live.tenant,
-        origin=ask.origin if ask.origin in ("trunk", "dn") else "route_point",  # type: ignore[arg-type]
+        origin=_origin(ask),
         from_number=ask.from_number,
         to_number=ask.number,
         conn_id=live.conn_id,
