@@ -1,26 +1,17 @@
 """The console in a browser: a supervisor signs in, steers callbacks and agents, and is asked before harm."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..chromium import PROGRAM, Tab, chromium
+from ..chromium import NEEDED, Tab
 
 BOOKING = {"serviceName": "sales", "phoneNumber": "+12025550123"}
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (Debian: chromium)"),
+    NEEDED,
 ]
-
-
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
-    async with chromium(tmp_path / "profile") as tab:
-        yield tab
-        assert tab.faults == []
 
 
 async def sign_in(tab: Tab, user: str, password: str) -> None:
