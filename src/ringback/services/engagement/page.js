@@ -1,3 +1,44 @@
+/* Who comes by a link is known by its token, which goes on to the other pages. Who signs in is known until they sign
+   out, or the tab is closed: no token is kept for longer. */
+const KEPT = "ringback-token", SAID_MS = 8000;
+const linked = new URLSearchParams(location.search).get("token") || "";
+for (const link of document.querySelectorAll("nav a")) link.search = location.search;
+const token = {
+  kept: () => sessionStorage.getItem(KEPT),
+  get: () => token.kept() || linked,
+  keep: given => sessionStorage.setItem(KEPT, given),
+  forget: () => sessionStorage.removeItem(KEPT),
+};
+
+/* Ask the management API; what it refuses is a Refusal. A page that asks has a `signOut(why)`. */
+class Refusal extends Error {}
+async function api(method, path, body) {
+  const used = token.get(), headers = {Authorization: `Bearer ${used}`};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const asked = {method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit"};
+  const answer = await fetch(`/api/v1/${path}`, asked)
+    .catch(() => { throw new Refusal("The server does not answer. Is the platform up?"); });
+  const data = await answer.json().catch(() => ({}));
+  if (answer.ok) return data;
+  if (answer.status === 401 && path !== "token" && used === token.get()) {
+    token.forget();
+    signOut("Your session is over: sign in again.");
+  }
+  const why = data.message ? `${data.message[0].toUpperCase()}${data.message.slice(1)}.` : `Refused (${answer.status}).`;
+  throw Object.assign(new Refusal(why), {status: answer.status});
+}
+
+let silence;
+function say(text, bad) {
+  const said = document.getElementById("said");
+  said.setAttribute("role", bad ? "alert" : "status");
+  said.textContent = text;
+  said.className = bad ? "error" : "";
+  said.hidden = false;
+  clearTimeout(silence);
+  silence = setTimeout(() => { said.hidden = true; }, SAID_MS);
+}
+
 const seen = {};
 
 function element(name, text, classes) {
@@ -22,6 +63,7 @@ function moment(seconds, now) {
   return far ? when.toLocaleString([], {dateStyle: "short", timeStyle: "short"}) : when.toLocaleTimeString();
 }
 
+const words = text => (text || "").toLowerCase().replaceAll("_", " ");
 const tag = (text, kind) => element("span", text, `tag ${kind ?? ""}`);
 
 /* One table: columns are [heading, cell(row), class]; `key` tells rows apart, `mark` what counts as a change. */
@@ -36,6 +78,7 @@ function table(id, rows, columns, key, mark, nothing) {
   for (const row of rows) {
     const name = key(row), line = element("tr", null, before && before[name] !== mark(row) ? "new" : "");
     now[name] = mark(row);
+    line.dataset.row = name;
     for (const [title, cell, kind] of columns) {
       const content = cell(row), td = element("td", undefined, kind);
       td.dataset.title = title;
@@ -48,8 +91,13 @@ function table(id, rows, columns, key, mark, nothing) {
   const whole = element("table"), top = element("thead");
   top.append(head);
   whole.append(top, body);
-  const place = box.scrollTop, held = document.activeElement?.dataset.held;
+  const place = box.scrollTop, had = box.contains(document.activeElement) ? document.activeElement : null;
   box.replaceChildren(whole);
   box.scrollTop = place;
-  if (held) box.querySelector(`[data-held="${CSS.escape(held)}"]`)?.focus();
+  if (had?.dataset.held) again(box, had.dataset.held, had.closest("tr").dataset.row)?.focus();
+}
+/* What had the focus before the table was made anew; where that is gone, the first button of its row. */
+function again(box, held, row) {
+  return box.querySelector(`[data-held="${CSS.escape(held)}"]`)
+    ?? box.querySelector(`[data-row="${CSS.escape(row)}"] button`);
 }

@@ -29,8 +29,8 @@ class StatusPage:
         self._painter = painter
         self._every_s = every_s
         self._ends = asyncio.Event()
-        self._status, self._campaigns = Page("status.html"), Page("campaigns.html")
-        self._console = Page("console.html")
+        self._status, self._campaigns = Page("status"), Page("campaigns")
+        self._console = Page("console")
 
     def add_routes(self, server: HttpServer) -> None:
         """Add the page (also at the root), its data, and its stream."""

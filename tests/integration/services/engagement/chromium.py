@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 PROGRAM = shutil.which("chromium")
+NEEDED = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (Debian: chromium)")
 _STARTS_S = 30.0
 
 
@@ -80,6 +82,12 @@ class Tab:
         one = f"{find}.find(b => b.checkVisibility() && b.textContent === {json.dumps(label)})"
         await self.until(f"Boolean({one})")
         await self.run(f"{one}.click()")
+
+    async def enter(self) -> None:
+        """Press the Enter key on what has the focus."""
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        await self.command("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        await self.command("Input.dispatchKeyEvent", type="keyUp", **key)
 
     async def shows(self, text: str, where: str = "body") -> None:
         """Wait until a text can be read."""

@@ -8,6 +8,7 @@ import pytest
 
 from ringback.contracts.auth import TokenReply
 from ringback.runtime.http import HttpClient
+from ringback.services.engagement.pages import PAGES
 
 from .conftest import until
 
@@ -25,7 +26,7 @@ async def get(world: Any, path: str) -> tuple[int, bytes]:
         return reply.status, await reply.read()
 
 
-@pytest.mark.parametrize("page", ["status", "campaigns"])
+@pytest.mark.parametrize("page", PAGES)
 async def test_the_page_is_one_file_that_asks_nobody_else(world: Any, page: str) -> None:
     async with world.context.http_session().get(f"{world.base}/{page}?token=x") as reply:
         text, policy = await reply.text(), reply.headers["Content-Security-Policy"]
@@ -34,7 +35,9 @@ async def test_the_page_is_one_file_that_asks_nobody_else(world: Any, page: str)
     assert policy.startswith("default-src 'none'")
     assert "http://" not in text
     assert "https://" not in text
-    assert not {"{nonce}", "{style}", "{script}"} & set(re.findall(r"\{\w+\}", text))
+    holes = {"{nonce}", "{nav}", "{body}", "{style}", "{script}", "{shared_style}", "{shared_script}"}
+    assert not holes & set(re.findall(r"\{\w+\}", text))
+    assert f'<a href="/{page}" aria-current="page">' in text
 
 
 async def test_the_picture_shows_services_connections_and_callbacks_with_masked_numbers(world: Any) -> None:

@@ -349,6 +349,11 @@ async def test_a_supervisor_sees_why_nobody_is_dialled_and_what_came_of_each_hou
         assert counted == [2, 1, 1]
         assert seen.per_minute == pytest.approx(2 / 5)
         assert (await http.post("/campaigns/demo/offers/pause", by, CampaignStatus)).state == "paused"
+        async with asyncio.timeout(10):  # what the last look found does not stand on as if it were now
+            while (await picture("not-running")).ready:
+                await asyncio.sleep(0.1)
+        found = await http.get("/statistics/demo/campaign/offers", ObjectFigures)
+        assert found.values.get("CurrNumberAgentsIdle") is None
         for path, refused in (("nothing/start", 404), ("offers/unload", 404), ("offers/pause", 200)):
             try:
                 await http.post(f"/campaigns/demo/{path}", by)

@@ -80,3 +80,8 @@ def test_what_a_desktop_sends_is_a_result(data: dict[str, str], outcome: str, at
 def test_another_kind_of_event_is_refused_with_those_there_are() -> None:
     with pytest.raises(LinkError, match="RecordProcessed, RecordReschedule, DoNotCall"):
         asked_by_desktop(event(AGENT_REQ_TYPE="RecordCancel"))
+
+
+def test_what_no_database_holds_is_refused_before_one_is_asked() -> None:
+    with pytest.raises(LinkError, match="such a character"):
+        asked_by_desktop(event(AGENT_REQ_TYPE="DoNotCall", CALLING_LIST="spring", RECORD_HANDLE="a\0"))

@@ -28,6 +28,7 @@ from ringback.domain.permissions import Action, Role
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
 from ringback.services.engagement.management.api import Call, Operation, in_path
 from ringback.services.engagement.management.desks import Desks
+from ringback.services.engagement.management.relaying import Relay
 from ringback.services.engagement.store import moment
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _KEY = in_path("name", "name of the key")
 _USER = in_path("name", "name of the user")
-_OURS = frozenset({400, 404, 409})
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +111,9 @@ class AccountsRoom:
     def __init__(self, ctx: Context, desks: Desks) -> None:
         self._known_keys = desks.keys
         self._environment = HttpClient(ctx, "auth", "environment", connection="ges-9", timeout_s=5.0)
-        self._configuration = HttpClient(ctx, "auth", "configuration", connection="ges-10", timeout_s=10.0)
+        configuration = HttpClient(ctx, "auth", "configuration", connection="ges-10", timeout_s=10.0)
+        self._key_service = Relay(self._environment, "the auth service")
+        self._user_service = Relay(configuration, "the auth service")
 
     def operations(self) -> list[Operation]:
         """What can be done with keys and users."""
@@ -197,7 +199,7 @@ class AccountsRoom:
 
     async def _keys(self, call: Call) -> list[KeyRow]:
         path = f"/environment/v3/api-keys?tenant={quote(call.tenant, safe='')}"
-        views = await _ask(self._environment, "GET", path, None, list[ApiKeyView])
+        views = await self._key_service.ask("GET", path, None, list[ApiKeyView])
         return [
             KeyRow(
                 name=view.name,
@@ -219,13 +221,13 @@ class AccountsRoom:
             burst=asked.burst,
             by=_actor(call),
         )
-        reply = await _ask(self._environment, "POST", "/environment/v3/api-keys", wanted, ApiKeyReply)
+        reply = await self._key_service.ask("POST", "/environment/v3/api-keys", wanted, ApiKeyReply)
         return KeyMade(name=asked.name, key=reply.key)
 
     async def _revoke(self, call: Call) -> Gone:
         name = call.part("name")
         wanted = KeyRevocation(tenant=call.tenant, name=name, by=_actor(call))
-        await _ask(self._environment, "POST", "/environment/v3/api-keys/revoke", wanted, Any)
+        await self._key_service.ask("POST", "/environment/v3/api-keys/revoke", wanted, Any)
         self._known_keys.forget()
         return Gone(name=name)
 
@@ -242,7 +244,7 @@ class AccountsRoom:
 
     async def _users(self, call: Call) -> list[UserRow]:
         path = f"/configuration/v3/users?tenant={quote(call.tenant, safe='')}"
-        views = await _ask(self._configuration, "GET", path, None, list[UserView])
+        views = await self._user_service.ask("GET", path, None, list[UserView])
         return [
             UserRow(
                 name=view.user,
@@ -258,20 +260,20 @@ class AccountsRoom:
         wanted = UserRequest(
             tenant=call.tenant, user=name, roles=asked.roles, scopes=asked.scopes, by=_actor(call)
         )
-        reply = await _ask(self._configuration, "POST", "/configuration/v3/users", wanted, UserReply)
+        reply = await self._user_service.ask("POST", "/configuration/v3/users", wanted, UserReply)
         return UserPassword(name=name, password=reply.password)
 
     async def _password(self, call: Call) -> UserPassword:
         name = call.part("name")
         wanted = UserChange(tenant=call.tenant, user=name, by=_actor(call))
         path = "/configuration/v3/users/password"
-        reply = await _ask(self._configuration, "POST", path, wanted, UserReply)
+        reply = await self._user_service.ask("POST", path, wanted, UserReply)
         return UserPassword(name=name, password=reply.password)
 
     async def _remove(self, call: Call) -> Gone:
         name = _other(call)
         wanted = UserChange(tenant=call.tenant, user=name, by=_actor(call))
-        await _ask(self._configuration, "POST", "/configuration/v3/users/remove", wanted, Any)
+        await self._user_service.ask("POST", "/configuration/v3/users/remove", wanted, Any)
         return Gone(name=name)
 
 
@@ -285,14 +287,3 @@ def _other(call: Call) -> str:
 
 def _actor(call: Call) -> Actor:
     return Actor(who=call.caller.user, source=call.request.peer)
-
-
-async def _ask(client: HttpClient, method: str, path: str, body: object, kind: Any) -> Any:
-    """What auth answers; its refusals become ours, and its faults a 503."""
-    try:
-        reply = await client.request(method, path, body)
-    except HttpFailure as failure:
-        if failure.status in _OURS:
-            raise HttpError(failure.status, failure.slug, failure.message) from None
-        raise HttpUnavailable("the auth service does not answer") from failure
-    return msgspec.json.decode(reply.body, type=kind)

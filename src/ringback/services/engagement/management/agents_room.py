@@ -18,9 +18,10 @@ from ringback.contracts.telephony import (
 )
 from ringback.contracts.views import AgentView
 from ringback.domain.permissions import Action
-from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
+from ringback.runtime.http import HttpClient
 from ringback.services.engagement.management.api import Call, Operation, in_path
 from ringback.services.engagement.management.desks import Desks
+from ringback.services.engagement.management.relaying import Relay
 from ringback.services.engagement.store import moment
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class AgentsRoom:
 
     def __init__(self, ctx: Context, desks: Desks) -> None:
         self._store = desks.store
-        self._agents = HttpClient(ctx, "agent_state", timeout_s=5.0)
+        self._agents = Relay(HttpClient(ctx, "agent_state", timeout_s=5.0), "agent_state", _OURS)
 
     def operations(self) -> list[Operation]:
         """What can be done. A call under way is not cut: the change then holds when it has ended."""
@@ -109,7 +110,8 @@ class AgentsRoom:
             before = await self._one(call, agent)
             async with self._store.transaction() as session:
                 await call.note(session, f"agent.{word}", agent, before, wanted)
-                await self._ask("POST", "/requests", wanted)  # refused: nothing was changed, nothing is noted
+                # Refused: nothing was changed, nothing is noted.
+                await self._agents.ask("POST", "/requests", wanted, Any)
             return await self._one(call, agent)
 
         return Operation(
@@ -126,23 +128,12 @@ class AgentsRoom:
         )
 
     async def _list(self, call: Call) -> list[AgentRow]:
-        views = await self._ask("GET", f"/agents/{quote(call.tenant, safe='')}", None, list[AgentView])
+        views = await self._agents.ask("GET", f"/agents/{quote(call.tenant, safe='')}", None, list[AgentView])
         return sorted((_row(view) for view in views if view.state != _OUT), key=lambda row: row.id)
 
     async def _one(self, call: Call, agent: str) -> AgentRow:
         path = f"/agents/{quote(call.tenant, safe='')}/{quote(agent, safe='')}"
-        return _row(await self._ask("GET", path, None, AgentView))
-
-    async def _ask(self, method: str, path: str, body: object, kind: Any = Any) -> Any:
-        """What agent_state answers; its refusals become ours, and its faults a 503."""
-        try:
-            reply = await self._agents.request(method, path, body)
-        except HttpFailure as failure:
-            if failure.status in _OURS:
-                status = 400 if failure.status == 422 else failure.status
-                raise HttpError(status, failure.slug, failure.message) from None
-            raise HttpUnavailable("agent_state does not answer") from failure
-        return msgspec.json.decode(reply.body, type=kind)
+        return _row(await self._agents.ask("GET", path, None, AgentView))
 
 
 def _row(view: AgentView) -> AgentRow:

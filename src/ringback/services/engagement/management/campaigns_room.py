@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -11,15 +11,15 @@ import msgspec
 from ringback.contracts.auth import Actor
 from ringback.contracts.campaigns import CampaignHour, CampaignPicture, CampaignPictures, CampaignStatus
 from ringback.domain.permissions import Action
-from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
+from ringback.runtime.http import HttpClient
 from ringback.services.engagement.management.api import Call, Operation, in_path
+from ringback.services.engagement.management.relaying import Relay
 from ringback.services.engagement.store import moment
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 Order = Literal["start", "pause", "stop"]
-_OURS = frozenset({400, 404, 409})
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ class CampaignsRoom:
     """Handlers below `/api/v1/campaigns`."""
 
     def __init__(self, ctx: Context) -> None:
-        self._tenant = HttpClient(ctx, "tenant", timeout_s=5.0)
+        self._tenant = Relay(HttpClient(ctx, "tenant", timeout_s=5.0), "the node that dials")
 
     def operations(self) -> list[Operation]:
         """What can be done with campaigns."""
@@ -115,7 +115,7 @@ class CampaignsRoom:
         async def tell(call: Call) -> CampaignState:
             actor = Actor(who=call.caller.user, source=call.request.peer)
             path = f"/campaigns/{quote(call.tenant, safe='')}/{quote(call.part('name'), safe='')}/{order}"
-            found = await self._ask("POST", path, actor, CampaignStatus)
+            found = await self._tenant.ask("POST", path, actor, CampaignStatus)
             return CampaignState(name=found.campaign, state=found.state)
 
         return Operation(
@@ -131,18 +131,10 @@ class CampaignsRoom:
         )
 
     async def _list(self, call: Call) -> CampaignsPage:
-        found = await self._ask("GET", f"/campaigns/{quote(call.tenant, safe='')}", None, CampaignPictures)
+        found = await self._tenant.ask(
+            "GET", f"/campaigns/{quote(call.tenant, safe='')}", None, CampaignPictures
+        )
         return CampaignsPage(at=moment(found.at), items=[_row(each) for each in found.campaigns])
-
-    async def _ask(self, method: str, path: str, body: object, kind: Any) -> Any:
-        """What the node that dials answers; its refusals become ours."""
-        try:
-            reply = await self._tenant.request(method, path, body)
-        except HttpFailure as failure:
-            if failure.status in _OURS:
-                raise HttpError(failure.status, failure.slug, failure.message) from None
-            raise HttpUnavailable("the node that dials does not answer") from failure
-        return msgspec.json.decode(reply.body, type=kind)
 
 
 def _row(picture: CampaignPicture) -> CampaignRow:

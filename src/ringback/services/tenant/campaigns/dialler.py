@@ -139,7 +139,8 @@ class Dialler:
             standings = await session.standings()
             open_ = await session.all_open()
         self._active = {each.campaign: each for each in standings if each.state in ACTIVE}
-        self.looks = {name: look for name, look in self.looks.items() if name in self._active}
+        runs = {name for name, each in self._active.items() if each.state is State.RUNNING}
+        self.looks = {name: look for name, look in self.looks.items() if name in runs}
         if not (self._active or open_):
             self._wanted.clear()
             return

@@ -50,6 +50,7 @@ from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.link import INVALID_PARAMS, LinkError, LinkServer, LinkSession, MethodHandler
 from ringback.runtime.streams import StreamEntry, StreamTail, parse_entries
 from ringback.services.tenant.campaigns.desk import Room, UnknownCampaignError
+from ringback.services.tenant.campaigns.readable import check_readable
 from ringback.services.tenant.campaigns.store import Session
 
 if TYPE_CHECKING:
@@ -271,8 +272,7 @@ def _readable(handler: MethodHandler) -> MethodHandler:
     """The handler, for parameters that a database can hold."""
 
     async def handle(session: LinkSession, params: dict[str, Any]) -> Any:
-        if b"\\u0000" in msgspec.json.encode(params):
-            raise LinkError(INVALID_PARAMS, "no name or number holds such a character")
+        check_readable(params)
         return await handler(session, params)
 
     return handle

@@ -22,6 +22,7 @@ from ringback.services.tenant.campaigns.attempts import Attempts
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.hearing import attempt_of
 from ringback.services.tenant.campaigns.outcome_store import enter
+from ringback.services.tenant.campaigns.readable import check_readable
 from ringback.services.tenant.campaigns.store import Attempt, Store
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def asked_by_desktop(request: RequestDistributeUserEvent) -> OutcomeParams | Non
     }
     if kind not in outcomes:
         raise LinkError(INVALID_PARAMS, f"{REQUEST_TYPE} is one of {', '.join(outcomes)}")
-    return OutcomeParams(
+    asked = OutcomeParams(
         tenant=request.tenant,
         outcome=outcomes[kind],
         agent=request.agent_id,
@@ -116,3 +117,5 @@ def asked_by_desktop(request: RequestDistributeUserEvent) -> OutcomeParams | Non
         key=data.get("GSW_RECORD_HANDLE", ""),
         call_at=data.get("GSW_DATE_TIME", "") if kind == "RecordReschedule" else "",
     )
+    check_readable(asked)
+    return asked

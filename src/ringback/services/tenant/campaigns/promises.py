@@ -66,7 +66,13 @@ class Promises:
         async with self._store.transaction() as session:
             promises = await outcome_store.promises(session, self._ctx.now())
         for promise in promises:
-            await self._book(promise)
+            try:
+                await self._book(promise)
+            except PostgresUnavailable:
+                raise
+            except Exception:  # one that always fails must not keep the others from being booked
+                self._ctx.log.exception("campaign_promise_failed", tenant=self._store.tenant)
+                await self._later(promise)
 
     async def _book(self, promise: Promise) -> None:
         wanted = BookCallback(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from ringback.contracts.views import AgentView
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpResponse, HttpServer
 from ringback.testing.schema import faults
+
+from ..chromium import Tab, chromium
 
 
 class Document:
@@ -141,6 +144,14 @@ class Agents:
 def engagement_env() -> dict[str, str]:
     """What a user may do is asked for at every request, and guesses are answered at once."""
     return {"RINGBACK_ENGAGEMENT_ACCESS_CACHE_S": "0", "RINGBACK_ENGAGEMENT_FLOOD_TOLERANCE": "0"}
+
+
+@pytest.fixture
+async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+    """A browser, in which no script fails."""
+    async with chromium(tmp_path / "profile") as tab:
+        yield tab
+        assert tab.faults == []
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """Campaigns for supervisors: the operations, and the page in a real browser."""
 
-import asyncio
-import re
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ringback.contracts.campaigns import CampaignHour, CampaignPicture, CampaignStatus, Counts
 
-CHROMIUM = shutil.which("chromium")
+from ..chromium import NEEDED, Tab
+
 HOUR = CampaignHour(
     hour=1_800_000_000, dialled=100, answered=40, connected=38, abandoned=2, busy=25, no_answer=30, other=5
 )
@@ -92,27 +89,17 @@ async def test_who_may_only_look_orders_nothing_and_who_is_limited_to_some_queue
     assert world.peers.ordered == []
 
 
-async def dom(url: str, profile: Path) -> str:
-    """What the page has become in a browser after its first seconds."""
-    child = await asyncio.create_subprocess_exec(
-        str(CHROMIUM),
-        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=5000"),
-        *(f"--user-data-dir={profile}", "--dump-dom", url),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    said, _ = await asyncio.wait_for(child.communicate(), 60.0)
-    return re.sub(r"<script.*?</script>", "", said.decode(), flags=re.DOTALL)
-
-
-@pytest.mark.timeout(150)
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian: chromium)")
+@pytest.mark.timeout(120)
+@NEEDED
 async def test_the_page_shows_campaigns_and_orders_only_to_who_may_give_them(
-    world: Any, office: Any, tmp_path: Path
+    world: Any, office: Any, tab: Tab
 ) -> None:
     world.peers.campaigns = [spring(), spring("paused", "<b>Autumn")]
     supervisor, monitor = await office.user("ann", "Supervisor"), await office.user("max", "Monitor")
-    shown = await dom(f"{world.base}/campaigns?token={supervisor.token}", tmp_path / "a")
+    page = "document.querySelector('header').outerHTML + document.querySelector('main').outerHTML"
+    await tab.go(f"{world.base}/campaigns?token={supervisor.token}")
+    await tab.shows("38 of 100", "#list")
+    shown = await tab.run(page)
     for words in (
         "each ready agent has a customer under way",
         "38 of 100",
@@ -124,7 +111,51 @@ async def test_the_page_shows_campaigns_and_orders_only_to_who_may_give_them(
         "ann at demo",
     ):
         assert words in shown, words
-    looked = await dom(f"{world.base}/campaigns?token={monitor.token}", tmp_path / "b")
-    assert "38 of 100" in looked
-    assert "pause Spring" not in looked
-    assert 'class="asked"' in await dom(f"{world.base}/campaigns", tmp_path / "c")
+    await tab.go(f"{world.base}/campaigns?token={monitor.token}")
+    await tab.shows("38 of 100", "#list")
+    assert "pause Spring" not in await tab.run(page)
+    await tab.go(f"{world.base}/campaigns")
+    await tab.shows("Supervisors start, pause and stop", "#why")
+    assert 'class="asked"' in await tab.run(page)
+
+
+@pytest.mark.timeout(120)
+@NEEDED
+async def test_a_supervisor_signs_in_steers_by_keyboard_and_leaves_nothing_behind(
+    world: Any, office: Any, tab: Tab
+) -> None:
+    world.peers.campaigns = [spring()]
+    chief = await office.user("chief", "Administrator")
+    made = (await chief.ask("PUT", "users/anna", {"roles": ["Supervisor"]}))[1]
+    await tab.go(f"{world.base}/campaigns")
+    await tab.shows("Supervisors start, pause and stop", "#why")
+    assert await tab.run("document.activeElement.name") == "username"
+    for password in ("guessed", made["password"]):
+        await tab.run(f"find('[name=username]').value = 'anna'; find('[name=password]').value = {password!r}")
+        await tab.run("find('[name=password]').focus()")
+        await tab.enter()
+        await tab.shows("password" if password == "guessed" else "anna at demo", "body")
+
+    await tab.until("Boolean(document.querySelector('[aria-label=\"pause Spring\"]'))")
+    await tab.run("find('[aria-label=\"pause Spring\"]').focus()")
+    await tab.enter()
+    await tab.shows("Spring is paused.", "#said")
+    await tab.shows("paused", "#list")
+    assert await tab.run("document.activeElement.closest('tr').dataset.row") == "Spring", "the focus stays"
+    await tab.run("tell('Spring', 'pause')")
+    await tab.shows("Paused cannot pause.", "#said[role=alert]")
+
+    await tab.run(
+        "window.held = []; const ask = window.fetch; "
+        "window.fetch = (...all) => new Promise(done => held.push(() => done(ask(...all)))); "
+        "window.looks = look(); 0"
+    )
+    await tab.press("Sign out")
+    await tab.run("window.fetch = ask; held.forEach(go => go()); looks")
+    assert await tab.run("[page, sessionStorage.length, find('main').className]") == [None, 0, "asked"], (
+        "an answer that comes after the user has left is not shown"
+    )
+
+    await tab.run("sessionStorage.setItem('ringback-token', 'old'); location.reload()")
+    await tab.shows("Your session is over: sign in again.", "#why")
+    assert await tab.run("sessionStorage.length") == 0, "nobody asks with it again"

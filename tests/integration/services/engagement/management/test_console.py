@@ -1,26 +1,17 @@
 """The console in a browser: a supervisor signs in, steers callbacks and agents, and is asked before harm."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..chromium import PROGRAM, Tab, chromium
+from ..chromium import NEEDED, Tab
 
 BOOKING = {"serviceName": "sales", "phoneNumber": "+12025550123"}
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed (Debian: chromium)"),
+    NEEDED,
 ]
-
-
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
-    async with chromium(tmp_path / "profile") as tab:
-        yield tab
-        assert tab.faults == []
 
 
 async def sign_in(tab: Tab, user: str, password: str) -> None:
@@ -67,11 +58,24 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await tab.shows("is called at", "#said")
     assert (await world.retrieve(later))["desiredTime"][11:16] in {"08:00", "09:00"}, "10:00 in Berlin"
 
-    await row_of(tab, "+12025550123")
+    await tab.run(f"window.row = document.querySelector('[data-held=\"{later}\"]'); row.focus()")
+    await tab.enter()
     await tab.press("Priority", "#whole")
     await tab.run("document.querySelector('#to').value = '7'")
     await tab.press("Set it", "#ask")
     await tab.shows("has priority 7", "#said")
+    await tab.until("!row.isConnected")
+    assert await tab.run("document.activeElement.dataset.held") == later, "the focus stays in its row"
+
+    await tab.run(
+        "window.real = window.fetch; "
+        "window.fetch = (...all) => new Promise(done => { window.go = () => done(real(...all)); }); "
+        f"window.first = open('{later}'); $('whole').close(); window.fetch = real; 0"
+    )
+    await row_of(tab, "+12025550124")
+    await tab.run("go(); first")
+    await tab.shows("Callback to +12025550124", "#whole")
+    await tab.press("Close", "#whole")
 
     await row_of(tab, "+12025550123")
     await tab.press("Call now", "#whole")
@@ -88,11 +92,14 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await tab.press("Queues")
     await tab.shows("sales", "#room")
     await tab.press("Agents")
-    await tab.press("Log out", "#room")
+    await tab.until("Boolean(document.querySelector('[aria-label=\"Log out: ann\"]'))")
+    await tab.run("document.querySelector('[aria-label=\"Log out: ann\"]').focus()")
+    await tab.enter()
     await tab.shows("The call under way is not cut", "#ask")
     await tab.press("Log out", "#ask")
     await tab.shows("ann is logged out", "#said")
     await tab.shows("Nobody is logged in.", "#room")
+    assert await tab.run("document.activeElement.dataset.room") == "agents", "its row is gone"
 
     await chief.post("users/anna/password")  # which ends her tokens
     await tab.press("Callbacks")
