@@ -9,7 +9,7 @@ from ringback.services.sip_cluster.early import CalledParty, answered_dialog
 from ringback.sip.dialog import Dialog
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
-from ringback.sip.message import Request, Response
+from ringback.sip.message import FORGOTTEN, Request, Response
 from ringback.sip.reason_header import ELSEWHERE
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def refuse(endpoint: SipEndpoint, dialog: Dialog, cseq: int, losers: dict[str, b
 def let_go(endpoint: SipEndpoint, leg: SipLeg) -> None:
     """The call is over; the transaction of its INVITE stays for 32 s (RFC 6026) and need not keep it."""
     invite = leg.invite
-    if invite is None or invite.on_response is None:
-        return
+    if invite is None or invite.on_response is None or invite.request is FORGOTTEN:
+        return  # the last: it was let go of before, for a node that then did not get it
     if leg.dialog is None:
         invite.on_response = _ignore
     else:
