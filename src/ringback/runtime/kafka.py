@@ -21,6 +21,7 @@ import msgspec
 
 from ringback.runtime.clock import gathered, later_together
 from ringback.runtime.lease import Lease
+from ringback.runtime.logs import Log
 from ringback.runtime.outbox import OUTBOX, Report, entries_of, entry_of, reports_of
 from ringback.runtime.streams import parse_entries
 from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
@@ -201,7 +202,7 @@ class Kafka:
 
     async def _deliver(self, valkey: Valkey, rows: list[Any]) -> None:
         """Produce a batch and wait for the broker's acknowledgements, however long it is away."""
-        left = {entry.id: reports_of(entry) for entry in parse_entries(OUTBOX, rows)}
+        left = _read(rows, self._process.log)
         while left:
             failed = await asyncio.to_thread(_produce, self._producer, left)
             sent = Counter(_connections(left)) - Counter(_connections(failed))
@@ -214,6 +215,17 @@ class Kafka:
             if left:
                 await asyncio.sleep(1.0)
                 await self._lease.acquire()  # another would fare no better with this broker
+
+
+def _read(rows: list[Any], log: Log) -> dict[str, list[Report]]:
+    """The reports of each entry; one that cannot be read stays where it is, and is looked at again later."""
+    found = {}
+    for entry in parse_entries(OUTBOX, rows):
+        try:
+            found[entry.id] = reports_of(entry)
+        except ValueError as error:
+            log.error("reports_not_readable", entry=entry.id, error=str(error))
+    return found
 
 
 def _connections(entries: dict[str, list[Report]]) -> Iterator[str]:

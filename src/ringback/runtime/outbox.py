@@ -20,6 +20,7 @@ TOGETHER = 50
 _TOGETHER_BYTES = 256 * 1024
 _LIMIT = 1_000_000
 _MANY = "reports"
+_ONE = {"topic", "key", "value", "connection"}
 
 
 class Report(NamedTuple):
@@ -61,9 +62,11 @@ def _portions(reports: Sequence[Report]) -> Iterator[list[Report]]:
 
 
 def reports_of(entry: StreamEntry) -> list[Report]:
-    """What an entry holds."""
+    """What an entry holds. ValueError if it is of no form known here: a newer version may have written it."""
     fields = entry.fields
     if _MANY in fields:
         return msgspec.msgpack.decode(fields[_MANY], type=list[Report])
+    if not fields.keys() >= _ONE:
+        raise ValueError(f"fields {sorted(fields)}")
     topic, key, connection = (str(fields[name], "utf-8") for name in ("topic", "key", "connection"))
     return [Report(topic, key, fields["value"], connection)]

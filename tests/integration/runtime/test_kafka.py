@@ -102,6 +102,25 @@ async def counted(process: Process) -> dict[str, int]:
     return await read_totals(process.valkey)
 
 
+async def test_an_entry_that_cannot_be_read_stays_and_keeps_nobody_back(
+    reporting: Process, topic_prefix: str
+) -> None:
+    odd = [("reports", b"\xc1"), ("later", "form"), ("topic", "alone")]
+    kept = [str(await reporting.valkey.call("XADD", OUTBOX, "*", *fields), "ascii") for fields in odd]
+    topic, seen = topic_prefix + "odd", asyncio.Queue[KafkaMessage]()
+    await reporting.kafka.publish(topic, "k", Event("EventReleased"), connection="voice-56")
+    Context(reporting, "call_state").consume_kafka(
+        [topic], topic_prefix + "o", seen.put, connection="voice-55"
+    )
+    assert (await asyncio.wait_for(seen.get(), 30)).key == "k"
+    async with asyncio.timeout(10):
+        while await reporting.valkey.call("XLEN", OUTBOX) > len(odd):
+            await asyncio.sleep(0.02)
+    rows = await reporting.valkey.call("XRANGE", OUTBOX, "-", "+")
+    assert [entry.id for entry in parse_entries(OUTBOX, rows)] == kept
+    await reporting.valkey.call("XTRIM", OUTBOX, "MAXLEN", 0)
+
+
 async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting: Process) -> None:
     lost: asyncio.Queue[BaseException] = asyncio.Queue()
     await reporting.valkey.call("DEL", OUTBOX)
