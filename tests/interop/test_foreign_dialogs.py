@@ -223,7 +223,7 @@ async def drained(platform: ServiceHarness, draining: bool) -> None:
     """The node of the platform takes new calls, or does not, and sip_proxy knows."""
     one: Any = platform["sip_cluster"]
     one._incoming.draining = draining
-    await one._announce()
+    await one._presence.tell()
     proxy: Any = platform["sip_proxy"]
     await proxy._core.directory.refresh()
 

@@ -130,8 +130,13 @@ def export(value: Value) -> Value:
     if value is UNDEFINED:
         return None
     if type(value) is dict:
-        return {name: export(item) for name, item in value.items() if item is not UNDEFINED}
-    return [export(item) for item in value] if type(value) is list else value
+        return {name: _inside(item) for name, item in value.items() if item is not UNDEFINED}
+    return [_inside(item) for item in value] if type(value) is list else value
+
+
+def _inside(item: Value) -> Value:
+    """What is in an object leaves the engine as JSON, where what is not a number is null."""
+    return None if type(item) is float and item != item else export(item)
 
 
 def kind_of(value: Value) -> str:

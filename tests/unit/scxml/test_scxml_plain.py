@@ -195,6 +195,8 @@ def filled(model: Any, values: dict[str, Any]) -> Any:
 @example("agent === _sys", {"v": 1, "w": None, "system": {"a": [1]}})
 @example("v + 's'", {"v": 60.0, "w": None, "system": None})
 @example("deep(30)", {"v": 1, "w": None, "system": None})
+@example("[Number(w), [Number(w)]]", {"v": 1, "w": None, "system": None})
+@example("{a: Number(w)}", {"v": 1, "w": None, "system": None})
 def test_what_is_answered_without_an_engine_is_what_the_engine_answers(
     expr: str, values: dict[str, Any]
 ) -> None:
