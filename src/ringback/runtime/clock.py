@@ -1,9 +1,10 @@
-"""Whether the clock was set: wall time against time that only runs; and waiting that ends together."""
+"""Whether the clock was set: wall time against time that only runs; and ways to wait."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,13 @@ def until_together(now: float, wait_s: float) -> float:
     others. `now`: the loop's clock, which all processes of a machine share.
     """
     return (floor(now / wait_s + 0.5) + 1) * wait_s - now if wait_s else 0.0
+
+
+async def until_set(event: asyncio.Event, most_s: float) -> None:
+    """Wait for the event, for `most_s` seconds at the most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(most_s):
+            await event.wait()
 
 
 async def gathered(wait_s: float) -> None:

@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from ringback.runtime.clock import until_set
 from ringback.runtime.valkey_replies import ValkeyError as ValkeyError
 from ringback.runtime.valkey_replies import ValkeyUnavailable as ValkeyUnavailable
 from ringback.runtime.valkey_wire import Argument as Argument
@@ -212,9 +212,7 @@ class Valkey:
         if self._blocking:
             await self._lost.wait()
         while not self._lost.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._lost.wait()
+            await until_set(self._lost, 1.0)
             wire = self._wire
             if wire and wire.stalled(asyncio.get_running_loop().time()):
                 wire.abort()

@@ -416,15 +416,18 @@ class SipEndpoint:
 
     def let_in(self, held: Held) -> None:
         """Begin the transaction of an INVITE that has waited."""
-        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._mark(held)
         self._begin(held.request, held.source, held.key)
 
     def begin_cancelled(self, held: Held) -> None:
         """Begin the transaction of an INVITE that nobody wants any more: it is answered 487."""
-        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
+        self._mark(held)
         self._cancelled_unseen = True
         self.receive(held.request, held.source, held.key)
         self._cancelled_unseen = False
+
+    def _mark(self, held: Held) -> None:
+        self._repeats.mark = mark_of(held.data) if held.source.transport == "udp" else 0
 
     def receive(self, message: Request | Response, source: Source, key: core.Key | None = None) -> None:
         """Let the transactions have a message: one that has just come, or one that was cared for without.

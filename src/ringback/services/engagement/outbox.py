@@ -7,9 +7,9 @@ one side being away does not hold up the other. A row goes when it is told, or w
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ringback.runtime.clock import until_set
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
@@ -65,9 +65,7 @@ class Outbox:
                 self._ctx.log.exception("outbox_failed", kind=kind)
                 await asyncio.sleep(_RETRY_S)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_S):
-                    await wake.wait()
+            await until_set(wake, _IDLE_S)
 
     async def tell_starts(self) -> int:
         """Append the entries that are due; returns how many rows were looked at."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
+from ringback.runtime.clock import until_set
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.services.engagement.access import Access
 from ringback.services.engagement.pages import HEADERS, Page
@@ -55,7 +55,7 @@ class StatusPage:
         try:
             while not self._ends.is_set():
                 await stream.write(await self._event(request))
-                await self._pause()
+                await until_set(self._ends, self._every_s)
         except (ConnectionError, HttpError):
             pass  # gone, or no longer allowed: the browser asks again and is told
         return stream
@@ -63,11 +63,6 @@ class StatusPage:
     async def _event(self, request: HttpRequest) -> bytes:
         picture = await self._painter.paint(await self._tenant(request))
         return b"data: " + msgspec.json.encode(picture) + b"\n\n"
-
-    async def _pause(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._every_s):
-                await self._ends.wait()
 
     async def _tenant(self, request: HttpRequest) -> str:
         return await self._access.tenant_of(request.query.get("token", ""))

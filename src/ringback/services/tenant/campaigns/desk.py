@@ -83,7 +83,10 @@ class Room:
 
     async def status(self, name: str = "") -> list[CampaignStatus]:
         """How one campaign stands, or all that are configured or were ever loaded."""
-        campaigns = await self.definitions.campaigns()
+        return await self.status_among(await self.definitions.campaigns(), name)
+
+    async def status_among(self, campaigns: dict[str, Campaign], name: str = "") -> list[CampaignStatus]:
+        """The same, with what is configured at hand."""
         async with self.store.transaction() as session:
             standings = {each.campaign: each for each in await session.standings(name)}
             names = {name} & campaigns.keys() if name else campaigns.keys()

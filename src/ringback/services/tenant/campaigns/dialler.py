@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ringback.domain.campaigns.pacing import Floor, over_cap, to_dial
 from ringback.domain.campaigns.standstill import Look
 from ringback.domain.campaigns.states import Command, State
 from ringback.domain.configuration import Campaign
+from ringback.runtime.clock import until_set
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.campaigns.asking import ASK_AGAIN_S, Asking
@@ -124,9 +124,7 @@ class Dialler:
         woken = self._woken.is_set()
         self._woken.clear()
         await self._turn(self._leader.router, woken)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._pause):
-                await self._woken.wait()
+        await until_set(self._woken, self._pause)
 
     async def _turn(self, router: TenantRouter | None, woken: bool) -> None:
         """One look at all campaigns that are at work."""

@@ -56,7 +56,8 @@ class CampaignsHttp:
 
     async def _gather(self, room: Room) -> CampaignPictures:
         now = self._ctx.now()
-        found, campaigns = await room.status(), await room.definitions.campaigns()
+        campaigns = await room.definitions.campaigns()
+        found = await room.status_among(campaigns)
         async with room.store.transaction() as session:
             hours, recent = await session.by_hour(now - _DAY_S, now - _RECENT_S)
         return CampaignPictures(

@@ -7,7 +7,6 @@ gone) is not lost either: the campaign itself dials the customer at that time.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import msgspec
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
+from ringback.runtime.clock import until_set
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.services.tenant.campaigns import outcome_store
@@ -57,9 +57,7 @@ class Promises:
                 self._ctx.log.warning("campaigns_wait", tenant=self._store.tenant, error=str(error))
             except Exception:
                 self._ctx.log.exception("campaign_promises_failed", tenant=self._store.tenant)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_EVERY_S):
-                    await self._woken.wait()
+            await until_set(self._woken, _EVERY_S)
 
     async def book(self) -> None:
         """Book what is to be booked now."""

@@ -5,11 +5,11 @@ outbox.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ringback.contracts.campaigns import campaigns_stream
 from ringback.contracts.events import TOPIC_OUTBOUND
+from ringback.runtime.clock import until_set
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.streams import append_command
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
@@ -52,9 +52,7 @@ class Telling:
                 self._ctx.log.exception("campaigns_not_told")
                 await asyncio.sleep(_RETRY_S)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_EVERY_S):
-                    await self._woken.wait()
+            await until_set(self._woken, _EVERY_S)
 
     async def tell(self) -> int:
         """Tell what is to be told now; returns how many events there were."""
