@@ -21,7 +21,7 @@ from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.guard import Guard
 from ringback.services.sip_proxy.hops import NextHops
 from ringback.services.sip_proxy.hygiene import Hygiene
-from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.marks import EDGE, INSIDE, Side
 from ringback.services.sip_proxy.metrics import ProxyMetrics
 from ringback.services.sip_proxy.node_watch import NodeWatch
 from ringback.services.sip_proxy.nodes import NodeDirectory
@@ -100,8 +100,8 @@ class ProxyCore:
         self.endpoints: dict[str, SipEndpoint] = {}
         self.passing: Callable[[], int] = lambda: 0
         """What is under way without transactions."""
-        self.edge = Side("edge", "", 0)
-        self.inside = Side("inside", "", 0)
+        self.edge = Side(EDGE, "", 0)
+        self.inside = Side(INSIDE, "", 0)
 
     @property
     def sides(self) -> tuple[Side, ...]:

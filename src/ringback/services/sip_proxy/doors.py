@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ringback.runtime.addresses import is_every
 from ringback.runtime.settings import SettingsError
-from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.marks import EDGE, Side
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.identity import client_context, hold_against, server_context
 from ringback.sip.stream import Tls
@@ -128,7 +128,7 @@ class Doors:
         others = [(name, await self._open(name)) for name in self._wanted()]
         if self._certificate.chain is not None or self._certificate.revoked is not None:
             self._ctx.spawn(self._follow_certificate(), "certificate")
-        return Side("edge", self.host, port, tuple(others), second=second)
+        return Side(EDGE, self.host, port, tuple(others), second=second)
 
     def _second(self, first: str) -> str:
         """The address of the other version of IP. Raises SettingsError for one of the same."""

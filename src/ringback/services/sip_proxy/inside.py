@@ -22,7 +22,7 @@ from ringback.services.sip_proxy.marks import Mark, Taken
 from ringback.services.sip_proxy.passage import PARAM, place_of
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.returning import line_of
-from ringback.services.sip_proxy.routes import take_routes
+from ringback.services.sip_proxy.routes import outer_mark, take_routes
 from ringback.services.sip_proxy.targets import Outcome, Target, node_target
 from ringback.services.sip_proxy.trust import networks_of, trusted
 from ringback.services.sip_proxy.web_calls import WebCalls
@@ -102,7 +102,7 @@ class Inside:
     ) -> Awaitable[None] | None:
         """Nearly always the way is at hand; a host name in a Contact may have to be asked for."""
         sender = self._sender(request)
-        outer = next((item.mark for item in taken if item.side is self._core.edge), None)
+        outer = outer_mark(taken)
         if outer is not None and place_of(outer.node) is not None:
             self._core.veil(request)
         try:

@@ -16,6 +16,8 @@ from ringback.sip import SipUri
 from ringback.sip.transport import TRANSPORTS, WEB, Destination
 
 _SEPARATOR = "~"
+EDGE, INSIDE = "edge", "inside"
+"""The names of the two faces."""
 NOTIFIER = "@registrar"
 """The mark of dialogs that any registrar goes on with: subscriptions."""
 

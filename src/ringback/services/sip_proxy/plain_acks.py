@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ringback.services.sip_proxy.hygiene import hidden_contact
 from ringback.services.sip_proxy.passage import place_of
-from ringback.services.sip_proxy.routes import known_ours, marked, was_here
+from ringback.services.sip_proxy.routes import known_ours, marked, outer_mark, was_here
 from ringback.services.sip_proxy.targets import Target, behind, node_target
 from ringback.sip.plain_ack import START, PlainAck, read_ack
 from ringback.sip.transport import Destination, Source
@@ -62,7 +62,7 @@ class PlainAcks:
         if ack is None or not _passes(ack, self._inside):
             return False
         ours, others = known_ours(ack.routes, core.sides)
-        outer = next((item.mark for item in ours if item.side is core.edge), None)
+        outer = outer_mark(ours)
         if outer is None or others or place_of(outer.node) is not None:
             return False
         flow = core.living_flow(outer.flow)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ringback.services.sip_proxy.marks import Mark, Side, Taken
+from ringback.services.sip_proxy.marks import EDGE, Mark, Side, Taken
 from ringback.sip import NameAddr, Request, SipUri, Via
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.message import CSeq, parse_number
@@ -58,6 +58,12 @@ def marked(taken: Sequence[Taken]) -> tuple[str, bool]:
         name = name or item.mark.node
         by_flow = by_flow or item.mark.flow is not None
     return name, by_flow
+
+
+def outer_mark(taken: Sequence[Taken]) -> Mark | None:
+    """What our route of the outer face says; None where none of them is its."""
+    # By name: what is remembered of a route may have been made for an equal face that is another object.
+    return next((item.mark for item in taken if item.side.name == EDGE), None)
 
 
 def _owner(uri: SipUri, sides: tuple[Side, ...]) -> Side | None:

@@ -16,7 +16,7 @@ from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.doors import Doors, read_certificate
 from ringback.services.sip_proxy.edge import Edge
 from ringback.services.sip_proxy.inside import Inside
-from ringback.services.sip_proxy.marks import Side
+from ringback.services.sip_proxy.marks import INSIDE, Side
 from ringback.services.sip_proxy.plain_acks import PlainAcks
 from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.sip.endpoint import SipEndpoint
@@ -72,7 +72,7 @@ class SipProxyService(Service):
         SipTracer(self.ctx, self._edge, self._inside).start()
         host, port = await self._inside.listen_tcp(*self.ctx.address("sip_proxy", "inside"))
         await self._inside.listen_udp(host, port)  # only what goes to WebRTC gateways, and their answers
-        core.inside = Side("inside", *self.ctx.announced(port))
+        core.inside = Side(INSIDE, *self.ctx.announced(port))
         self.ctx.bound("inside", (host, port))
         core.edge = replace(await self._doors.open(), key=core.flow_key)
         core.hops.able = Able(families=tuple(6 if ":" in host else 4 for host in core.edge.hosts))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.services.sip_proxy.marks import Mark, Side
-from ringback.services.sip_proxy.routes import branch_for, loops, onward, take_routes
+from ringback.services.sip_proxy.routes import branch_for, loops, onward, outer_mark, take_routes
 from ringback.sip import NameAddr, Request, SipUri
 from ringback.sip.transport import Destination
 
@@ -54,6 +54,21 @@ def test_both_routes_of_ours_are_taken_and_the_rest_stays() -> None:
     made.add("Route", ", ".join(routes))
     assert [taken.side.name for taken in take_routes(made, SIDES)] == ["edge", "inside"]
     assert made.values("Route") == ["<sip:next;lr>"]
+
+
+def test_what_is_remembered_of_a_route_holds_for_an_equal_face() -> None:
+    def outer() -> Mark | None:
+        made = request()
+        made.add("Route", Side("edge", "192.0.2.9", 5060).route(Mark("n1"), "udp"))
+        return outer_mark(take_routes(made, (Side("edge", "192.0.2.9", 5060), INSIDE)))
+
+    assert outer() == outer() == Mark("n1")
+
+
+def test_a_request_inside_has_no_outer_mark() -> None:
+    made = request()
+    made.add("Route", INSIDE.route(Mark("n1"), "tcp"))
+    assert outer_mark(take_routes(made, SIDES)) is None
 
 
 def test_a_foreign_route_is_not_taken() -> None:
