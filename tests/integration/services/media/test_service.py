@@ -1,7 +1,6 @@
 """The media service on real sockets: a scripted phone stands where sip_cluster and the caller are."""
 
 import asyncio
-import os
 
 import msgspec
 import pytest
@@ -19,8 +18,9 @@ from ringback.runtime.http import HttpClient
 from ringback.runtime.valkey import Valkey
 from ringback.testing.phone import CallFailedError, NotHeardError, Phone
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import private_host
 
-HOST = f"127.82.{os.getpid() % 250}.7"
+HOST = private_host()
 TARGET = f"sip:media@{HOST}:5072;transport=tcp"
 
 
