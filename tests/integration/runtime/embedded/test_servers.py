@@ -55,7 +55,7 @@ async def test_starting_a_running_server_changes_nothing(server: EmbeddedServer)
 async def test_a_killed_server_is_seen_as_dead_and_starts_again(server: EmbeddedServer) -> None:
     await server.start()
     os.kill(server.pid, signal.SIGKILL)
-    assert await asyncio.wait_for(server.wait(), 5) == -signal.SIGKILL
+    assert await asyncio.wait_for(server.wait(), 20) == -signal.SIGKILL
     assert not server.running
     await server.start()
     assert server.running

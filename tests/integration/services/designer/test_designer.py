@@ -156,7 +156,7 @@ async def test_settings_published_while_engagement_is_away_reach_it_later(platfo
     # What is changed after the publication is not part of it.
     await platform.designer.request("PUT", "/tables/demo/CALLBACK_SETTINGS", {"other": {}})
     await platform.engagement.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not platform.settings:
             await asyncio.sleep(0.02)
     assert platform.settings == [SETTINGS]

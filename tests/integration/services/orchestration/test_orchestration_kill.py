@@ -74,7 +74,7 @@ async def test_five_sessions_go_on_from_where_they_were(stage: Stage) -> None:
         consult = await stage.calls.next()
         assert isinstance(consult, RequestInitiateTransfer)
         await arrives(stage, "fetch", "8001")
-        first_key = await asyncio.wait_for(outside.keys.get(), 5)
+        first_key = await asyncio.wait_for(outside.keys.get(), 20)
         await arrives(stage, "timer", "8001")
         await stage.until(lambda: in_state(stage, "ixn-u-timer", "timer"))
 
@@ -90,7 +90,7 @@ async def test_five_sessions_go_on_from_where_they_were(stage: Stage) -> None:
         assert (await stage.router.next("submit"))["conn_id"] == "c-greeted"
         await stage.router.reserve(request, "ann")
         await stage.calls.tell("EventEstablished", reference_id=consult.reference_id, **consults)
-        assert await asyncio.wait_for(outside.keys.get(), 5) == first_key
+        assert await asyncio.wait_for(outside.keys.get(), 20) == first_key
         # What each asks for, and the default number for the three calls that their sessions leave.
         found = [await stage.calls.next() for _ in range(3 + 3 + 1)]
         routes = [each for each in found if isinstance(each, RequestRouteCall)]

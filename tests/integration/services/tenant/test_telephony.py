@@ -59,7 +59,7 @@ class Desktop:
         return found
 
     async def _read(self) -> Any:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             return msgspec.json.decode(await self.reader.readline())
 
 
@@ -200,7 +200,7 @@ async def test_who_is_no_longer_who_they_were_is_sent_home(
     await sue.call("subscribe", tenant="demo")
     users = HttpClient(floor.ctx, "auth", "configuration")
     await users.post("/configuration/v3/users", UserRequest(tenant="demo", user="sue", roles=("Developer",)))
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(20):
         with suppress(ConnectionError):
             assert await sue.reader.read() == b""
 
