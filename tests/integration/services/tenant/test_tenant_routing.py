@@ -360,6 +360,7 @@ class TestTargets:
             diverted = await floor.result("diverted")
             assert (diverted.dn, diverted.agent_id, diverted.vq) == ("8001", "", "Cards")
             await floor.login("lee", "1002")
+            await floor.until_staffed(1)
             await floor.submit("r2", 100.0, target="", steps=steps)
             assert (await floor.result("reserved")).agent_id == "lee"
 
