@@ -50,7 +50,7 @@ class TestSize:
             assert (await ask(alice.endpoint, place, 2000)).status == 200
             assert (await bob.next())[1].via.transport == "UDP"
         assert alice.endpoint.transactions <= 2
-        assert alice.endpoint._sockets._streams._connecting == {}
+        assert alice.endpoint._sockets.streams._connecting == {}
 
     async def test_one_that_was_cancelled_meanwhile_is_not_sent(self, alice: Answerer, bob: Answerer) -> None:
         place = await listen(bob, "udp")
