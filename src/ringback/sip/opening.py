@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ringback.sip.connection import Remote, StreamConnection
 from ringback.sip.handlers import Handlers
-from ringback.sip.transport import Destination
+from ringback.sip.transport import Destination, is_address
 
 if TYPE_CHECKING:
     from ringback.sip.sockets import Failed, Sockets
@@ -66,15 +66,18 @@ async def _close_streams(pool: StreamPool) -> None:
 
 
 async def resolve_and_send(sockets: Sockets, data: bytes, destination: Destination, failed: Failed) -> None:
-    """Ask for the address of a host, and send."""
-    loop = asyncio.get_running_loop()
+    """Ask for the address of a host, and send a datagram."""
     try:
-        found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
+        host = await _address_of(destination.host, destination.port, socket.SOCK_DGRAM)
     except OSError:
         failed()
         return
-    host = str(found[0][4][0])
     sockets.send(data, Destination(destination.transport, host, destination.port), failed)
+
+
+async def _address_of(host: str, port: int, kind: socket.SocketKind) -> str:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+    return str(found[0][4][0])
 
 
 async def connect(pool: StreamPool, remote: Remote) -> None:
@@ -97,6 +100,8 @@ async def _open(pool: StreamPool, remote: Remote) -> StreamConnection:
     if transport == "tls" and secure is None:
         raise OSError("TLS is not set up")
     named = (domain or host) if secure else ""
+    if not secure and not is_address(host):  # TLS holds the name itself against the certificate
+        host = await _address_of(host, port, socket.SOCK_STREAM)
 
     def made() -> StreamConnection:
         connection = StreamConnection(pool, transport)

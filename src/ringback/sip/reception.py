@@ -63,7 +63,8 @@ class Reception(TransactionRunner):
         self.on_garbage: Callable[[Source], object] = lambda source: None
         """Told of the source of a message that cannot be read."""
         self.on_connection_lost: Callable[[tuple[str, int]], None] = lambda remote: None
-        """Told of a connection that is gone: an INVITE that has been taken on it may be sent again."""
+        """Told of a connection that is gone, by its address, and by the name that we connected to: an INVITE
+        that has been taken on it may be sent again."""
 
     # From the sockets
 
@@ -81,7 +82,8 @@ class Reception(TransactionRunner):
         if not self._closed:
             self._layer.peer_lost(lambda peer: goes_over(peer, connection), self._now())
             self._run()
-            self.on_connection_lost(connection.remote[1:3])
+            for name in connection.names:
+                self.on_connection_lost(name)
 
     def _received(self, data: bytes, source: Source) -> None:
         if self.ignores is not None and self.ignores(source):

@@ -117,8 +117,8 @@ class Sockets:
                     failed()
                 return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
-        if not is_address(host) and destination.transport != "tls":
-            # TLS needs the name itself, to hold it against the certificate.
+        if destination.transport == "udp" and not is_address(host):
+            # A connection keeps its name: by that it is found again, and told of when it is lost.
             task = asyncio.get_running_loop().create_task(resolve_and_send(self, data, destination, failed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
