@@ -12,7 +12,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ringback.services.sip_proxy.lines import Lines
+from ringback.services.sip_proxy.lines import Client, Lines, Server
 from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
 from ringback.services.sip_proxy.routes import (
     branch_for,
@@ -25,7 +25,6 @@ from ringback.services.sip_proxy.targets import Outcome, Target, for_repetitions
 from ringback.sip import Request, Response, response_to
 from ringback.sip.challenges import Challenges
 from ringback.sip.digest import says_stale
-from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
@@ -45,7 +44,7 @@ class _Branch:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.client: ClientTransaction | None = None
+        self.client: Client | None = None
         self.challenges: Challenges | None = None
         """What was asked for on the way to the target."""
         self.done = False
@@ -83,7 +82,7 @@ class Forwarding:
     def __init__(
         self,
         lines: Lines,
-        tx: ServerTransaction,
+        tx: Server,
         request: Request,
         groups: list[list[Target]],
         *,
