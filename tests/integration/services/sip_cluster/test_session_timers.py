@@ -89,6 +89,8 @@ async def test_an_interval_that_is_too_short_is_422_on_both_sides(world: Any) ->
     second = await world.far.leg("trunk=carrier")
     sent = second.invite
     assert (sent.call_id, sent.cseq.number) == (callee.invite.call_id, 2)
+    # A node that takes the call over now comes to this try under the same name (RFC 3261 17.2.3).
+    assert sent.via.branch == f"{callee.invite.via.branch}-2"
     assert (sent.get("Session-Expires"), sent.get("Min-SE")) == ("3600", "3600")
     second.answer(sdp("callee"))
     assert (await world.near.answered(caller)).status == 200
