@@ -129,7 +129,7 @@ class UserAgent:
         host, port = self._bind
         return f"sip:{self.user}@{host}:{port};transport={self.transport}"
 
-    async def wait_call(self, timeout: float = 10.0) -> Call:
+    async def wait_call(self, timeout: float = 20.0) -> Call:
         """The next call that comes in. Raises TimeoutError."""
         try:
             return await asyncio.wait_for(self._incoming.get(), timeout)
