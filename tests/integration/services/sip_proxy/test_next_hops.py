@@ -97,7 +97,7 @@ async def test_a_trunk_by_name_and_the_next_where_the_first_refuses_is_silent_or
     assert (await call("named")).status == 200  # two is silent: one after all
     await one.next("INVITE")
 
-    stage.proxy._core.failover_s = 20.0
+    stage.proxy._core.failover_s, two.behaviour = 20.0, answer
     assert (await call("lost")).status == 503
     assert (await call("lost,ranked")).status == 200
     assert (await call("none")).status == 404
