@@ -10,6 +10,7 @@ import type { Agent } from "../types.js";
 export const MOOD: Readonly<Record<string, string>> = {
   ready: "good", talking: "live", ringing: "live", reserved: "live", acw: "warn", not_ready: "warn",
 };
+const SAID: Readonly<Record<string, string>> = { acw: "after-call work" };
 const BUSY: ReadonlySet<string> = new Set(["reserved", "ringing", "talking"]);
 
 async function look(): Promise<Node[]> {
@@ -23,7 +24,7 @@ async function look(): Promise<Node[]> {
     nothing: "Nobody is logged in.",
     columns: [
       ["Agent", (a) => a.id, "wide"], ["Phone", (a) => a.device || "–"],
-      ["State", (a) => tag(`${words(a.state)}${a.reason ? ` (${a.reason})` : ""}`, MOOD[a.state])],
+      ["State", (a) => tag(`${SAID[a.state] ?? words(a.state)}${a.reason ? ` (${a.reason})` : ""}`, MOOD[a.state])],
       ["Since", (a) => span((now - Date.parse(a.since)) / 1000), "n"],
       ...(may("agents.steer") ? [steering] : []),
     ],

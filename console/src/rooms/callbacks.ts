@@ -31,6 +31,10 @@ function find(): void {
   refresh();
 }
 
+function leave(): void {
+  [states, service, number, after, opened] = [STATES[0][0], "", "", "", ""];
+}
+
 function tools(): HTMLElement {
   const queues = choose("service", [["", "all"]], service, (chosen) => ((service = chosen), find()));
   const typed = make("input", { id: "number", type: "search", size: 16, placeholder: "whole, or an id", value: number });
@@ -174,4 +178,4 @@ function first(c: Callback, which: string): void {
   } });
 }
 
-export const callbacks: Room = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look };
+export const callbacks: Room = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look, leave };

@@ -33,7 +33,7 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     later = await world.book(desiredTime=tomorrow, userData={"order": "4711"})
     await world.book(phoneNumber="+12025550124")
 
-    await tab.go(f"{world.base}/console")
+    await tab.go(f"{world.base}/console/callbacks")
     await sign_in(tab, "anna", "guessed")
     await tab.shows("password", "#why")
     await sign_in(tab, "anna", made["password"])
@@ -131,7 +131,7 @@ async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything
 ) -> None:
     monitor = await office.user("mona", "Monitor")
     await world.book()
-    await tab.go(f"{world.base}/console", width=390, height=844)
+    await tab.go(f"{world.base}/console/callbacks", width=390, height=844)
     await tab.until("document.querySelector('#signin')?.checkVisibility()")
     await tab.run(f"sessionStorage.setItem('ringback-token', '{monitor.token}'); location.reload()")
     await row_of(tab, "+12•••••••23")

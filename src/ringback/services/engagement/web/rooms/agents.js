@@ -8,6 +8,7 @@ import { part, sheet } from "../tables.js";
 export const MOOD = {
     ready: "good", talking: "live", ringing: "live", reserved: "live", acw: "warn", not_ready: "warn",
 };
+const SAID = { acw: "after-call work" };
 const BUSY = new Set(["reserved", "ringing", "talking"]);
 async function look() {
     const rows = await api("GET", "agents"), now = Date.now();
@@ -20,7 +21,7 @@ async function look() {
             nothing: "Nobody is logged in.",
             columns: [
                 ["Agent", (a) => a.id, "wide"], ["Phone", (a) => a.device || "–"],
-                ["State", (a) => tag(`${words(a.state)}${a.reason ? ` (${a.reason})` : ""}`, MOOD[a.state])],
+                ["State", (a) => tag(`${SAID[a.state] ?? words(a.state)}${a.reason ? ` (${a.reason})` : ""}`, MOOD[a.state])],
                 ["Since", (a) => span((now - Date.parse(a.since)) / 1000), "n"],
                 ...(may("agents.steer") ? [steering] : []),
             ],

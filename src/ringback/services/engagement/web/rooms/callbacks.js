@@ -25,6 +25,9 @@ function find() {
     after = "";
     refresh();
 }
+function leave() {
+    [states, service, number, after, opened] = [STATES[0][0], "", "", "", ""];
+}
 function tools() {
     const queues = choose("service", [["", "all"]], service, (chosen) => ((service = chosen), find()));
     const typed = make("input", { id: "number", type: "search", size: 16, placeholder: "whole, or an id", value: number });
@@ -161,4 +164,4 @@ function first(c, which) {
             return `${which} has priority ${moved.priority}.`;
         } });
 }
-export const callbacks = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look };
+export const callbacks = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look, leave };
