@@ -22,6 +22,7 @@ export interface Callback {
   attempt: number;
   dials: number;
   last_result: string | null;
+  customer_zone: string;
 }
 
 export interface CallbackPage {
@@ -85,6 +86,7 @@ export interface Agent {
   reason: string;
   status: string;
   queues: string[];
+  groups: string[];
 }
 
 export interface Hour {
