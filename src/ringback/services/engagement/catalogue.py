@@ -65,6 +65,13 @@ class Offer:
             raise SettingsError(f"{strange[0][:60]} {why}", {strange[0]: why})
         return replace(self, settings=read_settings({**properties_of(self.settings), **options}))
 
+    def for_record(self, record: Record) -> Offer:
+        """The offer with what the request of a callback brought, for as long as the service permits it."""
+        try:
+            return self.having(record.details.options)
+        except SettingsError:
+            return self
+
     def ringing(self, number: str, zone: str) -> Together:
         """When a number may be called; `zone`: the customer's own, empty when it is not known."""
         return self.settings.ringing(self.hours, number, zone)
@@ -110,11 +117,7 @@ class Catalogue:
     async def offer_of(self, record: Record, session: Session) -> Offer:
         """What holds for a callback that is there; a withdrawn service has the defaults."""
         offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
-        try:
-            return offer.having(record.details.options)
-        except SettingsError:
-            # The service permits it no longer.
-            return offer
+        return offer.for_record(record)
 
     async def policy(self, record: Record, session: Session) -> RetryPolicy:
         """When a callback that is there already may be dialled, and what follows a dial that fails."""

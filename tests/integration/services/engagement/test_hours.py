@@ -60,6 +60,30 @@ async def test_hours_that_were_published_meanwhile_hold_at_the_dial(world: Any) 
     assert (await world.step(callback, 1, "DIALLING"))["state"] == "SCHEDULED"
 
 
+async def test_who_finds_the_slot_full_is_not_put_into_one_that_lies_in_the_night(world: Any) -> None:
+    # Half past an hour: its slot has one place, and the next three hours are quiet.
+    now = datetime.fromtimestamp(world.now(), UTC)
+    begin = now.replace(minute=30, second=0, microsecond=0) + timedelta(hours=1)
+    world.move_clock((begin - now).total_seconds())
+    night, morning = begin + timedelta(minutes=30), begin + timedelta(hours=3, minutes=30)
+    rules = {
+        "_quiet_hours": f"{night:%H:%M}-{morning:%H:%M}",
+        "_request_time_bucket": "60",
+        "_max_request_by_time_bucket": "1",
+        "_ttl": "3600",
+    }
+    await publish(world, desk=rules)
+    here = {"serviceName": "desk", "timezone": "Etc/UTC"}
+    assert (await world.retrieve(await world.book(**here)))["callbackState"] == "QUEUED"
+    late = [await world.book(**here, phoneNumber=f"+1202555012{n}") for n in (4, 5)]
+    rows = await world.query("SELECT id::text, due_at, expires_at FROM engagement.callbacks ORDER BY due_at")
+    found = [(row["id"], row["due_at"], row["expires_at"] - row["due_at"]) for row in rows if row["due_at"]]
+    hour = timedelta(hours=1)
+    assert found == [(late[0], morning, hour), (late[1], morning + hour, hour)]
+    world.move_clock((morning - begin).total_seconds() + 1)
+    await world.entry(late[0])
+
+
 async def test_a_customers_night_is_quiet_by_the_number_or_by_the_zone_that_was_given(world: Any) -> None:
     hour = datetime.fromtimestamp(world.now(), UTC).hour
     # The quiet hours begin with the running hour of UTC: it is night where the wall shows the same.
