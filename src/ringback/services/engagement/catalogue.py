@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ringback.domain.calendar import BusinessHours, Together, zone_named
+from ringback.domain.calendar import BusinessHours, CalendarError, Together, zone_named
 from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _REMEMBERED = 10_000
+UNREADABLE = (SettingsError, CalendarError)
+"""What settings raise that this version cannot read: a newer one may have written them."""
 Properties = dict[str, str]
 
 

@@ -1,4 +1,4 @@
-"""When a callback may begin: the times that a request names, the hours of the office, a line that is taken."""
+"""When a callback may begin: the times that a request names, the hours of an office, a line that is taken."""
 
 from __future__ import annotations
 

@@ -60,6 +60,28 @@ async def test_hours_that_were_published_meanwhile_hold_at_the_dial(world: Any) 
     assert (await world.step(callback, 1, "DIALLING"))["state"] == "SCHEDULED"
 
 
+BROKEN = """UPDATE engagement.service_settings SET properties = '{"_ttl": "of a later version"}'
+WHERE service = 'broken'"""
+
+
+async def test_settings_that_cannot_be_read_hold_their_own_callbacks_and_no_others(world: Any) -> None:
+    await publish(world, desk={}, broken={})
+    numbers = ("+12025550124", "+12025550125")
+    soon = datetime.fromtimestamp(world.now() + 600, UTC).isoformat()
+    held = [await world.book(serviceName="broken", desiredTime=soon, phoneNumber=each) for each in numbers]
+    good = await world.book(serviceName="desk", desiredTime=soon)
+    await world.query(BROKEN)
+    await publish(world, other={})  # forgets what was read before
+    world.move_clock(700)
+    await world.entry(good)
+    rows = await world.query("SELECT due_at FROM engagement.callbacks WHERE service = 'broken'")
+    assert [row["due_at"].timestamp() > world.now() + 50 for row in rows] == [True, True]
+    assert (await world.cancel(held[0]))[0] == 200
+    await publish(world, broken={})
+    world.move_clock(70)
+    await world.entry(held[1])
+
+
 async def test_who_finds_the_slot_full_is_not_put_into_one_that_lies_in_the_night(world: Any) -> None:
     # Half past an hour: its slot has one place, and the next three hours are quiet.
     now = datetime.fromtimestamp(world.now(), UTC)
