@@ -149,15 +149,15 @@ class Changes:
             await self._apply_all(session, [(record, Expire()) for record in records])
         return self._woken(len(records))
 
-    async def stalled(self, before: float, limit: int) -> int:
-        """Stop the attempts in ROUTING that reported nothing since `before`; returns how many there were."""
+    async def stalled(self, record: Record) -> None:
+        """Stop the running attempt, which is in ROUTING and has reported nothing for too long."""
         async with self._store.transaction() as session:
-            records = await session.lock_stalled(before, limit)
-            for record in records:
+            current = await self._locked(session, record.tenant, record.id)
+            if current.progress == record.progress:
                 attempt = record.progress.attempt
                 self._ctx.log.warning("attempt_stalled", callback_id=str(record.id), attempt=attempt)
-            await self._apply_all(session, [(record, Stalled(record.progress.attempt)) for record in records])
-        return self._woken(len(records))
+                await self._apply_all(session, [(current, Stalled(attempt))])
+        self._on_effects()
 
     async def lost(self, record: Record) -> None:
         """The session of the running attempt is gone."""

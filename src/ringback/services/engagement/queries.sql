@@ -60,12 +60,11 @@ ORDER BY expires_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
--- name: lock_stalled
+-- name: stalled_callbacks
 SELECT * FROM engagement.callbacks
 WHERE state = 'ROUTING' AND updated_at <= $1
 ORDER BY updated_at
 LIMIT $2
-FOR UPDATE SKIP LOCKED
 
 -- name: update_progress
 UPDATE engagement.callbacks

@@ -96,11 +96,12 @@ class Scheduler:
         Returns the seconds until the next time.
         """
         now = self._ctx.now()
-        await self._changes.stalled(now - self._settings.routing_s, _SILENT_BATCH)
         async with self._store.transaction() as session:
-            records = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
-        self._missing = {record.id: self._missing.get(record.id, 0) for record in records}
-        await asyncio.gather(*map(self._ask_for, records))
+            stalled = await session.stalled(now - self._settings.routing_s, _SILENT_BATCH)
+            silent = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
+        self._missing = {record.id: self._missing.get(record.id, 0) for record in silent}
+        await asyncio.gather(*map(self._stop_stalled, stalled))
+        await asyncio.gather(*map(self._ask_for, silent))
         return self._settings.silence_s / 3
 
     async def forget_keys(self) -> float:
@@ -110,12 +111,21 @@ class Scheduler:
             await session.forget_slots(self._ctx.now() - _KEY_LIFE_S)
         return _KEYS_EVERY_S
 
+    async def _stop_stalled(self, record: Record) -> None:
+        """End an attempt that gets nowhere, but not for steps that could not reach us: they come now."""
+        try:
+            found = await self._sessions.look(record)
+        except (HttpFailure, HttpUnavailable):
+            return
+        if found is None or not found.reports:
+            await self._changes.stalled(record)
+
     async def _ask_for(self, record: Record) -> None:
         try:
-            there = await self._sessions.is_there(record)
+            found = await self._sessions.look(record)
         except (HttpFailure, HttpUnavailable):
             return  # nobody can say: the session may be well
-        if there:
+        if found is not None and found.speaks:
             async with self._store.transaction() as session:
                 await session.touch(record, self._ctx.now())
         else:

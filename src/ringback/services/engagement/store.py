@@ -159,9 +159,9 @@ class Session:
         """Queued callbacks, nobody dialled yet, whose time to live is over and that no other node holds."""
         return _records(await self._connection.fetch(QUERIES["lock_expired"], _moment(now), limit))
 
-    async def lock_stalled(self, before: float, limit: int) -> list[Record]:
-        """Callbacks in ROUTING without a step since `before` and that no other node holds."""
-        return _records(await self._connection.fetch(QUERIES["lock_stalled"], _moment(before), limit))
+    async def stalled(self, before: float, limit: int) -> list[Record]:
+        """Callbacks in ROUTING without a step since `before`."""
+        return _records(await self._connection.fetch(QUERIES["stalled_callbacks"], _moment(before), limit))
 
     async def silent(self, before: float, limit: int) -> list[Record]:
         """Live callbacks whose sessions have not been heard of since `before`."""
