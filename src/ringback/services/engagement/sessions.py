@@ -34,11 +34,6 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it has a step to report that has not reached us yet: we were away."""
         return any(each.endswith(":report") for each in self.pending)
 
-    @property
-    def speaks(self) -> bool:
-        """Whether something is still to be heard of it."""
-        return not self.ended or self.reports
-
 
 class Sessions:
     """Orchestration as this service sees it."""

@@ -228,6 +228,19 @@ async def test_a_talk_that_began_while_we_were_away_is_not_taken_for_lost_and_di
     assert (seen["callbackState"], seen["callbackReason"]) == ("COMPLETED", "AGENT_CONNECTED")
 
 
+async def test_a_step_that_never_comes_is_not_waited_for_for_ever(world: Any) -> None:
+    callback = await world.book()
+    await world.step(callback, 1, "ROUTING")
+    sid = f"cb-{callback}-1"
+    for each in (world.peers.sessions, world.peers.reporting, world.peers.ended):
+        each.add(sid)
+    world.move_clock(16)
+    for _ in range(20):
+        await world.harness["engagement"].scheduler.ask_for_silent()
+    [row] = await world.query("SELECT attempt FROM engagement.callbacks")
+    assert row["attempt"] == 2
+
+
 async def test_an_attempt_that_the_platform_cannot_begin_is_repeated_and_uses_up_no_dial(world: Any) -> None:
     callback = await world.book()
     for attempt, pause in enumerate((1, 2, 5), start=1):
