@@ -70,7 +70,7 @@ async def test_a_body_that_does_not_come_is_waited_for_only_so_long(
     monkeypatch.setattr(http_server, "_BODY_S", 0.05)
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(b'POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n{"a"')
-    assert b" 408 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 20)
     writer.close()
 
 

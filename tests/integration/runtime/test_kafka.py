@@ -68,7 +68,7 @@ async def test_reports_that_gather_are_one_entry_in_order_and_stored_by_the_end(
 
     report("one")
     report("two")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")):
             await asyncio.sleep(0.01)
     (entry,) = parse_entries(OUTBOX, rows)
@@ -168,7 +168,7 @@ async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting
     await reporting.valkey.call("DEL", OUTBOX)
     await reporting.valkey.call("SET", OUTBOX, "no stream")
     reporting.kafka.report("t", "k", Event("EventReleased"), connection="voice-50", failed=lost.put_nowait)
-    error = await asyncio.wait_for(lost.get(), 5)
+    error = await asyncio.wait_for(lost.get(), 20)
     assert "WRONGTYPE" in str(error)
     await reporting.valkey.call("DEL", OUTBOX)
 

@@ -102,7 +102,7 @@ async def test_a_cancelled_callback_stops_its_session_and_gets_no_more_leave(
     for step, state in enumerate(states, 1):
         await world.step(callback, step, state)
     assert (await world.cancel(callback))[0] == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (session, "callback.cancel") not in world.peers.events:
             await asyncio.sleep(0.02)
     seen = await world.retrieve(callback)
