@@ -182,7 +182,8 @@ def table(queue: str | None, outcomes: Sequence[Outcome]) -> Table:
             more = [difference(against.get(name), style)] if against else []
             shown.add_row(label, *(cell(figure, style) for figure in figures), *more)
     if queue is None:
-        shown.add_row("occupancy", *(cell(one.occupancy, percent) for one in outcomes))
+        more = [difference(against.get("occupancy"), percent)] if against else []
+        shown.add_row("occupancy", *(cell(one.occupancy, percent) for one in outcomes), *more)
     return shown
 
 
