@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 
+from ringback.commands.showing import people
 from ringback.sip import NameAddr, SipParseError
 from ringback.sip.dialog import destination_of
 from ringback.sip.endpoint import SipEndpoint
@@ -33,7 +34,7 @@ def ping(uri: str, *, times: int) -> int:
 
 
 async def _ping(uri: SipUri, times: int) -> int:
-    console = Console(highlight=False)
+    console = people()
     try:
         found = await Resolver().locate(uri)
     except DnsUnavailable as error:
@@ -165,7 +166,7 @@ def _as_phone(
             host=near,
         )
         async with phone:
-            return await work(phone, Console(highlight=False))
+            return await work(phone, people())
 
     return asyncio.run(run())
 
