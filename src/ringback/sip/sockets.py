@@ -154,7 +154,7 @@ class Sockets:
     def _source_for(self, host: str) -> str:
         """Where we listen, if a connection can begin there: what the other side sees is what Via says."""
         found = next((known for (_, six), (known, _) in self._listening.items() if six == (":" in host)), "")
-        if found in ("", *_ANY) or not is_address(host) or _is_local(found) != _is_local(host):
+        if not found or found in _ANY or not is_address(host) or _is_local(found) != _is_local(host):
             return ""
         return found
 
