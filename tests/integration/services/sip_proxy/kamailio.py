@@ -9,7 +9,7 @@ from pathlib import Path
 PROGRAM = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
 MODULES = sorted(Path("/usr").glob("lib*/**/kamailio/modules"))
 IS_THERE = PROGRAM is not None and bool(MODULES)
-_ENDS_S = 5.0
+_ENDS_S = 20.0
 
 
 @contextlib.asynccontextmanager

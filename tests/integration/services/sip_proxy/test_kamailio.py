@@ -20,7 +20,7 @@ from ringback.testing.servers import run_host
 Stage = Any
 HOST, FAR, BEHIND = run_host(62), run_host(93), run_host(94)
 DOMAIN = "demo.example"
-LIMIT = 5.0
+LIMIT = 20.0
 pytestmark = pytest.mark.skipif(not IS_THERE, reason="kamailio is not installed (Debian: kamailio)")
 
 

@@ -20,7 +20,7 @@ Stage = Any
 FAR, BEHIND = run_host(93), run_host(94)
 EDGES = tuple(Destination("tcp", FAR, port) for port in (5064, 5066))
 HOME = Destination("udp", FAR, 5060)
-LIMIT = 5.0
+LIMIT = 20.0
 pytestmark = pytest.mark.skipif(
     not IS_THERE or not (MODULES[0] / "outbound.so").exists(),
     reason="kamailio knows no flows here (Debian: kamailio, kamailio-outbound-modules)",
