@@ -117,6 +117,11 @@ class StreamConnection(asyncio.Protocol):
             self._flush()
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close at once: what is queued is lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def expect_life(self, every_s: float) -> None:
         """The other side has promised to say something, if only a line break, every so many seconds.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ringback.sip.transport import WEB
 
 MAX_CONNECTIONS = 4096
 CONNECT_S = 5.0
+CLOSE_S = 1.0
+"""So long the other side has to take what was sent, and over TLS to say that it has (RFC 8446 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class StreamPool:
         self._connecting: dict[Remote, list[tuple[bytes, Callable[[], None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
+        self._empty: asyncio.Event | None = None
+        """Set when the last connection is gone; there while all are being closed."""
         self.source_for: Callable[[str], str] = lambda host: ""
         """The address from which a host is connected to; empty: the kernel chooses."""
 
@@ -98,9 +103,19 @@ class StreamPool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close_all()
+        self._servers.clear()
+
+    async def _close_all(self) -> None:
+        """The loop may end after this: a connection that is still being closed would be left over."""
+        self._empty = asyncio.Event()
         for connection in list(self._connections):
             connection.close()
-        self._servers.clear()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), CLOSE_S)
+        for connection in list(self._connections):
+            connection.abort()
 
     def opened(self, connection: StreamConnection) -> None:
         """A connection is open."""
@@ -116,6 +131,8 @@ class StreamPool:
         for remote in (connection.remote, connection.asked):
             if self._by_remote.get(remote) is connection:
                 del self._by_remote[remote]
+        if self._empty is not None and not self._connections:
+            self._empty.set()
         self.user.stream_lost(connection)
 
     async def _connect(self, remote: Remote) -> None:
