@@ -154,6 +154,23 @@ class TestInbound:
         assert (await world.near.answered(caller)).status == 487
         await nothing_left(world, conn_id)
 
+    async def test_rfc3261_13_3_1_an_invitation_that_has_expired_is_487_and_one_that_was_taken_stands(
+        self, world: Any
+    ) -> None:
+        ringing = world.near.call("1001", more=(("Expires", "1"),))
+        agent = await world.far.leg("dn=1001")
+        agent.reply(180)
+        assert (await world.near.answered(ringing)).status == 487
+        await asyncio.wait_for(agent.cancelled.wait(), 5)
+        taken = world.near.call("1001", more=(("Expires", "600"),))
+        agent = await world.far.leg("dn=1001")
+        (live,) = world.harness["sip_cluster"]._driver.calls.values()
+        assert live.legs["in1"].patience is not None
+        agent.answer(sdp("agent"))
+        assert (await world.near.answered(taken)).status == 200
+        assert live.legs["in1"].patience is None
+        await taken.bye()
+
     async def test_collected_digits_come_as_an_event(self, world: Any) -> None:
         _, conn_id = await arrive(world)
         ask = t.RequestApplyTreatment(
