@@ -33,7 +33,7 @@ async def listen(sockets: Sockets, transport: str, host: str, port: int) -> tupl
     if transport in ("tls", "wss") and secure is None:
         raise ValueError(f"{transport} needs a certificate")
     server = await asyncio.get_running_loop().create_server(
-        lambda: StreamConnection(pool, transport),
+        lambda: StreamConnection(pool, transport, accepted=True),
         host,
         port,
         backlog=1024,

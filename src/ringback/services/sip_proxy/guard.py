@@ -36,6 +36,7 @@ class Guard:
         self._metrics = metrics
         self._never = networks_of(settings.never_banned)
         self._enabled = settings.ban_points > 0
+        self._connections = settings.max_connections, settings.max_source_connections
         rules = BanRules(
             settings.ban_points, settings.ban_window_s, settings.ban_first_s, settings.ban_longest_s
         )
@@ -59,6 +60,11 @@ class Guard:
             return False
         self._metrics.ignored.inc()
         return True
+
+    def connections_of(self, host: str) -> int:
+        """How many connections a source may have: all of a proxy in front of browsers come from one."""
+        most, of_one = self._connections
+        return most if within(host, self._never) else of_one
 
     def offend(self, source: Source, offence: Offence) -> None:
         """Note an offence of a source."""
