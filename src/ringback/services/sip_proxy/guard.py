@@ -56,7 +56,7 @@ class Guard:
 
     def ignores(self, source: Source) -> bool:
         """True if nothing of this source is to be read."""
-        if source.host not in self._bans.active:
+        if not self._bans.holds(source.host, source.port):
             return False
         self._metrics.ignored.inc()
         return True
@@ -71,17 +71,19 @@ class Guard:
         if not self._enabled or within(source.host, self._never):
             return
         now = self._ctx.now()
-        if not self._bans.counts(source.host, offence, now):
-            return
-        self._points.add(source, offence)
-        ban = self._bans.offend(source.host, offence, now)
-        if ban is not None:
-            self._points.forget(source.host)
-            self._ctx.spawn(self._impose(ban, source), "ban")
+        for name, what in self._bans.blamed(source.host, source.port, offence, now):
+            if not self._bans.counts(name, what, now):
+                continue
+            if name == source.host:
+                self._points.add(source, what)
+            ban = self._bans.offend(name, what, now)
+            if ban is not None:
+                self._points.forget(name)
+                self._ctx.spawn(self._impose(ban, source), "ban")
 
     def prove(self, source: Source) -> None:
         """A source has shown the right password."""
-        self._bans.prove(source.host, self._ctx.now())
+        self._bans.prove(source.host, self._ctx.now(), source.port)
         if self._enabled:
             self._points.forget(source.host)
 
