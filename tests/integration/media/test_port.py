@@ -6,7 +6,8 @@ import weakref
 import pytest
 
 from ringback.media.player import Player
-from ringback.media.port import NoPortError, PortRange, RtpPort
+from ringback.media.port import RtpPort
+from ringback.media.ports import NoPortError, PortRange
 from ringback.media.rtp import RtpPacket
 from ringback.media.session import AudioReceived, DigitReceived
 from ringback.media.tone import ToneSource, which_tone
