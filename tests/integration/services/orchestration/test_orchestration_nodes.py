@@ -6,6 +6,7 @@ from ringback.contracts.events import CallEvent, calls_stream
 from ringback.contracts.telephony import RequestMakeCall
 from ringback.runtime.http import HttpError
 from ringback.runtime.streams import append_command
+from ringback.services.orchestration.consumers import GROUP
 from ringback.services.orchestration.records import Input, Record
 from ringback.services.orchestration.service import OrchestrationService
 from ringback.services.orchestration.store import Saved, SessionStore
@@ -19,6 +20,10 @@ from .test_orchestration_inbound import ring, to_the_line
 async def kill(service: OrchestrationService) -> None:
     """End all tasks where they are and say nothing to anybody, as a killed process does."""
     await service.ctx.cancel_tasks()
+    valkey = service.ctx.process.valkey
+    for child in list(valkey._children):
+        if child._name.endswith(f"-{GROUP}"):  # an entry that comes now is not for a reader that is gone
+            await valkey.release(child)
     await service._control.stop()
     await service._data.stop()
 
