@@ -125,7 +125,7 @@ async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
     bob.behaviour = ok
     place = await listen(bob, "tcp")
     assert (await ask(alice.endpoint, place)).status == 200
-    (connection,) = alice.endpoint._sockets._streams._by_remote.values()
+    (connection,) = alice.endpoint._sockets.streams._by_remote.values()
     before = connection._heard
     assert alice.endpoint.ping(place)
     async with asyncio.timeout(LIMIT):
