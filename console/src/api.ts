@@ -51,7 +51,7 @@ export async function ask<Answer>(method: string, path: string, body?: object): 
   });
   const data: unknown = await answer.json().catch(() => ({}));
   if (answer.ok) return data as Answer;
-  if (answer.status === 401 && path !== "/api/v1/token" && used === token.get()) {
+  if (answer.status === 401 && used && path !== "/api/v1/token" && used === token.get()) {
     token.forget();
     over(OVER);
     throw new Refusal(401, OVER);

@@ -176,3 +176,24 @@ export interface Wallboard {
   queues: WallboardQueue[];
   agents: { logged_in: number; ready: number; reserved: number; busy: number; not_ready: number } | null;
 }
+
+export interface Customer {
+  list: string;
+  key: string;
+  number: string;
+  state: string;
+  due: string | null;
+  dials: number;
+  result: string;
+  reason: string;
+  outcome: string;
+  agent: string;
+  at: string | null;
+  call_at: string | null;
+}
+
+export interface Customers {
+  items: Customer[];
+  next: { list: string; key: string } | null;
+  outcomes: Record<string, number> | null;
+}

@@ -2,7 +2,7 @@
 import { api } from "../api.js";
 import { may, refresh, type Room } from "../desk.js";
 import { askFirst } from "../dialogs.js";
-import { choose, field, make, tag, type Choice } from "../dom.js";
+import { choose, field, make, offer, tag, type Choice } from "../dom.js";
 import { span, words } from "../format.js";
 import { part, sheet, tiles, type Column } from "../tables.js";
 import type { Agent } from "../types.js";
@@ -36,21 +36,16 @@ function leave(): void {
 
 const said = (text: string): string => SAID[text] ?? words(text);
 
-/** Offer what there is; what was chosen stays, also while nobody has it. */
-function offer(list: HTMLSelectElement, chosen: string, values: Iterable<string>): void {
-  const there = [...new Set([...values, chosen])].filter(Boolean).sort();
-  if (there.join() === [...list.options].map((each) => each.value).filter(Boolean).join() && list.value === chosen) return;
-  list.replaceChildren(...[ANY, ...there.map((each): Choice => [each, said(each)])].map(([value, text]) => make("option", { value }, text)));
-  list.value = chosen;
-}
+const choices = (values: readonly string[]): readonly Choice[] =>
+  [ANY, ...[...new Set(values)].sort().map((each): Choice => [each, said(each)])];
 
 const fits = (a: Agent): boolean =>
   (!group || a.groups.includes(group)) && (!state || a.state === state) && (!name || a.id.toLowerCase().includes(name) || a.device.includes(name));
 
 async function look(): Promise<Node[]> {
   known = await api<Agent[]>("GET", "agents");
-  offer(groups, group, known.flatMap((a) => a.groups));
-  offer(states, state, known.map((a) => a.state));
+  offer(groups, group, choices(known.flatMap((a) => a.groups)));
+  offer(states, state, choices(known.map((a) => a.state)));
   const rows = known.filter(fits), now = Date.now(), number = (...wanted: string[]): number => rows.filter((a) => wanted.includes(a.state)).length;
   const figures = tiles([
     [number("ready"), "ready", number("ready") ? "good" : "bad"], [number("reserved", "ringing"), "ringing or reserved"], [number("talking"), "talking"],

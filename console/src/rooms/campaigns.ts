@@ -6,6 +6,7 @@ import { capital, share, sum, when, words } from "../format.js";
 import { say } from "../say.js";
 import { part, sheet, tiles } from "../tables.js";
 import type { Campaign, CampaignsPage, Hour } from "../types.js";
+import { customersOf, leaveCustomers } from "./customers.js";
 
 const TONE: Readonly<Record<string, string>> = { running: "live", paused: "warn", stopping: "warn" };
 const WHY: Readonly<Record<string, string>> = {
@@ -26,7 +27,7 @@ async function look(): Promise<Node[]> {
   const page = await api<CampaignsPage>("GET", "campaigns"), now = new Date();
   const one = page.items.find((c) => c.name === chosen) ?? page.items[0];
   chosen = one?.name ?? "";
-  return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one)] : [])];
+  return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one), await customersOf(one)] : [])];
 }
 
 function figures(items: readonly Campaign[]): HTMLElement {
@@ -131,4 +132,9 @@ function records(one: Campaign): HTMLElement {
   }));
 }
 
-export const campaigns: Room = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look };
+function leave(): void {
+  chosen = "";
+  leaveCustomers();
+}
+
+export const campaigns: Room = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look, leave };

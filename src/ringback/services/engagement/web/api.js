@@ -47,7 +47,7 @@ export async function ask(method, path, body) {
     const data = await answer.json().catch(() => ({}));
     if (answer.ok)
         return data;
-    if (answer.status === 401 && path !== "/api/v1/token" && used === token.get()) {
+    if (answer.status === 401 && used && path !== "/api/v1/token" && used === token.get()) {
         token.forget();
         over(OVER);
         throw new Refusal(401, OVER);

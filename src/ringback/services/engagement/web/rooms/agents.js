@@ -2,7 +2,7 @@
 import { api } from "../api.js";
 import { may, refresh } from "../desk.js";
 import { askFirst } from "../dialogs.js";
-import { choose, field, make, tag } from "../dom.js";
+import { choose, field, make, offer, tag } from "../dom.js";
 import { span, words } from "../format.js";
 import { part, sheet, tiles } from "../tables.js";
 export const MOOD = {
@@ -28,19 +28,12 @@ function leave() {
     [group, state, name, known] = ["", "", "", []];
 }
 const said = (text) => SAID[text] ?? words(text);
-/** Offer what there is; what was chosen stays, also while nobody has it. */
-function offer(list, chosen, values) {
-    const there = [...new Set([...values, chosen])].filter(Boolean).sort();
-    if (there.join() === [...list.options].map((each) => each.value).filter(Boolean).join() && list.value === chosen)
-        return;
-    list.replaceChildren(...[ANY, ...there.map((each) => [each, said(each)])].map(([value, text]) => make("option", { value }, text)));
-    list.value = chosen;
-}
+const choices = (values) => [ANY, ...[...new Set(values)].sort().map((each) => [each, said(each)])];
 const fits = (a) => (!group || a.groups.includes(group)) && (!state || a.state === state) && (!name || a.id.toLowerCase().includes(name) || a.device.includes(name));
 async function look() {
     known = await api("GET", "agents");
-    offer(groups, group, known.flatMap((a) => a.groups));
-    offer(states, state, known.map((a) => a.state));
+    offer(groups, group, choices(known.flatMap((a) => a.groups)));
+    offer(states, state, choices(known.map((a) => a.state)));
     const rows = known.filter(fits), now = Date.now(), number = (...wanted) => rows.filter((a) => wanted.includes(a.state)).length;
     const figures = tiles([
         [number("ready"), "ready", number("ready") ? "good" : "bad"], [number("reserved", "ringing"), "ringing or reserved"], [number("talking"), "talking"],

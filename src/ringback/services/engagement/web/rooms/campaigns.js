@@ -5,6 +5,7 @@ import { make, tag } from "../dom.js";
 import { capital, share, sum, when, words } from "../format.js";
 import { say } from "../say.js";
 import { part, sheet, tiles } from "../tables.js";
+import { customersOf, leaveCustomers } from "./customers.js";
 const TONE = { running: "live", paused: "warn", stopping: "warn" };
 const WHY = {
     "": "dialling", "not-running": "–", "starting": "begins to listen to calls",
@@ -22,7 +23,7 @@ async function look() {
     const page = await api("GET", "campaigns"), now = new Date();
     const one = page.items.find((c) => c.name === chosen) ?? page.items[0];
     chosen = one?.name ?? "";
-    return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one)] : [])];
+    return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one), await customersOf(one)] : [])];
 }
 function figures(items) {
     const hours = items.flatMap((c) => c.hours);
@@ -122,4 +123,8 @@ function records(one) {
         columns: [["Records", ([name]) => name], ["Number", ([, n]) => n.toLocaleString(), "n"]],
     }));
 }
-export const campaigns = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look };
+function leave() {
+    chosen = "";
+    leaveCustomers();
+}
+export const campaigns = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look, leave };
