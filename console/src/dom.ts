@@ -12,7 +12,8 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Name] {
   const made = document.createElement(name);
   dress(made, attributes);
-  for (const each of inside) if (each != null && each !== false) made.append(each instanceof Node ? each : String(each));
+  for (const each of inside)
+    if (each != null && each !== false) made.append(each instanceof Node ? each : String(each));
   return made;
 }
 
@@ -42,7 +43,12 @@ export function field(label: string, input: HTMLElement): HTMLElement {
 export type Choice = readonly [value: string, text: string];
 
 /** A list to choose from. */
-export function choose(id: string, choices: readonly Choice[], chosen: string, changed: (value: string) => void): HTMLSelectElement {
+export function choose(
+  id: string,
+  choices: readonly Choice[],
+  chosen: string,
+  changed: (value: string) => void,
+): HTMLSelectElement {
   const options = choices.map(([value, text]) => make("option", { value, selected: value === chosen }, text));
   const made = make("select", { id, "data-held": id }, ...options);
   made.addEventListener("change", () => changed(made.value));
