@@ -43,6 +43,9 @@ async def test_one_that_an_agent_has_promised_is_kept_for_that_agent_for_a_while
     world.move_clock(601)
     dial = msgspec.json.decode((await world.entry(callback))["dial"])
     assert (dial["preferredagent"], dial["preferredtimeout"]) == ("kim", 900.0)
+    await world.step(callback, 1, "QUEUED")
+    [row] = await world.query("SELECT line FROM engagement.steps")
+    assert row["line"] == "", "who is served meanwhile has not overtaken it"
 
 
 async def test_nobody_is_dialled_while_the_caller_is_still_on_the_line(world: Any) -> None:
