@@ -86,6 +86,7 @@ DEMO = Configuration(
             outcomes={"NOT_NOW": "again", "SOLD": "done"},
             retries={"NOT_NOW": 0.2},
             callback_service="CB_Sales",
+            callback_agent_s=900.0,
         ),
         Campaign(id="choice", lists=("spring",), route_point="8000", queue="Loans", mode="preview"),
     ),
@@ -516,6 +517,7 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         wanted = booked.get_nowait()
         assert (wanted.service, wanted.number) == ("CB_Sales", number(2))
         assert wanted.desired_at == pytest.approx(in_an_hour)
+        assert (wanted.agent, wanted.agent_s) == ("kim", 900.0), "kept for the agent who has promised it"
         # Never again; what is no result is refused.
         await office.command("start")
         dial = await talked("d")
