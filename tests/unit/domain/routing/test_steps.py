@@ -347,6 +347,15 @@ class TestOrders:
         assert chosen.count("x") == 15
         assert "y" in chosen[:4]
 
+    def test_without_weights_the_shares_are_equal(self) -> None:
+        router = Router()
+        for number in range(10):
+            at_place(router, f"x{number}", 0.0, "", "X")
+            at_place(router, f"y{number}", 0.0, "", "Y")
+        step = Step(("X.GA", "Y.GA"), order="percentage")
+        chosen = [given(ask(router, f"i{n}", 1.0 + n, step))[0][1][0] for n in range(10)]
+        assert "".join(chosen) == "xy" * 5
+
 
 class TestShares:
     def test_queues_that_compete_for_one_agent_get_their_shares(self) -> None:
