@@ -118,7 +118,9 @@ class World:
     def random(self) -> str:
         return "r"
 
-    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+    def clean(
+        self, message: Request | Response, transport: str = "", *, trusted: bool = False, toward: str = ""
+    ) -> None:
         pass
 
     def unreachable(self, target: Target) -> None:
