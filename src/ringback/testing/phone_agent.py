@@ -134,7 +134,7 @@ class UserAgent:
         """A URI that reaches it directly, past any proxy."""
         return f"sip:{self.user}@{format_host_port(*self._bind)};transport={self.transport}"
 
-    async def wait_call(self, timeout: float = 10.0) -> Call:
+    async def wait_call(self, timeout: float = 20.0) -> Call:
         """The next call that comes in. Raises TimeoutError."""
         try:
             return await asyncio.wait_for(self._incoming.get(), timeout)

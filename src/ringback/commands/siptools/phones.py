@@ -6,10 +6,10 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from rich.console import Console
 
+from ringback.commands.showing import lines
 from ringback.sip import NameAddr, SipParseError
 from ringback.sip.dialog import destination_of
 from ringback.sip.endpoint import SipEndpoint
@@ -35,7 +35,7 @@ def ping(uri: str, *, times: int) -> int:
 
 
 async def _ping(uri: SipUri, times: int) -> int:
-    console = _Lines(highlight=False)
+    console = lines()
     try:
         found = await Resolver().locate(uri)
     except DnsUnavailable as error:
@@ -59,13 +59,6 @@ async def _ping(uri: SipUri, times: int) -> int:
         await endpoint.close()
     console.print(f"{answered} of {times} answered")
     return 0 if answered == times else 1
-
-
-class _Lines(Console):
-    """What is printed at once is one line, however narrow the terminal: others read it by lines."""
-
-    def print(self, *objects: Any, **settings: Any) -> None:
-        super().print(*objects, **{"soft_wrap": True, "markup": False, **settings})
 
 
 def _why_no_way(uri: SipUri) -> str:
@@ -192,7 +185,7 @@ def _as_phone(
             host=near,
         )
         async with phone:
-            return await work(phone, _Lines(highlight=False))
+            return await work(phone, lines())
 
     return asyncio.run(run())
 
