@@ -5,6 +5,8 @@ The protocol itself (RFC 6455) is the `websockets` library's, without its I/O.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -12,7 +14,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from ringback.sip.errors import SipParseError
-from ringback.sip.framing import MAX_BODY, MAX_HEAD, Ping
+from ringback.sip.framing import MAX_BODY, MAX_HEAD, Ping, Torn
 
 _BLANK = b"\r\n\0"
 
@@ -25,6 +27,8 @@ class WebSocketFramer:
     refused with 400 (4.1).
     """
 
+    torn: ClassVar[Torn | None] = None
+    """What is no WebSocket is told so in its own protocol."""
     __slots__ = ("_broken", "_is_text", "_parts", "_protocol")
 
     def __init__(self, max_message: int = MAX_HEAD + MAX_BODY) -> None:
