@@ -39,8 +39,9 @@ setup(name="ringback", packages=[], ext_modules=extensions)
 """
 
 
-def why_not(source: str) -> str | None:
-    """Why a module cannot be compiled so that it does the same as its source; None if it can.
+def why_not(source: str, *, named: bool = False) -> str | None:
+    """Why a module is not compiled; None if it is. One with coroutines has to be named itself: most only
+    wait, which costs minutes to compile and gains nothing.
 
     mypyc keeps the exception that is handled in the thread, not in the coroutine: one that lets others run
     meanwhile leaves it to them, and takes theirs. It has no async generators, knows few built-in bases, and
@@ -54,6 +55,8 @@ def why_not(source: str) -> str | None:
             if bases & UNKNOWN_BASES:
                 return f"the base of class {node.name}"
         elif isinstance(node, ast.AsyncFunctionDef):
+            if not named:
+                return "coroutines"
             if any(isinstance(each, ast.Yield) for each in _own(node.body)):
                 return f"async generator {node.name}"
         elif _waits_in_handler(node):
@@ -84,13 +87,14 @@ def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def choose(root: Path, packages: Iterable[str]) -> list[str]:
     """The modules to compile, as paths below `root`; a package stands for the modules directly in it."""
-    found = []
+    found: dict[str, None] = {}
     for package in packages:
         place = root / package
-        for path in [place] if place.is_file() else sorted(place.glob("*.py")):
-            if path.name != "__init__.py" and why_not(path.read_text()) is None:
-                found.append(str(path.relative_to(root)))
-    return found
+        named = place.is_file()
+        for path in [place] if named else sorted(place.glob("*.py")):
+            if path.name != "__init__.py" and why_not(path.read_text(), named=named) is None:
+                found[str(path.relative_to(root))] = None
+    return list(found)
 
 
 def compile_tree(source: Path, folder: Path, config: Path, files: list[str], *, opt: str = "3") -> list[Path]:
