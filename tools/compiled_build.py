@@ -19,8 +19,8 @@ from typing import Any, TypeGuard
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
-BASES = {"Value", "Record"}
-"""Bases that have their options themselves (ringback.sip.records); naming them again changes nothing."""
+BASES = {"Value", "Record", "Fixed"}
+"""Bases that have their options themselves (each library's records.py); naming them again changes nothing."""
 UNKNOWN_BASES = {"OSError", "ConnectionError", "TimeoutError", "RuntimeError", "KeyError", "TypeError"}
 """Built-in classes that mypyc does not let a class inherit from."""
 _HANDS_OVER = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)

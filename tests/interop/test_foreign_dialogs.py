@@ -253,7 +253,7 @@ async def refreshed(platform: ServiceHarness) -> None:
     for leg in ours:
         service._outgoing.sessions._due(live, leg)
         guard = leg.session_timer
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while leg.session_timer is guard:
                 await asyncio.sleep(0.02)
         assert leg.session is not None
@@ -372,6 +372,6 @@ async def updated(platform: ServiceHarness) -> None:
     for leg in live.legs.values():
         leg.session = LegSession(1800, refreshes=True, by_update=True)
         service._outgoing.sessions._due(live, leg)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while any(leg.session is not None for leg in live.legs.values()):
             await asyncio.sleep(0.02)

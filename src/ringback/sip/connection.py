@@ -80,6 +80,12 @@ class StreamConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     @property
+    def names(self) -> list[tuple[str, int]]:
+        """Host and port of the other side, and what we connected to where that was a name."""
+        here, asked = self.remote[1:3], self.asked[1:3]
+        return [here] if asked in (here, ("", 0)) else [here, asked]
+
+    @property
     def certificate(self) -> identity.Peer:
         """What the other side has shown and an authority vouches for; empty if that is nothing."""
         secured = self._transport.get_extra_info("ssl_object") if self._transport is not None else None

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringback.sip.connection import Remote, StreamConnection, StreamUser
+from ringback.sip.opening import connect
 from ringback.sip.transport import WEB
 
 MAX_CONNECTIONS = 4096
-CONNECT_S = 5.0
+Unsent = tuple[bytes, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class StreamPool:
 
     def __init__(self, user: StreamUser, tls: Tls) -> None:
         self.user = user
-        self._tls = tls
+        self.tls = tls
         self._connections: set[StreamConnection] = set()
         self._by_remote: dict[Remote, StreamConnection] = {}
-        self._connecting: dict[Remote, list[tuple[bytes, Callable[[], None]]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
+        self._connecting: dict[Remote, list[Unsent]] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.servers: list[asyncio.Server] = []
         self.source_for: Callable[[str], str] = lambda host: ""
         """The address from which a host is connected to; empty: the kernel chooses."""
 
@@ -48,23 +49,6 @@ class StreamPool:
         """See `StreamConnection.ping`."""
         connection = self._by_remote.get(remote)
         return connection is not None and connection.ping()
-
-    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
-        """Accept connections of a transport; returns what was bound. Raises OSError, ValueError."""
-        secure = self._tls.server if transport in ("tls", "wss") else None
-        if transport in ("tls", "wss") and secure is None:
-            raise ValueError(f"{transport} needs a certificate")
-        server = await asyncio.get_running_loop().create_server(
-            lambda: StreamConnection(self, transport),
-            host,
-            port,
-            backlog=1024,
-            ssl=secure,
-            ssl_handshake_timeout=CONNECT_S if secure else None,
-        )
-        self._servers.append(server)
-        name = server.sockets[0].getsockname()
-        return name[0], name[1]
 
     def open_to(self, remote: Remote) -> StreamConnection | None:
         """The open connection to this address, if there is one."""
@@ -87,20 +71,15 @@ class StreamPool:
             waiting.append((data, failed))
             return
         self._connecting[remote] = [(data, failed)]
-        task = asyncio.get_running_loop().create_task(self._connect(remote))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(connect(self, remote))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
-    async def close(self) -> None:
-        """Stop listening, close every connection, forget what was not sent."""
-        for server in self._servers:
-            server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def close_connections(self) -> None:
+        """Close every connection and listen no more; what was not sent is forgotten."""
         for connection in list(self._connections):
             connection.close()
-        self._servers.clear()
+        self.servers.clear()
 
     def opened(self, connection: StreamConnection) -> None:
         """A connection is open."""
@@ -118,44 +97,15 @@ class StreamPool:
                 del self._by_remote[remote]
         self.user.stream_lost(connection)
 
-    async def _connect(self, remote: Remote) -> None:
-        connection: StreamConnection | None = None
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                connection = await self._open(remote)
-        except (OSError, ssl.CertificateError):
-            connection = None
-        finally:
-            waiting = self._connecting.pop(remote, [])
+    def waiting_for(self, remote: Remote) -> list[Unsent]:
+        """What waited for a connection, which is there now or will never be."""
+        return self._connecting.pop(remote, [])
+
+    def connected(self, remote: Remote, connection: StreamConnection | None, waiting: list[Unsent]) -> None:
+        """An attempt to connect has come to something, or to nothing."""
         if connection is not None:
             connection.asked = remote
             self._by_remote[remote] = connection
         for data, failed in waiting:
             if connection is None or not connection.send(data):
                 failed()
-
-    async def _open(self, remote: Remote) -> StreamConnection:
-        """Connect; over TLS only to a peer whose certificate names the domain asked for (RFC 5922 7)."""
-        transport, host, port, domain = remote
-        secure = self._tls.client if transport == "tls" else None
-        if transport == "tls" and secure is None:
-            raise OSError("TLS is not set up")
-        named = (domain or host) if secure else ""
-
-        def made() -> StreamConnection:
-            connection = StreamConnection(self, transport)
-            connection.expected = named if secure and secure.verify_mode is ssl.CERT_REQUIRED else ""
-            return connection
-
-        loop, source = asyncio.get_running_loop(), self.source_for(host)
-        _, connection = await loop.create_connection(
-            made,
-            host,
-            port,
-            ssl=secure,
-            server_hostname=named or None,
-            local_addr=(source, 0) if source else None,
-        )
-        if not connection.is_open:
-            raise OSError(f"no certificate of {named}")
-        return connection

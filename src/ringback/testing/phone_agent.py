@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
+from ringback.sip.challenges import Challenges
 from ringback.sip.dialog import Dialog, destination_of
 from ringback.sip.digest import DigestClient
 from ringback.sip.endpoint import SipEndpoint
@@ -20,11 +21,10 @@ from ringback.testing.phone_signalling import ALLOW, CallSignalling
 
 _log = logging.getLogger(__name__)
 Transport = Literal["udp", "tcp"]
-_CHALLENGES = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
 
 
 class Exchange:
-    """A request under way that answers a challenge once; `client` is the transaction of the last try."""
+    """A request under way that answers challenges; `client` is the transaction of the last try."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Exchange:
         self._destination = destination
         self._on_response = on_response
         self._dialog = dialog
-        self._tried = False
+        self._challenges = Challenges(agent.digest) if agent.digest is not None else None
         self.cancelled = False
         self.request = request
         self.client: ClientTransaction = self._send()
@@ -55,33 +55,24 @@ class Exchange:
         self.client.cancel()
 
     def _responded(self, response: Response) -> None:
-        credentials = None if self._tried else self._answer(response)
-        if credentials is None or self.cancelled:
+        challenges = self._challenges if response.status in (401, 407) and not self.cancelled else None
+        if challenges is None or not challenges.hear(response):
             self._on_response(response)
             return
-        self._tried = True
-        self.request = self._again(credentials)
+        self.request = self._again(challenges)
         self._send()
 
-    def _answer(self, response: Response) -> tuple[str, str] | None:
-        digest = self._agent.digest
-        if response.status not in _CHALLENGES or digest is None:
-            return None
-        challenge, header = _CHALLENGES[response.status]
-        challenges = [value for name, value in response.headers if name == challenge]
-        cnonce = self._agent.endpoint.ids.tag()
-        value = digest.answer(challenges, self.request.method, self.request.raw_uri, cnonce)
-        return None if value is None else (header, value)
-
-    def _again(self, credentials: tuple[str, str]) -> Request:
+    def _again(self, challenges: Challenges) -> Request:
         """The request with credentials: a new transaction, the next sequence number (RFC 3261 22.2)."""
         again = self.request.copy()
-        again.remove("Via")
+        for name in ("Via", "Authorization", "Proxy-Authorization"):
+            again.remove(name)
         number = again.cseq.number + 1
         again.set("CSeq", CSeq(number, again.method))
         if self._dialog is not None:
             self._dialog.local_cseq = max(self._dialog.local_cseq, number)
-        again.set(*credentials)
+        for header, value in challenges.answers(again.method, again.raw_uri, self._agent.endpoint.ids.tag):
+            again.add(header, value)
         return again
 
 

@@ -25,13 +25,13 @@ class Ear:
     async def audio(self, seconds):
         audio = b""
         while len(audio) < seconds * 16000:
-            event = await asyncio.wait_for(self.events.get(), 3)
+            event = await asyncio.wait_for(self.events.get(), 20)
             if isinstance(event, AudioReceived):
                 audio += event.pcm
         return audio
 
     async def digit(self):
-        while not isinstance(event := await asyncio.wait_for(self.events.get(), 3), DigitReceived):
+        while not isinstance(event := await asyncio.wait_for(self.events.get(), 20), DigitReceived):
             pass
         return event.digit
 

@@ -17,7 +17,7 @@ from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
 from ringback.testing.certificates import Certificate, make_certificate
 
-LIMIT = 5.0
+LIMIT = 20.0
 ALICE = NameAddr.parse("<sip:alice@example.test>")
 OPTIONS = (
     "OPTIONS sip:bob@example.test SIP/2.0\r\n"

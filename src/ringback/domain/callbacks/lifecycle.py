@@ -6,7 +6,8 @@
 
     Cancel, Expire and Ended complete a callback from the states that the table names. An attempt that the
     platform could not begin (CREATE_CALL_ERROR) is repeated with a growing pause until the time to live is
-    over; one that is Stalled in ROUTING is stopped, and followed by what follows a lost one.
+    over; one that is Stalled in ROUTING is stopped, and followed by what follows a lost one. A customer who
+    was reached, was left without an agent, and went away, is dialled again: nobody has declined.
 
 Invariants, each checked by the state machine in the tests:
 
@@ -250,19 +251,22 @@ def _connected(progress: Progress, _event: ev.Event, _policy: Policy, _now: floa
 
 def _failed(progress: Progress, event: ev.Event, policy: Policy, now: float) -> Accepted:
     assert isinstance(event, ev.AttemptFailed)
-    return _after_dial(progress, event.result, policy, now)
+    return _after_dial(progress, event.result, policy, now, deserted=event.deserted)
 
 
-def _after_dial(progress: Progress, result: DialResult, policy: Policy, now: float) -> Accepted:
+def _after_dial(
+    progress: Progress, result: DialResult, policy: Policy, now: float, *, deserted: bool = False
+) -> Accepted:
     counts = counts_as_dial(result)
     dials = progress.dials - (progress.dialled and not counts)
     failed = replace(progress, dials=dials, last_result=result)
     if counts:
-        again = policy.next_dial(result, dials, now)
+        again = policy.next_dial(result, dials, now, deserted=deserted)
     else:
         again = policy.after_fault(progress.attempt - dials, now)
     if again is None:
-        return Accepted(_complete(failed, Reason.FAIL_CALL_TO_CUSTOMER))
+        why = Reason.FAIL_AGENT_CONNECT if deserted else Reason.FAIL_CALL_TO_CUSTOMER
+        return Accepted(_complete(failed, why))
     return _wait_until(failed, again)
 
 

@@ -7,6 +7,7 @@ against the service level.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from .inputs import DialEnd, Kind, Way
@@ -185,7 +186,7 @@ class CampaignMeasured:
 
     measured: Measured
     under_way: set[str] = field(default_factory=set)
-    _over: dict[str, None] = field(default_factory=dict)
+    _over: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def begin(self, dial: str) -> None:
         """A customer is dialled."""
@@ -203,6 +204,6 @@ class CampaignMeasured:
             self.under_way.remove(dial)
             self.measured.shift("under_way", -1)
         while len(self._over) >= _REMEMBERED_DIALS:
-            del self._over[next(iter(self._over))]
+            self._over.popitem(last=False)
         self._over[dial] = None
         self.measured.count(way, waited)

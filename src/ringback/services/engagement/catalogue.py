@@ -23,6 +23,7 @@ from ringback.domain.callbacks import (
     read_settings,
 )
 from ringback.domain.numbers import NumberGate, NumberRules
+from ringback.runtime.bounded import Bounded
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
 
@@ -76,7 +77,7 @@ class Catalogue:
         self._ctx = ctx
         self._store = store
         self._remember_s = remember_s
-        self._known: dict[tuple[str, str], tuple[float, Offer | None]] = {}
+        self._known = Bounded[tuple[str, str], tuple[float, Offer | None]](_REMEMBERED)
         self._reading: dict[tuple[str, str], asyncio.Future[Offer | None]] = {}
 
     async def offer(self, tenant: str, service: str, session: Session | None = None) -> Offer | None:
@@ -136,8 +137,6 @@ class Catalogue:
         offer: Offer | None = None
         if service in table and kind_of(table[service]) == "service":
             offer = await _offer(session, tenant, read_settings(table[service]))
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
         self._known[(tenant, service)] = (self._ctx.monotonic() + self._remember_s, offer)
         return offer
 

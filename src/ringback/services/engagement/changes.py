@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ringback.contracts.callbacks import CallbackStep, CallbackStepReply
+from ringback.contracts.callbacks import NO_AGENT, CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import (
     Accepted,
     AgentLost,
@@ -249,7 +249,8 @@ def _event_of(record: Record, step: CallbackStep) -> WriteBack:
     if step.state == "PROCESSING":
         return Connected(attempt, number)
     if step.state == "FAILED":
-        return AttemptFailed(attempt, number, _dial_result(step.dial_result))
+        deserted = step.reason == NO_AGENT
+        return AttemptFailed(attempt, number, _dial_result(step.dial_result), deserted=deserted)
     if record.progress.state is State.PROCESSING:
         return Finished(attempt, number)
     return Ended(attempt, number, _reason(step.reason))

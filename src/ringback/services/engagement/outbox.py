@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ringback.runtime.clock import until_set
 from ringback.runtime.http import HttpFailure, HttpUnavailable
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, in_batches
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.metrics import Metrics
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _IDLE_S = 1.0
-_RETRY_S = 0.5
 _STOP_RETRY_S = 2.0
 _BATCH = 100
 
@@ -38,34 +36,20 @@ class Outbox:
         self._catalogue = catalogue
         self._sessions = sessions
         self._metrics = metrics
-        self._wakes = (asyncio.Event(), asyncio.Event())
+        self._rounds = (
+            Rounds(ctx, "outbox-start", in_batches(_BATCH, _IDLE_S, self.tell_starts)),
+            Rounds(ctx, "outbox-stop", in_batches(_BATCH, _IDLE_S, self.tell_stops)),
+        )
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run("start", self._wakes[0]), "outbox-start")
-        self._ctx.spawn(self._run("stop", self._wakes[1]), "outbox-stop")
+        for each in self._rounds:
+            each.start()
 
     def wake(self) -> None:
         """Look now."""
-        for wake in self._wakes:
-            wake.set()
-
-    async def _run(self, kind: str, wake: asyncio.Event) -> None:
-        tell = self.tell_starts if kind == "start" else self.tell_stops
-        while True:
-            wake.clear()
-            try:
-                if await tell() == _BATCH:
-                    continue
-            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
-                self._ctx.log.warning("outbox_waits", kind=kind, error=str(error))
-                await asyncio.sleep(_RETRY_S)
-                continue
-            except Exception:
-                self._ctx.log.exception("outbox_failed", kind=kind)
-                await asyncio.sleep(_RETRY_S)
-                continue
-            await until_set(wake, _IDLE_S)
+        for each in self._rounds:
+            each.wake()
 
     async def tell_starts(self) -> int:
         """Append the entries that are due; returns how many rows were looked at."""

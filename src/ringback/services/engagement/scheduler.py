@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ringback.runtime.http import HttpFailure, HttpUnavailable
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.sessions import Sessions
@@ -15,11 +15,8 @@ from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from ringback.runtime.context import Context
 
-_RETRY_S = 0.5
 _KEY_LIFE_S = 86_400.0
 _KEYS_EVERY_S = 3600.0
 _SILENT_BATCH = 50
@@ -63,9 +60,9 @@ class Scheduler:
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._repeat(self.look), "scheduler")
-        self._ctx.spawn(self._repeat(self.ask_for_silent), "diagnostics")
-        self._ctx.spawn(self._repeat(self.forget_keys), "idempotency")
+        Rounds(self._ctx, "scheduler", self.look).start()
+        Rounds(self._ctx, "diagnostics", self.ask_for_silent).start()
+        Rounds(self._ctx, "idempotency", self.forget_keys).start()
 
     async def look(self) -> float:
         """Start what is due and give up what is over; seconds until the next look."""
@@ -134,15 +131,3 @@ class Scheduler:
         else:
             self._ctx.log.warning("session_lost", callback_id=str(record.id), attempt=attempt)
             await self._changes.lost(record)
-
-    async def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
-        """Do the work again and again, after as many seconds as it says."""
-        while True:
-            pause = _RETRY_S
-            try:
-                pause = await work()
-            except (PostgresUnavailable, HttpFailure, HttpUnavailable) as error:
-                self._ctx.log.warning("scheduler_waits", error=str(error))
-            except Exception:
-                self._ctx.log.exception("scheduler_failed")
-            await asyncio.sleep(pause)

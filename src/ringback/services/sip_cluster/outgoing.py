@@ -213,11 +213,20 @@ class Outgoing:
         elif response.local and leg.taken:
             self._driver.feed(live, i.Lost(leg.id))
         elif (again := self.sessions.retry(leg, response)) is not None:
-            leg.invite = self._endpoint.send_request(
-                again, self.proxy, on_response=partial(self._invite_answered, live, leg)
-            )
+            self._try_again(live, leg, again)
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status, self._moved_to(response)))
+
+    def _try_again(self, live: LiveCall, leg: SipLeg, request: Request) -> None:
+        """Where a node that has taken the call over comes to the same try, nobody is rung a second time."""
+        names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg.id)
+        leg.invite = self._endpoint.send_request(
+            request,
+            self.proxy,
+            branch=names.branch_of_try(request.cseq.number),
+            sent_by=leg.sent_by,
+            on_response=partial(self._invite_answered, live, leg),
+        )
 
     def _moved_to(self, response: Response) -> str:
         """The number of a redirection that is to be followed (RFC 3261 8.1.3.4)."""

@@ -61,6 +61,21 @@ async def test_a_busy_customer_is_dialled_again_at_the_same_place_and_then_no_mo
     assert (seen["callbackState"], seen["callbackReason"]) == ("COMPLETED", "FAIL_CALL_TO_CUSTOMER")
 
 
+async def test_a_customer_whom_the_platform_left_without_an_agent_is_called_again_and_not_for_ever(
+    world: Any,
+) -> None:
+    callback = await world.book()
+    for attempt, state in ((1, "SCHEDULED"), (2, "COMPLETED")):
+        await world.entry(callback, attempt=attempt)
+        await world.step(callback, 1, "DIALLING", attempt=attempt)
+        await world.step(callback, 2, "CUSTOMER", attempt=attempt)
+        left = {"dial_result": "PERSON", "reason": "no_agent"}
+        reply = await world.step(callback, 3, "FAILED", attempt=attempt, **left)
+        assert reply == {"state": state, "go_on": False}
+        world.move_clock(61)
+    assert (await world.retrieve(callback))["callbackReason"] == "FAIL_AGENT_CONNECT"
+
+
 async def test_an_agent_who_does_not_answer_puts_it_back_in_the_queue(world: Any) -> None:
     callback = await world.book()
     await world.step(callback, 1, "ROUTING")
@@ -87,7 +102,7 @@ async def test_a_cancelled_callback_stops_its_session_and_gets_no_more_leave(
     for step, state in enumerate(states, 1):
         await world.step(callback, step, state)
     assert (await world.cancel(callback))[0] == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (session, "callback.cancel") not in world.peers.events:
             await asyncio.sleep(0.02)
     seen = await world.retrieve(callback)

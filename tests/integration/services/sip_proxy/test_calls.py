@@ -17,7 +17,7 @@ HOST = run_host(62)
 CARRIER_HOST = run_host(50)
 PHONE = "sip:1001@demo.example"
 ROUTE_POINT = "sip:8000@demo.example"
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 async def test_a_phone_registers_and_its_binding_knows_where_it_is(stage: Stage) -> None:

@@ -21,7 +21,7 @@ Stage = Any
 KAMAILIO = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
 HOST, FAR, BEHIND = run_host(62), run_host(93), run_host(94)
 DOMAIN = "demo.example"
-LIMIT = 5.0
+LIMIT = 20.0
 MODULES = sorted(Path("/usr").glob("lib*/**/kamailio/modules"))
 pytestmark = pytest.mark.skipif(
     KAMAILIO is None or not MODULES, reason="kamailio is not installed (Debian: kamailio)"

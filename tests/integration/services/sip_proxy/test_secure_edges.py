@@ -27,7 +27,7 @@ Stage = Any
 HOST = run_host(62)
 DOMAIN = "demo.example"
 SECRET = "first secret"
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,21 @@ def test_a_number_that_is_not_in_service_is_not_dialled_again() -> None:
     assert progress.reason is Reason.FAIL_CALL_TO_CUSTOMER
 
 
+def test_a_customer_who_hung_up_is_not_dialled_again_unless_left_without_an_agent() -> None:
+    gone = through(*TALKING[:4], AttemptFailed(1, 5, DialResult.PERSON))
+    assert (gone.state, gone.reason) == (State.COMPLETED, Reason.FAIL_CALL_TO_CUSTOMER)
+    again = through(*TALKING[:4], AttemptFailed(1, 5, DialResult.PERSON, deserted=True))
+    assert (again.state, again.due_at, again.dials) == (State.SCHEDULED, NOW + 300, 1)
+    assert again.arrived_at == NOW, "the place in line stays"
+
+
+def test_a_customer_whom_no_agent_came_to_is_dialled_as_often_as_is_allowed_and_no_more() -> None:
+    policy = RetryPolicy(max_dials=1, delay=300)
+    left = AttemptFailed(1, 5, DialResult.PERSON, deserted=True)
+    progress = through(*TALKING[:4], left, policy=policy)
+    assert (progress.state, progress.reason) == (State.COMPLETED, Reason.FAIL_AGENT_CONNECT)
+
+
 def test_a_dial_that_failed_on_our_side_does_not_count() -> None:
     progress = through(*TALKING[:3], AttemptFailed(1, 4, DialResult.CREATE_CALL_ERROR))
     assert (progress.state, progress.dials) == (State.SCHEDULED, 0)

@@ -15,9 +15,8 @@ pytestmark = [
 
 
 async def sign_in(tab: Tab, user: str, password: str) -> None:
-    await tab.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
-    await tab.run(f"$('user').value = {user!r}; $('password').value = {password!r}")
-    await tab.press("Sign in")
+    await tab.fill(user=user, password=password)
+    await tab.press("Sign in", "#signin")
 
 
 async def row_of(tab: Tab, number: str) -> None:
@@ -70,10 +69,11 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await tab.run(
         "window.real = window.fetch; "
         "window.fetch = (...all) => new Promise(done => { window.go = () => done(real(...all)); }); "
-        f"window.first = open('{later}'); $('whole').close(); window.fetch = real; 0"
+        f"document.querySelector('[data-held=\"{later}\"]').click(); "
+        "document.querySelector('#whole').close(); window.fetch = real; 0"
     )
     await row_of(tab, "+12025550124")
-    await tab.run("go(); first")
+    await tab.run("go(); new Promise(done => setTimeout(done, 100))")
     await tab.shows("Callback to +12025550124", "#whole")
     await tab.press("Close", "#whole")
 
@@ -89,9 +89,9 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await tab.shows("is cancelled", "#said")
     assert (await world.retrieve(later))["callbackReason"] == "CANCELLED_BY_ADMIN"
 
-    await tab.press("Queues")
+    await tab.press("Queues", "#rooms")
     await tab.shows("sales", "#room")
-    await tab.press("Agents")
+    await tab.press("Agents", "#rooms")
     await tab.until("Boolean(document.querySelector('[aria-label=\"Log out: ann\"]'))")
     await tab.run("document.querySelector('[aria-label=\"Log out: ann\"]').focus()")
     await tab.enter()
@@ -102,7 +102,7 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     assert await tab.run("document.activeElement.dataset.room") == "agents", "its row is gone"
 
     await chief.post("users/anna/password")  # which ends her tokens
-    await tab.press("Callbacks")
+    await tab.press("Callbacks", "#rooms")
     await tab.shows("Your session is over: sign in again.", "#why")
 
 
@@ -111,12 +111,12 @@ async def test_an_administrator_stops_bookings_of_a_queue(
 ) -> None:
     chief = await office.user("chief", "Administrator")
     await tab.go(f"{world.base}/console?token={chief.token}")
-    await tab.press("Queues")
+    await tab.press("Queues", "#rooms")
     button = "document.querySelector('[aria-label=\"What sales takes\"]')"
     await tab.until(f"Boolean({button})")
     await tab.run(f"{button}.click()")
     await tab.shows("Callbacks that are booked already are called.", "#ask")
-    await tab.run("for (const id of ['soon', 'later']) $(id).checked = false")
+    await tab.run("for (const id of ['soon', 'later']) document.getElementById(id).checked = false; 0")
     await tab.press("Set it", "#ask")
     await tab.shows("sales takes no bookings.", "#said")
     await tab.shows("nothing", "#room")
@@ -132,13 +132,13 @@ async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything
     monitor = await office.user("mona", "Monitor")
     await world.book()
     await tab.go(f"{world.base}/console", width=390, height=844)
-    await tab.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
+    await tab.until("document.querySelector('#signin')?.checkVisibility()")
     await tab.run(f"sessionStorage.setItem('ringback-token', '{monitor.token}'); location.reload()")
     await row_of(tab, "+12•••••••23")
     labels = "[...document.querySelectorAll('#whole button')].map(b => b.textContent).join()"
     assert await tab.run(labels) == "Close"
     await tab.press("Close", "#whole")
-    await tab.press("Agents")
+    await tab.press("Agents", "#rooms")
     await tab.shows("talking", "#room")
     assert await tab.run("document.querySelectorAll('#room button').length") == 0
     assert await tab.run("document.documentElement.scrollWidth <= innerWidth"), "a narrow screen holds it"
