@@ -25,6 +25,7 @@ UNKNOWN_BASES = {"OSError", "ConnectionError", "TimeoutError", "RuntimeError", "
 """Built-in classes that mypyc does not let a class inherit from."""
 _HANDS_OVER = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
 """Where a coroutine or generator may let others run meanwhile."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SETUP = """
 import sys
 from mypyc.build import mypycify
@@ -44,8 +45,9 @@ def why_not(source: str, *, named: bool = False) -> str | None:
     wait, which costs minutes to compile and gains nothing.
 
     mypyc keeps the exception that is handled in the thread, not in the coroutine: one that lets others run
-    meanwhile leaves it to them, and takes theirs. It has no async generators, knows few built-in bases, and
-    passes over the options of a class, so that a frozen record would not be frozen.
+    meanwhile leaves it to them, and takes theirs. A coroutine that shares names with a function cannot be
+    closed after its end. There are no async generators, few built-in bases, and the options of a class are
+    passed over, so that a frozen record would not be frozen.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
@@ -54,13 +56,24 @@ def why_not(source: str, *, named: bool = False) -> str | None:
                 return f"options of class {node.name}"
             if bases & UNKNOWN_BASES:
                 return f"the base of class {node.name}"
-        elif isinstance(node, ast.AsyncFunctionDef):
-            if not named:
-                return "coroutines"
-            if any(isinstance(each, ast.Yield) for each in _own(node.body)):
-                return f"async generator {node.name}"
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if reason := _why_not_function(node, named):
+                return reason
         elif _waits_in_handler(node):
             return f"others run while line {node.lineno} handles an exception"
+    return None
+
+
+def _why_not_function(node: ast.FunctionDef | ast.AsyncFunctionDef, named: bool) -> str | None:
+    inner = [each for each in ast.walk(node) if each is not node and isinstance(each, _FUNCTIONS)]
+    if not any(isinstance(each, ast.AsyncFunctionDef) for each in (node, *inner)):
+        return None
+    if not named:
+        return "coroutines"
+    if inner:
+        return f"a coroutine and a function within {node.name}"
+    if any(isinstance(each, ast.Yield) for each in _own(node.body)):
+        return f"async generator {node.name}"
     return None
 
 
@@ -81,7 +94,7 @@ def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """What stands in these nodes, without the functions defined in them."""
     for node in nodes:
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if not isinstance(node, _FUNCTIONS):
             yield from _own(ast.iter_child_nodes(node))
 
 

@@ -52,9 +52,19 @@ def test_what_would_not_do_the_same_compiled_stays_as_it_is(
     assert build.why_not(source) == reason
 
 
-def test_an_async_generator_is_not_compiled(build: ModuleType) -> None:
-    reason = build.why_not("async def run() -> None:\n    yield 1", named=True)
-    assert reason == "async generator run"
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("async def run() -> None:\n    yield 1", "async generator run"),
+        ("async def run() -> None:\n    spawn(lambda: 1)", "a coroutine and a function within run"),
+        ("def run() -> None:\n    async def one() -> None: ...", "a coroutine and a function within run"),
+        ("def run() -> None:\n    spawn(lambda: 1)", None),
+    ],
+)
+def test_coroutines_that_end_in_another_way_compiled_stay_as_they_are(
+    build: ModuleType, source: str, reason: str | None
+) -> None:
+    assert build.why_not(source, named=True) == reason
 
 
 def test_a_module_with_coroutines_has_to_be_named(build: ModuleType, tmp_path: Path) -> None:
@@ -83,7 +93,7 @@ def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) ->
         ("    async with one():\n        await other()", True),
         ("    async with asyncio.timeout(1):\n        await other()", False),
         ("    try:\n        await one()\n    except ValueError:\n        pass\n    await other()", False),
-        ("    try:\n        await one()\n    finally:\n        spawn(lambda: other())", False),
+        ("    try:\n        await one()\n    finally:\n        spawn(other())", False),
     ],
 )
 def test_who_lets_others_run_while_an_exception_is_handled_stays_as_it_is(
