@@ -5,8 +5,6 @@ The protocol itself (RFC 6455) is the `websockets` library's, without its I/O.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -27,14 +25,14 @@ class WebSocketFramer:
     refused with 400 (4.1).
     """
 
-    torn: ClassVar[Torn | None] = None
-    """What is no WebSocket is told so in its own protocol."""
-    __slots__ = ("_broken", "_is_text", "_parts", "_protocol")
+    __slots__ = ("_broken", "_is_text", "_parts", "_protocol", "torn")
 
     def __init__(self, max_message: int = MAX_HEAD + MAX_BODY) -> None:
         self._protocol = ServerProtocol(subprotocols=[Subprotocol("sip")], max_size=max_message)
         self._parts: list[bytes] = []
         self._broken = self._is_text = False
+        self.torn: Torn | None = None
+        """Nothing: who speaks no WebSocket is told so in its own words."""
 
     @property
     def broken(self) -> bool:
