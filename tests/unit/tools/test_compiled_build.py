@@ -56,7 +56,8 @@ def test_what_would_not_do_the_same_compiled_stays_as_it_is(
 
 def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) -> None:
     found = build.choose(ROOT / "src", ["ringback/sip", "ringback/domain/routing"])
-    hot = {f"ringback/sip/{name}.py" for name in PARTS} | {"ringback/domain/routing/pool.py"}
+    endpoint = ("endpoint", "reception", "runner", "exchange", "sockets", "stream")
+    hot = {f"ringback/sip/{name}.py" for name in (*PARTS, *endpoint)} | {"ringback/domain/routing/pool.py"}
     assert hot <= set(found)
     wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
     hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}
