@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANY_CALL = "max"
 OURS = "ringback"
+KNOWN_METHODS = (*METHODS, OURS)
 
 
 def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
@@ -138,8 +139,8 @@ class WaitTimes:
         """The queue is in the path, or in `name`; without either it is the one in which the call stands."""
         tenant = request.query.get("tenant") or self._ctx.common.tenants[0]
         method = request.query.get("aqt", "urs")
-        if method not in (*METHODS, OURS):
-            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join((*METHODS, OURS))}")
+        if method not in KNOWN_METHODS:
+            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join(KNOWN_METHODS)}")
         router = router_of(self._leaders, tenant)
         call, on_hold = request.path_param("call"), request.query.get("hold") == "true"
         named = request.raw.match_info.get("vq", "") or request.query.get("name", "")

@@ -45,6 +45,7 @@ class Peers:
     def __init__(self) -> None:
         self.sessions: set[str] = set()
         self.ended: set[str] = set()
+        self.reporting: set[str] = set()
         self.events: list[tuple[str, str]] = []
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
@@ -89,7 +90,8 @@ class Peers:
         sid = request.path_param("sid")
         if sid not in self.sessions or request.query["tenant"] != "demo":
             raise HttpError(404, "unknown_session", "no such session")
-        return {"session": sid, "ended": sid in self.ended}
+        pending = ["7:report"] if sid in self.reporting else []
+        return {"session": sid, "ended": sid in self.ended, "pending": pending}
 
     async def _wait(self, request: HttpRequest) -> dict[str, Any]:
         ixn, queue = request.path_param("ixn"), request.path_param("vq")
