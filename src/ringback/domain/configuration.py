@@ -242,7 +242,8 @@ class Campaign(Object, frozen=True, kw_only=True):
     ``detect_s`` takes whoever answers for a person; ``prompts`` are heard until an agent is there.
     ``outcomes`` are the results that agents may enter, with what follows; callbacks that they promise are
     booked at ``callback_service``, and are kept for the agent who has promised one for ``callback_agent_s``
-    seconds. ``caller_ids`` are the numbers to show by the beginning of the customer's.
+    seconds. ``caller_ids`` are the numbers to show by the beginning of the customer's. ``trunk`` comes first
+    of those that take the customer's number.
     """
 
     name: str = ""
@@ -266,6 +267,7 @@ class Campaign(Object, frozen=True, kw_only=True):
     callback_service: str = ""
     caller_ids: dict[str, str] = {}
     callback_agent_s: float = 0.0
+    trunk: str = ""
 
 
 AnyObject = (
