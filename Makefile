@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench proof conformance fuzz docs lock compiled compiled-test clean
+.PHONY: help setup run test check format bench proof conformance fuzz docs lock compiled compiled-test console console-check clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,11 +11,13 @@ PROCESSES ?= 1
 PYTEST_ARGS ?=
 WORKERS ?= auto
 COMPILED ?=
+CONSOLE := console
 TREE := build/compiled
 AS := $(if $(COMPILED),PYTHONPATH=$(CURDIR)/$(TREE))
 PARITY := tests/unit/sip tests/unit/domain/agents tests/unit/domain/calls tests/unit/domain/routing \
   tests/unit/domain/statistics tests/unit/services/registrar tests/unit/services/sip_proxy \
-  tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py
+  tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py \
+  tests/unit/scxml tests/unit/services/orchestration tests/conformance/test_scxml_irp.py
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,7 @@ check: $(STAMP) ## Check format, lint, types, import law and sizes
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_sizes.py
+	@$(MAKE) --no-print-directory console-check
 
 format: $(STAMP) ## Format the code and repair what ruff can repair
 	$(BIN)/ruff format .
@@ -65,8 +68,21 @@ compiled: $(TREE)/.made ## Build the wheel with compiled modules into dist/ (nee
 compiled-test: $(TREE)/.made ## Run the tests of the compiled modules against their compiled form
 	@PYTHONPATH=$(CURDIR)/$(TREE) $(BIN)/pytest -n $(WORKERS) --dist loadfile $(PARITY) $(PYTEST_ARGS)
 
+console: $(CONSOLE)/node_modules/.installed ## Build the console from its TypeScript (needs node and npm; what is built is committed)
+	@cd $(CONSOLE) && npm run --silent build
+
+console-check:
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  if $(MAKE) --no-print-directory $(CONSOLE)/node_modules/.installed; then cd $(CONSOLE) && npm run --silent check; \
+	  else echo "The console's types are not checked: its compiler cannot be installed here"; fi; \
+	else echo "The console's types are not checked: node and npm are not installed (Debian: npm)"; fi
+
+$(CONSOLE)/node_modules/.installed: $(CONSOLE)/package-lock.json
+	@cd $(CONSOLE) && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 clean: ## Remove what was built and installed; var/ with your data stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist $(CONSOLE)/build $(CONSOLE)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(TREE)/.made: $(STAMP) tools/compiled_build.py $(shell find src -name '*.py')

@@ -12,16 +12,19 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
-BASES = {"Value", "Record"}
-"""Bases that have their options themselves (ringback.sip.records); naming them again changes nothing."""
-_COROUTINES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+BASES = {"Value", "Record", "Fixed"}
+"""Bases that have their options themselves (each library's records.py); naming them again changes nothing."""
+UNKNOWN_BASES = {"OSError", "ConnectionError", "TimeoutError", "RuntimeError", "KeyError", "TypeError"}
+"""Built-in classes that mypyc does not let a class inherit from."""
+_HANDS_OVER = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+"""Where a coroutine or generator may let others run meanwhile."""
 _SETUP = """
 import sys
 from mypyc.build import mypycify
@@ -39,17 +42,44 @@ setup(name="ringback", packages=[], ext_modules=extensions)
 def why_not(source: str) -> str | None:
     """Why a module cannot be compiled so that it does the same as its source; None if it can.
 
-    mypyc's coroutines are not those of the interpreter (`close` of one that was never begun fails), and it
+    mypyc keeps the exception that is handled in the thread, not in the coroutine: one that lets others run
+    meanwhile leaves it to them, and takes theirs. It has no async generators, knows few built-in bases, and
     passes over the options of a class, so that a frozen record would not be frozen.
     """
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, _COROUTINES):
-            return "coroutines"
         if isinstance(node, ast.ClassDef):
             bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
             if "Struct" in bases or (node.keywords and not bases <= BASES):
                 return f"options of class {node.name}"
+            if bases & UNKNOWN_BASES:
+                return f"the base of class {node.name}"
+        elif isinstance(node, ast.AsyncFunctionDef):
+            if any(isinstance(each, ast.Yield) for each in _own(node.body)):
+                return f"async generator {node.name}"
+        elif _waits_in_handler(node):
+            return f"others run while line {node.lineno} handles an exception"
     return None
+
+
+def _waits_in_handler(node: ast.AST) -> TypeGuard[ast.Try | ast.AsyncWith]:
+    """Whether a statement may let others run while it handles an exception.
+
+    The end of an `async with` waits there, too; asyncio's own timeouts never do.
+    """
+    if isinstance(node, ast.AsyncWith):
+        return any(not ast.unparse(item.context_expr).startswith("asyncio.timeout") for item in node.items)
+    if not isinstance(node, ast.Try):
+        return False
+    handlers = [*node.handlers, *node.finalbody]
+    return any(isinstance(each, _HANDS_OVER) for each in _own(handlers))
+
+
+def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What stands in these nodes, without the functions defined in them."""
+    for node in nodes:
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _own(ast.iter_child_nodes(node))
 
 
 def choose(root: Path, packages: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ KEPT = PROJECT / "var/fuzz"
 SUITES = Path(os.environ.get("RINGBACK_SUITES", PROJECT / "../shared/suites"))
 COUNT = int(os.environ.get("RINGBACK_FUZZ", "4000")) // len(DOORS)
 SEED = int(os.environ.get("RINGBACK_FUZZ_SEED", "1"))
-HANG_S = 2.0
+HANG_S = 10.0
 GROWTH_MIB = 32
 WARM_UP = 2000
 

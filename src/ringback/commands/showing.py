@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 from rich.console import Console, RenderableType
@@ -16,6 +17,16 @@ def people() -> Console:
     `:car:`, and addresses like `[fe80::1]` are no markup.
     """
     return Console(highlight=False, markup=False, emoji=False)
+
+
+class _Lines(Console):
+    def print(self, *objects: Any, **settings: Any) -> None:
+        super().print(*objects, **{"soft_wrap": True, **settings})
+
+
+def lines() -> Console:
+    """The same for what programs read by lines, too: none is broken, however narrow the terminal."""
+    return _Lines(highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: object) -> None:

@@ -96,6 +96,10 @@ def session_id(callback_id: str, attempt: int) -> str:
     return f"cb-{callback_id}-{attempt}"
 
 
+NO_AGENT = "no_agent"
+"""Reason of a FAILED step: the customer was there, and was left without an agent until hanging up."""
+
+
 class CallbackStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of an attempt, reported by its session; idempotent by (attempt, step)."""
 

@@ -7,6 +7,7 @@ Paths of the config service: ``/tenants``, ``/tenants/{t}``, ``/tenants/{t}/{kin
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -85,7 +86,7 @@ class ConfigClient:
         self._http = HttpClient(ctx, "config", connection=connection)
         self._ttl_s = ttl_s
         self._most = most
-        self._cache: dict[str, tuple[float, str, Any]] = {}
+        self._cache: OrderedDict[str, tuple[float, str, Any]] = OrderedDict()
         self._wanted: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
         """When each tenant had its last change (monotonic)."""
@@ -191,11 +192,11 @@ class ConfigClient:
         own, numbers = f"/tenants/{_part(tenant)}", f"/tenants/{_part(tenant)}/dns"
         etag, found = await self._ask(numbers, list[DN], None)
         until = self._until(numbers, etag)
-        self._cache = {
-            path: (0.0, *kept[1:]) if path.startswith(own) else kept
+        self._cache = OrderedDict(
+            (path, (0.0, *kept[1:]) if path.startswith(own) else kept)
             for path, kept in self._cache.items()
             if not path.startswith(f"{numbers}/")
-        }
+        )
         for item in found or []:
             self._cache[f"{numbers}/{_part(item.id)}"] = (until, etag, item)
         self._wanted[tenant] = max(_version(etag), self._wanted.get(tenant, 0))
@@ -232,8 +233,8 @@ class ConfigClient:
             found: T | None = known[2]
             return found
         etag, value = await self._ask(path, kind, known)
-        if len(self._cache) >= self._most:
-            self._cache.pop(next(iter(self._cache)))
+        if path not in self._cache and len(self._cache) >= self._most:
+            self._cache.popitem(last=False)
         self._cache[path] = (self._until(path, etag), etag, value)
         return value
 

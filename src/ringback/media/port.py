@@ -6,13 +6,13 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from math import floor
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from ringback.media.g711 import FRAME_SECONDS, PCMU, Codec
+from ringback.media.ports import PortRange
 from ringback.media.session import MediaEvent, RtpSession
 
 _log = logging.getLogger(__name__)
@@ -26,43 +26,6 @@ _LATE_LIMIT = 10
 
 def ignore(_event: MediaEvent) -> None:
     """The handler of a port whose events nobody wants yet."""
-
-
-class NoPortError(OSError):
-    """Every port of the range is taken."""
-
-
-class PortRange:
-    """Even UDP ports from *low* to *high* in turn; 0 and 0 let the system choose."""
-
-    def __init__(self, low: int = 0, high: int = 0) -> None:
-        """Raises ValueError when the range holds no even port."""
-        self._ports = range(low + low % 2, high + 1, 2) if low else range(1)
-        if not self._ports:
-            raise ValueError("the port range holds no even port")
-        self._next = 0
-
-    def bind(self, host: str) -> socket.socket:
-        """A bound non-blocking socket. Raises NoPortError when all ports are taken."""
-        for port in self._candidates():
-            sock = socket.socket(_family(host), socket.SOCK_DGRAM)
-            try:
-                sock.bind((host, port))
-                sock.setblocking(False)
-                return sock
-            except OSError:
-                sock.close()
-        raise NoPortError(f"no free RTP port on {host}")
-
-    def _candidates(self) -> Iterator[int]:
-        start = self._next
-        for index in chain(range(start, len(self._ports)), range(start)):
-            self._next = (index + 1) % len(self._ports)
-            yield self._ports[index]
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 _FULL_LOAD = 0.7

@@ -14,6 +14,7 @@ from ringback.runtime.http_server import (
     HttpRequest,
     HttpResponse,
     HttpServer,
+    refuse_unknown,
     render_error,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "HttpResponse",
     "HttpServer",
     "HttpUnavailable",
+    "refuse_unknown",
     "render_error",
 ]

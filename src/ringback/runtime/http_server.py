@@ -179,6 +179,7 @@ class HttpServer:
         """Bind the listener's address; OSError when it is taken."""
         host, port = self._ctx.address(self._ctx.service, self._listener)
         common = self._ctx.common
+        self.route("*", "/{rest:.*}", refuse_unknown, public=True)
         self._runner = web.AppRunner(self._app, access_log=None, handle_signals=False)
         await self._runner.setup()
         assert self._runner.server is not None
@@ -269,6 +270,25 @@ class HttpServer:
 
         for path, handler in (("/health", health), ("/ready", ready), ("/metrics", metrics)):
             self.route("GET", path, handler, public=True)
+
+
+async def refuse_unknown(request: HttpRequest) -> Result:
+    """The handler of what no route serves: raises HttpError 404, or 405 for a path that has other methods."""
+    methods = await _methods_of(request.raw)
+    if not methods:
+        raise HttpError(404, "path-unknown", "there is no such path here")
+    allow = ", ".join(methods)
+    raise HttpError(405, "method-not-allowed", f"this path is for {allow} only", headers={"Allow": allow})
+
+
+async def _methods_of(raw: web.Request) -> list[str]:
+    """The methods that the path of a request has; one that a route names literally has its own only."""
+    literal: set[str] = set()
+    others: set[str] = set()
+    for resource in raw.app.router.resources():
+        _, allowed = await resource.resolve(raw)
+        (literal if isinstance(resource, web.PlainResource) else others).update(allowed)
+    return sorted((literal or others) - {"*"})
 
 
 _UNAVAILABLE = HttpError(

@@ -3,7 +3,7 @@
 `publish` appends to the outbox and returns when Valkey has it; what comes together is one entry (`outbox`).
 One process at a time relays (a lease says which, a consumer group lets any process finish another's work): it
 hands the entries to the broker and deletes those that the broker has acknowledged. A broker that is away
-therefore costs nothing but space, and nothing is lost.
+therefore costs nothing but space, up to a bound: behind it the oldest reports are lost, and the log says so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 from ringback.runtime.clock import gathered, later_together
 from ringback.runtime.lease import Lease
 from ringback.runtime.logs import Log
-from ringback.runtime.outbox import OUTBOX, Report, entries_of, entry_of, reports_of
+from ringback.runtime.outbox import OUTBOX, Report, entries_of, entry_of, keep_within, reports_of
 from ringback.runtime.streams import parse_entries
 from ringback.runtime.valkey import Argument, Valkey, ValkeyError, ValkeyUnavailable
 
@@ -194,6 +194,7 @@ class Kafka:
                 claimed_at = time.monotonic()
                 claimed = await valkey.call(*claim)
                 await self._deliver(valkey, claimed[1])
+                await self._bound(valkey)
             reply = await valkey.call(*read, "STREAMS", OUTBOX, ">")
             for _, rows in reply or ():
                 await self._deliver(valkey, rows)
@@ -213,8 +214,15 @@ class Kafka:
                 await valkey.post([("XACK", OUTBOX, _GROUP, *done), ("XDEL", OUTBOX, *done)])
             left = {name: reports for name, reports in failed.items() if reports}
             if left:
+                await self._bound(valkey)
                 await asyncio.sleep(1.0)
                 await self._lease.acquire()  # another would fare no better with this broker
+
+    async def _bound(self, valkey: Valkey) -> None:
+        """What waits must leave room in Valkey for the calls."""
+        gone = await keep_within(valkey, self._process.common.kafka_backlog_bytes)
+        if gone:
+            self._process.log.error("reports_lost", entries=gone, why="the backlog is full")
 
 
 def _read(rows: list[Any], log: Log) -> dict[str, list[Report]]:

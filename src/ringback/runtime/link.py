@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ class LinkServer:
         self._together: dict[str, tuple[TogetherHandler, Callable[[msgspec.Raw], object] | None]] = {}
         self._server: asyncio.Server | None = None
         self.sessions: set[LinkSession] = set()
-        self._strangers: dict[LinkSession, None] = {}
+        self._strangers: OrderedDict[LinkSession, None] = OrderedDict()
         self._serving: set[asyncio.Task[Any]] = set()
         self.on_close: Callable[[LinkSession], None] | None = None
         self.address: tuple[str, int] = ("", 0)
@@ -208,8 +209,7 @@ class LinkServer:
     def _expect_hello(self, session: LinkSession) -> None:
         """Who does not say it soon has no business here, and holds no place of those who have."""
         if len(self._strangers) >= _MOST_STRANGERS:
-            oldest = next(iter(self._strangers))
-            del self._strangers[oldest]
+            oldest, _ = self._strangers.popitem(last=False)
             self._cut(oldest, "no_hello")
         self._strangers[session] = None
         asyncio.get_running_loop().call_later(_HELLO_S, self._too_late, session)

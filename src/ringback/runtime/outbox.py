@@ -1,6 +1,8 @@
 """The entries of the outbox for Kafka: one report each, or many that were stored together.
 
 A command to Valkey costs about as much for one report as for many, and the relay acknowledges entries.
+They differ so much in size that their number says little of the memory they take: whoever relays measures it,
+and lets the oldest go (`keep_within`).
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ from typing import NamedTuple
 import msgspec
 
 from ringback.runtime.streams import StreamEntry
-from ringback.runtime.valkey import Argument
+from ringback.runtime.valkey import Argument, Commands
 
 OUTBOX = "ringback:outbox:kafka"
 TOGETHER = 50
 """Reports of one entry at most."""
 _TOGETHER_BYTES = 256 * 1024
 _LIMIT = 1_000_000
+"""Entries, should nobody relay at all."""
 _MANY = "reports"
 _ONE = {"topic", "key", "value", "connection"}
 
@@ -70,3 +73,13 @@ def reports_of(entry: StreamEntry) -> list[Report]:
         raise ValueError(f"fields {sorted(fields)}")
     topic, key, connection = (str(fields[name], "utf-8") for name in ("topic", "key", "connection"))
     return [Report(topic, key, fields["value"], connection)]
+
+
+async def keep_within(valkey: Commands, most_bytes: int) -> int:
+    """Let the oldest entries go until the outbox takes about so many bytes of Valkey; how many have gone."""
+    held: int = await valkey.call("MEMORY", "USAGE", OUTBOX) or 0
+    if held <= most_bytes:
+        return 0
+    entries: int = await valkey.call("XLEN", OUTBOX)
+    gone: int = await valkey.call("XTRIM", OUTBOX, "MAXLEN", entries * most_bytes // held)
+    return gone

@@ -57,6 +57,9 @@ class CommonSettings(ServiceSettings, frozen=True, kw_only=True):
     http_proxies: Annotated[
         tuple[str, ...], Doc("addresses of balancers and proxies, which may have any number of them")
     ] = ()
+    kafka_backlog_bytes: Annotated[
+        int, Doc("memory of Valkey that reports may take while Kafka is away; then the oldest go")
+    ] = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,10 @@ class Valkey:
     async def start(self, timeout: float = 10.0) -> None:
         """Connect; ValkeyUnavailable when the server cannot be reached within `timeout` seconds."""
         self._keeper = asyncio.create_task(self._keep(), name=f"valkey-{self._name}")
-        try:
-            async with asyncio.timeout(timeout):
-                await self._up.wait()
-        except TimeoutError:
+        await until_set(self._up, timeout)
+        if not self._up.is_set():
             await self.stop()
-            raise ValkeyUnavailable(f"no Valkey at {_address(self._url)[:2]}") from None
+            raise ValkeyUnavailable(f"no Valkey at {_address(self._url)[:2]}")
 
     async def stop(self) -> None:
         """Close this connection and the dedicated ones taken from it."""

@@ -91,6 +91,7 @@ class _Compiler:
             by_id=MappingProxyType(self._by_id),
             scripts=tuple(self._script(child) for child in scxml_children(root) if child.name == "script"),
             paths=tuple(map(self._path, range(len(self._drafts)))),
+            known={},
         )
 
     def _number(self, element: Element, parent: int) -> int:

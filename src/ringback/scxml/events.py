@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
+
+from msgspec.structs import asdict
+
+from .records import Fixed
 
 Json = Any
 """A value that JSON can carry; XML travels as `{"$xml": text}`."""
@@ -16,8 +19,7 @@ HTTP_PROCESSOR = "http://www.w3.org/TR/scxml/#BasicHTTPEventProcessor"
 EventType = Literal["platform", "internal", "external"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Fixed, frozen=True):
     """An event as the application sees it in `_event` (SCXML 5.10.1)."""
 
     name: str
@@ -31,8 +33,7 @@ class Event:
 
     def to_json(self) -> dict[str, Json]:
         """The fields that are set."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Json]) -> Event:
@@ -53,8 +54,7 @@ def event_from_http(method: str, content_type: str, body: str, path: str = "") -
     return Event(name, data=data, origintype=HTTP_PROCESSOR, raw=raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Fixed, frozen=True):
     """`<log>` was executed (SCXML 4.7)."""
 
     session: str
@@ -62,8 +62,7 @@ class Log:
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class HttpPost:
+class HttpPost(Fixed, frozen=True):
     """`<send>` with the basic HTTP event processor: the shell posts it (SCXML C.2).
 
     When that fails, feed `error.communication` with this `sendid` to the session.
@@ -76,8 +75,7 @@ class HttpPost:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Fixed, frozen=True):
     """`<invoke src>`: the shell fetches the document and calls `Interpreter.fetched`."""
 
     session: str
@@ -85,8 +83,7 @@ class Fetch:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Fixed, frozen=True):
     """An element of a foreign namespace was executed and asks the shell to do something.
 
     `number` counts the actions of the whole tree and survives a restore, so that
@@ -97,11 +94,10 @@ class Action:
     number: int
     namespace: str
     name: str
-    payload: Mapping[str, Json] = field(default_factory=dict)
+    payload: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Fixed, frozen=True):
     """The root session is over. `error` is None when it came to its final state."""
 
     session: str

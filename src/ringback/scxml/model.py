@@ -7,18 +7,17 @@ numbers from `index + 1` to `last`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ringback.sandbox import Element
 
 from .errors import DocumentError
+from .records import Fixed
 
 Kind = Literal["atomic", "compound", "parallel", "final", "history"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Fixed, frozen=True):
     """An attribute that is either literal or an expression (`target` and `targetexpr`)."""
 
     literal: str | None = None
@@ -28,8 +27,7 @@ class Value:
         return self.literal is not None or self.expr is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Fixed, frozen=True):
     """`<content>`, or the inline value of `<data>` and `<assign>`."""
 
     expr: str | None = None
@@ -37,8 +35,7 @@ class Content:
     element: Element | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Fixed, frozen=True):
     """`<param>` (SCXML 5.7)."""
 
     name: str
@@ -46,8 +43,7 @@ class Param:
     location: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Fixed, frozen=True):
     """What `<send>`, `<invoke>` and `<donedata>` carry."""
 
     params: tuple[Param, ...] = ()
@@ -55,23 +51,20 @@ class Payload:
     content: Content | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(Fixed, frozen=True):
     """`<raise>` (SCXML 4.2)."""
 
     event: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogContent:
+class LogContent(Fixed, frozen=True):
     """`<log>` (SCXML 4.7)."""
 
     label: str
     expr: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Fixed, frozen=True):
     """`<assign>` (SCXML 5.4)."""
 
     location: str
@@ -79,22 +72,19 @@ class Assign:
     content: Content | None
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Fixed, frozen=True):
     """`<script>` (SCXML 5.8)."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Fixed, frozen=True):
     """`<if>`, `<elseif>`, `<else>` (SCXML 4.3); `<else>` has no condition."""
 
     branches: tuple[tuple[str | None, Block], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Foreach:
+class Foreach(Fixed, frozen=True):
     """`<foreach>` (SCXML 4.6)."""
 
     array: str
@@ -103,8 +93,7 @@ class Foreach:
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Fixed, frozen=True):
     """`<send>` (SCXML 6.2)."""
 
     event: Value
@@ -116,15 +105,13 @@ class Send:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Fixed, frozen=True):
     """`<cancel>` (SCXML 6.3)."""
 
     sendid: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Custom:
+class Custom(Fixed, frozen=True):
     """An executable element of another namespace."""
 
     element: Element
@@ -134,8 +121,7 @@ Executable = Raise | LogContent | Assign | Script | If | Foreach | Send | Cancel
 Block = tuple[Executable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Fixed, frozen=True):
     """`<data>` (SCXML 5.3). `missing` when its `src` could not be had."""
 
     id: str
@@ -144,8 +130,7 @@ class Data:
     missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Invoke:
+class Invoke(Fixed, frozen=True):
     """`<invoke>` (SCXML 6.4). `document` is the inline one, already compiled."""
 
     id: str | None
@@ -161,8 +146,7 @@ class Invoke:
 _MOST_MEANT = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Fixed, frozen=True):
     """`<transition>`, also that of `<initial>` and `<history>`; `targets` are state numbers."""
 
     source: int
@@ -177,8 +161,7 @@ class Transition:
         return any(e == "*" or name == e or name.startswith(e + ".") for e in self.events)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Fixed, frozen=True):
     """`<scxml>` (number 0), `<state>`, `<parallel>`, `<final>` or `<history>`."""
 
     index: int
@@ -202,8 +185,7 @@ class State:
         return self.index < other <= self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Fixed, frozen=True):
     """One compiled SCXML document."""
 
     source: str
@@ -216,9 +198,7 @@ class Document:
     scripts: tuple[Script, ...]
     paths: tuple[tuple[int, ...], ...]
     """For each state its proper ancestors, the nearest first, the root last."""
-    _meant: dict[tuple[int, str | None], tuple[Transition, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    known: dict[tuple[int, str | None], tuple[Transition, ...]]
     """What `meant` has found: charts are few, and the same events come to all their sessions."""
 
     @property
@@ -232,7 +212,7 @@ class Document:
 
     def meant(self, index: int, event: str | None) -> tuple[Transition, ...]:
         """The transitions of a state and its ancestors, in order, that an event (None: no event) is for."""
-        found = self._meant.get((index, event))
+        found = self.known.get((index, event))
         if found is None:
             found = tuple(
                 transition
@@ -240,7 +220,7 @@ class Document:
                 for transition in self.states[state].transitions
                 if (not transition.events if event is None else transition.matches(event))
             )
-            if len(self._meant) >= _MOST_MEANT:
-                self._meant.clear()  # names come from outside
-            self._meant[index, event] = found
+            if len(self.known) >= _MOST_MEANT:
+                self.known.clear()  # names come from outside
+            self.known[index, event] = found
         return found

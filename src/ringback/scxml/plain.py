@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .plain_values import (
@@ -36,6 +35,7 @@ from .plain_values import (
     times,
     truth,
 )
+from .records import Fixed
 
 _LONGEST = 240
 _DEPTH = 20
@@ -65,27 +65,26 @@ RESERVED = frozenset(_WORDS.split())
 """Words that are no variable here, whatever they are to an engine."""
 
 
-@dataclass(slots=True)
 class Scope:
     """What an expression sees; `calls` are those of functions in one evaluation."""
 
-    values: dict[str, Value] = field(default_factory=dict)
-    system: dict[str, Value] = field(default_factory=dict)
-    functions: dict[str, Function | None] = field(default_factory=dict)
-    """Those that scripts have declared; None: only the engine can call it."""
-    active: Iterable[str] = ()
-    """A view of the active states, made a set when somebody asks."""
-    event: Callable[[], Value] | None = None
-    """Tells `_event`."""
-    local: Mapping[str, Value] = field(default_factory=dict)
-    calls: int = 0
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.system: dict[str, Value] = {}
+        self.functions: dict[str, Function | None] = {}
+        """Those that scripts have declared; None: only the engine can call it."""
+        self.active: Iterable[str] = ()
+        """A view of the active states, made a set when somebody asks."""
+        self.event: Callable[[], Value] | None = None
+        """Tells `_event`."""
+        self.local: Mapping[str, Value] = {}
+        self.calls = 0
 
 
 Plain = Callable[[Scope], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Fixed, frozen=True):
     """`function (parameters) { return body; }`"""
 
     parameters: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from .model import Block, Document, Transition
 
@@ -108,15 +107,15 @@ def exit_set(
     return leaving
 
 
-@dataclass(slots=True)
 class EntrySet:
     """The states to enter and what to execute on the way (`computeEntrySet`)."""
 
-    document: Document
-    history: History
-    states: set[int] = field(default_factory=set)
-    default_entry: set[int] = field(default_factory=set)
-    history_content: dict[int, Block] = field(default_factory=dict)
+    def __init__(self, document: Document, history: History) -> None:
+        self.document = document
+        self.history = history
+        self.states: set[int] = set()
+        self.default_entry: set[int] = set()
+        self.history_content: dict[int, Block] = {}
 
     def add_transition(self, transition: Transition) -> None:
         """Add all states that this transition enters."""

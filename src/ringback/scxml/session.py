@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .datamodel import DataModel, NullDataModel
@@ -16,14 +15,14 @@ from .events import HTTP_PROCESSOR, SCXML_PROCESSOR, Event, Json, Output
 from .executor import Executor
 from .lazy import LazyEcmaScript
 from .model import Block, Data, Document, Invoke, State, Transition
+from .records import Record
 from .selection import EntrySet, exit_set, select_transitions
 
 if TYPE_CHECKING:
     from .tree import Tree
 
 
-@dataclass(slots=True)
-class Invocation:
+class Invocation(Record):
     """A running `<invoke>`; `child` is empty while its document is being fetched."""
 
     state: int
@@ -42,6 +41,8 @@ def make_datamodel(document: Document, tree: Tree) -> DataModel:
 
 class Session:
     """The configuration, queues, history and data of one running document."""
+
+    __deletable__ = ("_executor",)  # where this is compiled
 
     def __init__(
         self, tree: Tree, document: Document, session_id: str, parent: Session | None, invokeid: str | None

@@ -6,8 +6,9 @@ States are stored by id, so that a document may be edited in between as long as 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from .compiler import compile_document
 from .errors import ScxmlError

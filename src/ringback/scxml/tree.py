@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from .actions import Actions
 from .compiler import compile_document
@@ -11,11 +12,11 @@ from .errors import DocumentError, EvaluationError, LimitExceededError
 from .events import Action, Ended, Event, Fetch, HttpPost, Json, Output, event_from_http
 from .limits import Limits
 from .model import Document
+from .records import Record
 from .session import Session
 
 
-@dataclass(slots=True)
-class Delayed:
+class Delayed(Record):
     """An event, or an HTTP message, that leaves at `due` (seconds)."""
 
     due: float

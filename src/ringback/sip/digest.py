@@ -149,6 +149,20 @@ def says_stale(challenges: Iterable[str]) -> bool:
     return any("stale=true" in value.lower().replace(" ", "") for value in challenges)
 
 
+def realm_of(challenge: str) -> str | None:
+    """The realm that asks for a password; None for a challenge that we cannot answer."""
+    params = _answerable(challenge)
+    return None if params is None else params.get("realm", "")
+
+
+def _answerable(challenge: str) -> dict[str, str] | None:
+    params = parse_credentials(challenge)
+    if params is None or params.get("algorithm", "MD5").upper() not in _HASHES:
+        return None
+    # auth-int alone: without it our answer would be taken for a wrong password
+    return None if params.get("qop") and "auth" not in _options(params) else params
+
+
 class Verdict(Enum):
     """What the check of credentials says."""
 
@@ -324,15 +338,7 @@ class DigestClient:
 
     def answer(self, challenges: list[str], method: str, uri: str, cnonce: str) -> str | None:
         """An Authorization value for the best challenge that we can answer, or None."""
-        chosen: dict[str, str] | None = None
-        for value in challenges:
-            params = parse_credentials(value)
-            if params is None or params.get("algorithm", "MD5").upper() not in _HASHES:
-                continue
-            if params.get("qop") and "auth" not in _options(params):
-                continue  # auth-int alone: without it our answer would be taken for a wrong password
-            chosen = params
-            break
+        chosen = next((found for value in challenges if (found := _answerable(value)) is not None), None)
         return None if chosen is None else self._respond(chosen, method, uri, cnonce)
 
     def _respond(self, challenge: dict[str, str], method: str, uri: str, cnonce: str) -> str:

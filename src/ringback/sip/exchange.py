@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ringback.sip.build import response_to
 from ringback.sip.message import FORGOTTEN, Request, Response
 from ringback.sip.transport import Destination, Source
+from ringback.sip.waiting import final_of, responses_of
 
 if TYPE_CHECKING:
-    from ringback.sip.endpoint import SipEndpoint
     from ringback.sip.layer import Transaction
 
 
 _NEVER_FILLED: list[Response] = []
 """Unread responses where each is handed over at once."""
+
+
+class Shell(Protocol):
+    """What transactions ask of the endpoint that they belong to."""
+
+    def cancel(self, client: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """See `ClientTransaction.cancel`."""
+
+    def send_ack(self, ack: Request, destination: Destination, branch: str | None = None) -> bytes:
+        """Send the ACK of a 2xx; returns what was sent."""
+
+    def repeat_ack(self, ack: bytes, destination: Destination) -> None:
+        """Send an ACK again as it is."""
+
+    def send_as_datagram(self, client: ClientTransaction, destination: Destination) -> bool:
+        """TCP has failed a large request: send it by UDP; False if it is cancelled (18.1.1)."""
+
+
+class Answering(Protocol):
+    """What a server transaction asks of the endpoint that it belongs to."""
+
+    def respond(self, transaction: Transaction, response: Response, *, until_ack: bool = False) -> bool:
+        """See `ServerTransaction.respond` and `accept`."""
 
 
 class ClientTransaction:
@@ -29,7 +52,7 @@ class ClientTransaction:
 
     def __init__(
         self,
-        endpoint: SipEndpoint,
+        endpoint: Shell,
         request: Request,
         destination: Destination,
         on_response: Callable[[Response], None] | None = None,
@@ -64,21 +87,22 @@ class ClientTransaction:
         target = destination or self.destination
         self._ack = (ack.to_tag, self._endpoint.send_ack(ack, target), target)
 
-    async def final(self, timeout: float | None = None) -> Response:
+    def final(self, timeout: float | None = None) -> Coroutine[Any, Any, Response]:
         """The final response. Raises TimeoutError after `timeout` seconds (the transaction goes on)."""
-        async with asyncio.timeout(timeout):
-            while self._final is None:
-                await self._changed()
-        return self._final
+        return final_of(self, timeout)
 
-    async def __aiter__(self) -> AsyncIterator[Response]:
-        while True:
-            while self._unread:
-                response = self._unread.pop(0)
-                yield response
-                if not response.is_provisional:
-                    return
-            await self._changed()
+    def __aiter__(self) -> AsyncIterator[Response]:
+        return responses_of(self)
+
+    def next_unread(self) -> Response | None:
+        """The first response that was not read yet."""
+        return self._unread.pop(0) if self._unread else None
+
+    def changed(self) -> asyncio.Future[None]:
+        """Done with the next response."""
+        if self._wake is None or self._wake.done():
+            self._wake = asyncio.get_running_loop().create_future()
+        return asyncio.shield(self._wake)
 
     def deliver(self, response: Response) -> None:
         """The endpoint hands over a response."""
@@ -107,17 +131,12 @@ class ClientTransaction:
         """The user needs the request no more, nor the response, which it has had."""
         self.request, self._final = FORGOTTEN, None
 
-    async def _changed(self) -> None:
-        if self._wake is None or self._wake.done():
-            self._wake = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._wake)
-
 
 class ServerTransaction:
     """A request that was received. An ACK to a 2xx has no transaction: `can_respond` is false."""
 
     def __init__(
-        self, endpoint: SipEndpoint, request: Request, source: Source, core: Transaction | None
+        self, endpoint: Answering, request: Request, source: Source, core: Transaction | None
     ) -> None:
         self._endpoint = endpoint
         self._core = core

@@ -16,7 +16,9 @@ from ringback.sip.parser import HOST, PORT, address_pattern, parse_message
 _TEXT = r"((?:[!-~][ -~]*+)?(?<! ))"
 """A value without spaces at its ends; lines are not folded (RFC 3261 7.3.1)."""
 _ANY_HOST = rf"(?:{HOST}|\[[0-9A-Fa-f:.]+\])"
-_VIA = rf'SIP/2\.0/[A-Z]+ {_ANY_HOST}{PORT}(?:;[^\s;=,"<>]+(?:=[^\s;,"<>]*)?)*'
+# No control character is plain: the parser takes more of them for spaces than ASCII has.
+_PARAM = r';[^\x00-\x20\x7f;=,"<>]+(?:=[^\x00-\x20\x7f;,"<>]*)?'
+_VIA = rf"SIP/2\.0/[A-Z]+ {_ANY_HOST}{PORT}(?:{_PARAM})*"
 _ADDRESS = "(?! )" + address_pattern(_ANY_HOST, r'(?:[\w.+~%!*-]+|"[ !#-\[\]-~]*")')
 _PARTS = {
     "From": ("sender", f"({_ADDRESS})"),

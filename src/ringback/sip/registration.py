@@ -3,7 +3,7 @@
 state        input       next
 UNREGISTERED due         ASKING       REGISTER is sent, with credentials as soon as they were asked for
 ASKING       ok          REGISTERED   again when four fifths of the time are over
-ASKING       challenge   ASKING       at once, once for each nonce that is not called stale
+ASKING       challenge   ASKING       at once, once for each who asks and each nonce that is called stale
 ASKING       too brief   ASKING       at once with the time that the registrar wants (423)
 ASKING       no flows    ASKING       at once without reg-id (439; RFC 5626 4.2.1)
 ASKING       refused     UNREGISTERED again after a pause that doubles, up to half an hour
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ringback.sip.digest import DigestClient, says_stale
+from ringback.sip.challenges import Challenges
+from ringback.sip.digest import DigestClient
 from ringback.sip.ids import IdSource
 from ringback.sip.message import CSeq, Request, Response, parse_number
 from ringback.sip.uri import NameAddr, SipUri, split_commas
@@ -70,13 +71,11 @@ class Registration:
         """Why it is not registered: the status and its text."""
         self._ids = ids
         self._random = random
-        self._digest = DigestClient(account.user or account.aor.number, account.password)
-        self._challenge: tuple[str, list[str]] | None = None
+        self._challenges = Challenges(DigestClient(account.user or account.aor.number, account.password))
         self._call_id = ids.call_id()
         self._tag = ids.tag()
         self._cseq = 0
         self._expires = account.expires
-        self._tried = False
         self._failures = 0
         self._outbound = bool(account.instance)
         self.keeps_flow = False
@@ -109,11 +108,8 @@ class Registration:
             made.add("Route", str(NameAddr(account.edge.with_params(lr=None))))
         if self._outbound:
             made.add("Supported", "path, outbound")
-        if self._challenge is not None:
-            name, challenges = self._challenge
-            value = self._digest.answer(challenges, "REGISTER", made.raw_uri, self._ids.tag())
-            if value is not None:
-                made.add(name, value)
+        for name, value in self._challenges.answers("REGISTER", made.raw_uri, self._ids.tag):
+            made.add(name, value)
         return made
 
     def answered(self, response: Response, contact: NameAddr, now: float) -> None:
@@ -145,17 +141,16 @@ class Registration:
         return now < self.until
 
     def _may_answer(self, response: Response) -> bool:
-        """Note a challenge; false if our answer to one was wrong (22.2: the same is not tried again)."""
-        proxy = response.status == 407
-        challenges = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        again = self._tried and not says_stale(challenges)
-        self._challenge = None if again else ("Proxy-Authorization" if proxy else "Authorization", challenges)
-        self._tried = not again
-        return bool(challenges) and not again and bool(self.account.password)
+        """Note a challenge; false if our answer to one was wrong."""
+        if self.account.password and self._challenges.hear(response):
+            return True
+        self._challenges.forget()
+        return False
 
     def _registered(self, response: Response, contact: NameAddr, now: float) -> None:
         seconds = _granted(response, contact, self._expires)
-        self.state, self.reason, self._failures, self._tried = State.REGISTERED, "", 0, False
+        self.state, self.reason, self._failures = State.REGISTERED, "", 0
+        self._challenges.settled()
         self.until = now + seconds
         self.keeps_flow = any(name.lower() == "outbound" for name in response.values("Require"))
         self._flow_timer = parse_number(response.get("Flow-Timer") or "") or 0
@@ -167,7 +162,7 @@ class Registration:
         self.reason = f"{response.status} {response.reason}"
         pause = min(_LONGEST_PAUSE_S, self.first_pause_s * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
-        self._tried = False
+        self._challenges.settled()
         if not response.local:
             self.until = 0.0
         self.due_at = now + pause * (0.5 + self._random() / 2)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 from ringback.sip.connection import Remote, StreamUser
+from ringback.sip.opening import resolve_and_send
 from ringback.sip.stream import StreamPool, Tls
 from ringback.sip.transport import Destination, Source, is_address
 from ringback.sip.udp import UdpSocket
@@ -29,8 +30,8 @@ class Sockets:
     ) -> None:
         self._received = received
         self._advertised = advertised_host
-        self._streams = StreamPool(user, tls)
-        self._streams.source_for = self._source_for
+        self.streams = StreamPool(user, tls)
+        self.streams.source_for = self._source_for
         self._udp: list[UdpSocket] = []
         self._listening: dict[tuple[str, bool], tuple[str, int]] = {}
         """What is bound first for a transport and a version of IP (true: 6)."""
@@ -38,36 +39,31 @@ class Sockets:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def listen_udp(self, host: str, port: int) -> tuple[str, int]:
+    def bind_udp(self, host: str, port: int) -> tuple[str, int]:
         """Bind a UDP socket; returns the address that was bound. Raises OSError."""
         sock = UdpSocket.bind(host, port, self._received)
         self._udp.append(sock)
-        self._listening.setdefault(("udp", ":" in sock.host), (sock.host, sock.port))
+        self.listens("udp", (sock.host, sock.port))
         return sock.host, sock.port
 
-    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
-        """Listen for connections (tcp, tls, ws, wss); returns the address that was bound.
-
-        Raises OSError, and ValueError where a certificate is missing.
-        """
-        bound = await self._streams.listen(transport, host, port)
+    def listens(self, transport: str, bound: tuple[str, int]) -> None:
+        """We can be reached there; what is bound first for a transport stands in Via and Contact."""
         self._listening.setdefault((transport, ":" in bound[0]), bound)
-        return bound
 
-    async def close(self) -> None:
-        """Close everything."""
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Send nothing any more; gives what is under way."""
         self._closed = True
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._streams.close()
+        return list(self._tasks)
+
+    def close_udp(self) -> None:
+        """Close the UDP sockets."""
         for sock in self._udp:
             sock.close()
 
     @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._streams)
+        return len(self.streams)
 
     def behind(self, now: float) -> float:
         """Seconds that datagrams may have waited to be read (loop time)."""
@@ -85,11 +81,11 @@ class Sockets:
 
     def is_connected(self, destination: Destination) -> bool:
         """True if there is an open connection to a destination."""
-        return self._streams.is_connected(_remote(destination, destination.host))
+        return self.streams.is_connected(_remote(destination, destination.host))
 
     def ping(self, destination: Destination) -> bool:
         """Ask whether the other side of a connection is there; False if there is none."""
-        return self._streams.ping(_remote(destination, destination.host))
+        return self.streams.ping(_remote(destination, destination.host))
 
     def local_address(self, transport: str, toward: str) -> tuple[str, int]:
         """What this side says in Via and Contact for a transport, when it talks to host `toward`."""
@@ -115,15 +111,15 @@ class Sockets:
             if destination.connection is not None and destination.connection.send(data):
                 return
         elif destination.transport != "udp":
-            connection = self._streams.open_to(_remote(destination, destination.host))
+            connection = self.streams.open_to(_remote(destination, destination.host))
             if connection is not None:
                 if not connection.send(data):
                     failed()
                 return
         host = "127.0.0.1" if destination.host == "localhost" else destination.host
-        if not is_address(host) and destination.transport != "tls":
-            # TLS needs the name itself, to hold it against the certificate.
-            task = asyncio.get_running_loop().create_task(self._resolve_and_send(data, destination, failed))
+        if destination.transport == "udp" and not is_address(host):
+            # A connection keeps its name: by that it is found again, and told of when it is lost.
+            task = asyncio.get_running_loop().create_task(resolve_and_send(self, data, destination, failed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
@@ -139,22 +135,12 @@ class Sockets:
                 raise OSError("no UDP socket for this address")
             sock.send(data, host, destination.port, failed)
         else:
-            self._streams.send(_remote(destination, host), data, failed)
-
-    async def _resolve_and_send(self, data: bytes, destination: Destination, failed: Failed) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(destination.host, destination.port, type=socket.SOCK_DGRAM)
-        except OSError:
-            failed()
-            return
-        host = str(found[0][4][0])
-        self.send(data, Destination(destination.transport, host, destination.port), failed)
+            self.streams.send(_remote(destination, host), data, failed)
 
     def _source_for(self, host: str) -> str:
         """Where we listen, if a connection can begin there: what the other side sees is what Via says."""
         found = next((known for (_, six), (known, _) in self._listening.items() if six == (":" in host)), "")
-        if found in ("", *_ANY) or not is_address(host) or _is_local(found) != _is_local(host):
+        if not found or found in _ANY or not is_address(host) or _is_local(found) != _is_local(host):
             return ""
         return found
 

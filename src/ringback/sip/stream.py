@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringback.sip.connection import Remote, StreamConnection, StreamUser
+from ringback.sip.opening import connect
 from ringback.sip.transport import WEB
 
 MAX_CONNECTIONS = 4096
-CONNECT_S = 5.0
+Unsent = tuple[bytes, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,21 @@ class StreamPool:
 
     def __init__(self, user: StreamUser, tls: Tls) -> None:
         self.user = user
-        self._tls = tls
+        self.tls = tls
         self._connections: set[StreamConnection] = set()
         self._by_remote: dict[Remote, StreamConnection] = {}
-        self._connecting: dict[Remote, list[tuple[bytes, Callable[[], None]]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
+        self._connecting: dict[Remote, list[Unsent]] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.servers: list[asyncio.Server] = []
+        self.all_gone: asyncio.Event | None = None
+        """Set when the last connection is gone; there while all are being closed."""
+        self._by_host: dict[str, int] = {}
+        """How many there are to one host."""
+        self.most = MAX_CONNECTIONS
+        self.most_of: Callable[[str], int] = lambda host: MAX_CONNECTIONS
+        """How many there may be in all, and to one host."""
+        self.refused = 0
+        """Connections that were closed because there were too many."""
         self.source_for: Callable[[str], str] = lambda host: ""
         """The address from which a host is connected to; empty: the kernel chooses."""
 
@@ -48,23 +58,6 @@ class StreamPool:
         """See `StreamConnection.ping`."""
         connection = self._by_remote.get(remote)
         return connection is not None and connection.ping()
-
-    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
-        """Accept connections of a transport; returns what was bound. Raises OSError, ValueError."""
-        secure = self._tls.server if transport in ("tls", "wss") else None
-        if transport in ("tls", "wss") and secure is None:
-            raise ValueError(f"{transport} needs a certificate")
-        server = await asyncio.get_running_loop().create_server(
-            lambda: StreamConnection(self, transport),
-            host,
-            port,
-            backlog=1024,
-            ssl=secure,
-            ssl_handshake_timeout=CONNECT_S if secure else None,
-        )
-        self._servers.append(server)
-        name = server.sockets[0].getsockname()
-        return name[0], name[1]
 
     def open_to(self, remote: Remote) -> StreamConnection | None:
         """The open connection to this address, if there is one."""
@@ -87,75 +80,63 @@ class StreamPool:
             waiting.append((data, failed))
             return
         self._connecting[remote] = [(data, failed)]
-        task = asyncio.get_running_loop().create_task(self._connect(remote))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(connect(self, remote))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
-    async def close(self) -> None:
-        """Stop listening, close every connection, forget what was not sent."""
-        for server in self._servers:
-            server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def close_connections(self) -> asyncio.Event | None:
+        """Close every connection and listen no more; what is set when all are gone, if any are there."""
+        self.all_gone = asyncio.Event() if self._connections else None
         for connection in list(self._connections):
             connection.close()
-        self._servers.clear()
+        self.servers.clear()
+        return self.all_gone
+
+    def abort_connections(self) -> None:
+        """Close what is still there; what was not sent is forgotten."""
+        for connection in list(self._connections):
+            connection.abort()
 
     def opened(self, connection: StreamConnection) -> None:
         """A connection is open."""
-        if len(self._connections) >= MAX_CONNECTIONS:
+        host = connection.remote[1]
+        of_host = self._by_host.get(host, 0)
+        if len(self._connections) >= self.most or of_host >= self.most_of(host):
+            self.refused += 1
             connection.close()
             return
+        self._by_host[host] = of_host + 1
         self._connections.add(connection)
         self._by_remote[connection.remote] = connection
 
     def closed(self, connection: StreamConnection) -> None:
         """A connection is gone."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._one_less(connection.remote[1])
         for remote in (connection.remote, connection.asked):
             if self._by_remote.get(remote) is connection:
                 del self._by_remote[remote]
+        if self.all_gone is not None and not self._connections:
+            self.all_gone.set()
         self.user.stream_lost(connection)
 
-    async def _connect(self, remote: Remote) -> None:
-        connection: StreamConnection | None = None
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                connection = await self._open(remote)
-        except (OSError, ssl.CertificateError):
-            connection = None
-        finally:
-            waiting = self._connecting.pop(remote, [])
+    def _one_less(self, host: str) -> None:
+        left = self._by_host[host] - 1
+        if left:
+            self._by_host[host] = left
+        else:
+            del self._by_host[host]
+
+    def waiting_for(self, remote: Remote) -> list[Unsent]:
+        """What waited for a connection, which is there now or will never be."""
+        return self._connecting.pop(remote, [])
+
+    def connected(self, remote: Remote, connection: StreamConnection | None, waiting: list[Unsent]) -> None:
+        """An attempt to connect has come to something, or to nothing."""
         if connection is not None:
             connection.asked = remote
             self._by_remote[remote] = connection
         for data, failed in waiting:
             if connection is None or not connection.send(data):
                 failed()
-
-    async def _open(self, remote: Remote) -> StreamConnection:
-        """Connect; over TLS only to a peer whose certificate names the domain asked for (RFC 5922 7)."""
-        transport, host, port, domain = remote
-        secure = self._tls.client if transport == "tls" else None
-        if transport == "tls" and secure is None:
-            raise OSError("TLS is not set up")
-        named = (domain or host) if secure else ""
-
-        def made() -> StreamConnection:
-            connection = StreamConnection(self, transport)
-            connection.expected = named if secure and secure.verify_mode is ssl.CERT_REQUIRED else ""
-            return connection
-
-        loop, source = asyncio.get_running_loop(), self.source_for(host)
-        _, connection = await loop.create_connection(
-            made,
-            host,
-            port,
-            ssl=secure,
-            server_hostname=named or None,
-            local_addr=(source, 0) if source else None,
-        )
-        if not connection.is_open:
-            raise OSError(f"no certificate of {named}")
-        return connection

@@ -8,23 +8,25 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
+from ringback.sip.challenges import Challenges
 from ringback.sip.dialog import Dialog, destination_of
 from ringback.sip.digest import DigestClient
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.identity import client_context
 from ringback.sip.message import CSeq, Request, Response
+from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
-from ringback.sip.uri import NameAddr, SipUri
+from ringback.sip.uri import NameAddr, SipUri, format_host_port
 from ringback.testing.phone_call import Call
 from ringback.testing.phone_signalling import ALLOW, CallSignalling
 
 _log = logging.getLogger(__name__)
-Transport = Literal["udp", "tcp"]
-_CHALLENGES = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
+Transport = Literal["udp", "tcp", "tls"]
 
 
 class Exchange:
-    """A request under way that answers a challenge once; `client` is the transaction of the last try."""
+    """A request under way that answers challenges; `client` is the transaction of the last try."""
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class Exchange:
         self._destination = destination
         self._on_response = on_response
         self._dialog = dialog
-        self._tried = False
+        self._challenges = Challenges(agent.digest) if agent.digest is not None else None
         self.cancelled = False
         self.request = request
         self.client: ClientTransaction = self._send()
@@ -55,33 +57,24 @@ class Exchange:
         self.client.cancel()
 
     def _responded(self, response: Response) -> None:
-        credentials = None if self._tried else self._answer(response)
-        if credentials is None or self.cancelled:
+        challenges = self._challenges if response.status in (401, 407) and not self.cancelled else None
+        if challenges is None or not challenges.hear(response):
             self._on_response(response)
             return
-        self._tried = True
-        self.request = self._again(credentials)
+        self.request = self._again(challenges)
         self._send()
 
-    def _answer(self, response: Response) -> tuple[str, str] | None:
-        digest = self._agent.digest
-        if response.status not in _CHALLENGES or digest is None:
-            return None
-        challenge, header = _CHALLENGES[response.status]
-        challenges = [value for name, value in response.headers if name == challenge]
-        cnonce = self._agent.endpoint.ids.tag()
-        value = digest.answer(challenges, self.request.method, self.request.raw_uri, cnonce)
-        return None if value is None else (header, value)
-
-    def _again(self, credentials: tuple[str, str]) -> Request:
+    def _again(self, challenges: Challenges) -> Request:
         """The request with credentials: a new transaction, the next sequence number (RFC 3261 22.2)."""
         again = self.request.copy()
-        again.remove("Via")
+        for name in ("Via", "Authorization", "Proxy-Authorization"):
+            again.remove(name)
         number = again.cseq.number + 1
         again.set("CSeq", CSeq(number, again.method))
         if self._dialog is not None:
             self._dialog.local_cseq = max(self._dialog.local_cseq, number)
-        again.set(*credentials)
+        for header, value in challenges.answers(again.method, again.raw_uri, self._agent.endpoint.ids.tag):
+            again.add(header, value)
         return again
 
 
@@ -105,7 +98,8 @@ class UserAgent:
         self.calls: list[Call] = []
         """Calls that have not ended."""
         self.digest = DigestClient(user, password) if password is not None else None
-        self.endpoint = SipEndpoint(self._on_request, user_agent="Ringback scripted phone")
+        tls = Tls(None, client_context()) if transport == "tls" else None
+        self.endpoint = SipEndpoint(self._on_request, user_agent="Ringback scripted phone", tls=tls)
         self._proxy = Destination(transport, *proxy) if proxy else None
         self._bind = (host, port)
         self._incoming: asyncio.Queue[Call] = asyncio.Queue()
@@ -113,7 +107,10 @@ class UserAgent:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """Bind the address. Raises OSError when it is taken."""
+        """Bind the address. Raises OSError when it is taken.
+
+        Over TLS it has no certificate to be called with: it is reached on the connection that it makes.
+        """
         listen = self.endpoint.listen_udp if self.transport == "udp" else self.endpoint.listen_tcp
         self._bind = await listen(*self._bind)
 
@@ -135,10 +132,9 @@ class UserAgent:
     @property
     def uri(self) -> str:
         """A URI that reaches it directly, past any proxy."""
-        host, port = self._bind
-        return f"sip:{self.user}@{host}:{port};transport={self.transport}"
+        return f"sip:{self.user}@{format_host_port(*self._bind)};transport={self.transport}"
 
-    async def wait_call(self, timeout: float = 10.0) -> Call:
+    async def wait_call(self, timeout: float = 20.0) -> Call:
         """The next call that comes in. Raises TimeoutError."""
         try:
             return await asyncio.wait_for(self._incoming.get(), timeout)

@@ -23,7 +23,7 @@ class Call(CallSignalling):
             self._server.reply(180, headers=[("Contact", str(self._contact()))])
             self._become(CallState.RINGING)
 
-    async def answer(self, timeout: float = 5.0) -> None:
+    async def answer(self, timeout: float = 10.0) -> None:
         """Answer a call that comes in and wait for the caller's ACK. Raises TimeoutError, CallFailedError."""
         self.pick_up()
         done = (CallState.ANSWERED, CallState.ENDED)
@@ -48,7 +48,7 @@ class Call(CallSignalling):
             self._server.reply(status)
             self._end(status, "rejected")
 
-    async def hangup(self, timeout: float = 5.0) -> None:
+    async def hangup(self, timeout: float = 10.0) -> None:
         """End the call, whatever its state: BYE, CANCEL, or a refusal. Ending twice is no error."""
         if self.state is CallState.ENDED:
             return
@@ -62,19 +62,19 @@ class Call(CallSignalling):
         else:
             await self._bye(timeout)
 
-    async def hold(self, timeout: float = 5.0) -> None:
+    async def hold(self, timeout: float = 10.0) -> None:
         """Hold the peer: it hears nothing of us and we hear nothing of it. Raises CallFailedError."""
         if self.audio.wanted == "sendrecv":
             self._spoken, self.port.session.source = self.port.session.source, None
         await self._reinvite("sendonly", timeout)
 
-    async def retrieve(self, timeout: float = 5.0) -> None:
+    async def retrieve(self, timeout: float = 10.0) -> None:
         """Take the peer off hold; what was spoken before goes on. Raises CallFailedError."""
         await self._reinvite("sendrecv", timeout)
         if self.port.session.source is None:
             self.port.session.play(self._spoken)
 
-    async def refer(self, target: str, timeout: float = 5.0) -> int:
+    async def refer(self, target: str, timeout: float = 10.0) -> int:
         """Ask the peer to call *target* instead (RFC 3515); returns the status of the REFER."""
         uri = target if target.startswith("sip:") else f"sip:{target}@{self._agent.domain}"
         headers = [
@@ -83,7 +83,7 @@ class Call(CallSignalling):
         ]
         return (await self._send("REFER", timeout, headers=headers)).status
 
-    async def info(self, body: bytes, content_type: str, timeout: float = 5.0) -> int:
+    async def info(self, body: bytes, content_type: str, timeout: float = 10.0) -> int:
         """Send INFO with a body; returns the status."""
         return (await self._send("INFO", timeout, body=body, content_type=content_type)).status
 
@@ -105,23 +105,23 @@ class Call(CallSignalling):
 
     # What a script waits for
 
-    async def hear_tone(self, hz: float, timeout: float = 5.0) -> float:
+    async def hear_tone(self, hz: float, timeout: float = 10.0) -> float:
         """Wait for 0.2 s of a tone; returns its level in dBFS. Raises NotHeardError."""
         return await self.ear.tone(hz, timeout)
 
-    async def hear_speech_or_music(self, timeout: float = 5.0) -> float:
+    async def hear_speech_or_music(self, timeout: float = 10.0) -> float:
         """Wait for sound that is no steady tone; returns its level in dBFS. Raises NotHeardError."""
         return await self.ear.speech_or_music(timeout)
 
-    async def hear_silence(self, timeout: float = 5.0) -> None:
+    async def hear_silence(self, timeout: float = 10.0) -> None:
         """Wait for packets of silence. Raises NotHeardError."""
         await self.ear.silence(timeout)
 
-    async def hear_digits(self, count: int, timeout: float = 5.0) -> str:
+    async def hear_digits(self, count: int, timeout: float = 10.0) -> str:
         """Wait for digits; returns all that came so far. Raises NotHeardError."""
         return await self.ear.wait_digits(count, timeout)
 
-    async def wait_ringing(self, timeout: float = 5.0) -> None:
+    async def wait_ringing(self, timeout: float = 10.0) -> None:
         """Wait until it rings at the far end. Raises CallFailedError, TimeoutError."""
         await self._until(lambda: self.state is not CallState.CALLING, timeout, "ringing")
         if self.state is CallState.ENDED:
@@ -139,7 +139,7 @@ class Call(CallSignalling):
         await self._until(lambda: self.state is CallState.ENDED, timeout, "the end")
         return self.status
 
-    async def wait_request(self, method: str, *, nth: int = 1, timeout: float = 5.0) -> Request:
+    async def wait_request(self, method: str, *, nth: int = 1, timeout: float = 10.0) -> Request:
         """Wait for the nth request of a method inside the call, counted from its beginning; returns it."""
 
         def found() -> list[Request]:
@@ -149,11 +149,11 @@ class Call(CallSignalling):
         await self._until(lambda: len(found()) >= nth, timeout, f"{method} number {nth}")
         return found()[nth - 1]
 
-    async def wait_held(self, timeout: float = 5.0) -> None:
+    async def wait_held(self, timeout: float = 10.0) -> None:
         """Wait until the peer holds us. Raises TimeoutError."""
         await self._until(lambda: self.audio.held, timeout, "being held")
 
-    async def wait_retrieved(self, timeout: float = 5.0) -> None:
+    async def wait_retrieved(self, timeout: float = 10.0) -> None:
         """Wait until the peer holds us no more. Raises TimeoutError."""
         await self._until(lambda: not self.audio.held, timeout, "being retrieved")
 

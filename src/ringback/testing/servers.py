@@ -1,8 +1,11 @@
 """Embedded servers for tests: started once per run in a temporary folder, cleaned between tests."""
 
+import errno
 import itertools
 import os
 import secrets
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -10,9 +13,31 @@ from typing import Self
 from ringback.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedValkey
 
 _names = itertools.count(1)
+_CLAIM_PORT = 65_000
 
 
-_RUN = f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}"
+def _own_network() -> str:
+    """The first three bytes of 250 loopback addresses: nobody else has them while this process lives."""
+    while True:
+        network = f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}"
+        with socket.socket() as claim:
+            try:
+                claim.bind((f"{network}.254", _CLAIM_PORT))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+            claim.detach()  # it stays bound until the process ends
+            return network
+
+
+def _addresses() -> Iterator[str]:
+    while True:
+        network = _own_network()
+        yield from (f"{network}.{number}" for number in range(1, 251))
+
+
+_RUN = _own_network()
+_private = _addresses()
 
 
 def run_host(number: int) -> str:
@@ -21,8 +46,8 @@ def run_host(number: int) -> str:
 
 
 def private_host() -> str:
-    """A loopback address that no other test run has, for a platform on its default ports (Linux)."""
-    return f"127.{100 + secrets.randbelow(100)}.{secrets.randbelow(250)}.{1 + secrets.randbelow(250)}"
+    """A loopback address that nobody else has, for a platform on its default ports (Linux)."""
+    return next(_private)
 
 
 @dataclass(slots=True)
@@ -43,8 +68,11 @@ class ValkeyForTests:
 
     @classmethod
     async def started(cls, folder: Path) -> Self:
-        """Start one in `folder`; it keeps an append-only file, as the real one does."""
-        server = EmbeddedValkey(folder)
+        """Start one in `folder`; it keeps an append-only file, as the real one does.
+
+        At an address of its own: nobody takes its port while a test has stopped it.
+        """
+        server = EmbeddedValkey(folder, host=private_host())
         await server.start()
         return cls(server)
 
@@ -102,6 +130,6 @@ class KafkaForTests:
     @classmethod
     async def started(cls, folder: Path) -> Self:
         """Start one in `folder`."""
-        server = EmbeddedKafka(folder)
+        server = EmbeddedKafka(folder, host=private_host())
         await server.start()
         return cls(server)

@@ -35,6 +35,8 @@ async def server(ctx: Context) -> AsyncIterator[HttpServer]:
     running.route("POST", "/internal", add)
     running.route("GET", "/refuse", refuse, public=True)
     running.route("GET", "/fail", fail, public=True)
+    for method in ("GET", "PUT"):
+        running.route(method, "/items/{item}", refuse, public=True)
     await running.start()
     ctx.process.addresses = Addresses(ctx.common, {"RINGBACK_CONFIG_PORT": str(running.address[1])})
     yield running
@@ -68,7 +70,7 @@ async def test_a_body_that_does_not_come_is_waited_for_only_so_long(
     monkeypatch.setattr(http_server, "_BODY_S", 0.05)
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(b'POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n{"a"')
-    assert b" 408 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 20)
     writer.close()
 
 
@@ -121,6 +123,33 @@ async def test_ready_says_what_is_missing(server: HttpServer, ctx: Context) -> N
     assert caught.value.status == 503
     ctx.ready = True
     assert (await HttpClient(ctx, "config").get("/ready"))["checks"] == {"valkey": True}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug", "allow"),
+    [
+        ("GET", "/nowhere", 404, "path-unknown", None),
+        ("PUT", "/health/more", 404, "path-unknown", None),
+        ("GET", "/add", 405, "method-not-allowed", "POST"),
+        ("HEAD", "/add", 405, "method-not-allowed", "POST"),
+        ("DELETE", "/items/7", 405, "method-not-allowed", "GET, PUT"),
+        ("POST", "/add", 413, "too_large", None),
+    ],
+)
+async def test_what_no_route_serves_is_refused_in_our_own_form(
+    server: HttpServer, method: str, path: str, status: int, slug: str, allow: str | None
+) -> None:
+    host, port = server.address
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"http://{host}:{port}{path}", data=b"x" * 200) as reply,
+    ):
+        assert (reply.status, reply.headers.get("Allow")) == (status, allow)
+        assert reply.content_type == "application/json"
+        if method != "HEAD":
+            body = await reply.json()
+            assert body["error"] == slug
+            assert body["message"] and body["corr_id"]
 
 
 async def test_nobody_there_is_unavailable(ctx: Context) -> None:

@@ -5,7 +5,8 @@ import msgspec
 from ringback.runtime.context import Context, Process
 from ringback.runtime.counters import read_totals
 from ringback.runtime.kafka import KafkaMessage
-from ringback.runtime.outbox import OUTBOX, TOGETHER, reports_of
+from ringback.runtime.outbox import OUTBOX, TOGETHER, Report, entries_of, keep_within, reports_of
+from ringback.runtime.settings import CommonSettings
 from ringback.runtime.streams import parse_entries
 from ringback.testing.servers import KafkaForTests
 
@@ -67,7 +68,7 @@ async def test_reports_that_gather_are_one_entry_in_order_and_stored_by_the_end(
 
     report("one")
     report("two")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (rows := await process.valkey.call("XRANGE", OUTBOX, "-", "+")):
             await asyncio.sleep(0.01)
     (entry,) = parse_entries(OUTBOX, rows)
@@ -94,6 +95,47 @@ async def test_what_is_published_together_reaches_a_consumer_in_order_and_is_cou
             await asyncio.sleep(0.02)
     assert told == names
     assert (await counted(reporting))["voice-56"] == len(names)
+
+
+async def test_the_memory_of_reports_is_bounded_however_many_an_entry_holds_and_the_oldest_go(
+    process: Process,
+) -> None:
+    valkey, most = process.valkey, 100_000
+    many = [Report("t", "k", b"%06d" % number + bytes(94), "voice-50") for number in range(60 * TOGETHER)]
+    await valkey.call("DEL", OUTBOX)
+    await valkey.post(entries_of(many))
+    assert await valkey.call("XLEN", OUTBOX) < 70, "most entries hold many"
+    assert await valkey.call("MEMORY", "USAGE", OUTBOX) > 3 * most
+    assert await keep_within(valkey, most) > 0
+    assert await keep_within(valkey, 2 * most) == 0, "what fits stays"
+    assert most / 2 < await valkey.call("MEMORY", "USAGE", OUTBOX) < 2 * most
+    kept = [
+        report
+        for entry in parse_entries(OUTBOX, await valkey.call("XRANGE", OUTBOX, "-", "+"))
+        for report in reports_of(entry)
+    ]
+    assert kept == many[-len(kept) :]
+
+
+async def test_while_the_broker_is_away_the_relay_keeps_the_backlog_within_its_bound(
+    valkey_url: str, kafka: KafkaForTests
+) -> None:
+    common = CommonSettings(
+        valkey_url=valkey_url, kafka_bootstrap=kafka.bootstrap, node="n1", kafka_backlog_bytes=20_000
+    )
+    running = Process(common, env={})
+    await kafka.server.stop()
+    await running.start(needs_postgres=False)
+    try:
+        events = [("k", bytes(100))] * 30 * TOGETHER
+        await running.kafka.publish_all("late", events, connection="voice-56")
+        async with asyncio.timeout(30):
+            while await running.valkey.call("MEMORY", "USAGE", OUTBOX) > 40_000:
+                await asyncio.sleep(0.05)
+        assert 0 < await running.valkey.call("XLEN", OUTBOX) < 30
+    finally:
+        await running.stop()
+        await kafka.server.start()
 
 
 async def counted(process: Process) -> dict[str, int]:
@@ -126,7 +168,7 @@ async def test_whoever_reports_is_told_when_the_event_cannot_be_stored(reporting
     await reporting.valkey.call("DEL", OUTBOX)
     await reporting.valkey.call("SET", OUTBOX, "no stream")
     reporting.kafka.report("t", "k", Event("EventReleased"), connection="voice-50", failed=lost.put_nowait)
-    error = await asyncio.wait_for(lost.get(), 5)
+    error = await asyncio.wait_for(lost.get(), 20)
     assert "WRONGTYPE" in str(error)
     await reporting.valkey.call("DEL", OUTBOX)
 

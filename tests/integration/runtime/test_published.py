@@ -81,7 +81,7 @@ async def test_a_client_of_rq_tells_what_waits_and_what_nobody_answered(process:
     await client.start()
     await client.wait_connected()
     waiting = asyncio.create_task(client.call("silent", {}, timeout=0.2))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 20)
     assert (told(ctx)["rq_client_state"], told(ctx)["rq_client_queue_depth"]) == (2, 1)
     with pytest.raises(LinkUnavailable):
         await waiting

@@ -30,7 +30,7 @@ def _host(valkey_url: str, *kinds: type[Service]) -> ServiceHost:
 async def test_a_service_is_announced_while_it_runs_and_withdrawn_after(valkey_url: str) -> None:
     host = _host(valkey_url, Sample)
     await host.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (raw := await host.process.valkey.call("HGET", HEARTBEATS, "config@n9")):
             await asyncio.sleep(0.01)
     assert msgspec.json.decode(raw, type=Heartbeat).ready

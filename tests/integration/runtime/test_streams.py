@@ -146,7 +146,7 @@ async def test_what_is_handled_is_acknowledged_with_the_next_read_or_when_the_co
 
 
 async def _pending_is(process: Process, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await process.valkey.call("XPENDING", "{t}:s", "g"))[0] != count:
             await asyncio.sleep(0.01)
 
@@ -160,13 +160,13 @@ async def test_a_tail_that_nobody_wants_reads_nothing_and_hears_from_its_waking_
     listening.append("somebody")
     await tail.wake()
     await append(process.valkey, "{t}:w", b'"first"')
-    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"first"'
+    assert (await asyncio.wait_for(heard.get(), 20)).fields["e"] == b'"first"'
     listening.clear()
     await append(process.valkey, "{t}:w", b'"the last that is read"')
-    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"the last that is read"'
+    assert (await asyncio.wait_for(heard.get(), 20)).fields["e"] == b'"the last that is read"'
     await append(process.valkey, "{t}:w", b'"between"')
     listening.append("somebody else")
     await tail.wake()
     await append(process.valkey, "{t}:w", b'"second"')
-    assert (await asyncio.wait_for(heard.get(), 5)).fields["e"] == b'"second"'
+    assert (await asyncio.wait_for(heard.get(), 20)).fields["e"] == b'"second"'
     assert heard.empty()

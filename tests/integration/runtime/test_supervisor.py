@@ -243,6 +243,6 @@ async def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> Non
     await parent.wait()
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(gone, ended.set)
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
     asyncio.get_running_loop().remove_reader(gone)
     os.close(gone)

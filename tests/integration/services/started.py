@@ -18,7 +18,7 @@ asyncio.run(run_services([service_class(REGISTRY[sys.argv[1]])], load_settings(C
 """
 
 
-async def configured(service: Service, limit_s: float = 5.0) -> None:
+async def configured(service: Service, limit_s: float = 20.0) -> None:
     """Wait until a service knows the configuration of its tenants."""
     async with asyncio.timeout(limit_s):
         while not service.checks()["configuration"]:

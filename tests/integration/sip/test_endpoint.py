@@ -17,7 +17,7 @@ from ringback.sip.transport import Destination, Source
 ALICE = NameAddr.parse("<sip:alice@127.0.0.1>")
 BOB = NameAddr.parse("<sip:bob@127.0.0.1>")
 FAST = Timers(t1=0.02, t2=0.08, t4=0.1, d=0.5)
-LIMIT = 5.0
+LIMIT = 20.0
 
 Handler = Callable[[ServerTransaction, Request], None]
 
@@ -188,7 +188,7 @@ async def test_a_connection_that_dies_fails_its_requests_at_once(alice: Answerer
     tx = alice.endpoint.send_request(make(alice.endpoint, "INVITE", destination), destination)
     writer = await asyncio.wait_for(accepted.get(), LIMIT)
     writer.close()
-    assert (await tx.final(2.0)).status == 503
+    assert (await tx.final(20)).status == 503
     server.close()
 
 
@@ -399,12 +399,13 @@ async def test_what_was_answered_while_the_process_stood_still_is_not_repeated(a
         tx = alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination)
         request = parse_message(await asyncio.wait_for(loop.sock_recv(peer, 65536), LIMIT))
         assert isinstance(request, Request)
+        before = alice.endpoint.counters.repeated
         for _ in range(100):  # more than are read at once stand before the answer
             peer.sendto(b"\r\n\r\n", ("127.0.0.1", port))
         peer.sendto(response_to(request, 200, to_tag="t").to_bytes(), ("127.0.0.1", port))
         stand_still(0.1)  # five times as long as until the first repetition
         assert (await tx.final(LIMIT)).status == 200
-        assert alice.endpoint.counters.repeated == 0
+        assert alice.endpoint.counters.repeated == before
 
 
 async def test_13_3_1_4_a_2xx_whose_ack_came_while_the_process_stood_still_is_not_repeated(
@@ -425,12 +426,12 @@ async def test_13_3_1_4_a_2xx_whose_ack_came_while_the_process_stood_still_is_no
     assert isinstance(response, Response)
     ack = (INVITE_RAW % (9, b"two", b"one")).replace(b"UDP", b"TCP").replace(b"INVITE", b"ACK")
     to = f"To: {response.get('To')}\r\n".encode()
-    loop = asyncio.get_running_loop()
+    loop, before = asyncio.get_running_loop(), bob.endpoint.counters.repeated
     loop.call_soon(writer.transport.write, ack.replace(b"To: <sip:bob@127.0.0.1>\r\n", to))
     loop.call_soon(stand_still, 0.1)
     loop.call_soon(bob.endpoint._timer_fired)  # uvloop runs its timers before it reads
     assert await asyncio.wait_for(await accepted.get(), LIMIT) is not None
-    assert bob.endpoint.counters.repeated == 0
+    assert bob.endpoint.counters.repeated == before
     writer.close()
 
 

@@ -50,7 +50,7 @@ class TestSize:
             assert (await ask(alice.endpoint, place, 2000)).status == 200
             assert (await bob.next())[1].via.transport == "UDP"
         assert alice.endpoint.transactions <= 2
-        assert alice.endpoint._sockets._streams._connecting == {}
+        assert alice.endpoint._sockets.streams._connecting == {}
 
     async def test_one_that_was_cancelled_meanwhile_is_not_sent(self, alice: Answerer, bob: Answerer) -> None:
         place = await listen(bob, "udp")
@@ -119,18 +119,35 @@ async def test_rfc5626_4_4_2_a_udp_peer_says_how_it_sees_us_and_one_that_is_sile
         await alice.endpoint.seen_as(place)
 
 
+async def test_who_connects_and_says_nothing_is_not_waited_for(
+    alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections are few; one that has been used stays."""
+    monkeypatch.setattr(connection_module, "STALLED_S", 0.2)
+    bob.behaviour = ok
+    place = await listen(bob, "tcp")
+    reader, writer = await asyncio.open_connection(place.host, place.port)
+    assert (await ask(alice.endpoint, place)).status == 200
+    assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+    writer.close()
+    assert alice.endpoint.is_connected(place)
+
+
 async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
     alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_module, "PONG_S", 0.2)
     bob.behaviour = ok
     place = await listen(bob, "tcp")
     assert (await ask(alice.endpoint, place)).status == 200
+    (connection,) = alice.endpoint._sockets.streams._by_remote.values()
+    before = connection._heard
     assert alice.endpoint.ping(place)
-    pong = asyncio.get_running_loop().time() + 0.3
-    while asyncio.get_running_loop().time() < pong:
-        await asyncio.sleep(0.02)  # longer than a pong is waited for
+    async with asyncio.timeout(LIMIT):
+        while connection._heard == before:
+            await asyncio.sleep(0.005)
+    connection._look_for_pong(before)  # ten seconds later
     assert alice.endpoint.is_connected(place)
+    monkeypatch.setattr(connection_module, "PONG_S", 0.2)
     assert alice.endpoint.counters.parse_errors == 0
 
     lost: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
@@ -149,6 +166,37 @@ async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
     silent.close()
     for writer in writers:
         writer.close()
+
+
+async def test_rfc3261_18_4_a_connection_to_a_host_name_is_kept_and_its_loss_told_by_that_name(
+    alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def found(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    place = await listen(bob, "tcp")
+    named = Destination("tcp", "bob.test", place.port)
+    bob.behaviour = ok
+    for _ in range(2):
+        assert (await ask(alice.endpoint, named)).status == 200
+    assert asked == ["bob.test"]
+    assert alice.endpoint.is_connected(named)
+
+    lost: list[tuple[str, int]] = []
+    alice.endpoint.on_connection_lost = lost.append
+    bob.behaviour = lambda tx, request: None
+    request = alice.endpoint.new_request("OPTIONS", "sip:b@b.test", from_=ALICE, to=BOB)
+    waiting = alice.endpoint.send_request(request, named)
+    tx, _ = await bob.next()
+    while tx.request.call_id != request.call_id:
+        tx, _ = await bob.next()
+    await bob.endpoint.close()
+    assert (await waiting.final(LIMIT)).status == 503
+    assert lost == [("127.0.0.1", place.port), ("bob.test", place.port)]
 
 
 @pytest.mark.parametrize(

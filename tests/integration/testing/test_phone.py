@@ -239,7 +239,9 @@ class TestCarrier:
 class Registrar:
     """A registrar and proxy of a few lines, for one user; it checks digest as the real one does."""
 
-    def __init__(self, challenge_status=401):
+    def __init__(self, challenge_status=401, behind=None):
+        self.behind = behind
+        """One whose challenges come first: a proxy on the way."""
         self.endpoint = SipEndpoint(self.request)
         self.digest = DigestServer("test.example", b"key")
         self.stored = {name: ha1("1001", "test.example", "secret", name) for name in ("MD5", "SHA-256")}
@@ -253,13 +255,19 @@ class Registrar:
     async def start(self):
         return await self.endpoint.listen_udp("127.0.0.1")
 
-    def request(self, tx, request):
-        if not tx.can_respond:
-            return
+    def refuses(self, tx, request):
+        """Challenge who has not proved to know the password."""
         given = parse_credentials(request.get(self.header[1]) or "")
-        if given is None or self.digest.verify(given, request.method, self.stored, 100.0) is not Verdict.OK:
-            challenges = [(self.header[0], value) for value in self.digest.challenges(100.0, b"r")]
-            tx.respond(response_to(request, self.status, to_tag=tx.to_tag, headers=challenges))
+        if given is not None and self.digest.verify(given, request.method, self.stored, 100.0) is Verdict.OK:
+            return False
+        challenges = [(self.header[0], value) for value in self.digest.challenges(100.0, b"r")]
+        tx.respond(response_to(request, self.status, to_tag=tx.to_tag, headers=challenges))
+        return True
+
+    def request(self, tx, request):
+        if not tx.can_respond or (self.behind is not None and self.behind.refuses(tx, request)):
+            return
+        if self.refuses(tx, request):
             return
         if self.busy:
             self.busy -= 1
@@ -267,6 +275,15 @@ class Registrar:
             return
         self.expires.append(request.expires)
         tx.reply(200 if request.method == "REGISTER" else 404)
+
+
+async def test_rfc3261_22_3_a_phone_answers_a_proxy_and_the_registrar_behind_it():
+    registrar = Registrar(behind=Registrar(challenge_status=407))
+    address = await registrar.start()
+    async with Phone("1001", "secret", proxy=address, domain="test.example") as phone:
+        await phone.register(expires=60)
+        assert registrar.expires == [60]
+    await registrar.endpoint.close()
 
 
 async def test_a_phone_registers_with_digest_and_unregisters_when_it_closes():
@@ -299,9 +316,9 @@ async def test_a_registration_is_refreshed_before_it_expires():
     address = await registrar.start()
     async with Phone("1001", "secret", proxy=address, domain="test.example") as phone:
         await phone.register(expires=2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(registrar.expires) < 2:
-                await asyncio.wait_for(registrar_changed(registrar), 5)
+                await asyncio.wait_for(registrar_changed(registrar), 20)
     assert registrar.expires[:2] == [2, 2]
     await registrar.endpoint.close()
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from ringback import topology
 from ringback.commands.stores import is_loopback, needed_stores
+from ringback.testing.servers import private_host
 
 
 def test_all_three_are_embedded_when_nothing_is_set(tmp_path: Path) -> None:
-    stores = needed_stores(tmp_path, "127.77.8.1", {})
+    host = private_host()
+    stores = needed_stores(tmp_path, host, {})
     assert [server.name for server in stores.servers] == ["Valkey", "PostgreSQL", "Kafka"]
     assert stores.valkey is not None
-    assert (stores.valkey.host, stores.valkey.port) == ("127.77.8.1", topology.VALKEY_PORT)
+    assert (stores.valkey.host, stores.valkey.port) == (host, topology.VALKEY_PORT)
 
 
 def test_a_store_that_is_set_is_not_started(tmp_path: Path) -> None:
@@ -23,8 +25,9 @@ def test_a_store_that_is_set_is_not_started(tmp_path: Path) -> None:
 
 
 def test_a_port_that_another_program_has_is_replaced_by_a_free_one(tmp_path: Path) -> None:
-    with socket.create_server(("127.77.8.2", topology.VALKEY_PORT)):
-        stores = needed_stores(tmp_path, "127.77.8.2", {})
+    host = private_host()
+    with socket.create_server((host, topology.VALKEY_PORT)):
+        stores = needed_stores(tmp_path, host, {})
     assert stores.valkey is not None
     assert stores.valkey.port == 0
 

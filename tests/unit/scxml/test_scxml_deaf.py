@@ -69,4 +69,4 @@ def test_names_from_outside_do_not_fill_the_memory() -> None:
     for n in range(5000):
         interpreter.feed(Event(f"other{n}"), 1.0)
     document = interpreter._tree.root.document  # type: ignore[union-attr]
-    assert len(document._meant) <= 2000
+    assert len(document.known) <= 2000

@@ -111,6 +111,8 @@ def test_further_headers_are_read_where_they_are_wanted() -> None:
         (b"Call-ID: c\r\n", b"Call-ID: c\r\nAccept: x\r\nAccept: y\r\n"),
         (b"Call-ID: c\r\n", b"Call-ID: c\r\nUser-Agent: " + b"x" * 5000 + b"\r\n"),
         (b"Call-ID: c\r\n", b"Call-ID: c\x00\r\n"),
+        (b";branch=z9hG4bKr1", b";\x1cbranch=z9hG4bKr1"),
+        (b";branch=z9hG4bKr1", b";branch=\x1fz9hG4bKr1"),
         (b"SIP/2.0\r\nVia", b"SIP/2.0\r\nExpires: 5\r\nVia"),
         (b"Content-Length: 0\r\n\r\n", b"Content-Length: 1\r\n\r\nx"),
         (b'"Kim"', '"Kïm"'.encode()),

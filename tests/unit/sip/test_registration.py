@@ -72,6 +72,24 @@ def test_22_2_a_wrong_password_is_not_tried_again_at_once_but_a_stale_nonce_is()
     assert line.reason.startswith("401")
 
 
+def test_22_3_an_outbound_proxy_and_the_registrar_may_both_ask_and_the_next_refresh_needs_none() -> None:
+    line, proxy, registrar = made(), DigestServer("edge.test", b"key"), DigestServer("carrier.test", b"key")
+    stored = {name: ha1("alice", "edge.test", "pass", name) for name in ("SHA-256", "MD5")}
+    line.request(CONTACT)
+    answer(line, 407, [("Proxy-Authenticate", value) for value in proxy.challenges(100.0, b"p")])
+    line.request(CONTACT)
+    answer(line, 401, [("WWW-Authenticate", value) for value in registrar.challenges(100.0, b"r")])
+    assert line.due_at == 100.0
+    for _ in range(2):
+        both = line.request(CONTACT)
+        for server, name, known in (
+            (proxy, "Proxy-Authorization", stored),
+            (registrar, "Authorization", STORED),
+        ):
+            assert server.check(both.get_all(name), "REGISTER", "alice", known, 100.0) is Verdict.OK
+        answer(line, 200)
+
+
 def test_without_a_password_no_challenge_can_be_answered() -> None:
     line = made("")
     line.request(CONTACT)

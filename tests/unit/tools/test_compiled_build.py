@@ -36,11 +36,15 @@ def build(load_tool: Callable[[str], ModuleType]) -> ModuleType:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("async def run() -> None: ...", "coroutines"),
+        ("async def run() -> None:\n    await other()", None),
+        ("async def run() -> None:\n    yield 1", "async generator run"),
+        ("class Away(ConnectionError): ...", "the base of class Away"),
+        ("class Away(ValueError): ...", None),
         ("class Mark(Struct, frozen=True): ...", "options of class Mark"),
         ("class Mark(msgspec.Struct): ...", "options of class Mark"),
         ("class Mark(Other, kw_only=True): ...", "options of class Mark"),
         ("class Mark(Value, frozen=True): ...", None),
+        ("class Mark(Fixed, frozen=True): ...", None),
         ("class Mark(Enum):\n    ONE = 1", None),
     ],
 )
@@ -57,6 +61,28 @@ def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) ->
     wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
     hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}
     assert hot <= set(build.choose(ROOT / "src", [cluster, wire]))
+    scxml, turns = "ringback/scxml", "ringback/services/orchestration"
+    hot = {*(f"{scxml}/{name}.py" for name in ("session", "tree", "plain", "variables")), f"{turns}/turn.py"}
+    assert hot <= set(build.choose(ROOT / "src", [scxml, turns]))
+
+
+@pytest.mark.parametrize(
+    ("handling", "refused"),
+    [
+        ("    try:\n        await one()\n    except ValueError:\n        await other()", True),
+        ("    try:\n        await one()\n    finally:\n        await other()", True),
+        ("    try:\n        one()\n    except ValueError:\n        if two:\n            await other()", True),
+        ("    async with one():\n        await other()", True),
+        ("    async with asyncio.timeout(1):\n        await other()", False),
+        ("    try:\n        await one()\n    except ValueError:\n        pass\n    await other()", False),
+        ("    try:\n        await one()\n    finally:\n        spawn(lambda: other())", False),
+    ],
+)
+def test_who_lets_others_run_while_an_exception_is_handled_stays_as_it_is(
+    build: ModuleType, handling: str, refused: bool
+) -> None:
+    reason = build.why_not(f"async def run() -> None:\n{handling}")
+    assert reason == ("others run while line 2 handles an exception" if refused else None)
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")

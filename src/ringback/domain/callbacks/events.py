@@ -102,9 +102,13 @@ class Finished(WriteBack):
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed(WriteBack):
-    """The dial did not reach the customer."""
+    """The dial did not reach the customer, or the customer has gone before the talk.
+
+    `deserted`: the customer was there, and was left without an agent until hanging up.
+    """
 
     result: DialResult
+    deserted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

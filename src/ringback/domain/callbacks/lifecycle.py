@@ -6,7 +6,8 @@
 
     Cancel, Expire and Ended complete a callback from the states that the table names. An attempt that the
     platform could not begin (CREATE_CALL_ERROR) is repeated with a growing pause until the time to live is
-    over; one that is Stalled in ROUTING is stopped, and followed by what follows a lost one.
+    over; one that is Stalled in ROUTING is stopped, and followed by what follows a lost one. A customer who
+    was reached, was left without an agent, and went away, is dialled again: nobody has declined.
 
 Invariants, each checked by the state machine in the tests:
 
@@ -17,7 +18,7 @@ Invariants, each checked by the state machine in the tests:
 4.  The customer is dialled at most once in an attempt, and at most as often in all as the policy allows
     (dials that failed on our side apart).
 5.  A step repeated, or reported late by an attempt that is over, changes nothing.
-6.  PROCESSING cannot be cancelled and does not expire.
+6.  PROCESSING cannot be cancelled and does not expire; nor does an attempt that has dialled.
 7.  A time to become due is set while SCHEDULED and in no other state.
 8.  Nobody is dialled while the policy's hours are closed: leave is asked for before each dial, and a callback
     that does not get it waits for the next opening.
@@ -220,6 +221,8 @@ def _cancel(progress: Progress, event: ev.Event, _policy: Policy, _now: float) -
 def _expire(progress: Progress, _event: ev.Event, _policy: Policy, now: float) -> Accepted:
     if now < progress.expires_at:
         raise CallbackRefusedError("callback-not-expired", "the callback's time to live is not over")
+    if progress.live and progress.dialled:
+        raise CallbackRefusedError("callback-dialled", "the customer is being reached, or is on the line")
     return _stop(progress, Reason.FAIL_TIMEOUT_TTL)
 
 
@@ -250,19 +253,22 @@ def _connected(progress: Progress, _event: ev.Event, _policy: Policy, _now: floa
 
 def _failed(progress: Progress, event: ev.Event, policy: Policy, now: float) -> Accepted:
     assert isinstance(event, ev.AttemptFailed)
-    return _after_dial(progress, event.result, policy, now)
+    return _after_dial(progress, event.result, policy, now, deserted=event.deserted)
 
 
-def _after_dial(progress: Progress, result: DialResult, policy: Policy, now: float) -> Accepted:
+def _after_dial(
+    progress: Progress, result: DialResult, policy: Policy, now: float, *, deserted: bool = False
+) -> Accepted:
     counts = counts_as_dial(result)
     dials = progress.dials - (progress.dialled and not counts)
     failed = replace(progress, dials=dials, last_result=result)
     if counts:
-        again = policy.next_dial(result, dials, now)
+        again = policy.next_dial(result, dials, now, deserted=deserted)
     else:
         again = policy.after_fault(progress.attempt - dials, now)
     if again is None:
-        return Accepted(_complete(failed, Reason.FAIL_CALL_TO_CUSTOMER))
+        why = Reason.FAIL_AGENT_CONNECT if deserted else Reason.FAIL_CALL_TO_CUSTOMER
+        return Accepted(_complete(failed, why))
     return _wait_until(failed, again)
 
 
@@ -299,6 +305,11 @@ def _finished(progress: Progress, _event: ev.Event, _policy: Policy, _now: float
     done = replace(progress, last_result=DialResult.CONNECTED)
     return Accepted(_complete(done, Reason.AGENT_CONNECTED))
 
+
+CONSULTS: frozenset[type[ev.Event]] = frozenset(
+    {ev.Due, ev.Dialling, ev.AttemptFailed, ev.Snoozed, ev.AttemptLost, ev.Stalled}
+)
+"""Events whose rules look at the policy; the others hold whatever a service's settings say."""
 
 TABLE: dict[tuple[State, type[ev.Event]], Rule] = {
     (State.SCHEDULED, ev.Due): _due,

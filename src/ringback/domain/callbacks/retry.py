@@ -71,9 +71,14 @@ class RetryPolicy:
         """The first instant from `at` on at which a dial may be made; None when there is none."""
         return at if self.hours is None else self.hours.next_opening(at)
 
-    def next_dial(self, result: DialResult, dials: int, now: float) -> float | None:
-        """When to dial again after `dials` counted ones, the one just failed included; None: not again."""
-        if not REACTIONS[result].retry or dials >= self.max_dials:
+    def next_dial(
+        self, result: DialResult, dials: int, now: float, *, deserted: bool = False
+    ) -> float | None:
+        """When to dial again after `dials` counted ones, the one just failed included; None: not again.
+
+        `deserted`: who was reached had no agent by our fault, so that going away was no decision of theirs.
+        """
+        if not (REACTIONS[result].retry or deserted) or dials >= self.max_dials:
             return None
         return self.allowed_from(now + self.delays.get(result, self.delay))
 

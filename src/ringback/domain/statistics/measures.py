@@ -7,7 +7,9 @@ against the service level.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .inputs import DialEnd, Kind, Way
 from .windows import Level, Totals, step_of
@@ -161,6 +163,16 @@ CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
 CALL_TYPES = {1: "internal", 2: "inbound", 3: "outbound", 4: "consult"}
 
 
+class AfterCalls(NamedTuple):
+    """Work after the calls of one queue: `calls` handled in the last hour, with `seconds` of it in all; how
+    many agents are at it `now`.
+    """
+
+    calls: int
+    seconds: float
+    now: int
+
+
 @dataclass(slots=True)
 class AgentMeasured:
     """One agent, as last heard of."""
@@ -185,7 +197,7 @@ class CampaignMeasured:
 
     measured: Measured
     under_way: set[str] = field(default_factory=set)
-    _over: dict[str, None] = field(default_factory=dict)
+    _over: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def begin(self, dial: str) -> None:
         """A customer is dialled."""
@@ -203,6 +215,6 @@ class CampaignMeasured:
             self.under_way.remove(dial)
             self.measured.shift("under_way", -1)
         while len(self._over) >= _REMEMBERED_DIALS:
-            del self._over[next(iter(self._over))]
+            self._over.popitem(last=False)
         self._over[dial] = None
         self.measured.count(way, waited)

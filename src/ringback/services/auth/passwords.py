@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from ringback.runtime.bounded import Bounded
+
 _REMEMBERED = 10_000
 
 
@@ -56,7 +58,7 @@ class Guesses:
     def __init__(self, limit: int, wait_s: float) -> None:
         self._limit = limit
         self._wait_s = wait_s
-        self._names: dict[str, _Failures] = {}
+        self._names = Bounded[str, _Failures](_REMEMBERED)
 
     def must_wait(self, name: str, now: float) -> float:
         """Seconds until the next try is allowed; 0 when it is allowed now."""
@@ -65,9 +67,7 @@ class Guesses:
 
     def wrong(self, name: str, now: float) -> None:
         """Note a wrong password."""
-        while len(self._names) >= _REMEMBERED:
-            del self._names[next(iter(self._names))]
-        failures = self._names.setdefault(name, _Failures())
+        failures = self._names[name] = self._names.get(name) or _Failures()
         failures.count += 1
         if failures.count >= self._limit:
             failures.count, failures.until = 0, now + self._wait_s

@@ -11,6 +11,7 @@ import msgspec
 
 from ringback.contracts.auth import Privileges, TenantView, UserInfo, key_digest
 from ringback.domain.permissions import Grants, grants
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Access:
         self._identity = HttpClient(ctx, "auth", connection="ges-8", timeout_s=3.0)
         self._environment = HttpClient(ctx, "auth", "environment", connection="ges-9", timeout_s=3.0)
         self._roles = HttpClient(ctx, "auth", "configuration", connection="ges-10", timeout_s=3.0)
-        self._known: dict[str, tuple[float, Caller]] = {}
+        self._known = Bounded[str, tuple[float, Caller]](_REMEMBERED)
         self.auth_reachable = True
         self.configuration_reachable = True
 
@@ -59,13 +60,8 @@ class Access:
         until, caller = self._known.get(digest, (0.0, None))
         if caller is None or self._ctx.monotonic() >= until:
             caller = await self._ask(token)
-            self._remember(digest, caller)
+            self._known[digest] = (self._ctx.monotonic() + self._remember_s, caller)
         return caller
-
-    def _remember(self, digest: str, caller: Caller) -> None:
-        while len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[digest] = (self._ctx.monotonic() + self._remember_s, caller)
 
     async def _ask(self, token: str) -> Caller:
         user = await self._user(token)

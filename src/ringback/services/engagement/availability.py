@@ -16,6 +16,7 @@ import msgspec
 
 from ringback.domain.calendar import CalendarError, instant_of, zone_named
 from ringback.domain.callbacks import bookable
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.store import Store
@@ -85,7 +86,7 @@ class SlotDesk:
         self._store = store
         self._catalogue = catalogue
         self._horizon_s = max_ahead_days * _DAY
-        self._proposed: dict[tuple[str, str, int], tuple[float, dict[str, int]]] = {}
+        self._proposed = Bounded[tuple[str, str, int], tuple[float, dict[str, int]]](_REMEMBERED)
 
     async def availability(self, tenant: str, service: str, query: Mapping[str, str]) -> Availabilities:
         """The slots that a query asks for; HttpError 400."""
@@ -122,8 +123,6 @@ class SlotDesk:
         until, proposed = self._proposed.get(key, (0.0, {}))
         if self._ctx.monotonic() >= until:
             proposed = await self._propose(tenant, service, offer, wanted)
-            if len(self._proposed) >= _REMEMBERED:
-                self._proposed.clear()
             self._proposed[key] = (self._ctx.monotonic() + _REMEMBER_S, proposed)
         return proposed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ringback.domain.calendar import BusinessHours, Together, zone_named
+from ringback.domain.calendar import BusinessHours, CalendarError, Together, zone_named
 from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
@@ -23,6 +23,7 @@ from ringback.domain.callbacks import (
     read_settings,
 )
 from ringback.domain.numbers import NumberGate, NumberRules
+from ringback.runtime.bounded import Bounded
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _REMEMBERED = 10_000
+UNREADABLE = (SettingsError, CalendarError)
+"""What settings raise that this version cannot read: a newer one may have written them."""
 Properties = dict[str, str]
 
 
@@ -64,6 +67,13 @@ class Offer:
             raise SettingsError(f"{strange[0][:60]} {why}", {strange[0]: why})
         return replace(self, settings=read_settings({**properties_of(self.settings), **options}))
 
+    def for_record(self, record: Record) -> Offer:
+        """The offer with what the request of a callback brought, for as long as the service permits it."""
+        try:
+            return self.having(record.details.options)
+        except SettingsError:
+            return self
+
     def ringing(self, number: str, zone: str) -> Together:
         """When a number may be called; `zone`: the customer's own, empty when it is not known."""
         return self.settings.ringing(self.hours, number, zone)
@@ -76,7 +86,7 @@ class Catalogue:
         self._ctx = ctx
         self._store = store
         self._remember_s = remember_s
-        self._known: dict[tuple[str, str], tuple[float, Offer | None]] = {}
+        self._known = Bounded[tuple[str, str], tuple[float, Offer | None]](_REMEMBERED)
         self._reading: dict[tuple[str, str], asyncio.Future[Offer | None]] = {}
 
     async def offer(self, tenant: str, service: str, session: Session | None = None) -> Offer | None:
@@ -109,11 +119,7 @@ class Catalogue:
     async def offer_of(self, record: Record, session: Session) -> Offer:
         """What holds for a callback that is there; a withdrawn service has the defaults."""
         offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
-        try:
-            return offer.having(record.details.options)
-        except SettingsError:
-            # The service permits it no longer.
-            return offer
+        return offer.for_record(record)
 
     async def policy(self, record: Record, session: Session) -> RetryPolicy:
         """When a callback that is there already may be dialled, and what follows a dial that fails."""
@@ -136,8 +142,6 @@ class Catalogue:
         offer: Offer | None = None
         if service in table and kind_of(table[service]) == "service":
             offer = await _offer(session, tenant, read_settings(table[service]))
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
         self._known[(tenant, service)] = (self._ctx.monotonic() + self._remember_s, offer)
         return offer
 

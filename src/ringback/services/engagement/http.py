@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from aiohttp import web
 from msgspec import Meta
 
 from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import SettingsError, State
-from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
+from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer, refuse_unknown
 from ringback.services.engagement.asking import CreateCallback, Place
 from ringback.services.engagement.availability import SlotDesk, read_flag
 from ringback.services.engagement.booking import Booking, key_use
@@ -189,11 +188,7 @@ class EngagementHttp:
         return HttpResponse(document())
 
     async def _unknown(self, _tenant: str, request: HttpRequest) -> object:
-        methods = await methods_of(request)
-        if not methods:
-            raise HttpError(404, "path-unknown", "the API has no such path")
-        allow = ", ".join(methods)
-        raise HttpError(405, "method-not-allowed", f"this path is for {allow} only", headers={"Allow": allow})
+        return await refuse_unknown(request)
 
     async def _step(self, request: HttpRequest) -> CallbackStepReply:
         step = request.decode(CallbackStep)
@@ -228,16 +223,6 @@ class EngagementHttp:
             raise HttpError(400, "invalid-settings", str(error)) from None
         self._ctx.log.info("settings_published", services=len(table), corr_id=request.corr_id)
         return {"services": len(table)}
-
-
-async def methods_of(request: HttpRequest) -> list[str]:
-    """The methods that the path of a request has; one that stands literally in the API has its own only."""
-    literal: set[str] = set()
-    others: set[str] = set()
-    for resource in request.raw.app.router.resources():
-        _, allowed = await resource.resolve(request.raw)
-        (literal if isinstance(resource, web.PlainResource) else others).update(allowed)
-    return sorted((literal or others) - {"*"})
 
 
 def _warning(asked: CreateCallback) -> dict[str, str]:

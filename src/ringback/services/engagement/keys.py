@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.contracts.auth import KeyOwner, key_digest
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpClient, HttpError, HttpFailure, HttpUnavailable
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class ApiKeys:
         self._ctx = ctx
         self._remember_s = remember_s
         self._client = HttpClient(ctx, "auth", "environment", connection="ges-9", timeout_s=3.0)
-        self._known: dict[str, tuple[float, KeyOwner | None]] = {}
+        self._known = Bounded[str, tuple[float, KeyOwner | None]](_REMEMBERED)
         self.reachable = True
 
     async def owner_of(self, key: str | None) -> KeyOwner:
@@ -54,7 +55,7 @@ class ApiKeys:
             if owner is None or age > _STALE_S:
                 raise HttpUnavailable("the environment service is away") from error
             return owner
-        self._remember(digest, owner)
+        self._known[digest] = (self._ctx.monotonic(), owner)
         return owner
 
     async def _ask(self, digest: str) -> KeyOwner | None:
@@ -64,8 +65,3 @@ class ApiKeys:
             if failure.status == 404:
                 return None
             raise
-
-    def _remember(self, digest: str, owner: KeyOwner | None) -> None:
-        while len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[digest] = (self._ctx.monotonic(), owner)

@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from ringback.contracts.auth import KeyOwner
 from ringback.domain.bucket import Bucket
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.management.settings import ManagementSettings
 
@@ -29,16 +30,14 @@ class Refusals:
 
     def __init__(self, tolerance: int) -> None:
         self._tolerance = tolerance
-        self._seen: dict[str, tuple[float, float]] = {}
+        self._seen = Bounded[str, tuple[float, float]](_MOST)
 
     def delay(self, source: str, now: float) -> float:
         """Note one refusal at `now`; the seconds that its answer is to wait."""
         if not self._tolerance:
             return 0.0
-        count, then = self._seen.pop(source, (0.0, now))
+        count, then = self._seen.get(source, (0.0, now))
         count = max(0.0, count - (now - then) * self._tolerance / _WINDOW_S) + 1
-        while len(self._seen) >= _MOST:
-            del self._seen[next(iter(self._seen))]
         self._seen[source] = (count, now)
         return min(_LONGEST_S, max(0.0, count - self._tolerance) * _STEP_S)
 
@@ -49,7 +48,7 @@ class Limits:
     def __init__(self, ctx: Context, settings: ManagementSettings) -> None:
         self._ctx = ctx
         self._rate, self._burst = settings.key_rate, settings.key_burst
-        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._buckets = Bounded[tuple[str, str], Bucket](_MOST)
         self._refusals = Refusals(settings.flood_tolerance)
         self._waiting = 0
         labels = ("tenant", "key")
@@ -66,8 +65,6 @@ class Limits:
         now, name = self._ctx.monotonic(), (owner.tenant, owner.name)
         bucket = self._buckets.get(name)
         if bucket is None:
-            while len(self._buckets) >= _MOST:
-                del self._buckets[next(iter(self._buckets))]
             bucket = self._buckets[name] = Bucket(burst, now)
         wait = bucket.take(now, rate, burst)
         if wait:

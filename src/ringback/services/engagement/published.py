@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.metrics_core import Metric
 
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, every
 from ringback.services.engagement.outside.settings import OutsideSettings
 from ringback.services.engagement.store import Store
 
@@ -68,7 +68,7 @@ class Published:
 
     def start(self) -> None:
         """Begin to measure; runs until the service stops."""
-        self._ctx.spawn(self._sample_often(), "monitor-size")
+        Rounds(self._ctx, "monitor-size", every(_SAMPLE_S, self.sample)).start()
         self._ctx.spawn(self._measure_lag(), "loop-lag")
 
     def watch(self, server: HttpServer) -> None:
@@ -121,16 +121,6 @@ class Published:
         used, text = _memory_used(), "Memory of the process"
         yield _plain("ges_nodejs_heap_space_size_used_bytes", text, used, "gauge")
         yield _plain("ges_nodejs_heap_space_size_available_bytes", text, self._memory, "gauge")
-
-    async def _sample_often(self) -> None:
-        while True:
-            try:
-                await self.sample()
-            except PostgresUnavailable as error:
-                self._ctx.log.debug("monitor_size_unknown", error=str(error))
-            except Exception:
-                self._ctx.log.exception("monitor_size_failed")
-            await asyncio.sleep(_SAMPLE_S)
 
     async def _measure_lag(self) -> None:
         while True:

@@ -126,9 +126,7 @@ class EngagementService(Service):
             wake=self._outbox.wake,
         )
         Management(ctx, self._access, limits, desks).serve(self._http.server)
-        self._status = StatusPage(
-            ctx, self._access, Painter(ctx, store, settings.status_s), settings.status_s
-        )
+        self._status = StatusPage(self._access, Painter(ctx, store, settings.status_s))
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -153,13 +151,8 @@ class EngagementService(Service):
         self._selfservice.start()
         self.published.start()
 
-    async def drain(self) -> None:
-        """Let the streams of the status page end."""
-        self._status.end()
-
     async def stop(self) -> None:
         """Close the listener."""
-        self._status.end()
         await self._http.server.stop()
 
     def _gauges(self) -> dict[str, Callable[[], bool]]:

@@ -10,7 +10,8 @@ from prometheus_client import Counter, Gauge
 
 from ringback.contracts.sip_trace import SipTracer
 from ringback.contracts.treatment import Command
-from ringback.media.port import NoPortError, PortRange, RtpPort
+from ringback.media.port import RtpPort
+from ringback.media.ports import NoPortError, PortRange
 from ringback.services.media.clients import CallDataClient, VoicemailClient
 from ringback.services.media.leg import ALLOW, MediaLeg
 from ringback.services.media.rooms import Rooms

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ringback.domain.tables import BUSINESS_HOURS, SPECIAL_DAYS
+from ringback.runtime.bounded import Bounded
 from ringback.scxml import Document, Interpreter
 from ringback.services.orchestration import knowledge
 from ringback.services.orchestration.knowledge import Uses
@@ -32,9 +33,9 @@ class Functions:
         self._ctx = ctx
         self._tables = tables
         self._statistics = statistics
-        self._uses: dict[str, Uses] = {}
+        self._uses = Bounded[str, Uses](_REMEMBERED)
         """By the hash of an application's text."""
-        self._texts: dict[tuple[Any, ...], tuple[tuple[Rows, ...], str]] = {}
+        self._texts = Bounded[tuple[Any, ...], tuple[tuple[Rows, ...], str]](_REMEMBERED)
         """Texts that many sessions are told, with the rows of which they were made."""
 
     async def given(self, record: Record, document: Document) -> dict[str, Any]:
@@ -44,8 +45,6 @@ class Functions:
         """
         uses = self._uses.get(record.document)
         if uses is None:
-            while len(self._uses) >= _REMEMBERED:
-                del self._uses[next(iter(self._uses))]
             uses = knowledge.uses_of([document.source, *document.resources.values()])
             self._uses[record.document] = uses
         if not uses.any:
@@ -85,7 +84,7 @@ class Functions:
         known, text = self._texts.get(key, ((), ""))
         if not text or any(a is not b for a, b in zip(known, rows, strict=True)):
             text = msgspec.json.encode(dict(zip(lists, rows, strict=True))).decode()
-            self._remember(key, rows, text)
+            self._texts[key] = (rows, text)
         return text
 
     def _offices_text(self, tenant: str, now: float) -> str:
@@ -97,10 +96,5 @@ class Functions:
         known, text = self._texts.get(key, ((), ""))
         if not text or any(a is not b for a, b in zip(known, rows, strict=True)):
             text = knowledge.offices(hours, days, minute)
-            self._remember(key, rows, text)
+            self._texts[key] = (rows, text)
         return text
-
-    def _remember(self, key: tuple[Any, ...], rows: tuple[Rows, ...], text: str) -> None:
-        while len(self._texts) >= _REMEMBERED:
-            del self._texts[next(iter(self._texts))]
-        self._texts[key] = (rows, text)

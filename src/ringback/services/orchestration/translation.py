@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ringback.contracts.events import AgentEvent, CallEvent
 from ringback.contracts.routing import RouteResult

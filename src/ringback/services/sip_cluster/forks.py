@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ringback.services.sip_cluster.early import CalledParty, answered_dialog
 from ringback.sip.dialog import Dialog
-from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.errors import DialogError, SipParseError
 from ringback.sip.message import FORGOTTEN, Request, Response
 from ringback.sip.reason_header import ELSEWHERE
+from ringback.sip.transport import Destination
 
 if TYPE_CHECKING:
     from ringback.services.sip_cluster.live import SipLeg
 
 
-def refuse(endpoint: SipEndpoint, dialog: Dialog, cseq: int, losers: dict[str, bytes]) -> None:
+class Sender(Protocol):
+    """What is asked of the endpoint."""
+
+    def send_request(self, request: Request, destination: Destination) -> object:
+        """Start a client transaction."""
+
+    def send_ack(self, ack: Request, destination: Destination) -> bytes:
+        """Send the ACK of a 2xx; returns what was sent."""
+
+    def repeat_ack(self, ack: bytes, destination: Destination) -> None:
+        """Send an ACK again as it is."""
+
+
+def refuse(endpoint: Sender, dialog: Dialog, cseq: int, losers: dict[str, bytes]) -> None:
     """It gets ACK and BYE, and for each repetition of its 200 the ACK again (RFC 3261 13.2.2.4)."""
     ack = losers.get(dialog.remote_tag)
     if ack is not None:
@@ -27,7 +40,7 @@ def refuse(endpoint: SipEndpoint, dialog: Dialog, cseq: int, losers: dict[str, b
     endpoint.send_request(bye, dialog.destination)
 
 
-def let_go(endpoint: SipEndpoint, leg: SipLeg) -> None:
+def let_go(endpoint: Sender, leg: SipLeg) -> None:
     """The call is over; the transaction of its INVITE stays for 32 s (RFC 6026) and need not keep it."""
     invite = leg.invite
     if invite is None or invite.on_response is None or invite.request is FORGOTTEN:
@@ -47,7 +60,7 @@ class _Late:
 
     __slots__ = ("_answered", "_call_id", "_called", "_cseq", "_endpoint", "_from", "_losers")
 
-    def __init__(self, endpoint: SipEndpoint, leg: SipLeg, invite: Request, answered: str) -> None:
+    def __init__(self, endpoint: Sender, leg: SipLeg, invite: Request, answered: str) -> None:
         self._endpoint = endpoint
         self._answered = answered
         """The tag of the phone whose answer counts."""

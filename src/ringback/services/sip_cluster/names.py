@@ -16,6 +16,10 @@ class Names:
     tag: str
     branch: str
 
+    def branch_of_try(self, number: int) -> str:
+        """The branch where the INVITE is sent again with another CSeq (RFC 4028 7.3, RFC 3261 22.2)."""
+        return f"{self.branch}-{number}"
+
 
 def names_of(secret: str, call_uuid: str, leg_id: str) -> Names:
     """The names of the first INVITE of a leg."""

@@ -161,8 +161,7 @@ class Outgoing:
             (HEADER_TARGET, self._target(live, leg)),
             (HEADER_CONN_ID, live.conn_id),
         ]
-        if leg.caller in ("", ANONYMOUS):
-            headers.append(("Privacy", "id"))
+        headers += _identity(leg, domain)
         if leg.auto_answer:
             headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
@@ -213,11 +212,20 @@ class Outgoing:
         elif response.local and leg.taken:
             self._driver.feed(live, i.Lost(leg.id))
         elif (again := self.sessions.retry(leg, response)) is not None:
-            leg.invite = self._endpoint.send_request(
-                again, self.proxy, on_response=partial(self._invite_answered, live, leg)
-            )
+            self._try_again(live, leg, again)
         else:
             self._driver.feed(live, i.Failed(leg.id, response.status, self._moved_to(response)))
+
+    def _try_again(self, live: LiveCall, leg: SipLeg, request: Request) -> None:
+        """Where a node that has taken the call over comes to the same try, nobody is rung a second time."""
+        names = names_of(self._ctx.common.cluster_secret, live.call.data.call_uuid, leg.id)
+        leg.invite = self._endpoint.send_request(
+            request,
+            self.proxy,
+            branch=names.branch_of_try(request.cseq.number),
+            sent_by=leg.sent_by,
+            on_response=partial(self._invite_answered, live, leg),
+        )
 
     def _moved_to(self, response: Response) -> str:
         """The number of a redirection that is to be followed (RFC 3261 8.1.3.4)."""
@@ -374,6 +382,16 @@ class Outgoing:
 
         request = leg.dialog.request("OPTIONS")
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+
+def _identity(leg: Leg, domain: str) -> list[tuple[str, str]]:
+    """What only those are told whom sip_proxy trusts: who calls, also where the caller is not to be shown."""
+    hidden = leg.caller in ("", ANONYMOUS)
+    headers = [("Privacy", "id")] if hidden else []
+    number = (leg.asserted if hidden else "") or leg.caller
+    if leg.role is LegRole.EXTERNAL and number not in ("", ANONYMOUS):
+        headers.append(("P-Asserted-Identity", str(NameAddr(SipUri("sip", number, domain)))))
+    return headers
 
 
 def _referred_by(live: LiveCall) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ringback.services.sip_proxy.lines import Lines
+from ringback.services.sip_proxy.lines import Client, Lines, Server
 from ringback.services.sip_proxy.responses import UNREACHABLE, best_of, with_all_challenges
 from ringback.services.sip_proxy.routes import (
     branch_for,
@@ -23,13 +23,14 @@ from ringback.services.sip_proxy.routes import (
 )
 from ringback.services.sip_proxy.targets import Outcome, Target, for_repetitions, salt_of
 from ringback.sip import Request, Response, response_to
+from ringback.sip.challenges import Challenges
 from ringback.sip.digest import says_stale
-from ringback.sip.exchange import ClientTransaction, ServerTransaction
 from ringback.sip.reason_header import ELSEWHERE, Reason, reason_of
 
 
 class _Branch:
     __slots__ = (
+        "challenges",
         "client",
         "done",
         "heard",
@@ -43,7 +44,9 @@ class _Branch:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.client: ClientTransaction | None = None
+        self.client: Client | None = None
+        self.challenges: Challenges | None = None
+        """What was asked for on the way to the target."""
         self.done = False
         self.heard = False
         self.silent = True
@@ -79,7 +82,7 @@ class Forwarding:
     def __init__(
         self,
         lines: Lines,
-        tx: ServerTransaction,
+        tx: Server,
         request: Request,
         groups: list[list[Target]],
         *,
@@ -131,6 +134,9 @@ class Forwarding:
     def _send(self, branch: _Branch, breadth: int = 0) -> None:
         self._attempts += 1
         copy = self._copy_for(branch.target)
+        if branch.challenges is not None:
+            for proof in branch.challenges.answers(copy.method, copy.raw_uri, self._lines.random):
+                copy.add(*proof)
         if breadth:
             copy.set("Max-Breadth", breadth)
         self._start_timer_c(branch)
@@ -149,25 +155,22 @@ class Forwarding:
         branch.client = self._lines.send(self._copy_for(target), target, token, heard)
 
     def _prove(self, branch: _Branch, response: Response) -> bool:
-        """Answer the challenge of a trunk once, for a sender that has no password (22.2, 22.3).
+        """Answer the challenges of a trunk for a sender that has no password (22.2, 22.3).
 
         Each try that begins a dialog has a CSeq of its own. Within one it has not: what is not lower is in
         order (12.2.2), and nobody remembers here what would have to be added to all that follows.
         """
-        target, client = branch.target, branch.client
-        if target.digest is None or client is None or target.proven or self._tx.cancelled:
+        target = branch.target
+        if target.digest is None or self._tx.cancelled:
             return False
-        proxy = response.status == 407
-        values = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        method, uri = client.request.method, client.request.raw_uri
-        proof = target.digest.answer(values, method, uri, self._lines.random())
-        if proof is None:
+        challenges = branch.challenges or Challenges(target.digest)
+        if not challenges.hear(response):
             return False
-        header = ("Proxy-Authorization" if proxy else "Authorization", proof)
-        target = replace(target, proven=True, headers=(*target.headers, header))
-        if self._request.to_tag is None:
-            target = replace(target, shift=1, record_routes=target.proven_routes)
+        if self._request.to_tag is None and target.proven_route is not None:
+            routes = (target.proven_route(challenges.tries),)
+            target = replace(target, shift=challenges.tries, record_routes=routes)
         again = _Branch(target)
+        again.challenges = challenges
         self._branches[self._branches.index(branch)] = again
         self._send(again)
         return True

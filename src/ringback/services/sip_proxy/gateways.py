@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.services.sip_proxy.hops import uri_of
@@ -77,7 +78,8 @@ class Gateways:
             near_routes=(core.inside.route(Mark(sender), "tcp"),),
             trusted=core.trusts(name),
             digest=core.trunks.digest(tenant, trunk),
-            proven_routes=(
-                core.edge.route(Mark(sender, None, 1, f"{tenant}/{name}"), place.transport, place.host),
-            ),
+            proven_route=partial(self._proven_route, place, sender, f"{tenant}/{name}"),
         )
+
+    def _proven_route(self, place: Destination, sender: str, trunk: str, shift: int) -> str:
+        return self._core.edge.route(Mark(sender, None, shift, trunk), place.transport, place.host)

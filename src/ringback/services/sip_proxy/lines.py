@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ringback.services.sip_proxy.targets import Target
 from ringback.sip import Request, Response
-from ringback.sip.exchange import ClientTransaction
+from ringback.sip.transport import Source
+
+
+class Client(Protocol):
+    """A request under way to a target."""
+
+    request: Request
+    on_response: Callable[[Response], None] | None
+
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send CANCEL as soon as that is allowed."""
+
+    def forget_request(self) -> None:
+        """It is needed no more."""
+
+
+class Server(Protocol):
+    """The request that is forwarded, towards who sent it."""
+
+    source: Source
+    cancelled: bool
+    cancel_request: Request | None
+    on_cancel: Callable[[], None] | None
+
+    @property
+    def to_tag(self) -> str:
+        """The tag that this side gives to To."""
+
+    def respond(self, response: Response) -> bool:
+        """Send a response."""
+
+    def reply(self, status: int) -> Response:
+        """Build a response and send it."""
+
+    def forget_request(self) -> None:
+        """It is needed no more."""
 
 
 class Lines(Protocol):
@@ -19,7 +54,7 @@ class Lines(Protocol):
 
     def send(
         self, request: Request, target: Target, branch: str, on_response: Callable[[Response], None]
-    ) -> ClientTransaction:
+    ) -> Client:
         """Send on the target's side."""
 
     def random(self) -> str:

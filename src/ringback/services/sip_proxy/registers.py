@@ -16,18 +16,19 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 from ringback.domain.configuration import Tenant
 from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.refusals import Why
 from ringback.services.sip_proxy.registering import Registering
 from ringback.services.sip_proxy.responses import busy
-from ringback.sip import Request
-from ringback.sip.endpoint import SipEndpoint
+from ringback.sip import Message, Request
+from ringback.sip.counters import Counters
 from ringback.sip.ids import BRANCH_COOKIE
 from ringback.sip.parser import parse_message
 from ringback.sip.plain import PlainRegister
+from ringback.sip.reception import TakesUnread
 from ringback.sip.transport import Destination, Source, is_address
 from ringback.sip.uri import format_host_port
 from ringback.sip.ways import mark_via, way_back_of
@@ -82,6 +83,26 @@ class _Passing:
         return request
 
 
+class End(Protocol):
+    """What is asked of the two endpoints."""
+
+    counters: Counters
+    takes_unread: dict[bytes, TakesUnread]
+    on_connection_lost: Callable[[tuple[str, int]], None]
+
+    def local_address(self, transport: str, toward: str) -> tuple[str, int]:
+        """What the endpoint says in Via."""
+
+    def receive(self, message: Request, source: Source) -> None:
+        """Let the transactions have a message."""
+
+    def send(self, message: Message, destination: Destination) -> None:
+        """Send a message as it is."""
+
+    def send_bytes(self, data: bytes, destination: Destination, failed: Callable[[], None] = ...) -> None:
+        """Send what is a message already; `failed` is called if it cannot go there."""
+
+
 class Registers:
     """Passes REGISTER on. `turns_away` is what every one from outside has to pass."""
 
@@ -106,7 +127,7 @@ class Registers:
         self._domains: dict[tuple[str, str], Tenant | None] = {}
         """Whose a REGISTER is by the hosts of its To and its Request-URI, among these tenants."""
 
-    def connect(self, edge: SipEndpoint, inside: SipEndpoint) -> None:
+    def connect(self, edge: End, inside: End) -> None:
         """Take REGISTER from the one endpoint and the answers to it from the other."""
         self._edge, self._inside = edge, inside
         edge.takes_unread[b"REGISTER"] = self.takes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from msgspec import Struct
@@ -35,12 +36,10 @@ class Target(Struct, frozen=True, gc=False):
     """The way to a phone behind other proxies (RFC 3327 5.3), the first stop first."""
     digest: DigestClient | None = None
     """Answers the challenges of a trunk."""
-    proven_routes: tuple[str, ...] = ()
-    """What stands for `record_routes` once a challenge was answered."""
+    proven_route: Callable[[int], str] | None = None
+    """What stands for `record_routes` once so many challenges were answered."""
     shift: int = 0
     """How much higher the CSeq is there than the sender's (22.2: each try has a number of its own)."""
-    proven: bool = False
-    """A challenge was answered already."""
     instance: str = ""
     """Which phone this is, where several flows lead to one (RFC 5626 7)."""
     hunts: bool = False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANY_CALL = "max"
 OURS = "ringback"
+KNOWN_METHODS = (*METHODS, OURS)
 
 
 def router_of(leaders: dict[str, Leader], tenant: str) -> TenantRouter:
@@ -102,7 +103,12 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
     queue, staff = core.queues[vq], core.staff(vq)
     first = queue.waiting.first()
     arrived = core.interactions[first[3]].request.arrived if first else now
-    expected = router.promises.in_one_number(vq, 0, len(queue.waiting) + 1, now)
+    position = len(queue.waiting) + 1
+    answer = router.promises.told(vq, 0, position, now).answer
+    if isinstance(answer, Prediction):
+        expected, p50, p90 = answer.expected, answer.p50, answer.p90
+    else:
+        expected, p50, p90 = router.promises.in_one_number(vq, 0, position, now), UNKNOWN, UNKNOWN
     return QueueView(
         queue=vq,
         waiting=len(queue.waiting),
@@ -112,6 +118,9 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
         agents_logged_in=staff.logged_in,
         agents_ready=staff.ready,
         longest_wait=max(0.0, now - arrived),
+        agents_working=queue.staffed_by.working if queue.staffed_by else 0,
+        p50=p50,
+        p90=p90,
     )
 
 
@@ -130,8 +139,8 @@ class WaitTimes:
         """The queue is in the path, or in `name`; without either it is the one in which the call stands."""
         tenant = request.query.get("tenant") or self._ctx.common.tenants[0]
         method = request.query.get("aqt", "urs")
-        if method not in (*METHODS, OURS):
-            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join((*METHODS, OURS))}")
+        if method not in KNOWN_METHODS:
+            raise HttpError(400, "unknown_method", f"aqt is one of {', '.join(KNOWN_METHODS)}")
         router = router_of(self._leaders, tenant)
         call, on_hold = request.path_param("call"), request.query.get("hold") == "true"
         named = request.raw.match_info.get("vq", "") or request.query.get("name", "")

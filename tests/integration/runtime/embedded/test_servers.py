@@ -22,6 +22,7 @@ from ringback.runtime.embedded import (
     EmbeddedValkey,
 )
 from ringback.runtime.embedded.lock import FolderLock
+from ringback.testing.servers import private_host
 
 KINDS: list[Callable[[Path], EmbeddedServer]] = [EmbeddedValkey, EmbeddedPostgres, EmbeddedKafka]
 
@@ -54,7 +55,7 @@ async def test_starting_a_running_server_changes_nothing(server: EmbeddedServer)
 async def test_a_killed_server_is_seen_as_dead_and_starts_again(server: EmbeddedServer) -> None:
     await server.start()
     os.kill(server.pid, signal.SIGKILL)
-    assert await asyncio.wait_for(server.wait(), 5) == -signal.SIGKILL
+    assert await asyncio.wait_for(server.wait(), 20) == -signal.SIGKILL
     assert not server.running
     await server.start()
     assert server.running
@@ -145,8 +146,9 @@ class TestValkey:
             assert password not in command_line(server.pid)
 
     async def test_it_listens_on_the_given_address_only(self, tmp_path: Path) -> None:
-        async with EmbeddedValkey(tmp_path, host="127.77.9.1") as server:
-            assert "@127.77.9.1:" in server.url
+        host = private_host()
+        async with EmbeddedValkey(tmp_path, host=host) as server:
+            assert f"@{host}:" in server.url
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", server.port)
 
@@ -237,7 +239,7 @@ class TestKafka:
     async def test_it_advertises_the_address_it_was_given(self, tmp_path: Path) -> None:
         from confluent_kafka.admin import AdminClient
 
-        async with EmbeddedKafka(tmp_path, host="127.77.9.2") as server:
+        async with EmbeddedKafka(tmp_path, host=private_host()) as server:
             admin = AdminClient({"bootstrap.servers": server.bootstrap})
             metadata = await asyncio.to_thread(admin.list_topics, timeout=10)
             brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}

@@ -83,7 +83,7 @@ class World:
         await self.heard.put(entry.json(AgentEvent))
 
     async def until(self, name: str, state: str = "") -> AgentEvent:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 event = await self.heard.get()
                 if event.id == name and state in ("", event.state):
@@ -337,7 +337,7 @@ class TestCalls:
         ]
         await world.ctx.valkey.post([append_command(calls_stream("demo"), event) for event in happened[:-1]])
         await world.until("EventReleased")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await world.view("lee")).state != "talking":
                 await asyncio.sleep(0.01)
         rows = await world.ctx.valkey.call("XRANGE", agents_stream("demo"), "-", "+")
@@ -403,7 +403,7 @@ class TestLeases:
         await world.reserve(lease=0.2)
         await world.until("EventAgentReady")
         repairs = world.service.reconciler.repairs.labels("demo", "reserved")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while repairs._value.get() != 1:
                 await asyncio.sleep(0.01)
 

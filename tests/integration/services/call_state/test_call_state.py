@@ -40,7 +40,7 @@ class World:
         return await self.client.get("/calls/demo", list[CallView])
 
     async def until(self, done: Callable[[list[CallView]], bool]) -> list[CallView]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not done(views := await self.calls()):
                 await asyncio.sleep(0.01)
         return views

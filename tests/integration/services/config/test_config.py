@@ -61,7 +61,7 @@ async def store(harness: ServiceHarness) -> ConfigurationStore:
     store = ConfigurationStore(harness.context("tenant"), "demo")
     await store.import_(TENANT)
     http = HttpClient(harness.context(), "config")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await harness["config"].ctx.process.valkey.call("PING") and await _ready(http)):
             await asyncio.sleep(0.02)
     return store
@@ -107,7 +107,7 @@ async def test_numbers_are_kept_up_by_their_changes(
     assert list(numbers.trunks) == ["carrier"]
     await store.save([("dns", Extension(id="1002")), ("dns", Extension(id="1001", mailbox="8500"))])
     await store.remove("dns", "carrier")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while "carrier" in numbers.all:
             assert await client.numbers("demo") is numbers
             await asyncio.sleep(0.01)
@@ -126,7 +126,7 @@ async def test_an_unchanged_answer_is_304_and_a_changed_one_is_not(
     same = {"If-None-Match": first.headers["ETag"]}
     assert (await http.request("GET", "/tenants/demo/skills", headers=same)).status == 304
     await store.save([("skills", Skill(id="Sales"))])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await http.request("GET", "/tenants/demo/skills", headers=same)).status == 304:
             await asyncio.sleep(0.01)
     assert len(await http.get("/tenants/demo/skills")) == 2
@@ -135,7 +135,7 @@ async def test_an_unchanged_answer_is_304_and_a_changed_one_is_not(
 async def test_a_removed_object_is_404(harness: ServiceHarness, store: ConfigurationStore) -> None:
     await store.remove("dns", "VQ")
     http = HttpClient(harness.context(), "config")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await _status(http, "/tenants/demo/dns/VQ") != 404:
             await asyncio.sleep(0.01)
 
@@ -170,7 +170,7 @@ async def test_numbers_are_at_hand_and_follow_each_change_alone(
 ) -> None:
     numbers = FollowedConfiguration(harness.context(), http="voice-32", stream="voice-36")
     numbers.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert numbers.dn_at_hand("demo", "4711") == (False, None)
         while numbers.dn_at_hand("demo", "1001") != (True, Extension(id="1001")):
             await asyncio.sleep(0.01)
@@ -197,7 +197,7 @@ async def test_numbers_of_which_no_change_told_are_noticed_at_the_second_look(
     known = numbers.dn_at_hand("demo", "8500")[1]
     await harness["config"].ctx.process.valkey.call("SET", version_key("demo"), 10_000)  # as restored
     client = ConfigClient(harness.context(), "voice-28", ttl_s=0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await client.version("demo") != 10_000:
             await asyncio.sleep(0.02)
     await numbers.look("demo")
@@ -236,7 +236,7 @@ async def test_changes_that_the_stream_has_lost_are_served_and_asked_for_too(
     )
     client.changed("demo", ConfigChange("dns", "1001", version))
     client.changed("demo", last)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await client.dn("demo", "5002") is None:
             await asyncio.sleep(0.01)
         while await client.skills("demo") != [Skill(id="English"), Skill(id="Sales")]:

@@ -1,8 +1,6 @@
 """The designer on a real PostgreSQL; engagement and the outside are servers of the test."""
 
 import asyncio
-import itertools
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,8 +14,8 @@ from ringback.runtime.migrate import migrate
 from ringback.services.designer.store import DIALOGS, SHIPPED
 from ringback.testing.digital_server import DigitalForTests, Message
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import private_host
 
-HOSTS = itertools.count(1)
 APP = b'<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"/></scxml>'
 SETTINGS = {"sales": {"_max_dial_attempts": "3"}}
 
@@ -69,7 +67,7 @@ async def platform(valkey_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncI
         "RINGBACK_DESIGNER_DIGITAL_CHANNELS": running.digital.url,
         "RINGBACK_DESIGNER_PUBLISH_RETRY_S": "0.05",
     }
-    host = f"127.84.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
+    host = private_host()
     running.harness = ServiceHarness(
         "designer", valkey_url=valkey_url, postgres_dsn=postgres_dsn, host=host, data=str(tmp_path), env=env
     )
@@ -158,7 +156,7 @@ async def test_settings_published_while_engagement_is_away_reach_it_later(platfo
     # What is changed after the publication is not part of it.
     await platform.designer.request("PUT", "/tables/demo/CALLBACK_SETTINGS", {"other": {}})
     await platform.engagement.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not platform.settings:
             await asyncio.sleep(0.02)
     assert platform.settings == [SETTINGS]

@@ -77,11 +77,18 @@ class Tab:
             return found
 
     async def press(self, label: str, where: str = "body") -> None:
-        """Press the button that says this, once it is there."""
-        find = f"[...document.querySelectorAll({json.dumps(where + ' button')})]"
+        """Press the button or link that says this, once it is there."""
+        find = f"[...document.querySelectorAll({json.dumps(f'{where} :is(button, a)')})]"
         one = f"{find}.find(b => b.checkVisibility() && b.textContent === {json.dumps(label)})"
         await self.until(f"Boolean({one})")
         await self.run(f"{one}.click()")
+
+    async def fill(self, **fields: str) -> None:
+        """Write into fields by their ids, once the last one can be seen."""
+        *_, last = fields
+        await self.until(f"document.getElementById({last!r})?.checkVisibility()")
+        for name, text in fields.items():
+            await self.run(f"document.getElementById({name!r}).value = {json.dumps(text)}")
 
     async def enter(self) -> None:
         """Press the Enter key on what has the focus."""

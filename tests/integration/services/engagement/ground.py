@@ -6,8 +6,6 @@ the beginning; engagement itself, with its process, its clock and all that it re
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,9 +14,8 @@ import asyncpg
 
 from ringback.runtime.migrate import migrate
 from ringback.testing.platform import ServiceHarness
-from ringback.testing.servers import PostgresForTests, ValkeyForTests
+from ringback.testing.servers import PostgresForTests, ValkeyForTests, private_host
 
-_hosts = itertools.count()
 _FEW_BYTES = 200_000
 _TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name,
@@ -58,8 +55,7 @@ async def new_ground(valkey: ValkeyForTests, postgres: PostgresForTests) -> Asyn
     await valkey.server.start()
     dsn = await postgres.fresh()
     await migrate(dsn, ["auth", "engagement"])
-    number = next(_hosts)
-    host = f"127.{100 + os.getpid() % 100}.{2 + number // 200}.{10 + number % 200}"
+    host = private_host()
     async with ServiceHarness("auth", valkey_url=valkey.url, postgres_dsn=dsn, host=host) as auth:
         await _remember(dsn)
         yield Ground(host, dsn, auth)

@@ -78,11 +78,11 @@ class TestClocksThatAreSet:
         return {"RINGBACK_ENGAGEMENT_MAX_AHEAD_DAYS": "800"}
 
     def sunday(self, world: Any, month: int) -> str:
-        """The next last Sunday of a month with 31 days."""
+        """The next last Sunday of a month with 31 days, at least four days from now."""
         now = datetime.fromtimestamp(world.now(), UTC)
-        last = datetime(now.year, month, 31, tzinfo=UTC)
-        last = last if last > now else datetime(now.year + 1, month, 31, tzinfo=UTC)
-        return (last - timedelta(days=(last.weekday() + 1) % 7)).strftime("%Y-%m-%d")
+        lasts = [datetime(now.year + more, month, 31, tzinfo=UTC) for more in (0, 1)]
+        sundays = [last - timedelta(days=(last.weekday() + 1) % 7) for last in lasts]
+        return next(each for each in sundays if each > now + timedelta(days=4)).strftime("%Y-%m-%d")
 
     async def test_a_time_that_comes_twice_is_asked_for_again(self, world: Any) -> None:
         at = f"{self.sunday(world, 10)}T02:30:00.000"

@@ -235,7 +235,8 @@ class TestCapacity:
         self, world: Any
     ) -> None:
         now = datetime.fromtimestamp(world.now(), UTC)
-        await desk(world, {"_timezone": "UTC", "_bh_regular1": "Mon-Sun 00:00-24:00", "_holidays1": "01-01"})
+        closed = f"{now + timedelta(days=30):%m-%d}"
+        await desk(world, {"_timezone": "UTC", "_bh_regular1": "Mon-Sun 00:00-24:00", "_holidays1": closed})
         world.peers.waits = {"desk": {"ewt": 500 * DAY}}
         at = (now + timedelta(hours=3)).timestamp()
         assert (await create(world, at, alwaysCheckCapacity=True))[0] == 429

@@ -1,14 +1,13 @@
-"""The status page: who may look, and what is shown."""
+"""The pages for people, and the picture of the platform: who may look, and what is shown."""
 
 import re
 from typing import Any
 
 import msgspec
-import pytest
 
 from ringback.contracts.auth import TokenReply
 from ringback.runtime.http import HttpClient
-from ringback.services.engagement.pages import PAGES
+from ringback.services.engagement.pages import ADDRESSES
 
 from .conftest import until
 
@@ -26,18 +25,39 @@ async def get(world: Any, path: str) -> tuple[int, bytes]:
         return reply.status, await reply.read()
 
 
-@pytest.mark.parametrize("page", PAGES)
-async def test_the_page_is_one_file_that_asks_nobody_else(world: Any, page: str) -> None:
-    async with world.context.http_session().get(f"{world.base}/{page}?token=x") as reply:
-        text, policy = await reply.text(), reply.headers["Content-Security-Policy"]
-        assert reply.content_type == "text/html"
-        assert reply.headers["Referrer-Policy"] == "no-referrer"
+async def test_every_address_gives_the_page_which_asks_nobody_else_and_runs_nothing_inline(
+    world: Any,
+) -> None:
+    pages = [await page(world, address.format(room="agents")) for address in ADDRESSES]
+    assert len({text for text, _ in pages}) == 1
+    text, headers = pages[0]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
-    assert "http://" not in text
-    assert "https://" not in text
-    holes = {"{nonce}", "{nav}", "{body}", "{style}", "{script}", "{shared_style}", "{shared_script}"}
-    assert not holes & set(re.findall(r"\{\w+\}", text))
-    assert f'<a href="/{page}" aria-current="page">' in text
+    assert "unsafe" not in policy
+    assert "nonce" not in policy
+    for told in ("http://", "https://", "<style", "<script>", "onclick", "{"):
+        assert told not in text, told
+
+
+async def page(world: Any, address: str) -> tuple[str, Any]:
+    async with world.context.http_session().get(f"{world.base}{address}?token=x") as reply:
+        assert (reply.status, reply.content_type) == (200, "text/html")
+        return await reply.text(), reply.headers
+
+
+async def test_a_file_of_the_page_is_kept_by_its_name_and_others_are_not_there(world: Any) -> None:
+    text, _ = await page(world, "/console")
+    names = set(re.findall(r'"(/web/[^"]+)"', text))
+    assert {name.rpartition(".")[2] for name in names} == {"js", "css"}
+    for name in names:
+        async with world.context.http_session().get(world.base + name) as reply:
+            assert reply.status == 200
+            assert reply.content_type in {"text/javascript", "text/css"}
+            assert "immutable" in reply.headers["Cache-Control"]
+    one = next(iter(names))
+    for wrong in ("/web/0/main.js", one + "x", one.rpartition("/")[0] + "/..%2fservice.py"):
+        assert (await get(world, wrong))[0] == 404, wrong
 
 
 async def test_the_picture_shows_services_connections_and_callbacks_with_masked_numbers(world: Any) -> None:
@@ -60,21 +80,19 @@ async def test_the_picture_shows_services_connections_and_callbacks_with_masked_
     assert picture["agents"] is None, "agent_state does not run here: its part is said to be away"
 
 
-async def test_the_stream_goes_on_sending_pictures(world: Any) -> None:
-    token = await link(world, "watcher", "Monitor")
-    async with world.context.http_session().get(f"{world.base}/status/events?token={token}") as reply:
-        assert reply.content_type == "text/event-stream"
-        seen = [await reply.content.readuntil(b"\n\n") for _ in range(3)]
-    pictures = [msgspec.json.decode(event.removeprefix(b"data: ")) for event in seen]
-    assert pictures[0]["at"] < pictures[2]["at"]
-
-
-@pytest.mark.parametrize("path", ["/status/picture", "/status/events"])
-async def test_without_a_good_token_nothing_is_shown(world: Any, path: str) -> None:
+async def test_without_a_good_token_nothing_is_shown(world: Any) -> None:
     for token in ("", "?token=", "?token=guessed", "?token=" + "x" * 5000):
-        status, body = await get(world, path + token)
+        status, body = await get(world, "/status/picture" + token)
         assert status == 401
         assert b"callbacks" not in body
+
+
+async def test_a_token_may_come_as_a_bearers_which_no_log_of_addresses_keeps(world: Any) -> None:
+    token = await link(world, "watcher", "Monitor")
+    for given, status in ((token, 200), ("guessed", 401)):
+        headers = {"Authorization": f"Bearer {given}"}
+        async with world.context.http_session().get(f"{world.base}/status/picture", headers=headers) as reply:
+            assert reply.status == status
 
 
 async def test_a_user_without_a_role_sees_nothing(world: Any) -> None:

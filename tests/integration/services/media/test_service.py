@@ -1,7 +1,6 @@
 """The media service on real sockets: a scripted phone stands where sip_cluster and the caller are."""
 
 import asyncio
-import os
 
 import msgspec
 import pytest
@@ -19,8 +18,9 @@ from ringback.runtime.http import HttpClient
 from ringback.runtime.valkey import Valkey
 from ringback.testing.phone import CallFailedError, NotHeardError, Phone
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import private_host
 
-HOST = f"127.82.{os.getpid() % 250}.7"
+HOST = private_host()
 TARGET = f"sip:media@{HOST}:5072;transport=tcp"
 
 
@@ -170,7 +170,7 @@ async def test_a_message_is_kept_on_hang_up_and_only_for_one_is_asked_who_called
     call.play_tone(440)
     await asyncio.sleep(1.3)  # the length of the message, not a wait for something
     await call.hangup()
-    await asyncio.wait_for(platform["media"].drain(), 5)
+    await asyncio.wait_for(platform["media"].drain(), 20)
     assert [message.from_number for message in await messages(platform)] == ["+15550199"]
     assert known.asked == ["conn1"]
 
@@ -245,7 +245,7 @@ async def test_a_peer_that_has_forgotten_the_call_ends_it(phone, call, platform)
     phone.remove(call)
     call.port.close()
     leg.ask_for_life()
-    await asyncio.wait_for(calls.drained(), 5)
+    await asyncio.wait_for(calls.drained(), 20)
     assert leg.closed
 
 
@@ -263,7 +263,7 @@ async def test_what_the_network_did_not_take_is_counted_once_a_call_has_ended(ca
 
     leg.port._send = full
     assert await tell(call, t.Music()) == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not leg.port.unsent:
             await asyncio.sleep(0)
     unsent = leg.port.unsent

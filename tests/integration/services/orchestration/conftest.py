@@ -27,9 +27,9 @@ from ringback.runtime.link import LinkClient, LinkServer, LinkSession
 from ringback.runtime.migrate import migrate
 from ringback.runtime.streams import append, append_fields
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import private_host
 
 TENANT = "demo"
-HOSTS = itertools.count(1)
 CONN = "00000000000000A1"
 PATIENCE_S = 10.0
 
@@ -294,7 +294,7 @@ async def configure(valkey: Any, **parameters: str) -> None:
 @pytest.fixture
 async def stage(valkey_url: str, postgres_dsn: str, tmp_path: Any) -> AsyncIterator[Stage]:
     await migrate(postgres_dsn, ["designer"])
-    host = f"127.83.{os.getpid() % 250}.{next(HOSTS) % 250 + 1}"
+    host = private_host()
     env = {
         "RINGBACK_ORCHESTRATION_LEASE_S": os.environ.get("RINGBACK_TEST_LEASE_S", "0.6"),
         "RINGBACK_ORCHESTRATION_RETRY_S": "1.0",

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ringback.contracts.callbacks import NO_AGENT
 from ringback.contracts.telephony import (
     RequestApplyTreatment,
     RequestClearCall,
@@ -11,8 +12,9 @@ from ringback.contracts.telephony import (
     RequestMakeCall,
     RequestRouteCall,
 )
+from ringback.runtime.http import HttpClient
 
-from .conftest import CONN, Stage
+from .conftest import CONN, Stage, configure
 
 SID = "cb-c1-1"
 
@@ -152,6 +154,25 @@ async def test_a_customer_who_hangs_up_before_the_agent_is_there_fails_the_attem
     assert (failed.state, failed.reason, failed.dial_result) == ("FAILED", "customer_gone", "PERSON")
 
 
+async def test_a_customer_who_hangs_up_after_waiting_for_an_agent_was_left_alone_by_us(stage: Stage) -> None:
+    """As when a process was killed while the phone rang, and the agent's phone is not rung in time."""
+    await configure(stage.harness.process.valkey, agent_wait="0")
+    await stage.until(lambda: is_configured(stage))
+    await to_the_reservation(stage)
+    await answer(stage, await dial(stage))
+    assert isinstance(await stage.calls.next(), RequestRouteCall)
+    await stage.calls.tell("EventAbandoned", this_dn="8000")
+    await stage.calls.tell("EventCallDeleted", reason="caller_hung_up")
+    assert (await stage.engagement.next()).state == "CUSTOMER"
+    failed = await stage.engagement.next()
+    assert (failed.state, failed.reason, failed.dial_result) == ("FAILED", NO_AGENT, "PERSON")
+
+
+async def is_configured(stage: Stage) -> bool:
+    point = await HttpClient(stage.ctx, "config").get("/tenants/demo/dns/8000")
+    return "agent_wait" in point["parameters"]
+
+
 async def test_an_agent_found_anew_while_the_phone_rings_takes_the_place_of_the_first(stage: Stage) -> None:
     request = await to_the_reservation(stage)
     call = await dial(stage)
@@ -185,6 +206,10 @@ async def test_steps_wait_for_an_engagement_that_is_away(stage: Stage) -> None:
     stage.engagement.down = True
     await stage.request_callback()
     await asyncio.wait_for(stage.engagement.refused.wait(), 10)
+    told = await stage.control.get(f"/scxml/session/{SID}/query")
+    assert (told["pending"], told["ended"]) == (["1:report"], False), (
+        "what engagement looks for when it is back"
+    )
     stage.engagement.down = False
     assert (await stage.engagement.next()).state == "QUEUED"
 

@@ -81,7 +81,7 @@ async def test_what_may_not_be_reached_is_an_error_event(stage: Stage) -> None:
     sid = await start(stage)
     await stage.control.post(f"/scxml/session/{sid}/event/out", {"url": "http://nowhere.example/"})
     await stage.control.post(f"/scxml/session/{sid}/event/post", {})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len((await heard(stage, sid))["heard"]) < 2:
             await asyncio.sleep(0.05)
     assert sorted((await heard(stage, sid))["heard"]) == ["lost", "not_allowed"]
@@ -91,7 +91,7 @@ async def test_what_the_original_has_and_we_have_not_is_an_error_event(stage: St
     sid = await start(stage, MISSING)
     dialog = [f"dialog.{name}" for name in ("remote", "deleteann", "pause")]
     wanted = [f"error.{name} unsupported" for name in [*dialog, "resource.setstate"]]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (found := (await heard(stage, sid))["heard"]) != [*wanted, "mine"]:
             assert found == wanted[: len(found)]
             await asyncio.sleep(0.05)

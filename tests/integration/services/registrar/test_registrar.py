@@ -26,7 +26,7 @@ from ringback.testing.servers import KafkaForTests, ValkeyForTests, run_host
 
 HOST = run_host(61)
 DOMAIN = "demo.example"
-LIMIT = 5.0
+LIMIT = 20.0
 MD5, SHA256 = digest_hashes("1001", DOMAIN, "secret")
 TENANT = Configuration(
     tenant=Tenant(id="demo", domain=DOMAIN), dns=(Extension(id="1001", ha1_md5=MD5, ha1_sha256=SHA256),)

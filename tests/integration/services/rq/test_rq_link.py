@@ -54,7 +54,7 @@ class Listener:
         return self
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await self.heard.get()
 
 

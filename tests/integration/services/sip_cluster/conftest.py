@@ -102,7 +102,7 @@ class Leg:
     async def provisional(self) -> Response:
         """The next provisional response above 100 to `call`; one that must be is acknowledged by `prack`."""
         assert self.client is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for response in self.client:
                 assert response.is_provisional, response
                 if response.status > 100:
@@ -115,11 +115,11 @@ class Leg:
         if self.dialog is None:
             self.dialog = Dialog.from_response(self.invite, response)
         rack = ("RAck", f"{response.get('RSeq')} {self.invite.get('CSeq')}")
-        return await self.request("PRACK", text.encode(), more=(rack,)).final(5)
+        return await self.request("PRACK", text.encode(), more=(rack,)).final(20)
 
     async def next(self, method: str) -> Request:
         """The next request inside the dialog with this method."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (request := await self.requests.get()).method != method:
                 pass
         return request
@@ -140,7 +140,7 @@ class Leg:
 
     async def reinvite(self, text: str) -> Response:
         transaction = self.request("INVITE", text.encode())
-        response = await transaction.final(5)
+        response = await transaction.final(20)
         if response.is_success:
             assert self.dialog is not None
             ack = self.dialog.ack(transaction.request.cseq.number)
@@ -148,13 +148,13 @@ class Leg:
         return response
 
     async def bye(self) -> int:
-        return (await self.request("BYE").final(5)).status
+        return (await self.request("BYE").final(20)).status
 
     async def ended(self, reference: str, reason: str = "finished", digits: str = "") -> int:
         """What a media server says when a treatment is over."""
         body = treatment.TreatmentEnded(reference=reference, reason=reason, digits=digits)  # type: ignore[arg-type]
         sent = self.request("INFO", msgspec.json.encode(body), treatment.CONTENT_TYPE)
-        return (await sent.final(5)).status
+        return (await sent.final(20)).status
 
 
 class Side:
@@ -186,7 +186,7 @@ class Side:
 
     async def leg(self, target: str) -> Leg:
         """The next INVITE for a target (`dn=1001`, `trunk=carrier`, `media`)."""
-        return await asyncio.wait_for(self.queue(target).get(), 5)
+        return await asyncio.wait_for(self.queue(target).get(), 20)
 
     def _request(self, tx: ServerTransaction, request: Request) -> None:
         if not tx.can_respond:
@@ -265,7 +265,7 @@ class Side:
         self.legs[request.call_id] = leg
         return leg
 
-    async def answered(self, leg: Leg, timeout: float = 5) -> Response:
+    async def answered(self, leg: Leg, timeout: float = 20.0) -> Response:
         """The final response to `call`; a 200 is acknowledged."""
         assert leg.client is not None and leg.invite is not None
         response = await leg.client.final(timeout)
@@ -294,7 +294,7 @@ class World:
 
     async def event(self, name: str, **wanted: object) -> CallEvent:
         """Wait for an event after those that were waited for."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 for event in await self._read():
                     self.seen.append(event)

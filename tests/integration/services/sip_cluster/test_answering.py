@@ -47,7 +47,7 @@ async def test_a_desktop_makes_a_phone_answer_that_knows_how(
     _, phone, conn_id = await ringing(world, "hold, talk")
     wanted = t.RequestAnswerCall(tenant="demo", conn_id=conn_id, this_dn="1001")
     await world.ask(wanted)
-    notify = await asyncio.wait_for(phone.notified.get(), 5)
+    notify = await asyncio.wait_for(phone.notified.get(), 20)
     assert (notify.get("Event"), notify.to_tag) == ("talk", phone.server.to_tag)
     phone.answer(describe("agent"))
     await world.event("EventEstablished", this_dn="1001")

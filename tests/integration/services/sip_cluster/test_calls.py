@@ -10,6 +10,8 @@ from ringback.contracts.calls import call_key
 from ringback.contracts.treatment import Collect, Music, Play, Record
 from ringback.runtime.http import HttpFailure
 
+_IDENTITY = ("P-Asserted-Identity", "Privacy")
+
 
 def sdp(name: str, more: str = "") -> str:
     """An agent's or customer's description."""
@@ -64,7 +66,7 @@ async def nothing_left(world: Any, conn_id: str) -> None:
     """The call is forgotten everywhere."""
     await world.event("EventCallDeleted", conn_id=conn_id)
     valkey = world.harness.process.valkey
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await valkey.call("EXISTS", call_key("demo", conn_id)):
             await asyncio.sleep(0.01)
     assert await valkey.call("SCARD", "{demo}:calls") == 0
@@ -92,12 +94,12 @@ class TestInbound:
         assert agent.invite.uri.host == "demo.example"
         agent.reply(180)
         agent.answer(sdp("agent"))
-        assert "s=agent" in await asyncio.wait_for(caller.offers.get(), 5)
+        assert "s=agent" in await asyncio.wait_for(caller.offers.get(), 20)
         await world.event("EventRouteUsed", third_party_dn="1001", reference_id="r1")
         await world.event("EventEstablished", this_dn="1001", agent_id="anna")
-        await asyncio.wait_for(media.gone.wait(), 5)
+        await asyncio.wait_for(media.gone.wait(), 20)
         assert await caller.bye() == 200
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        await asyncio.wait_for(agent.gone.wait(), 20)
         released = await world.event("EventReleased", this_dn="1001")
         assert released.result_class == "success"
         await nothing_left(world, conn_id)
@@ -122,7 +124,7 @@ class TestInbound:
         await world.ask(route(conn_id, timeout=0.2))
         agent = await world.far.leg("dn=1001")
         agent.reply(180)
-        await asyncio.wait_for(agent.cancelled.wait(), 5)
+        await asyncio.wait_for(agent.cancelled.wait(), 20)
         released = await world.event("EventReleased", this_dn="1001")
         assert (released.call_state, released.reason) == (7, "no_answer")
         await world.event("EventError", this_dn="8000", reference_id="r1", reason="no_answer")
@@ -132,7 +134,7 @@ class TestInbound:
         second.reply(603)
         await world.event("EventError", reference_id="r2", reason="rejected")
         await caller.bye()
-        await asyncio.wait_for(media.gone.wait(), 5)
+        await asyncio.wait_for(media.gone.wait(), 20)
         await nothing_left(world, conn_id)
 
     async def test_a_caller_who_hangs_up_while_the_agent_rings_cancels_the_agent(self, world: Any) -> None:
@@ -143,7 +145,7 @@ class TestInbound:
         agent = await world.far.leg("dn=1001")
         agent.reply(180)
         await caller.bye()
-        await asyncio.wait_for(agent.cancelled.wait(), 5)
+        await asyncio.wait_for(agent.cancelled.wait(), 20)
         await world.event("EventAbandoned", this_dn="1001", agent_id="anna")
         await world.event("EventAbandoned", this_dn="8000")
         await nothing_left(world, conn_id)
@@ -153,6 +155,37 @@ class TestInbound:
         caller.client.cancel()
         assert (await world.near.answered(caller)).status == 487
         await nothing_left(world, conn_id)
+
+    async def test_rfc3261_13_3_1_an_invitation_that_has_expired_is_487_and_one_that_was_taken_stands(
+        self, world: Any
+    ) -> None:
+        ringing = world.near.call("1001", more=(("Expires", "1"),))
+        agent = await world.far.leg("dn=1001")
+        agent.reply(180)
+        assert (await world.near.answered(ringing)).status == 487
+        await asyncio.wait_for(agent.cancelled.wait(), 5)
+        taken = world.near.call("1001", more=(("Expires", "600"),))
+        agent = await world.far.leg("dn=1001")
+        (live,) = world.harness["sip_cluster"]._driver.calls.values()
+        assert live.legs["in1"].patience is not None
+        agent.answer(sdp("agent"))
+        assert (await world.near.answered(taken)).status == 200
+        assert live.legs["in1"].patience is None
+        await taken.bye()
+
+    async def test_rfc3325_7_a_trunk_is_told_who_calls_unless_that_is_nobodys_business(
+        self, world: Any
+    ) -> None:
+        for more, sender, names in (
+            ((), "1002", {"P-Asserted-Identity": "<sip:1002@demo.example>"}),
+            ((("Privacy", "id"),), "anonymous", {"Privacy": "id"}),
+        ):
+            caller = world.near.call("+15550009", origin="dn=1002", caller="1002", more=more)
+            invite = (leg := await world.far.leg("trunk=carrier")).invite
+            assert invite.from_.uri.user == sender
+            assert {name: value for name, value in invite.headers if name in _IDENTITY} == names
+            leg.reply(486)
+            assert (await world.near.answered(caller)).status == 486
 
     async def test_collected_digits_come_as_an_event(self, world: Any) -> None:
         _, conn_id = await arrive(world)
@@ -167,7 +200,7 @@ class TestInbound:
         )
         await world.ask(ask)
         media = await world.far.leg("media")
-        command = await asyncio.wait_for(media.commands.get(), 5)
+        command = await asyncio.wait_for(media.commands.get(), 20)
         assert command == Collect(reference="c1", prompts=("menu",), timeout_s=4.0, then="music")
         assert await media.ended("c1", "max", "7") == 200
         end = await world.event("EventTreatmentEnd")
@@ -175,23 +208,23 @@ class TestInbound:
 
     async def test_hold_and_retrieve_from_the_agents_phone(self, world: Any) -> None:
         caller, agent, _ = await talk(world)
-        await asyncio.wait_for(caller.offers.get(), 5)
+        await asyncio.wait_for(caller.offers.get(), 20)
         held = await agent.reinvite(sdp("agent", "a=sendonly\r\n"))
         assert held.status == 200
         assert b"a=recvonly" in held.body
         await world.event("EventHeld", this_dn="1001", agent_id="anna")
         media = await world.far.leg("media")
-        assert "s=media" in await asyncio.wait_for(caller.offers.get(), 5)
-        assert isinstance(await asyncio.wait_for(media.commands.get(), 5), Music)
+        assert "s=media" in await asyncio.wait_for(caller.offers.get(), 20)
+        assert isinstance(await asyncio.wait_for(media.commands.get(), 20), Music)
         back = await agent.reinvite(sdp("agent"))
         assert b"s=caller" in back.body
         await world.event("EventRetrieved", this_dn="1001")
-        await asyncio.wait_for(media.gone.wait(), 5)
+        await asyncio.wait_for(media.gone.wait(), 20)
 
     async def test_hold_and_retrieve_by_request(self, world: Any) -> None:
         caller, agent, conn_id = await talk(world)
         await world.ask(t.RequestHoldCall(tenant="demo", conn_id=conn_id, this_dn="1001"))
-        assert "a=inactive" in await asyncio.wait_for(agent.offers.get(), 5)
+        assert "a=inactive" in await asyncio.wait_for(agent.offers.get(), 20)
         await world.event("EventHeld", this_dn="1001")
         await world.ask(t.RequestRetrieveCall(tenant="demo", conn_id=conn_id, this_dn="1001"))
         await world.event("EventRetrieved", this_dn="1001")
@@ -207,12 +240,12 @@ class TestMailbox:
         agent.reply(486)
         media = await world.far.leg("media")
         assert (await world.near.answered(caller)).status == 200
-        command = await asyncio.wait_for(media.commands.get(), 5)
+        command = await asyncio.wait_for(media.commands.get(), 20)
         assert isinstance(command, Record)
         assert command.mailbox == "8500"
         await world.event("EventTreatmentApplied")
         await media.ended(command.reference)
-        await asyncio.wait_for(caller.gone.wait(), 5)
+        await asyncio.wait_for(caller.gone.wait(), 20)
         assert (await world.event("EventCallDeleted")).reason == "message_left"
 
 
@@ -243,7 +276,7 @@ class TestMakeCall:
         assert (established.conn_id, established.dial_result) == (reply.conn_id, "PERSON")
         media = await world.far.leg("media")
         assert b"s=customer" in media.invite.body
-        ack = await asyncio.wait_for(customer.acked, 5)
+        ack = await asyncio.wait_for(customer.acked, 20)
         assert b"s=media" in ack.body
         assert await media.commands.get() == Play(reference="d1", prompts=("callback",), then="music")
         await world.ask(route(reply.conn_id))
@@ -251,7 +284,7 @@ class TestMakeCall:
         assert agent.invite.from_.uri.user == "+12025550123"
         agent.answer(sdp("agent"))
         await world.event("EventEstablished", agent_id="anna")
-        assert "s=agent" in await asyncio.wait_for(customer.offers.get(), 5)
+        assert "s=agent" in await asyncio.wait_for(customer.offers.get(), 20)
         await customer.bye()
         await nothing_left(world, reply.conn_id)
 

@@ -51,11 +51,11 @@ async def test_a_call_of_a_node_that_lives_is_its_own(world: Any) -> None:
     caller, agent, conn_id = await talk(world)
     async with world.start_node("two") as second:
         world.near.toward = toward(second["sip_cluster"])
-        told = await caller.request("OPTIONS").final(5)
+        told = await caller.request("OPTIONS").final(20)
         assert (told.status, told.get("X-Ringback-Owner")) == (481, "one")
         silent = ("X-Ringback-Silent", "three, one")
-        assert (await caller.request("BYE", more=(silent,)).final(5)).status == 200
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        assert (await caller.request("BYE", more=(silent,)).final(20)).status == 200
+        await asyncio.wait_for(agent.gone.wait(), 20)
         assert (await world.event("EventCallDeleted", conn_id=conn_id)).server == "two"
 
 
@@ -65,7 +65,7 @@ async def test_a_talk_goes_on_at_another_node_when_its_node_is_gone(world: Any) 
         await die(world.harness["sip_cluster"])
         world.near.toward = toward(second["sip_cluster"])
         assert await caller.bye() == 200
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        await asyncio.wait_for(agent.gone.wait(), 20)
         assert (await world.event("EventCallDeleted", conn_id=conn_id)).server == "two"
 
 
@@ -78,7 +78,7 @@ async def test_calls_of_a_dead_node_are_taken_over_when_its_lease_has_ended(worl
             while await valkey.call("GET", owner_key("demo", conn_id)) != b"two":
                 await asyncio.sleep(0.02)
         await world.ask(t.RequestClearCall(tenant="demo", conn_id=conn_id))
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        await asyncio.wait_for(agent.gone.wait(), 20)
         assert (await world.event("EventCallDeleted", conn_id=conn_id)).reason == "cleared"
 
 
@@ -135,10 +135,10 @@ async def test_a_customer_who_is_being_dialled_is_taken_over_and_rings_on(world:
         customer.answer(sdp("customer"))
         established = await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
         assert (established.reference_id, established.server) == ("m", name)
-        assert await asyncio.wait_for(customer.acked, 5) is not None
+        assert await asyncio.wait_for(customer.acked, 20) is not None
         assert world.far.queue("trunk=carrier").empty()
         await world.ask(t.RequestClearCall(tenant="demo", conn_id=conn_id))
-        await asyncio.wait_for(customer.gone.wait(), 5)
+        await asyncio.wait_for(customer.gone.wait(), 20)
 
 
 async def owned_by(world: Any, conn_id: str, name: str) -> None:
@@ -172,7 +172,7 @@ async def test_an_agents_phone_is_rung_once_by_three_nodes_of_which_two_die(worl
             await owned_by(world, conn_id, "three")
             phone.answer(sdp("agent"))
             assert (await world.event("EventEstablished", this_dn="1001")).server == "three"
-            assert await asyncio.wait_for(phone.acked, 5) is not None
+            assert await asyncio.wait_for(phone.acked, 20) is not None
             assert world.far.queue("dn=1001").empty()
 
 
@@ -235,7 +235,7 @@ async def test_a_dial_goes_on_when_the_proxy_has_been_restarted(world: Any) -> N
     assert resumed.invite.raw_uri == customer.invite.raw_uri
     resumed.answer(sdp("customer"))
     await world.event("EventEstablished", conn_id=conn_id, this_dn="8000")
-    assert await asyncio.wait_for(resumed.acked, 5) is not None
+    assert await asyncio.wait_for(resumed.acked, 20) is not None
     await again.endpoint.close()
 
 
@@ -267,7 +267,7 @@ async def test_a_draining_node_takes_no_calls_and_waits_for_those_it_has(world: 
     assert (refused.status, refused.get("Retry-After")) == (503, "5")
     assert not drain.done()
     await caller.bye()
-    await asyncio.wait_for(drain, 5)
+    await asyncio.wait_for(drain, 20)
 
 
 async def test_beyond_its_capacity_a_node_refuses_and_its_calls_go_on(world: Any) -> None:
@@ -278,7 +278,7 @@ async def test_beyond_its_capacity_a_node_refuses_and_its_calls_go_on(world: Any
         refused = await world.near.answered(world.near.call("8000"))
         assert (refused.status, refused.get("Retry-After")) == (503, "5")
         await caller.bye()
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        await asyncio.wait_for(agent.gone.wait(), 20)
 
 
 async def test_without_valkey_calls_go_on_and_their_events_come_later(
@@ -286,18 +286,18 @@ async def test_without_valkey_calls_go_on_and_their_events_come_later(
 ) -> None:
     caller, agent, conn_id = await talk(world)
     await valkey.server.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while world.harness.process.valkey.connected:
             await asyncio.sleep(0.01)
     assert await caller.bye() == 200
-    await asyncio.wait_for(agent.gone.wait(), 5)
+    await asyncio.wait_for(agent.gone.wait(), 20)
     await valkey.server.start()
     async with asyncio.timeout(10):
         while not world.harness.process.valkey.connected:
             await asyncio.sleep(0.01)
     await world.event("EventReleased", conn_id=conn_id)
     await world.event("EventCallDeleted", conn_id=conn_id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await world.harness.process.valkey.call("EXISTS", call_key("demo", conn_id)):
             await asyncio.sleep(0.01)
 
@@ -311,15 +311,15 @@ async def test_a_request_for_a_dialog_that_nobody_knows_is_481(world: Any) -> No
 
 async def test_an_info_that_is_no_treatment_is_415_and_nonsense_400(world: Any) -> None:
     caller, _, _ = await talk(world)
-    assert (await caller.request("INFO", b"x", "text/plain").final(5)).status == 415
+    assert (await caller.request("INFO", b"x", "text/plain").final(20)).status == 415
     kind = "application/vnd.ringback.treatment+json"
-    assert (await caller.request("INFO", b"{", kind).final(5)).status == 400
+    assert (await caller.request("INFO", b"{", kind).final(20)).status == 400
 
 
 async def test_what_the_node_cannot_do_is_refused(world: Any) -> None:
     """RFC 3261 8.2.1: 405 with Allow."""
     caller, _, _ = await talk(world)
-    refused = await caller.request("MESSAGE").final(5)
+    refused = await caller.request("MESSAGE").final(20)
     assert refused.status == 405
     assert "INVITE" in (refused.get("Allow") or "")
 
@@ -331,7 +331,7 @@ async def test_a_party_that_is_gone_without_bye_is_found_out(world: Any) -> None
         world.near.toward = toward(curious["sip_cluster"])
         caller, agent, conn_id = await talk(world)
         agent.lost = True
-        await asyncio.wait_for(caller.gone.wait(), 5)
+        await asyncio.wait_for(caller.gone.wait(), 20)
         await world.event("EventReleased", this_dn="1001")
         await world.event("EventCallDeleted", conn_id=conn_id)
 
@@ -344,7 +344,7 @@ async def test_a_node_that_starts_again_under_its_name_goes_on_with_its_calls(wo
         await world.ask(t.RequestHoldCall(tenant="demo", conn_id=conn_id, this_dn="1001"))
         await world.event("EventHeld", conn_id=conn_id)
         assert await caller.bye() == 200
-        await asyncio.wait_for(agent.gone.wait(), 5)
+        await asyncio.wait_for(agent.gone.wait(), 20)
 
 
 async def test_a_waiting_caller_whose_media_is_lost_hears_music_from_another(world: Any) -> None:
@@ -360,6 +360,6 @@ async def test_a_waiting_caller_whose_media_is_lost_hears_music_from_another(wor
         await first.commands.get()
         first.lost = True
         second = await world.far.leg("media")
-        assert "s=media" in await asyncio.wait_for(caller.offers.get(), 5)
-        await asyncio.wait_for(second.commands.get(), 5)
+        assert "s=media" in await asyncio.wait_for(caller.offers.get(), 20)
+        await asyncio.wait_for(second.commands.get(), 20)
         assert not caller.gone.is_set()

@@ -17,7 +17,7 @@ def treat(conn_id: str, reference: str, kind: str = "PlayAnnouncement") -> Reque
 
 async def commands(media: Any) -> list[Any]:
     """What has come by INFO before the BYE."""
-    await asyncio.wait_for(media.gone.wait(), 5)
+    await asyncio.wait_for(media.gone.wait(), 20)
     return [media.commands.get_nowait() for _ in range(media.commands.qsize())]
 
 

@@ -40,7 +40,7 @@ def to(dialog: object) -> str:
 
 async def outcome(phone: Any, dialog: object) -> list[int]:
     """What a telephone hears of an attended transfer."""
-    assert (await refer(phone, to(dialog)).final(5)).status == 202
+    assert (await refer(phone, to(dialog)).final(20)).status == 202
     return await progress(phone)
 
 
@@ -55,8 +55,8 @@ async def test_two_calls_at_two_nodes_are_joined_and_told_of_as_at_one(world: An
     assert list(two._driver.calls) == [theirs]
 
     assert await outcome(phone, named(asking)) == [100, 200]
-    await asyncio.wait_for(phone.gone.wait(), 5)
-    await asyncio.wait_for(asking.gone.wait(), 5)
+    await asyncio.wait_for(phone.gone.wait(), 20)
+    await asyncio.wait_for(asking.gone.wait(), 20)
     await offered(caller, "s=phone1002")
     await offered(second, "s=caller")
     released = [(event.conn_id, event.this_dn) for event in await events(world, "EventReleased", 2)]
@@ -72,7 +72,7 @@ async def test_two_calls_at_two_nodes_are_joined_and_told_of_as_at_one(world: An
     with pytest.raises(HttpFailure, match="404"):
         await ask(two, t.RequestHoldCall(tenant="demo", conn_id=theirs, this_dn="1002"))
     assert await second.bye() == 200
-    await asyncio.wait_for(caller.gone.wait(), 5)
+    await asyncio.wait_for(caller.gone.wait(), 20)
     assert (await world.event("EventCallDeleted", conn_id=ours)).reason == "target_hung_up"
 
 
@@ -103,8 +103,8 @@ async def test_a_talk_of_others_is_not_given_away_and_a_call_that_rings_is_made_
     provisional = await asking.provisional()
     world.near.toward = one
     dialog = type(named(strange))(asking.invite.call_id, provisional.to_tag, asking.invite.from_tag)
-    assert (await refer(phone, to(dialog)).final(5)).status == 202
-    await asyncio.wait_for(rings.cancelled.wait(), 5)
+    assert (await refer(phone, to(dialog)).final(20)).status == 202
+    await asyncio.wait_for(rings.cancelled.wait(), 20)
     assert (await world.near.answered(asking)).status == 487
     again = await world.far.leg("dn=1002")
     again.answer(sdp("phone1002"))
@@ -132,7 +132,7 @@ async def test_the_node_of_the_other_call_is_gone(world: Any, two: Any) -> None:
     await die(two)
     assert await outcome(phone, named(asking)) == [100, 200]
     await offered(caller, "s=phone1002")
-    await asyncio.wait_for(asking.gone.wait(), 5)
+    await asyncio.wait_for(asking.gone.wait(), 20)
 
 
 async def test_an_invite_with_replaces_is_led_to_the_node_of_the_call(world: Any, two: Any) -> None:
@@ -153,7 +153,7 @@ async def test_an_invite_with_replaces_is_led_to_the_node_of_the_call(world: Any
     world.near.toward = one
     new, answer = await ask("dn=1002")
     assert answer.status == 200
-    await asyncio.wait_for(phone.gone.wait(), 5)
+    await asyncio.wait_for(phone.gone.wait(), 20)
 
     value = str(named(new))
     await die(world.harness["sip_cluster"])
@@ -161,4 +161,4 @@ async def test_an_invite_with_replaces_is_led_to_the_node_of_the_call(world: Any
     third, answer = await ask("dn=1005")
     assert answer.status == 200
     assert await third.bye() == 200
-    await asyncio.wait_for(caller.gone.wait(), 5)
+    await asyncio.wait_for(caller.gone.wait(), 20)

@@ -18,7 +18,7 @@ async def talk(world: Any, number: str = "1001", origin: str = "trunk=carrier", 
     callee = await world.far.leg(f"dn={number}")
     callee.answer(sdp(f"phone{number}"))
     assert (await world.near.answered(caller)).status == 200
-    await asyncio.wait_for(callee.acked, 5)
+    await asyncio.wait_for(callee.acked, 20)
     return caller, callee
 
 
@@ -39,7 +39,7 @@ async def progress(phone: Any) -> list[int]:
 
 async def offered(leg: Any, name: str) -> None:
     """It is led to somebody; it may have heard music before."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while name not in await leg.offers.get():
             pass
 
@@ -52,27 +52,27 @@ def named(phone: Any) -> Replaces:
 async def test_a_blind_transfer_and_those_that_are_refused(world: Any) -> None:
     """RFC 3515 2.4; RFC 3892: who asked for it is told to the new party."""
     caller, phone = await talk(world)
-    assert (await refer(caller, "<sip:1002@demo.example>").final(5)).status == 403
-    assert (await phone.request("REFER").final(5)).status == 400
-    assert (await refer(phone, "<sip:4711@demo.example>").final(5)).status == 202
+    assert (await refer(caller, "<sip:1002@demo.example>").final(20)).status == 403
+    assert (await phone.request("REFER").final(20)).status == 400
+    assert (await refer(phone, "<sip:4711@demo.example>").final(20)).status == 202
     assert await progress(phone) == [100, 404]
 
-    assert (await refer(phone, "<sip:1002@demo.example>").final(5)).status == 202
+    assert (await refer(phone, "<sip:1002@demo.example>").final(20)).status == 202
     second = await world.far.leg("dn=1002")
     assert second.invite.get("Referred-By") == "<sip:1001@demo.example>"
     second.reply(180)
     second.answer(sdp("phone1002"))
     assert await progress(phone) == [100, 180, 200]
-    await asyncio.wait_for(phone.gone.wait(), 5)
+    await asyncio.wait_for(phone.gone.wait(), 20)
     await offered(caller, "s=phone1002")
     await caller.bye()
-    await asyncio.wait_for(second.gone.wait(), 5)
+    await asyncio.wait_for(second.gone.wait(), 20)
 
 
 async def test_a_blind_transfer_goes_on_when_the_telephone_hangs_up(world: Any) -> None:
     """RFC 5589 6.1; RFC 4488 4: no NOTIFY for who wants none."""
     caller, phone = await talk(world)
-    answer = await refer(phone, "<sip:1002@demo.example>", ("Refer-Sub", "false")).final(5)
+    answer = await refer(phone, "<sip:1002@demo.example>", ("Refer-Sub", "false")).final(20)
     assert (answer.status, answer.get("Refer-Sub")) == (202, "false")
     second = await world.far.leg("dn=1002")
     second.reply(180)
@@ -81,7 +81,7 @@ async def test_a_blind_transfer_goes_on_when_the_telephone_hangs_up(world: Any) 
     await world.event("EventEstablished", this_dn="1002")
     assert all(request.method != "NOTIFY" for request in _seen(phone))
     await caller.bye()
-    await asyncio.wait_for(second.gone.wait(), 5)
+    await asyncio.wait_for(second.gone.wait(), 20)
 
 
 def _seen(phone: Any) -> list[Any]:
@@ -93,21 +93,21 @@ async def test_an_attended_transfer_joins_two_calls(world: Any) -> None:
     caller, phone = await talk(world)
     asking, second = await talk(world, "1002", "dn=1001", "1001")
     stranger = Replaces("nobody", "a", "b")
-    await refer(phone, f"<sip:1002@demo.example?Replaces={stranger.escaped()}>").final(5)
+    await refer(phone, f"<sip:1002@demo.example?Replaces={stranger.escaped()}>").final(20)
     assert await progress(phone) == [100, 481]
 
     sent = refer(phone, f"<sip:1002@demo.example?Replaces={named(asking).escaped()}>")
-    assert (await sent.final(5)).status == 202
+    assert (await sent.final(20)).status == 202
     assert await progress(phone) == [100, 200]
-    await asyncio.wait_for(phone.gone.wait(), 5)
-    await asyncio.wait_for(asking.gone.wait(), 5)
+    await asyncio.wait_for(phone.gone.wait(), 20)
+    await asyncio.wait_for(asking.gone.wait(), 20)
     await offered(caller, "s=phone1002")
     await offered(second, "s=caller")
     changed = await world.event("EventPartyChanged", this_dn="1002")
     assert changed.previous_conn_id not in ("", changed.conn_id)
     assert world.harness["sip_cluster"]._driver.calls.keys() == {changed.conn_id}
     assert await second.bye() == 200
-    await asyncio.wait_for(caller.gone.wait(), 5)
+    await asyncio.wait_for(caller.gone.wait(), 20)
     deleted = await world.event("EventCallDeleted", conn_id=changed.conn_id)
     assert deleted.reason == "target_hung_up"
 
@@ -130,10 +130,10 @@ async def test_another_telephone_takes_the_call_over(world: Any) -> None:
     assert (await ask(wanted, "trunk=carrier"))[1].status == 403
     new, answer = await ask(f"{wanted}")
     assert (answer.status, b"s=customer" in answer.body) == (200, True)
-    await asyncio.wait_for(phone.gone.wait(), 5)
+    await asyncio.wait_for(phone.gone.wait(), 20)
     await offered(caller, "s=new")
     assert await new.bye() == 200
-    await asyncio.wait_for(caller.gone.wait(), 5)
+    await asyncio.wait_for(caller.gone.wait(), 20)
     assert (await ask(wanted))[1].status in (481, 603)  # 603 while it ends
 
 
@@ -148,10 +148,10 @@ async def test_a_telephone_that_rings_is_picked_up_by_another(world: Any) -> Non
     assert (await world.near.answered(picks)).status == 200
     answer = await world.near.answered(caller)
     assert b"s=new" in answer.body
-    await asyncio.wait_for(phone.cancelled.wait(), 5)
+    await asyncio.wait_for(phone.cancelled.wait(), 20)
     assert "cause=200" in phone.server.cancel_request.get("Reason")
     await caller.bye()
-    await asyncio.wait_for(picks.gone.wait(), 5)
+    await asyncio.wait_for(picks.gone.wait(), 20)
 
 
 async def test_a_redirected_call_is_dialled_anew_by_the_dial_plan(world: Any) -> None:

@@ -9,7 +9,7 @@ from tests.integration.services.sip_cluster.conftest import sdp
 from ringback.contracts.sip_trace import NAMES, STREAM, WANTED, TracedMessage
 from ringback.sip import parse_message
 
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 async def follow(world: Any, word: str) -> None:

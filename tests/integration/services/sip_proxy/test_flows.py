@@ -22,7 +22,7 @@ from ringback.testing.servers import run_host
 
 Stage = Any
 HOST, FAR = run_host(62), run_host(96)
-LIMIT = 8.0
+LIMIT = 20.0
 LINE = Trunk(
     id="line",
     gateways=(Gateway(FAR, 5084, "tcp"),),

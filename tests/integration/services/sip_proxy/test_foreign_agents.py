@@ -21,7 +21,7 @@ Stage = Any
 HOST = run_host(62)
 DOMAIN = "demo.example"
 SECRET = "first secret"
-LIMIT = 8.0
+LIMIT = 20.0
 
 
 @pytest.fixture

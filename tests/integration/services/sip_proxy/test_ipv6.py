@@ -12,7 +12,7 @@ from ringback.sip import NameAddr
 from ringback.sip.transport import Destination
 
 Stage = Any
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 def has_ipv6() -> bool:

@@ -10,7 +10,7 @@ from ringback.testing.servers import run_host
 
 Stage = Any
 HOST = run_host(62)
-LIMIT = 5.0
+LIMIT = 20.0
 PHONE = "sip:1001@demo.example"
 EVENT = ("Event", "message-summary")
 

@@ -11,7 +11,7 @@ from ringback.testing.servers import run_host
 
 Stage = Any
 HOST, CARRIER_HOST = run_host(62), run_host(50)
-LIMIT = 8.0
+LIMIT = 20.0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ringback.testing.servers import run_host
 HOST = run_host(62)
 OTHER = "other.example"
 SECRETS = {DOMAIN: "first secret", OTHER: "secret of another"}
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 def another() -> Configuration:

@@ -23,7 +23,7 @@ from ringback.testing.servers import run_host
 Stage = Any
 HOST, CARRIER_HOST = run_host(62), run_host(50)
 DOMAIN = "demo.example"
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 async def traced(stage: Stage) -> list[TracedMessage]:

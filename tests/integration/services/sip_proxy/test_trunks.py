@@ -21,7 +21,7 @@ from ringback.testing.servers import run_host
 
 Stage = Any
 FAR = run_host(92)
-LIMIT = 5.0
+LIMIT = 20.0
 EDGES = (5084, 5085)
 TRUNK = Trunk(
     id="line",

@@ -12,7 +12,7 @@ from ringback.testing.servers import run_host
 
 Stage = Any
 HOST, OTHER = run_host(62), run_host(63)
-LIMIT = 5.0
+LIMIT = 20.0
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(SIPP is None, reason="sipp is not installed (Deb
 Stage = Any
 HOST, GATEWAY = run_host(62), run_host(95)
 DOMAIN = "demo.example"
-LIMIT = 8.0
+LIMIT = 20.0
 PLAIN = "m=audio 40000 RTP/AVP 0"
 FINGERPRINT = ":".join(["4A"] * 32)
 SECURED = f"m=audio 40002 UDP/TLS/RTP/SAVPF 0\na=fingerprint:sha-256 {FINGERPRINT}\na=setup:passive"

@@ -524,10 +524,11 @@ async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(o
         await office.login("kim", "1001")
         await office.begin()
         first = await office.line.next()
+        before = office.ctx.now()
         await office.line.busy(first)
         ended = await office.until(told.ATTEMPT_ENDED)
         assert (ended.dial_result, ended.dials) == ("BUSY", 1)
-        assert ended.next_at == pytest.approx(office.ctx.now() + 1.0, abs=1.0)
+        assert before + 1.0 <= ended.next_at <= office.ctx.now() + 1.0
         second = await office.line.next()
         assert second.idempotency_key != first.idempotency_key
         assert second.user_data["GSW_ATTEMPTS"] == 2

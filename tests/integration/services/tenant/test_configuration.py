@@ -254,12 +254,12 @@ class TestLink:
         client.on("changed", told.put)
         await client.call("subscribe", {"tenant": "demo", "kinds": ["skills"]})
         await store.import_(SMALL)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             change = await told.get()
         assert (change["kind"], change["id"], change["object"]) == ("skills", "English", {"id": "English"})
         await store.save([("dns", Extension(id="1003"))])
         await store.save([("skills", Skill(id="Sales"))])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert (await told.get())["id"] == "Sales"
 
     @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ async def test_chats_and_calls_share_an_agent_by_the_rule(floor: Floor) -> None:
         third = await server.offer()
         assert third.request_id == "ixn-three"
         assert await server.cancel("ixn-three")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await tenant.leaders["demo"].sessions.load("lee")).work:
                 await asyncio.sleep(0.01)
         assert (await server.status("nothing")).state == "unknown"

@@ -16,7 +16,7 @@ from ringback.runtime.http import HttpClient
 from ringback.runtime.link import LinkClient, LinkError
 from ringback.runtime.migrate import migrate
 from ringback.runtime.streams import append
-from ringback.services.tenant import telephony
+from ringback.services.tenant import telephony, telephony_desk
 from ringback.services.tenant.configuration import ConfigurationStore
 from ringback.services.tenant.service import TenantService
 from ringback.testing.platform import ServiceHarness
@@ -59,7 +59,7 @@ class Desktop:
         return found
 
     async def _read(self) -> Any:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             return msgspec.json.decode(await self.reader.readline())
 
 
@@ -200,7 +200,7 @@ async def test_who_is_no_longer_who_they_were_is_sent_home(
     await sue.call("subscribe", tenant="demo")
     users = HttpClient(floor.ctx, "auth", "configuration")
     await users.post("/configuration/v3/users", UserRequest(tenant="demo", user="sue", roles=("Developer",)))
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(20):
         with suppress(ConnectionError):
             assert await sue.reader.read() == b""
 
@@ -224,7 +224,6 @@ async def test_hostile_sessions_end_and_the_others_go_on(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silent, deaf, endless lines, too fast: each is stopped, a good session hears everything meanwhile."""
-    monkeypatch.setattr(telephony, "_SILENT_S", 0.1)
     monkeypatch.setattr(telephony, "_SLOW", 200_000)
     good = LinkClient(floor.ctx, "tenant", "telephony", connection="voice-4")
     heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -234,6 +233,7 @@ async def test_hostile_sessions_end_and_the_others_go_on(
 
     deaf, silent = await floor.user("mo", "Monitor"), await floor.desktop()
     await deaf.call("subscribe", tenant="demo")
+    monkeypatch.setattr(telephony, "_SILENT_S", 0.1)
     deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]
     endless = await floor.desktop()
     endless.writer.write(b"x" * 1_000_000)
@@ -242,7 +242,7 @@ async def test_hostile_sessions_end_and_the_others_go_on(
     for _ in range(400):
         await append(floor.ctx.valkey, calls_stream("demo"), msgspec.structs.replace(event, user_data=big))
     await floor.call("EventRinging", "1001")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await heard.get())["id"] == "EventRinging"
         assert await silent.reader.read() == b""
         with suppress(ConnectionError):
@@ -252,6 +252,8 @@ async def test_hostile_sessions_end_and_the_others_go_on(
     assert floor.link.cut_off.labels("slow")._value.get() == 1
     assert floor.link.cut_off.labels("silent")._value.get() >= 1
 
+    monkeypatch.setattr(telephony, "_SILENT_S", 10.0)
+    monkeypatch.setattr(telephony_desk, "PER_SECOND", 0.0)
     fast = await floor.user("kim")
     refused = 0
     for _ in range(150):

@@ -360,6 +360,7 @@ class TestTargets:
             diverted = await floor.result("diverted")
             assert (diverted.dn, diverted.agent_id, diverted.vq) == ("8001", "", "Cards")
             await floor.login("lee", "1002")
+            await floor.until_staffed(1)
             await floor.submit("r2", 100.0, target="", steps=steps)
             assert (await floor.result("reserved")).agent_id == "lee"
 
@@ -647,7 +648,7 @@ async def test_two_routers_at_once_never_give_one_agent_twice(floor: Floor) -> N
         routers[number % 2].submit(OpenRequest(submit, number))
     given = {(await floor.result("reserved")).agent_id for _ in range(2)}
     assert given == {"kim", "lee"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while _states(routers) != ["reserved", "reserved", "waiting", "waiting"]:
             await asyncio.sleep(0.01)
     left = [floor.results.get_nowait().outcome for _ in range(floor.results.qsize())]
@@ -707,7 +708,7 @@ class TestFigures:
             nobody = await floor.ewt.get(path, WaitTime)
             assert (nobody.ewt, nobody.reason) == (-1.0, "no_agents")
             await floor.login("kim", "1001")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (new := await floor.ewt.get(path, WaitTime)).reason != "no_interactions":
                     await asyncio.sleep(0.02)
             assert new.ewt == -1.0
@@ -718,13 +719,15 @@ class TestFigures:
             nobody = await floor.ewt.get(path, WaitTime)
             assert (nobody.ewt, nobody.method, nobody.reason) == (-1.0, "ringback", "no_agents")
             await floor.login("kim", "1001")
-            await floor.until_staffed(1)
+            queue = await floor.until_staffed(1)
+            assert (queue.agents_ready, queue.agents_working, queue.p50, queue.p90) == (1, 1, 0.0, 0.0)
             free = await floor.ewt.get(path, WaitTime)
             assert (free.ewt, free.p50, free.p90) == (0.0, 0.0, 0.0)
             await floor.submit("r1", 100.0)
             await floor.result("reserved")
             await floor.submit("r2", 200.0)
-            await floor.until_routing(waiting=1)
+            queue = await floor.until_routing(waiting=1)
+            assert (queue.agents_ready, queue.agents_working, queue.p50, queue.p90) == (0, 1, -1.0, -1.0)
             young = await floor.ewt.get("/urs/call/c-r2/lvq/Loans?aqt=ringback", WaitTime)
             assert (young.ewt, young.wpos, young.reason) == (-1.0, 1, "no_interactions")
 
@@ -779,7 +782,7 @@ class TestFigures:
             assert await floor.routing.post("/interactions/demo/i-r2/priority", {"priority": 5}) == {
                 "open": True
             }
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (await floor.routing.get("/interactions/demo/r2"))["position"] != 1:
                     await asyncio.sleep(0.02)
 
@@ -798,7 +801,7 @@ class TestFigures:
                 "reserved kim for Loans>=1",
             )
             log = b""
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while log.count(b'"Reserve"') < 2:
                     await asyncio.sleep(0.05)
                     reply = await floor.routing.request("GET", "/decisions/demo")
@@ -820,7 +823,7 @@ class TestFigures:
             first = await link.call("subscribe", {"tenant": "demo", "interval_s": 1})
             assert first["agents"]["ready"] == 0
             await floor.login("kim", "1001")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (await told.get())["agents"]["ready"] != 1:
                     pass
 
@@ -836,7 +839,7 @@ class TestFigures:
             away = RequestAgentNotReady(tenant="demo", agent_id="kim", reason_code="lunch")
             await floor.agents.post("/requests", away)
             heard = []
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while "EventAgentNotReady" not in heard:
                     event = await told.get()
                     assert event["AgentID"] == "kim"

@@ -66,7 +66,7 @@ class Desk:
         self.changed.set()
 
     async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not wanted(self.values):
                 self.changed.clear()
                 await self.changed.wait()
@@ -253,7 +253,7 @@ async def test_a_reader_who_sleeps_gets_the_last_value_and_holds_nobody_up(desk:
     await desk.rq.call("cancel", CancelRequest(request_id="r1", tenant="demo", reason="caller_gone"))
     await desk.until(lambda values: values["waiting"] == 0)
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(watch) != 1:
             await asyncio.sleep(0.01)
 

@@ -1,7 +1,5 @@
 """Supervisors with a bearer token of the real auth service."""
 
-import os
-
 import msgspec
 import pytest
 
@@ -13,6 +11,7 @@ from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.runtime.migrate import migrate
 from ringback.runtime.valkey import Valkey
 from ringback.testing.platform import ServiceHarness
+from ringback.testing.servers import private_host
 
 ADMIN = "/fs/admin/mailboxes/demo"
 
@@ -25,14 +24,13 @@ async def platform(valkey_url, postgres_dsn, tmp_path):
     await valkey.call("SET", version_key("demo"), 1)
     await valkey.stop()
     await migrate(postgres_dsn, ["auth"])
-    host = f"127.83.{os.getpid() % 250}.7"
     async with ServiceHarness(
         "auth",
         "config",
         "voicemail",
         valkey_url=valkey_url,
         postgres_dsn=postgres_dsn,
-        host=host,
+        host=private_host(),
         data=str(tmp_path),
     ) as running:
         yield running

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 
 import aiohttp
 import msgspec
@@ -21,6 +20,7 @@ from ringback.runtime.settings import CommonSettings
 from ringback.runtime.valkey import Valkey
 from ringback.services.config.service import ConfigService
 from ringback.services.voicemail.service import VoicemailService
+from ringback.testing.servers import private_host
 
 SECRET = {"X-Ringback-Cluster": "s3cret"}
 WAV = write_wav(sine(440, 2.0))
@@ -56,7 +56,7 @@ class Web:
 
 @pytest.fixture
 async def host(valkey_url, tmp_path):
-    address = f"127.81.{os.getpid() % 250}.7"
+    address = private_host()
     common = CommonSettings(
         host=address, data=str(tmp_path), valkey_url=valkey_url, cluster_secret="s3cret", log_level="warning"
     )

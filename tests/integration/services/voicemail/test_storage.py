@@ -1,7 +1,6 @@
 """The voicemail service on S3 over real HTTP: what it keeps there, and what it does while S3 is away."""
 
 import asyncio
-import os
 
 import aiohttp
 import msgspec
@@ -15,6 +14,7 @@ from ringback.runtime.http import CLUSTER_HEADER
 from ringback.runtime.valkey import Valkey
 from ringback.testing.object_server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, S3ForTests
 from ringback.testing.platform import SECRET, ServiceHarness
+from ringback.testing.servers import private_host
 
 WAV = write_wav(sine(440, 2.0))
 BOX = "/fs/mailboxes/demo/8500"
@@ -53,7 +53,7 @@ async def harness(s3, valkey_url, tmp_path):
         "config",
         "voicemail",
         valkey_url=valkey_url,
-        host=f"127.82.{os.getpid() % 250}.7",
+        host=private_host(),
         data=str(tmp_path / "data"),
         env=env,
     ) as running:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.services.sip_proxy.forwarding import Forwarding
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, cancel_for, parse_message, response_to
+from ringback.sip.digest import DigestClient
 from ringback.sip.transport import Destination
 
 INVITE = (
@@ -102,7 +104,11 @@ class World:
         uri = f"sip:{name.replace('/', '.')}@192.0.2.9"
         line = "demo 1001" if name.startswith("web") else ""
         place = Destination("udp", "192.0.2.9", 5060)
-        return Target(role, name, "edge", place, uri=uri, instance=instance, line=line)
+        target = Target(role, name, "edge", place, uri=uri, instance=instance, line=line)
+        if name != "carrier":
+            return target
+        digest = DigestClient("line", "secret")
+        return replace(target, digest=digest, proven_route=lambda tries: f"<sip:shift{tries}@192.0.2.2;lr>")
 
     def send(self, request: Request, target: Target, branch: str, heard: Callable[[Response], None]) -> Any:
         self.branches[target.name] = Branch(request, target, heard)
@@ -247,6 +253,19 @@ class Test16_7Responses:  # noqa: N801
         world["a"].says(200)
         world["b"].says(200)
         assert world.tx.statuses == [200, 200]
+
+    async def test_22_3_a_trunk_and_its_proxy_may_both_challenge_and_each_try_has_a_number(self) -> None:
+        world = World(["carrier"], role="trunk")
+        first = world["carrier"].request
+        world["carrier"].says(407, ("Proxy-Authenticate", 'Digest realm="proxy", nonce="n1"'))
+        world["carrier"].says(401, ("WWW-Authenticate", 'Digest realm="trunk", nonce="n2"'))
+        last = world["carrier"].request
+        assert (first.cseq.number, last.cseq.number) == (1, 3)
+        assert last.get_all("Record-Route") == ["<sip:shift2@192.0.2.2;lr>"]
+        assert [len(last.get_all(name)) for name in ("Proxy-Authorization", "Authorization")] == [1, 1]
+        world["carrier"].says(401, ("WWW-Authenticate", 'Digest realm="trunk", nonce="n3"'))
+        assert world["carrier"].request is last
+        assert world.tx.statuses == [401]
 
     async def test_all_challenges_are_gathered(self) -> None:
         """Step 7."""

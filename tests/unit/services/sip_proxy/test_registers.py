@@ -270,13 +270,17 @@ async def test_a_refusal_at_the_door_and_a_strange_domain(stage: Stage) -> None:
     assert (stage.inside.sent, len(stage.edge.received)) == ([], 1)
 
 
-async def test_what_a_lost_registrar_has_not_answered_takes_the_ordinary_way(stage: Stage) -> None:
+@pytest.mark.parametrize("registrar", ["10.0.0.3", "registrar.internal"])
+async def test_what_a_lost_registrar_has_not_answered_takes_the_ordinary_way(
+    stage: Stage, registrar: str
+) -> None:
+    stage.registrar = registrar
     one, two = register(), register("z9hG4bKtwo")
     assert stage.comes(one) and stage.comes(two)
     failed = stage.inside.failed[0]
     assert failed is not None
     failed()
-    stage.inside.on_connection_lost(("10.0.0.3", 5066))
+    stage.inside.on_connection_lost((registrar, 5066))
     assert [request.via.branch for request in stage.edge.received] == ["z9hG4bKone", "z9hG4bKtwo"]
     assert not stage.comes(one)
     assert stage.distrusted == ["first", "first"]

@@ -3,6 +3,7 @@
 import uvloop
 
 from ringback.contracts.reservation import AgentSessions
+from ringback.domain.routing.timers import LOOK
 from ringback.runtime.context import Context, Process
 from ringback.runtime.link import LinkClient
 from ringback.runtime.settings import CommonSettings
@@ -15,7 +16,7 @@ def test_a_timer_that_is_due_at_once_can_be_set_again() -> None:
         ctx = Context(Process(CommonSettings(), env={}), "tenant")
         sessions = AgentSessions(ctx.valkey, "demo")
         router = TenantRouter(ctx, "demo", TenantSettings(), LinkClient(ctx, "rq", "link"), sessions, 0)
-        router.core.next_timer = lambda: 0.0  # type: ignore[method-assign]
+        router.core.held.timers.add((0.0, LOOK, ""))
         router._loading = False
         router._arm()
         first = router._timer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
 from ringback.domain.callbacks import INVARIANTS, Watch
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, in_batches
 from ringback.services.engagement.attempts import trail
 from ringback.services.engagement.store import Store
 
@@ -43,7 +42,7 @@ class Auditor:
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run(), "invariants")
+        Rounds(self._ctx, "invariants", in_batches(_BATCH, _EVERY_S, self.judge)).start()
 
     async def judge(self, settled_s: float = _SETTLED_S) -> int:
         """Judge what was stored since the last time, up to `settled_s` seconds ago; how many things."""
@@ -62,14 +61,3 @@ class Auditor:
                     text=violation.text,
                 )
         return len(rows)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self.judge() == _BATCH:
-                    continue
-            except PostgresUnavailable as error:
-                self._ctx.log.info("invariants_wait", error=str(error))
-            except Exception:
-                self._ctx.log.exception("invariants_failed")
-            await asyncio.sleep(_EVERY_S)

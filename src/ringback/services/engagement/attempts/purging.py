@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, every
 from ringback.services.engagement.attempts.numbers import QUERIES
 from ringback.services.engagement.catalogue import Catalogue
 from ringback.services.engagement.store import Store, moment
@@ -29,7 +29,7 @@ class Purger:
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run(), "purge")
+        Rounds(self._ctx, "purge", every(_EVERY_S, self.purge)).start()
 
     async def purge(self) -> int:
         """Forget what is over for long enough, of every published service; returns how many there were."""
@@ -53,13 +53,3 @@ class Purger:
             if len(gone) < _BATCH:
                 return forgotten
             await asyncio.sleep(_PAUSE_S)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            try:
-                await self.purge()
-            except PostgresUnavailable as error:
-                self._ctx.log.info("purge_waits", error=str(error))
-            except Exception:
-                self._ctx.log.exception("purge_failed")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ringback.contracts.callbacks import CallbackEvent
 from ringback.contracts.events import TOPIC_CALLBACKS
 from ringback.domain.callbacks import Happening, HappeningKind
 from ringback.domain.callbacks.report import Subject, user_data
-from ringback.runtime.sql import PostgresUnavailable
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
+from ringback.runtime.rounds import Rounds, in_batches
 from ringback.services.engagement.attempts import trail
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Store
@@ -33,7 +31,7 @@ class Reporter:
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run(), "callback-reports")
+        Rounds(self._ctx, "callback-reports", in_batches(_BATCH, _EVERY_S, self.report)).start()
 
     async def report(self) -> int:
         """Tell what is to be told now; returns how many rows there were."""
@@ -59,17 +57,6 @@ class Reporter:
             )
             key = f"{record.tenant}:{record.id}"
             await self._ctx.kafka.publish(TOPIC_CALLBACKS, key, event, connection=_CONNECTION)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self.report() == _BATCH:
-                    continue
-            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
-                self._ctx.log.warning("reports_wait", error=str(error))
-            except Exception:
-                self._ctx.log.exception("reports_failed")
-            await asyncio.sleep(_EVERY_S)
 
 
 def subject_of(record: Record) -> Subject:

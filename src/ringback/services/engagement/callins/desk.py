@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ import msgspec
 from ringback.contracts.callbacks import CallInMatched
 from ringback.domain.numbers import NumberRefusedError, NumberRules, normalise
 from ringback.runtime.http import HttpError
-from ringback.runtime.sql import PostgresUnavailable, load_queries
+from ringback.runtime.rounds import Rounds, every
+from ringback.runtime.sql import load_queries
 from ringback.services.engagement.callins import guesses
 from ringback.services.engagement.callins.models import (
     CallInAsked,
@@ -57,7 +57,7 @@ class CallIns:
 
     def start(self) -> None:
         """Begin to tidy up; runs until the service stops."""
-        self._ctx.spawn(self._tidy_often(), "call-ins")
+        Rounds(self._ctx, "call-ins", every(_TIDY_S, self.tidy)).start()
 
     async def put_group(self, tenant: str, name: str, group: Group, told: Told = unheard) -> None:
         """Define a group anew; requests made before keep their number and code.
@@ -250,16 +250,6 @@ class CallIns:
             if row is not None:
                 return row
         return None
-
-    async def _tidy_often(self) -> None:
-        while True:
-            try:
-                await self.tidy()
-            except PostgresUnavailable as error:
-                self._ctx.log.warning("call_ins_wait", error=str(error))
-            except Exception:
-                self._ctx.log.exception("call_ins_failed")
-            await asyncio.sleep(_TIDY_S)
 
 
 def _caller(asked: CallInAsked, group: Group) -> str:

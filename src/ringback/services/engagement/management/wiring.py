@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse
-from ringback.services.engagement.http import methods_of
 from ringback.services.engagement.management.accounts_room import AccountsRoom
 from ringback.services.engagement.management.agents_room import AgentsRoom
 from ringback.services.engagement.management.api import BASE, Api
@@ -25,6 +24,7 @@ from ringback.services.engagement.management.queues_room import QueuesRoom
 from ringback.services.engagement.management.rescheduling import Rescheduling
 from ringback.services.engagement.management.rules_room import RulesRoom
 from ringback.services.engagement.management.settings_room import SettingsRoom
+from ringback.services.engagement.management.wallboard_room import WallboardRoom
 from ringback.services.engagement.metrics import TENANT
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Management:
             SettingsRoom(desks),
             RulesRoom(desks),
             QueuesRoom(ctx, desks),
+            WallboardRoom(ctx, desks),
             CallInsRoom(desks),
             CampaignsRoom(ctx),
             AccountsRoom(ctx, desks),
@@ -80,14 +81,6 @@ class Management:
         """Serve the operations, and the document without a token."""
         server.route("GET", BASE + "openapi.json", self._describe, public=True)
         self._api.add_routes(server)
-        server.route("*", BASE + "{rest:.*}", self._unknown, public=True)
 
     async def _describe(self, _request: HttpRequest) -> HttpResponse:
         return HttpResponse(self._document)
-
-    async def _unknown(self, request: HttpRequest) -> object:
-        methods = await methods_of(request)
-        if not methods:
-            raise HttpError(404, "path-unknown", "the API has no such path")
-        allow = ", ".join(methods)
-        raise HttpError(405, "method-not-allowed", f"this path is for {allow} only", headers={"Allow": allow})

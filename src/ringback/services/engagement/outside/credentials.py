@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from msgspec import Meta
 
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpError
 from ringback.runtime.sql import load_queries
 from ringback.services.engagement.outside.vault import Vault, VaultError
@@ -88,7 +89,7 @@ class Credentials:
         self._store = store
         self._vault = Vault(ctx.common.cluster_secret)
         self._remember_s = remember_s
-        self._known: dict[tuple[str, Kind], tuple[float, dict[str, Any]]] = {}
+        self._known = Bounded[tuple[str, Kind], tuple[float, dict[str, Any]]](_REMEMBERED)
 
     async def captcha(self, tenant: str) -> dict[str, CaptchaKeys]:
         """Key sets by name."""
@@ -150,8 +151,6 @@ class Credentials:
                 self._ctx.log.error("credential_locked", kind=kind, name=row["name"], error=str(error))
                 continue
             found[row["name"]] = msgspec.json.decode(plain, type=_TYPES[kind])
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
         self._known[tenant, kind] = (self._ctx.monotonic() + self._remember_s, found)
         return found
 

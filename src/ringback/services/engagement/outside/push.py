@@ -14,8 +14,8 @@ from uuid import UUID
 import msgspec
 
 from ringback.domain.callbacks import DialResult
-from ringback.runtime.http import HttpFailure, HttpUnavailable
-from ringback.runtime.sql import PostgresUnavailable, load_queries
+from ringback.runtime.rounds import Rounds, every
+from ringback.runtime.sql import load_queries
 from ringback.services.engagement.outside.channels import Channels, UnknownChannel
 from ringback.services.engagement.outside.notices import UPCOMING, Notice, Refused, TryAgain, wait_before
 from ringback.services.engagement.outside.reminders import Reminders
@@ -25,8 +25,6 @@ from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Store, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from ringback.runtime.context import Context
     from ringback.services.engagement.catalogue import Catalogue
     from ringback.services.engagement.queues import QueueDesk
@@ -84,10 +82,11 @@ class Push:
     def start(self) -> None:
         """Begin; runs until the service stops."""
         look_s = self._settings.push_look_s
-        self._ctx.spawn(self._every(look_s, self.watch), "push-watch")
-        self._ctx.spawn(self._every(look_s, self.deliver), "push-deliver")
-        self._ctx.spawn(self._every(look_s * _LOOKS_PER_REMINDER, self._reminders.look), "push-remind")
-        self._ctx.spawn(self._every(_TIDY_S, self.tidy), "push-tidy")
+        seldom_s = look_s * _LOOKS_PER_REMINDER
+        Rounds(self._ctx, "push-watch", every(look_s, self.watch)).start()
+        Rounds(self._ctx, "push-deliver", every(look_s, self.deliver)).start()
+        Rounds(self._ctx, "push-remind", every(seldom_s, self._reminders.look)).start()
+        Rounds(self._ctx, "push-tidy", every(_TIDY_S, self.tidy)).start()
 
     async def watch(self) -> None:
         """Write a notice for each watched callback whose wait has fallen under the threshold."""
@@ -181,16 +180,6 @@ class Push:
         async with self._store.statement() as session:
             moment = _moment(self._ctx.now() + wait_s)
             await session.connection.execute(_QUERIES["postpone_notice"], row["id"], moment, str(error))
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except (PostgresUnavailable, HttpFailure, HttpUnavailable) as error:
-                self._ctx.log.warning("push_waits", error=str(error))
-            except Exception:
-                self._ctx.log.exception("push_failed")
-            await asyncio.sleep(seconds)
 
 
 def _moment(seconds: float) -> datetime:

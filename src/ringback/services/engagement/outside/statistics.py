@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from ringback.runtime.bounded import Bounded
 from ringback.runtime.http import HttpError, HttpReply, HttpRequest, HttpResponse
 from ringback.services.engagement.outside.credentials import Credentials, StatisticsAccount
 from ringback.services.engagement.outside.egress import Egress, EgressFailed
@@ -56,7 +57,7 @@ class Statistics:
         self._credentials = credentials
         self._egress = egress
         self._event = event
-        self._known: dict[bytes, Answer] = {}
+        self._known = Bounded[bytes, Answer](_MOST_KEPT)
         self._asking: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, tenant: str, request: HttpRequest) -> HttpResponse:
@@ -89,9 +90,6 @@ class Statistics:
             raise _failed(f"the statistics service answered with status {reply.status}")
         kind = reply.headers.get("Content-Type", "application/json").partition(";")[0].strip()
         answer = Answer(self._ctx.monotonic(), reply.body, kind)
-        self._known.pop(key, None)
-        while len(self._known) >= _MOST_KEPT:
-            del self._known[next(iter(self._known))]
         self._known[key] = answer
         return answer
 

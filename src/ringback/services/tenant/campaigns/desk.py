@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ringback.contracts.campaigns import CampaignEvent, CampaignStatus, OutcomeParams
@@ -10,6 +10,7 @@ from ringback.domain.campaigns.states import Command
 from ringback.domain.configuration import Campaign
 from ringback.runtime.audit import Change, record
 from ringback.services.tenant.campaigns.control import change
+from ringback.services.tenant.campaigns.pictures import Pictures
 from ringback.services.tenant.campaigns.store import Session, Standing
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Room:
     preview: Preview
     outcomes: OutcomeDesk
     promises: Promises
+    pictures: Pictures = field(default_factory=Pictures)
 
     async def enter(self, wanted: OutcomeParams) -> CampaignEvent | None:
         """What an agent says a talk has come to. LinkError."""
@@ -55,6 +57,21 @@ class Room:
         Raises UnknownCampaignError and CampaignRefusedError; then nothing is changed.
         """
         campaign = await self.definitions.campaign(name)
+        try:
+            status = await self._change(name, campaign, commands, now, actor)
+        finally:
+            self.pictures.forget()
+        self.dialler.wake()
+        return status
+
+    async def _change(
+        self,
+        name: str,
+        campaign: Campaign | None,
+        commands: tuple[Command, ...],
+        now: float,
+        actor: Actor | None,
+    ) -> CampaignStatus:
         async with self.store.transaction() as session:
             known = campaign or (ENDING.issuperset(commands) and await session.standings(name))
             if not known:
@@ -77,9 +94,7 @@ class Room:
                     ),
                     now,
                 )
-            status = await self.status_of(session, standing, campaign)
-        self.dialler.wake()
-        return status
+            return await self.status_of(session, standing, campaign)
 
     async def status(self, name: str = "") -> list[CampaignStatus]:
         """How one campaign stands, or all that are configured or were ever loaded."""

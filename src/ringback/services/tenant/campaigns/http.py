@@ -4,6 +4,7 @@ whichever is asked.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.contracts.auth import Actor
@@ -27,8 +28,6 @@ COMMANDS = {
     "stop": (Command.STOP,),
 }
 _DAY_S, _RECENT_S = 86_400.0, 300.0
-_FRESH_S = 1.5
-"""Seconds for which a picture is shown to all who look: a long list takes a while to count."""
 
 
 class CampaignsHttp:
@@ -40,7 +39,6 @@ class CampaignsHttp:
         self._ctx = ctx
         self._rooms = rooms
         self._leaders = leaders
-        self._last: dict[str, CampaignPictures] = {}
         led = AtLeader(ctx, "http")
         server.route("GET", "/campaigns/{tenant}", led(self._pictures), connection="voice-8")
         one = "/campaigns/{tenant}/{campaign}/{command}"
@@ -49,10 +47,8 @@ class CampaignsHttp:
     async def _pictures(self, request: HttpRequest) -> CampaignPictures:
         tenant = request.path_param("tenant")
         router_of(self._leaders, tenant)
-        last = self._last.get(tenant)
-        if last is None or self._ctx.now() - last.at >= _FRESH_S:
-            last = self._last[tenant] = await self._gather(self._rooms[tenant])
-        return last
+        room = self._rooms[tenant]
+        return await room.pictures.look(self._ctx.now(), partial(self._gather, room))
 
     async def _gather(self, room: Room) -> CampaignPictures:
         now = self._ctx.now()
@@ -109,7 +105,6 @@ class CampaignsHttp:
         if commands is None:
             raise HttpError(404, "unknown_command", f"a campaign is told to {', '.join(COMMANDS)}")
         actor = request.decode(Actor)
-        self._last.pop(tenant, None)
         try:
             return await self._rooms[tenant].command(name, commands, self._ctx.now(), actor)
         except UnknownCampaignError as error:

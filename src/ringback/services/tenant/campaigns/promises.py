@@ -6,7 +6,6 @@ gone) is not lost either: the campaign itself dials the customer at that time.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,8 +13,8 @@ import msgspec
 
 from ringback.contracts import campaigns as told
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
-from ringback.runtime.clock import until_set
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
+from ringback.runtime.rounds import Rounds, every
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.services.tenant.campaigns import outcome_store
 from ringback.services.tenant.campaigns.hearing import reference_of
@@ -37,27 +36,20 @@ class Promises:
         self._store = store
         self._leader = leader
         self._engagement = HttpClient(ctx, "engagement", connection="ges-12")
-        self._woken = asyncio.Event()
+        name = f"campaign-promises-{store.tenant}"
+        self._rounds = Rounds(ctx, name, every(_EVERY_S, self._book_here), retry_s=_RETRY_S)
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run(), f"campaign-promises-{self._store.tenant}")
+        self._rounds.start()
 
     def wake(self) -> None:
         """Look now."""
-        self._woken.set()
+        self._rounds.wake()
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                if self._leader.router is not None:
-                    await self.book()
-            except PostgresUnavailable as error:
-                self._ctx.log.warning("campaigns_wait", tenant=self._store.tenant, error=str(error))
-            except Exception:
-                self._ctx.log.exception("campaign_promises_failed", tenant=self._store.tenant)
-            await until_set(self._woken, _EVERY_S)
+    async def _book_here(self) -> None:
+        if self._leader.router is not None:
+            await self.book()
 
     async def book(self) -> None:
         """Book what is to be booked now."""

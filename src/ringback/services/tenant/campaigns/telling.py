@@ -4,22 +4,19 @@ outbox.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ringback.contracts.campaigns import campaigns_stream
 from ringback.contracts.events import TOPIC_OUTBOUND
-from ringback.runtime.clock import until_set
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, in_batches
 from ringback.runtime.streams import append_command
-from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.services.tenant.campaigns.store import SQL
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _BATCH = 200
-_EVERY_S, _RETRY_S = 5.0, 0.5
+_EVERY_S = 5.0
 _KEPT = 10_000
 
 
@@ -28,35 +25,19 @@ class Telling:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(ctx, "campaigns-told", in_batches(_BATCH, _EVERY_S, self.tell))
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
-        self._ctx.spawn(self._run(), "campaigns-told")
+        self._rounds.start()
 
     def wake(self) -> None:
         """Look now."""
-        self._woken.set()
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                if await self.tell() == _BATCH:
-                    continue
-            except (PostgresUnavailable, ValkeyUnavailable, ValkeyError) as error:
-                self._ctx.log.warning("campaigns_untold", error=str(error))
-                await asyncio.sleep(_RETRY_S)
-                continue
-            except Exception:
-                self._ctx.log.exception("campaigns_not_told")
-                await asyncio.sleep(_RETRY_S)
-                continue
-            await until_set(self._woken, _EVERY_S)
+        self._rounds.wake()
 
     async def tell(self) -> int:
         """Tell what is to be told now; returns how many events there were."""
-        async with self._ctx.postgres.pool.acquire() as connection, connection.transaction():
+        async with self._ctx.postgres.connection() as connection, connection.transaction():
             rows = await connection.fetch(SQL["untold"], _BATCH)
             if not rows:
                 return 0

@@ -132,7 +132,7 @@ async def test_a_failed_request_is_found_by_its_correlation_id_without_what_was_
     await world.api("GET", f"callbacks/open-for/{number}?timezone={number}")
     await world.api("GET", "callbacks/open-for/nobodys", key="wrong")
     corr_id = envelope["status"]["corrId"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(await developer.get("errors")) < 2:
             await asyncio.sleep(0.02)
     [found] = await developer.get(f"errors?corr_id={corr_id}")

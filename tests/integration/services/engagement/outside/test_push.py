@@ -15,7 +15,7 @@ from ringback.testing.hook_server import HookForTests
 from ringback.testing.platform import ServiceHarness
 
 from ..conftest import SETTINGS, until
-from .conftest import Keeper
+from .conftest import Keeper, hurry
 
 DEVICE = "planted-device"
 EVENT = msgspec.json.encode({"title": "Your turn", "body": "We call you soon"}).decode()
@@ -243,12 +243,14 @@ class TestUpcoming:
 
     async def test_silence_is_tried_again(self, world: Any, google: GoogleForTests) -> None:
         google.hold = asyncio.Event()
+        hurry(world, push_timeout_s=0.5)
         callback = await self.book(world, ewt=10.0)
 
         async def tried() -> bool:
             return any(each["result"] == "no-answer" for each in await self.notices(world, callback))
 
         await until(tried)
+        hurry(world, push_timeout_s=20.0)
         google.hold.set()
         assert (await self.finished(world, callback))[0]["state"] == "SENT"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from .conftest import Keeper
+from .conftest import Keeper, hurry
 
 PATH = "statistics/operations/get-statistic-ex"
 QUESTION = {"statistics": [{"statisticId": "1", "objectId": "sales"}]}
@@ -49,10 +49,7 @@ async def service() -> AsyncIterator[StatisticsForTests]:
 
 @pytest.fixture
 def engagement_env(service: StatisticsForTests) -> dict[str, str]:
-    return {
-        "RINGBACK_ENGAGEMENT_STATISTICS_URL": service.url,
-        "RINGBACK_ENGAGEMENT_STATISTICS_TIMEOUT_S": "0.5",
-    }
+    return {"RINGBACK_ENGAGEMENT_STATISTICS_URL": service.url}
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +164,7 @@ async def test_a_failure_is_500_and_is_not_kept(world: Any, service: StatisticsF
 
 async def test_silence_is_500(world: Any, service: StatisticsForTests) -> None:
     service.hold = asyncio.Event()
+    hurry(world, statistics_timeout_s=0.5)
     status, envelope = await ask(world)
     assert (status, envelope["status"]["code"]) == (500, 50051)
     service.hold.set()

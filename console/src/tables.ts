@@ -1,0 +1,63 @@
+/* Tables and the parts of a page. On a narrow screen a row is a card, with the headings beside its cells. */
+import { make, type Child } from "./dom.js";
+
+/** Heading, what a row has there, and how: n (a number), wide (may wrap), soft. */
+export type Column<Row> = readonly [title: string, cell: (row: Row) => Child, kind?: string];
+
+export interface Sheet<Row> {
+  readonly name: string;
+  /** null: the service that knows is away. */
+  readonly rows: readonly Row[] | null | undefined;
+  readonly columns: readonly Column<Row>[];
+  /** What tells rows apart. */
+  readonly key: (row: Row) => string;
+  /** A row whose mark is another one than before flashes. */
+  readonly mark?: (row: Row) => string;
+  readonly chosen?: (row: Row) => boolean;
+  readonly nothing: string;
+  /** Tall lists scroll by themselves. */
+  readonly tall?: boolean;
+}
+
+const seen = new Map<string, Map<string, string>>();
+
+export function sheet<Row>(of: Sheet<Row>): HTMLElement {
+  if (!of.rows) return make("div", { class: "empty" }, "The service that knows is away.");
+  if (!of.rows.length) return make("div", { class: "empty" }, of.nothing);
+  const head = of.columns.map(([title, , kind]) => make("th", { scope: "col", class: kind ?? null }, title));
+  const before = seen.get(of.name), now = new Map<string, string>();
+  const body = of.rows.map((row) => {
+    const key = of.key(row), mark = of.mark?.(row) ?? "", was = before?.get(key);
+    now.set(key, mark);
+    return line(of, row, key, before !== undefined && was !== mark);
+  });
+  seen.set(of.name, now);
+  return make(
+    "div",
+    { class: of.tall ? "scroll tall" : "scroll", tabindex: 0, role: "region", "aria-label": of.name, "data-held": of.name, "data-scroll": of.name },
+    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)),
+  );
+}
+
+function line<Row>(of: Sheet<Row>, row: Row, key: string, fresh: boolean): HTMLElement {
+  const cells = of.columns.map(([title, cell, kind]) => {
+    const content = cell(row);
+    return make("td", { class: kind ?? null, "data-title": title }, content ?? "");
+  });
+  const kinds = [fresh && of.mark ? "new" : "", of.chosen?.(row) ? "chosen" : ""].join(" ").trim();
+  return make("tr", { class: kinds || null, "data-row": key }, ...cells);
+}
+
+/** A part of a page with its heading, and a number or a name beside that. */
+export function part(id: string, title: string, beside: Child, ...inside: readonly Child[]): HTMLElement {
+  const heading = make("h2", { id: `${id}-title` }, title, beside == null ? null : make("b", {}, beside));
+  return make("section", { id, "aria-labelledby": `${id}-title` }, heading, ...inside);
+}
+
+export type Tile = readonly [value: string | number, label: string, kind?: string];
+
+/** A row of large figures. */
+export function tiles(values: readonly Tile[]): HTMLElement {
+  return make("div", { class: "tiles" }, ...values.map(([value, label, kind]) =>
+    make("div", { class: `tile ${kind ?? ""}` }, make("b", {}, value), make("span", {}, label))));
+}

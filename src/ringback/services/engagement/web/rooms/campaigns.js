@@ -1,0 +1,125 @@
+/* Outbound campaigns: how they stand, what came of their dials, and start, pause, stop. */
+import { api, Refusal } from "../api.js";
+import { may, refresh, sitting } from "../desk.js";
+import { make, tag } from "../dom.js";
+import { capital, share, sum, when, words } from "../format.js";
+import { say } from "../say.js";
+import { part, sheet, tiles } from "../tables.js";
+const TONE = { running: "live", paused: "warn", stopping: "warn" };
+const WHY = {
+    "": "dialling", "not-running": "–", "starting": "begins to listen to calls",
+    "agents-choose": "agents choose whom to call", "nothing-left": "no record is left",
+    "nothing-due": "no record is due", "not-permitted-now": "who is due may not be called now",
+    "no-agent-ready": "no agent is ready", "callers-first": "callers wait for the ready agents",
+    "agents-have-customers": "each ready agent has a customer under way",
+};
+const REASON = { "abandon-cap": "too many abandoned", "not-configured": "not configured" };
+const ORDERS = {
+    unloaded: ["start"], loaded: ["start"], running: ["pause", "stop"], paused: ["start", "stop"], stopping: ["start"],
+};
+let chosen = "", busy = false;
+async function look() {
+    const page = await api("GET", "campaigns"), now = new Date();
+    const one = page.items.find((c) => c.name === chosen) ?? page.items[0];
+    chosen = one?.name ?? "";
+    return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one)] : [])];
+}
+function figures(items) {
+    const hours = items.flatMap((c) => c.hours);
+    return tiles([
+        [`${items.filter((c) => c.state === "running").length} / ${items.length}`, "campaigns running"],
+        [sum(hours, (h) => h.dialled).toLocaleString(), "dialled in 24 hours"],
+        [sum(hours, (h) => h.connected).toLocaleString(), "connected"],
+        [share(sum(hours, (h) => h.abandoned), sum(hours, (h) => h.answered)), "of who answered abandoned"],
+        [sum(items, (c) => c.waiting).toLocaleString(), "records waiting"],
+    ]);
+}
+function list(items, now) {
+    return part("list", "Campaigns", items.length, sheet({
+        name: "campaigns",
+        rows: items,
+        key: (c) => c.name,
+        mark: (c) => c.state,
+        chosen: (c) => c.name === chosen,
+        nothing: "No campaign is configured.",
+        columns: [
+            ["Campaign", nameOf], ["State", (c) => tag(c.state, TONE[c.state])], ["Right now", (c) => rightNow(c, now), "wide"],
+            ["Progress", (c) => bar(c.done, c.waiting + c.dialling + c.done, `${c.done} of ${c.waiting + c.dialling + c.done}`)],
+            ["Dialled", (c) => sum(c.hours, (h) => h.dialled), "n"], ["Connected", (c) => sum(c.hours, (h) => h.connected), "n"],
+            ["Abandoned", abandoned, "n"], ["Under way", (c) => c.under_way, "n"], ["Agents ready", (c) => c.ready, "n"],
+            ["Pace", (c) => `${c.mode}${c.mode === "power" ? ` × ${c.ratio}` : ""}, ${c.per_minute.toFixed(1)}/min`],
+            ["", orders, "orders"],
+        ],
+    }));
+}
+function nameOf(c) {
+    const choose = () => ((chosen = c.name), refresh());
+    return make("button", { class: "name", "data-held": `name ${c.name}`, "aria-pressed": String(c.name === chosen), onclick: choose }, c.name);
+}
+function rightNow(c, now) {
+    if (c.state !== "running")
+        return c.reason ? (REASON[c.reason] ?? c.reason) : "–";
+    return (WHY[c.why] ?? c.why) + (c.why === "nothing-due" && c.next ? `, the next at ${when(c.next, now)}` : "");
+}
+function bar(value, most, text) {
+    return make("span", {}, make("progress", { max: most || 1, value }), text);
+}
+function abandoned(c) {
+    const over = c.answered > 0 && c.abandoned / c.answered > c.abandon_cap;
+    return make("span", { class: over ? "over" : null }, `${c.abandoned} (${share(c.abandoned, c.answered)})`);
+}
+function orders(c) {
+    const given = may("campaigns.control") ? (ORDERS[c.state] ?? []) : [];
+    return make("span", {}, ...given.map((order) => make("button", {
+        "data-held": `${order} ${c.name}`, "aria-label": `${order} ${c.name}`, "aria-disabled": String(busy), onclick: () => void tell(c.name, order),
+    }, capital(order))));
+}
+async function tell(name, order) {
+    if (busy)
+        return;
+    busy = true;
+    const mine = sitting();
+    try {
+        const found = await api("POST", `campaigns/${encodeURIComponent(name)}/${order}`);
+        say(`${name} is ${found.state}.`);
+    }
+    catch (error) {
+        if (!(error instanceof Refusal))
+            throw error;
+        if (mine === sitting())
+            say(error.message, true);
+    }
+    finally {
+        busy = false;
+    }
+    refresh();
+}
+function hours(one) {
+    const most = Math.max(1, ...one.hours.map((h) => h.dialled));
+    const hour = (h) => new Date(h.hour).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
+    return part("hours", "Outcome by hour", one.name, sheet({
+        name: "hours",
+        rows: one.hours.toReversed(),
+        key: (h) => h.hour,
+        mark: (h) => String(h.dialled),
+        nothing: "Nobody was dialled in the last day.",
+        columns: [
+            ["Hour", hour], ["", (h) => bar(h.dialled, most, "")], ["Dialled", (h) => h.dialled, "n"], ["Answered", (h) => h.answered, "n"],
+            ["Connected", (h) => h.connected, "n"], ["Abandoned", (h) => `${h.abandoned} (${share(h.abandoned, h.answered)})`, "n"],
+            ["Busy", (h) => h.busy, "n"], ["No answer", (h) => h.no_answer, "n"], ["Other", (h) => h.other, "n"],
+        ],
+    }));
+}
+function records(one) {
+    const results = Object.entries(one.results).sort().map(([name, n]) => [`done: ${words(name) || "not dialled"}`, n]);
+    const rows = [["waiting", one.waiting], ["being dialled", one.dialling], ...results].filter(([, n]) => n > 0);
+    return part("results", "Records", one.lists.join(", "), sheet({
+        name: "records",
+        rows,
+        key: ([name]) => name,
+        mark: ([, n]) => String(n),
+        nothing: "The lists are empty.",
+        columns: [["Records", ([name]) => name], ["Number", ([, n]) => n.toLocaleString(), "n"]],
+    }));
+}
+export const campaigns = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look };
