@@ -10,7 +10,7 @@ seconds), `position:3` (a place in the queue).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -92,7 +92,14 @@ class Dtmf(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="dtmf"
     digits: str
 
 
-Command = Play | Music | Collect | Record | Detect | Stop | Conference | Dtmf
+class Heard(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="heard", omit_defaults=True):
+    """The party has pressed keys by SIP; what is under way takes them as if they had come by RTP."""
+
+    reference: str = ""
+    digits: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#]{1,32}\Z")]
+
+
+Command = Play | Music | Collect | Record | Detect | Stop | Conference | Dtmf | Heard
 EndReason = Literal["finished", "interrupted", "timeout", "max", "error"]
 
 

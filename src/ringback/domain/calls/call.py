@@ -387,5 +387,6 @@ INPUTS: dict[type, Callable[..., None]] = {
     i.MediaEnded: _media_word(_media_ended),
     i.DigitsSent: _media_word(keys.sent),
     i.DigitsRefused: _media_word(keys.refused),
+    i.KeyPressed: _on_leg(keys.pressed),
     **dict.fromkeys(PHASES, _request),
 }

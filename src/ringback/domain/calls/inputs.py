@@ -69,9 +69,7 @@ class Failed(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """Our INVITE was under way when this node or sip_proxy died, and nobody knows it any more: the phone may
-    have rung.
-    """
+    """Our INVITE was under way when this node or sip_proxy died, unknown to all: a phone may have rung."""
 
     leg: str
 
@@ -213,6 +211,13 @@ class DigitsSent(Struct, frozen=True):
 class DigitsRefused(Struct, frozen=True):
     leg: str
     reference: str
+
+
+class KeyPressed(Struct, frozen=True):
+    """The other end pressed a key and says so by SIP; one that it presses in its media is not heard here."""
+
+    leg: str
+    key: str
 
 
 class TimersDue(Struct, frozen=True):
@@ -372,6 +377,7 @@ LegInput = (
     | MediaEnded
     | DigitsSent
     | DigitsRefused
+    | KeyPressed
 )
 Request = (
     RequestApplyTreatment

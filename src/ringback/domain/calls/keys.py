@@ -1,9 +1,9 @@
 """Keys that a party or an application presses: by the media server as RFC 4733, else as INFO."""
 
 from ringback.domain.calls.ending import error
-from ringback.domain.calls.inputs import DigitsRefused, DigitsSent, RequestSendDtmf
+from ringback.domain.calls.inputs import DigitsRefused, DigitsSent, KeyPressed, RequestSendDtmf
 from ringback.domain.calls.machine import Machine
-from ringback.domain.calls.outputs import SendDigits
+from ringback.domain.calls.outputs import PassKey, SendDigits
 from ringback.domain.calls.pairs import PARTY_OF, slot_of
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.types import LegState, Phase, Slot
@@ -32,6 +32,15 @@ def _listener(m: Machine, dn: str) -> Leg | None:
     leg = None if slot is None else m.at(slot)
     peer = None if leg is None else m.partner(leg)
     return None if peer is None or peer.slot in PARTY_OF else peer
+
+
+def pressed(m: Machine, leg: Leg, word: KeyPressed) -> None:
+    """A key that a party has pressed by SIP: for whoever hears it now, telephone or media server. No event
+    tells of it: it may be part of a secret.
+    """
+    partner = m.partner(leg)
+    if partner is not None and partner.state is LegState.UP and word.key in KEYS:
+        m.out.append(PassKey(partner.id, word.key))
 
 
 def sent(m: Machine, word: DigitsSent) -> None:

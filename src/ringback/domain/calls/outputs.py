@@ -105,6 +105,13 @@ class SendDigits(Struct, frozen=True):
     digits: str
 
 
+class PassKey(Struct, frozen=True):
+    """A key that the other party of this leg has pressed; nobody waits for what becomes of it."""
+
+    leg: str
+    key: str
+
+
 class Event(Struct, frozen=True, omit_defaults=True):
     """A T-Library event with the attributes that this one carries."""
 
@@ -139,6 +146,17 @@ class Event(Struct, frozen=True, omit_defaults=True):
 
 
 LegCommand = (
-    Invite | Provisional | Answer | AnswerOffer | SendOffer | Ack | Cancel | Bye | Play | Mix | SendDigits
+    Invite
+    | Provisional
+    | Answer
+    | AnswerOffer
+    | SendOffer
+    | Ack
+    | Cancel
+    | Bye
+    | Play
+    | Mix
+    | SendDigits
+    | PassKey
 )
 Output = AskDialplan | LegCommand | Event

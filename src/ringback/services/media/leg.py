@@ -17,6 +17,7 @@ from ringback.contracts.treatment import (
     Conference,
     Detect,
     Dtmf,
+    Heard,
     Music,
     Play,
     Record,
@@ -31,6 +32,7 @@ from ringback.media.prompts import UnknownPromptError
 from ringback.media.session import AudioReceived, DigitReceived, MediaEvent, PlaybackEnded
 from ringback.services.media.detection import DetectTreatment
 from ringback.services.media.negotiation import AudioEnd
+from ringback.services.media.presses import Presses
 from ringback.services.media.treatments import (
     Action,
     CollectTreatment,
@@ -85,6 +87,7 @@ class MediaLeg:
         self._first = self._first_of(request)
         """What begins when our 200 is acknowledged."""
         self._player: Player | None = None
+        self._presses = Presses()
         self._timer: asyncio.TimerHandle | None = None
 
     # SIP
@@ -147,7 +150,21 @@ class MediaLeg:
             tx.reply(400, headers=[("Warning", f'{_WARNING} "{type(error).__name__}"')])
             return
         tx.reply(200)
-        self._carry_out(command, treatment)
+        if isinstance(command, Heard):
+            self._calls.counted(command)
+            self._pressed_by_sip(command.digits)
+        else:
+            self._carry_out(command, treatment)
+
+    def _pressed_by_sip(self, keys: str) -> None:
+        """As by RTP, where a caller who is held is not heard either."""
+        for key in keys if self.port.session.receiving else "":
+            self._pressed(key, by_sip=True)
+
+    def _pressed(self, key: str, *, by_sip: bool = False) -> None:
+        treatment, now = self._treatment, self._loop.time()
+        if self._presses.is_new(key, now, by_sip=by_sip):
+            self._act(treatment, treatment.digit(key, now))
 
     def _first_of(self, request: Request) -> tuple[Command, Treatment | None] | None:
         """The command that came with the INVITE, when it can be carried out; else it will come by INFO."""
@@ -227,7 +244,7 @@ class MediaLeg:
             case Dtmf():
                 self.port.session.send_dtmf(command.digits)
                 return None
-            case Record():
+            case Record() | Heard():
                 return None
 
     def _begin(self, treatment: Treatment) -> None:
@@ -260,7 +277,7 @@ class MediaLeg:
                 if actions := treatment.audio(event):
                     self._act(treatment, actions)
             case DigitReceived(digit, _):
-                self._act(treatment, treatment.digit(digit, now))
+                self._pressed(digit)
             case PlaybackEnded(source):
                 if source is self._player:
                     self._act(treatment, treatment.played(now))

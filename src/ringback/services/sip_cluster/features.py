@@ -1,6 +1,9 @@
 """What this back-to-back user agent understands, and says that it does."""
 
+from dataclasses import replace
+
 from ringback.contracts import treatment
+from ringback.services.sip_cluster.keypad import KEY_TYPES
 from ringback.sip import reliable, session_timer, transfer
 from ringback.sip.uas import Capabilities
 
@@ -9,8 +12,9 @@ ABLE = Capabilities(
     extensions=frozenset(
         {reliable.OPTION, session_timer.OPTION, transfer.REPLACES, transfer.NO_SUBSCRIPTION}
     ),
-    content_types=frozenset({"application/sdp", treatment.CONTENT_TYPE}),
 )
+ABLE_IN_INFO = replace(ABLE, content_types=frozenset({treatment.CONTENT_TYPE, *KEY_TYPES}))
+"""What an INFO may bring, and nothing else may."""
 ALLOW = ABLE.allow
 _ALWAYS = f"{transfer.NO_SUBSCRIPTION}, {transfer.REPLACES}, {session_timer.OPTION}"
 SUPPORTED = f"{reliable.OPTION}, {_ALWAYS}"

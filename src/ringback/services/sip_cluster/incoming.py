@@ -12,8 +12,9 @@ from ringback.domain.calls import inputs as i
 from ringback.runtime.context import Context
 from ringback.services.sip_cluster.driver import Driver, new_call
 from ringback.services.sip_cluster.early import EarlyDialogs
-from ringback.services.sip_cluster.features import ABLE, ALLOW
+from ringback.services.sip_cluster.features import ABLE, ABLE_IN_INFO, ALLOW
 from ringback.services.sip_cluster.index import Index
+from ringback.services.sip_cluster.keypad import KEY_TYPES, KeyBodyError, key_of
 from ringback.services.sip_cluster.live import LiveCall, SipLeg, body_of
 from ringback.services.sip_cluster.metrics import ClusterMetrics
 from ringback.services.sip_cluster.replacing import Replacing
@@ -70,7 +71,7 @@ class Incoming:
         """Called with each new request."""
         if not tx.can_respond:
             return None
-        refusal = refuse(request, ABLE, tx.to_tag)
+        refusal = refuse(request, ABLE_IN_INFO if request.method == "INFO" else ABLE, tx.to_tag)
         if refusal is not None:
             tx.respond(refusal)
             return None
@@ -246,9 +247,24 @@ class Incoming:
         self._driver.feed(live, i.OfferReceived(leg.id, body_of(request) or None, onward(live, leg)))
 
     def _info(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
-        if request.content_type != treatment.CONTENT_TYPE:
-            tx.reply(415, headers=[("Accept", treatment.CONTENT_TYPE)])
+        """What a media server says, a key (RFC 6086), or nothing at all: other bodies have been refused."""
+        if not request.body:
+            tx.reply(200)
+        elif request.content_type in KEY_TYPES:
+            self._key(tx, request, live, leg)
+        else:
+            self._treatment(tx, request, live, leg)
+
+    def _key(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
+        try:
+            key = key_of(request.content_type, request.body)
+        except KeyBodyError:
+            tx.reply(400)
             return
+        tx.reply(200)
+        self._driver.feed(live, i.KeyPressed(leg.id, key))
+
+    def _treatment(self, tx: ServerTransaction, request: Request, live: LiveCall, leg: SipLeg) -> None:
         try:
             ended = msgspec.json.decode(request.body, type=treatment.TreatmentEnded)
         except msgspec.DecodeError:

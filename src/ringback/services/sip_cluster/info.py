@@ -7,17 +7,16 @@ import msgspec
 from ringback.contracts import treatment
 from ringback.domain.calls import inputs as i
 from ringback.domain.calls import outputs as o
+from ringback.domain.calls.keys import MOST
 from ringback.domain.calls.state import Leg
 from ringback.domain.calls.treatment import due
-from ringback.domain.calls.types import LegRole, Slot
+from ringback.domain.calls.types import LegRole, LegState, Slot
 from ringback.services.sip_cluster import translate
 from ringback.services.sip_cluster.driver import Driver
+from ringback.services.sip_cluster.keypad import DTMF_RELAY, relayed
 from ringback.services.sip_cluster.live import LiveCall, SipLeg
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.message import Response
-
-DTMF_RELAY = "application/dtmf-relay"
-KEY_MS = 160
 
 
 class InfoCommands:
@@ -83,8 +82,29 @@ class InfoCommands:
             answered(True, digits)
 
     def _press(self, leg: SipLeg, key: str, on_answer: Callable[[bool], None]) -> None:
-        body = f"Signal={key}\r\nDuration={KEY_MS}\r\n".encode()
-        self._info(leg, body, DTMF_RELAY, on_answer)
+        self._info(leg, relayed(key), DTMF_RELAY, on_answer)
+
+    def pass_key(self, live: LiveCall, leg: SipLeg, command: o.PassKey) -> None:
+        """A key of the other party, when those before it have been taken: an INFO may overtake another."""
+        if len(leg.keys) < MOST:
+            leg.keys += command.key
+            if len(leg.keys) == 1:
+                self._pass_next(live, leg)
+
+    def _pass_next(self, live: LiveCall, leg: SipLeg) -> None:
+        def answered(_: bool) -> None:
+            leg.keys = leg.keys[1:]
+            if leg.keys:
+                self._pass_next(live, leg)
+
+        known = live.call.data.legs[leg.id]
+        if leg.dialog is None or leg.over or known.state is not LegState.UP:
+            leg.keys = ""
+        elif known.role is LegRole.MEDIA:
+            heard = msgspec.json.encode(treatment.Heard(digits=leg.keys[0]))
+            self._info(leg, heard, treatment.CONTENT_TYPE, answered)
+        else:
+            self._press(leg, leg.keys[0], answered)
 
     def _info(self, leg: SipLeg, body: bytes, content_type: str, on_answer: Callable[[bool], None]) -> None:
         if leg.dialog is None:

@@ -33,6 +33,7 @@ class SipLeg:
         "heard",
         "id",
         "invite",
+        "keys",
         "losers",
         "offer",
         "over",
@@ -81,6 +82,8 @@ class SipLeg:
         """The ACKs of phones that answered too late, by their tag."""
         self.waiting_caller: Waiting | None = None
         """Our provisional responses to their INVITE."""
+        self.keys = ""
+        """Keys of the other party that are not delivered yet; the first is under way."""
         self.session: LegSession | None = None
         self.session_timer: asyncio.TimerHandle | None = None
         self.waiting: list[Callable[[], None]] = []

@@ -77,6 +77,7 @@ class Outgoing:
             o.Play: info.play,
             o.Mix: info.mix,
             o.SendDigits: info.send_digits,
+            o.PassKey: info.pass_key,
         }
 
     def perform(self, live: LiveCall, command: o.LegCommand) -> None:

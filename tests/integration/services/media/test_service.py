@@ -128,6 +128,11 @@ async def test_digits_are_collected_and_the_first_one_silences_the_prompt(call):
     call.send_dtmf("12")
     assert await ended(call) == t.TreatmentEnded(reference="c", reason="finished", digits="12")
     await call.hear_silence()
+    await tell(call, t.Collect(reference="d", prompts=("callback-offer",), max_digits=4))
+    assert await tell(call, t.Heard(digits="34")) == 200
+    await call.hear_silence()
+    assert await tell(call, t.Heard(digits="#")) == 200
+    assert await ended(call, 2) == t.TreatmentEnded(reference="d", reason="finished", digits="34")
 
 
 async def test_a_caller_who_presses_nothing_is_a_timeout(call):
@@ -203,6 +208,7 @@ async def test_a_mailbox_that_is_full_or_unknown_ends_with_an_error(call, box):
         (b'{"do":"play","prompts":["nope"]}', t.CONTENT_TYPE, 400),
         (b'{"do":"play","prompts":["number:x"]}', t.CONTENT_TYPE, 400),
         (b'{"do":"record"}', t.CONTENT_TYPE, 400),
+        (b'{"do":"heard","digits":"5x"}', t.CONTENT_TYPE, 400),
         (b"Signal=5", "application/dtmf-relay", 415),
     ],
 )

@@ -207,7 +207,7 @@ class Side:
             text = sdp(leg.name).encode()
             tx.accept(response_to(request, 200, to_tag=tx.to_tag, headers=headers, body=text))
             return
-        if request.method == "INFO":
+        if request.method == "INFO" and request.content_type == treatment.CONTENT_TYPE:
             leg.commands.put_nowait(treatment.decode_command(request.body))
         elif request.method == "BYE":
             leg.gone.set()

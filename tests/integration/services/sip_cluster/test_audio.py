@@ -31,6 +31,7 @@ from ringback.testing.servers import private_host
 HOST = private_host()
 DOMAIN = "demo.example"
 PASSWORD = "for-this-test"
+DTMF_RELAY = "application/dtmf-relay"
 CUSTOMER = "+12025550123"
 SERVICES = (
     "config",
@@ -103,9 +104,16 @@ async def test_the_caller_hears_music_then_the_agent_and_music_again_on_hold(wor
     caller = await world.carrier.call("8000", from_number="+15550001")
     arrived = await world.event("EventRouteRequest")
     conn_id = arrived.conn_id
+    await world.ask(
+        t.RequestApplyTreatment(
+            tenant="demo", conn_id=conn_id, treatment_type="CollectDigits", max_digits=4, timeout=20.0
+        )
+    )
+    await caller.wait_answered()
+    await presses_by_info_and_by_both(caller)
+    assert (await world.event("EventTreatmentEnd")).digits == "42"
     music = t.RequestApplyTreatment(tenant="demo", conn_id=conn_id, treatment_type="Music")
     await world.ask(music)
-    await caller.wait_answered()
     await caller.hear_speech_or_music()
     await world.ask(t.RequestRouteCall(tenant="demo", conn_id=conn_id, other_dn="1001", agent_id="anna"))
     agent = await world.phone.wait_call()
@@ -114,6 +122,9 @@ async def test_the_caller_hears_music_then_the_agent_and_music_again_on_hold(wor
     await agent.answer()
     await world.event("EventEstablished")
     await talk(caller, agent)
+    assert await caller.info(b"11", "application/dtmf") == 200
+    pressed = await agent.wait_request("INFO")
+    assert (pressed.content_type, pressed.body) == (DTMF_RELAY, b"Signal=#\r\nDuration=160\r\n")
     await agent.hold()
     await caller.hear_speech_or_music()
     await agent.retrieve()
@@ -122,6 +133,15 @@ async def test_the_caller_hears_music_then_the_agent_and_music_again_on_hold(wor
     await agent.wait_ended()
     deleted = await world.event("EventCallDeleted")
     assert (deleted.result_class, deleted.reason) == ("success", "caller_hung_up")
+
+
+async def presses_by_info_and_by_both(caller: Any) -> None:
+    """RFC 6086 bodies: 4 and the end by INFO alone, 2 by RTP as well, as some telephones do for each key."""
+    assert await caller.info(b"Signal=4\r\nDuration=160\r\n", DTMF_RELAY) == 200
+    caller.send_dtmf("2")
+    assert await caller.info(b"Signal=2\r\nDuration=160\r\n", DTMF_RELAY) == 200
+    await asyncio.sleep(0.4)  # the length of the key in the RTP, not a wait for something
+    assert await caller.info(b"Signal=#", DTMF_RELAY) == 200
 
 
 async def talk(caller: Any, agent: Any) -> None:

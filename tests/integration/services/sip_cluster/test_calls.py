@@ -7,7 +7,7 @@ import pytest
 
 from ringback.contracts import telephony as t
 from ringback.contracts.calls import call_key
-from ringback.contracts.treatment import Collect, Music, Play, Record
+from ringback.contracts.treatment import Collect, Heard, Music, Play, Record
 from ringback.runtime.http import HttpFailure
 
 _IDENTITY = ("P-Asserted-Identity", "Privacy")
@@ -188,7 +188,7 @@ class TestInbound:
             assert (await world.near.answered(caller)).status == 486
 
     async def test_collected_digits_come_as_an_event(self, world: Any) -> None:
-        _, conn_id = await arrive(world)
+        caller, conn_id = await arrive(world)
         ask = t.RequestApplyTreatment(
             tenant="demo",
             conn_id=conn_id,
@@ -202,6 +202,10 @@ class TestInbound:
         media = await world.far.leg("media")
         command = await asyncio.wait_for(media.commands.get(), 20)
         assert command == Collect(reference="c1", prompts=("menu",), timeout_s=4.0, then="music")
+        await world.near.answered(caller)
+        pressed = caller.request("INFO", b"Signal=7\r\nDuration=160\r\n", "application/dtmf-relay")
+        assert (await pressed.final(20)).status == 200
+        assert await asyncio.wait_for(media.commands.get(), 20) == Heard(digits="7")
         assert await media.ended("c1", "max", "7") == 200
         end = await world.event("EventTreatmentEnd")
         assert (end.digits, end.reason, end.treatment_type) == ("7", "max", "PlayAnnouncementAndDigits")

@@ -309,11 +309,18 @@ async def test_a_request_for_a_dialog_that_nobody_knows_is_481(world: Any) -> No
     assert await caller.bye() == 481
 
 
-async def test_an_info_that_is_no_treatment_is_415_and_nonsense_400(world: Any) -> None:
-    caller, _, _ = await talk(world)
-    assert (await caller.request("INFO", b"x", "text/plain").final(20)).status == 415
-    kind = "application/vnd.ringback.treatment+json"
-    assert (await caller.request("INFO", b"{", kind).final(20)).status == 400
+async def test_an_info_of_no_known_type_is_415_and_nonsense_400(world: Any) -> None:
+    """RFC 3261 21.4.13"""
+    caller, agent, _ = await talk(world)
+    relay, kind = "application/dtmf-relay", "application/vnd.ringback.treatment+json"
+    for told in ("text/plain", "application/sdp"):
+        refused = await caller.request("INFO", b"x", told).final(20)
+        assert (refused.status, refused.get("Accept")) == (415, f"application/dtmf, {relay}, {kind}")
+    assert (await caller.request("UPDATE", b"5", "application/dtmf").final(20)).status == 415
+    for told in (kind, relay, "application/dtmf"):
+        assert (await caller.request("INFO", b"{", told).final(20)).status == 400
+    assert (await caller.request("INFO").final(20)).status == 200
+    assert agent.requests.empty()
 
 
 async def test_what_the_node_cannot_do_is_refused(world: Any) -> None:

@@ -111,7 +111,7 @@ class World:
             case o.Cancel():
                 assert not end.answered and not end.cancelled
                 end.cancelled = True
-            case o.Mix() | o.SendDigits():
+            case o.Mix() | o.SendDigits() | o.PassKey():
                 assert end.answered
             case o.Bye():
                 assert end.answered and not end.asking
@@ -162,7 +162,7 @@ class World:
             return answers if end.cancelled else [*early, *answers, *replacing]
         words: list[i.Input] = [i.HungUp(leg), i.AckReceived(leg, sdp(leg))]
         words += [i.RefreshDue(leg), i.SessionExpired(leg), *replacing]
-        words.append(i.Referred(leg, f"f{self.counter}", "78"))
+        words += [i.Referred(leg, f"f{self.counter}", "78"), i.KeyPressed(leg, "5")]
         if end.reinvited:
             words += [i.ReofferAnswered(leg, sdp(leg + "b")), i.ReofferFailed(leg, 491)]
             words += [i.ReofferFailed(leg, 488), i.ReofferFailed(leg, 481)]
