@@ -170,7 +170,10 @@ class ServerTransaction:
         return status if status >= 200 else None
 
     def respond(self, response: Response) -> bool:
-        """Send a response; False if the transaction is past that (or there is none)."""
+        """Send a response; False if the transaction is past that (or there is none).
+
+        No 408 is sent to anything but an INVITE (RFC 4320 4.2): the transaction ends without an answer.
+        """
         return self._core is not None and self._endpoint.respond(self._core, response)
 
     def reply(

@@ -1,4 +1,5 @@
-"""The transaction layer: matches messages to transactions and runs them (RFC 3261 17, 9, 13.3.1.4; RFC 6026).
+"""The transaction layer: matches messages to transactions and runs them (RFC 3261 17, 9, 13.3.1.4; RFC 6026,
+RFC 4320).
 
 Pure: messages and `now` go in; outputs and the next timer come out. `peer` is whatever the shell needs to
 send (an address, a connection); the layer only carries it.
@@ -275,13 +276,20 @@ class TransactionLayer:
         """Send a response; False if the transaction is past that.
 
         `until_ack` repeats a 2xx to INVITE until its ACK, and reports `Unacknowledged` after 64*T1
-        (13.3.1.4).
+        (13.3.1.4). To other requests no provisional response but 100 is sent (RFC 4320 4.1), and no 408: it
+        would come too late, so the transaction ends in silence (RFC 4320 4.2).
         """
-        happened, machine = _INPUTS[response.status // 100], transaction.machine
+        status, machine = response.status, transaction.machine
+        happened = _INPUTS[status // 100]
+        if machine.kind is _SERVER:
+            if 100 < status < 200:
+                return False
+            if status == 408:
+                happened = Input.SILENCE
         if (machine.state, happened) not in machine.kind.table or transaction.is_client:
             return False
-        transaction.status = response.status
-        transaction._wire = response.to_bytes()
+        transaction.status = status
+        transaction._wire = b"" if happened is Input.SILENCE else response.to_bytes()
         self._step(transaction, happened, now)
         if happened is not Input.PROVISIONAL:
             transaction.request = FORGOTTEN

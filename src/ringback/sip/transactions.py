@@ -1,4 +1,4 @@
-"""The four transactions of RFC 3261 17 with the corrections of RFC 6026, as tables.
+"""The four transactions of RFC 3261 17 with the corrections of RFC 6026 and RFC 4320, as tables.
 
 Rules. Every transition is in this file. An entry maps (state, input) to (next state, actions); what has no
 entry is ignored. A timer lives in the states that the `..._LIVE` tables name: entering a state stops the
@@ -34,6 +34,8 @@ class Input(StrEnum):
     PROVISIONAL = "1xx"
     SUCCESS = "2xx"
     FAILURE = "3xx-6xx"
+    SILENCE = "no answer"
+    """There will be no answer (server): nothing is sent, repetitions are not heard (RFC 4320 4.2)."""
     TRANSPORT_ERROR = "transport error"
     TIMER_A = "A"
     TIMER_B = "B"
@@ -128,10 +130,12 @@ SERVER: Table = {
     (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_D.SEND,)),
     (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_D.SEND,)),
     (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_D.SEND,)),
+    (_S.TRYING, _I.SILENCE): (_S.COMPLETED, ()),
     (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_D.RESEND,)),
     (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_D.SEND,)),
     (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_D.SEND,)),
     (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_D.SEND,)),
+    (_S.PROCEEDING, _I.SILENCE): (_S.COMPLETED, ()),
     (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_D.RESEND,)),
     (_S.COMPLETED, _I.TIMER_J): (_S.TERMINATED, ()),
 }

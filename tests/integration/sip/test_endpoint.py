@@ -181,6 +181,22 @@ async def test_nobody_there_is_408_over_udp_and_503_over_tcp(alice: Answerer) ->
     silent.close()
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_rfc4320_4_2_no_408_is_sent_to_a_non_invite_and_nothing_of_it_is_kept(
+    alice: Answerer, bob: Answerer, transport: str
+) -> None:
+    destination = await listen(bob, transport)
+    bob.behaviour = lambda tx, request: tx.reply(408) and None
+    tx = alice.endpoint.send_request(make(alice.endpoint, "OPTIONS", destination), destination)
+    assert await tx.final(LIMIT)
+    assert (await bob.next())[0].final == 408
+    assert tx.response is not None and tx.response.local
+    async with asyncio.timeout(LIMIT):
+        while bob.endpoint.transactions:
+            await asyncio.sleep(0.05)
+    assert bob.got.empty()
+
+
 async def test_a_connection_that_dies_fails_its_requests_at_once(alice: Answerer) -> None:
     accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
     server = await asyncio.start_server(lambda reader, writer: accepted.put_nowait(writer), "127.0.0.1", 0)

@@ -290,6 +290,48 @@ class TestNonInviteServer17_2_2:  # noqa: N801
         assert [type(output) for output in bench.until(33.0)] == [Ended]
 
 
+class TestNonInviteServerRfc4320:
+    """RFC 4320 4.1 and 4.2: what is not said to other requests than INVITE."""
+
+    @pytest.mark.parametrize("said_before", [(), (100,)])
+    def test_4_2_a_408_ends_it_in_silence_and_the_request_is_not_heard_again(
+        self, bench: Bench, said_before: tuple[int, ...]
+    ) -> None:
+        transaction = bench.server(request("OPTIONS"))
+        asked = bench.requests[transaction]
+        for status in (*said_before, 408):
+            assert bench.layer.respond(transaction, response_to(asked, status, to_tag="b"), 0.2)
+        assert [response.status for response in sent(bench.take())] == [*said_before]
+        bench.layer.receive(asked, 0.5, reliable=False, peer="peer")
+        assert bench.take() == []
+        assert transaction.request is FORGOTTEN
+        assert not bench.layer.respond(transaction, response_to(asked, 200, to_tag="b"), 0.6)
+        assert [type(output) for output in bench.until(33.0)] == [Ended]
+        assert len(bench.layer) == len(bench.layer.queue) == 0
+
+    def test_4_2_on_a_reliable_transport_it_is_forgotten_at_once(self, bench: Bench) -> None:
+        transaction = bench.server(request("BYE"), reliable=True)
+        bench.layer.respond(transaction, response_to(bench.requests[transaction], 408, to_tag="b"), 32.0)
+        assert [type(output) for output in bench.take()] == [Ended]
+        assert len(bench.layer) == len(bench.layer.queue) == 0
+
+    def test_4_1_no_provisional_response_but_100_is_sent(self, bench: Bench) -> None:
+        transaction = bench.server(request("OPTIONS"))
+        asked = bench.requests[transaction]
+        assert not bench.layer.respond(transaction, response_to(asked, 183, to_tag="b"), 0.1)
+        assert bench.take() == []
+        assert bench.layer.respond(transaction, response_to(asked, 200, to_tag="b"), 0.2)
+        assert [response.status for response in sent(bench.take())] == [200]
+
+    def test_an_invite_is_told_408_and_183_as_ever(self, bench: Bench) -> None:
+        transaction = bench.server(request())
+        for status in (183, 408):
+            bench.layer.respond(
+                transaction, response_to(bench.requests[transaction], status, to_tag="b"), 0.1
+            )
+        assert [response.status for response in sent(bench.take())] == [183, 408]
+
+
 class TestCancel9:
     """RFC 3261 9."""
 

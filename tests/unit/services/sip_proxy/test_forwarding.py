@@ -12,6 +12,8 @@ from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, cancel_for, parse_message, response_to
 from ringback.sip.digest import DigestClient
+from ringback.sip.ids import IdSource
+from ringback.sip.layer import Ended, RequestReceived, TransactionLayer
 from ringback.sip.transport import Destination
 
 INVITE = (
@@ -295,6 +297,27 @@ class Test16_7Responses:  # noqa: N801
 
     async def test_nobody_there_is_480(self) -> None:
         assert World([]).tx.statuses == [480]
+
+
+async def test_rfc4320_4_2_who_asks_a_silent_target_hears_nothing_and_is_forgotten() -> None:
+    """And what a target says for itself beside the final response is not passed on (4.1)."""
+    world = World(["a"], role="node", data=INVITE.replace(b"INVITE", b"OPTIONS"))
+    layer = TransactionLayer(IdSource(bytes))
+    layer.receive(world.tx.request, 0.0, reliable=True, peer="near")
+    (received,) = layer.outputs
+    assert isinstance(received, RequestReceived)
+    layer.outputs = []
+
+    def respond(response: Response) -> bool:
+        world.tx.sent.append(response)
+        return layer.respond(received.transaction, response, 32.0)
+
+    world.tx.respond = respond  # type: ignore[method-assign]
+    world["a"].says(183)
+    world["a"].says(408, local=True)
+    assert [type(output) for output in layer.outputs] == [Ended]
+    assert len(layer) == 0
+    assert world.outcome is not None and world.outcome.status == 408
 
 
 class Test16_8TimerC:  # noqa: N801
