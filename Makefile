@@ -16,7 +16,8 @@ TREE := build/compiled
 AS := $(if $(COMPILED),PYTHONPATH=$(CURDIR)/$(TREE))
 PARITY := tests/unit/sip tests/unit/domain/agents tests/unit/domain/calls tests/unit/domain/routing \
   tests/unit/domain/statistics tests/unit/media tests/unit/services/registrar tests/unit/services/sip_proxy \
-  tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py
+  tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py \
+  tests/unit/scxml tests/unit/services/orchestration tests/conformance/test_scxml_irp.py
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

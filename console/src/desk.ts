@@ -12,6 +12,8 @@ export interface Room {
   readonly tools?: () => HTMLElement;
   /** Ask, and return what is to be shown. Refusal. */
   readonly look: () => Promise<Node[]>;
+  /** Forget what was typed: the user leaves. */
+  readonly leave?: () => void;
 }
 
 let me: Me | null = null;

@@ -11,11 +11,12 @@ import { callbacks } from "./rooms/callbacks.js";
 import { campaigns } from "./rooms/campaigns.js";
 import { platform } from "./rooms/platform.js";
 import { queues } from "./rooms/queues.js";
+import { wallboard } from "./rooms/wallboard.js";
 import { placeSaid } from "./say.js";
 import { showSignIn, signIn, whenSignedIn } from "./signin.js";
 import type { Me } from "./types.js";
 
-const ROOMS: readonly Room[] = [callbacks, queues, agents, campaigns, platform];
+const ROOMS: readonly Room[] = [wallboard, callbacks, queues, agents, campaigns, platform];
 const ADDRESSES: Readonly<Record<string, string>> = { campaigns: "/campaigns", status: "/status" };
 
 const rooms = make("nav", { id: "rooms", "aria-label": "Rooms" });
@@ -113,6 +114,7 @@ function signOut(why: string): void {
   room = null;
   sit(null);
   closeDialogs();
+  for (const each of ROOMS) each.leave?.();
   desk.hidden = true;
   for (const each of [tools, box]) each.replaceChildren();
   warning.hidden = true;
@@ -137,7 +139,7 @@ whenOver(signOut);
 whenRefreshed(() => void live.now());
 whenSignedIn(begin);
 out.addEventListener("click", () => {
-  token.forget();
+  sessionStorage.clear();
   signOut("");
 });
 window.addEventListener("popstate", () => {

@@ -22,6 +22,7 @@ export interface Callback {
   attempt: number;
   dials: number;
   last_result: string | null;
+  customer_zone: string;
 }
 
 export interface CallbackPage {
@@ -85,6 +86,7 @@ export interface Agent {
   reason: string;
   status: string;
   queues: string[];
+  groups: string[];
 }
 
 export interface Hour {
@@ -138,4 +140,39 @@ export interface Picture {
     id: string; service: string; number: string; state: string; reason: string; attempt: number; dials: number; last_result: string;
     arrived_at: number; due_at: number | null; updated_at: number; agent_id: string;
   }[] | null;
+}
+
+/** Of a queue over a time; null: nobody knows. */
+export interface Counted {
+  service_level: number | null;
+  rated: number | null;
+  answered: number | null;
+  abandoned: number | null;
+  callbacks: number | null;
+}
+
+export interface WallboardQueue {
+  queue: string;
+  services: string[];
+  calls: number | null;
+  callbacks: number;
+  longest_wait: number | null;
+  expected: number | null;
+  p50: number | null;
+  p90: number | null;
+  agents_ready: number;
+  agents_busy: number;
+  agents_not_ready: number;
+  today: Counted;
+  recent: Counted;
+  average_wait: number | null;
+  average_callback_wait: number | null;
+}
+
+export interface Wallboard {
+  at: string;
+  since: string | null;
+  recent_s: number;
+  queues: WallboardQueue[];
+  agents: { logged_in: number; ready: number; reserved: number; busy: number; not_ready: number } | null;
 }

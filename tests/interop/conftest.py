@@ -19,12 +19,13 @@ async def signalling(
     """sip_proxy, sip_cluster, dialplan, config and `more` services at an address, on an empty Valkey."""
     await valkey.flush()
     services = ("config", "dialplan", *more, "sip_proxy", "sip_cluster")
+    env = {"RINGBACK_SIP_PROXY_OVERLOAD_DELAY_S": "60", **env}  # the machine may be busy with other things
     async with ServiceHarness(*services, valkey_url=valkey.url, host=host, env=env) as harness:
         store = harness.process.valkey
         for kind, item in configuration.objects():
             await store.call("HSET", kind_key("demo", kind), item.id, msgspec.json.encode(item))
         await store.call("INCR", version_key("demo"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not all(harness[name].checks().get("configuration", True) for name in services):
                 await asyncio.sleep(0.02)
         yield harness
@@ -32,6 +33,6 @@ async def signalling(
 
 async def no_calls(harness: ServiceHarness) -> None:
     """Every call has ended and is forgotten."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while harness["sip_cluster"].ctx.metrics.get_sample_value("sips_calls"):
             await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ from .test_foreign_dialogs import CONFIGURATION, DOMAIN, SECRET, Seen, talking
 from .typed import Typed
 
 pytestmark = [
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(150),
     pytest.mark.skipif(BARESIP is None, reason="baresip is not installed (Debian: baresip-core)"),
 ]
 HOST = run_host(97)

@@ -20,7 +20,7 @@ from .conftest import no_calls, signalling
 from .test_foreign_dialogs import CONFIGURATION, DOMAIN, LIMIT_S, SECRET, Seen, talking
 
 pytestmark = [
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(150),
     pytest.mark.skipif(PROGRAM is None, reason="linphonec is not installed (Debian: linphone-cli)"),
 ]
 HOST = run_host(96)

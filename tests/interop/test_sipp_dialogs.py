@@ -26,7 +26,7 @@ from .conftest import no_calls, signalling
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.skipif(SIPP is None, reason="sipp is not installed (Debian: sip-tester)"),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(150),
 ]
 SCENARIOS = Path(__file__).with_name("sipp")
 HOST, CARRIER, PHONES = run_host(91), run_host(92), run_host(93)

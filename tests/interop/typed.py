@@ -8,7 +8,7 @@ import wave
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-LIMIT_S = 15.0
+LIMIT_S = 30.0
 _RATE = 8000
 
 

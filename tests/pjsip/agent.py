@@ -8,7 +8,7 @@ import sys
 import pjsua2 as pj
 from library import identity, started, until
 
-ADDRESS, LIMIT_S = "127.0.0.1", 8.0
+ADDRESS, LIMIT_S = "127.0.0.1", 25.0
 
 
 class Account(pj.Account):  # type: ignore[misc]

@@ -9,7 +9,7 @@ import sys
 import pjsua2 as pj
 from library import identity, started, until
 
-LIMIT_S = 15.0
+LIMIT_S = 25.0
 
 
 class Account(pj.Account):  # type: ignore[misc]

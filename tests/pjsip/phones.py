@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pjsua2 as pj
 from library import identity, started, until
 
-LIMIT_S = 8.0
+LIMIT_S = 25.0
 CONFIRMED, DISCONNECTED = pj.PJSIP_INV_STATE_CONFIRMED, pj.PJSIP_INV_STATE_DISCONNECTED
 
 

@@ -13,7 +13,7 @@ from ringback.testing.demo_load import load_demo
 from ringback.testing.demo_tenant import CHECK_DIGITAL_PORT, CHECK_PHONES, CHECK_WEB_PORT
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
-from ringback.testing.servers import run_host
+from ringback.testing.servers import private_host, run_host
 
 HOST = run_host(41)
 
@@ -30,8 +30,9 @@ async def platform(
 ) -> AsyncIterator[ServiceHarness]:
     """All services with the demo tenant, started once for the tests of a file."""
     folder = tmp_path_factory.mktemp("platform")
-    valkey, postgres = EmbeddedValkey(folder / "valkey"), EmbeddedPostgres(folder / "pg", durable=False)
-    kafka = EmbeddedKafka(folder / "kafka")
+    valkey = EmbeddedValkey(folder / "valkey", host=private_host())
+    postgres = EmbeddedPostgres(folder / "pg", durable=False)
+    kafka = EmbeddedKafka(folder / "kafka", host=private_host())
     await asyncio.gather(valkey.start(), postgres.start(), kafka.start())
     await migrate(postgres.dsn, REGISTRY)
     try:
@@ -45,6 +46,7 @@ async def platform(
             env={
                 "RINGBACK_DESIGNER_FETCH_ALLOW": f"http://{HOST}:{CHECK_WEB_PORT}",
                 "RINGBACK_DESIGNER_DIGITAL_CHANNELS": f"http://{HOST}:{CHECK_DIGITAL_PORT}",
+                "RINGBACK_SIP_PROXY_OVERLOAD_DELAY_S": "60",  # the machine may be busy with other things
                 **platform_settings,
             },
         ) as harness:
@@ -58,7 +60,7 @@ async def platform(
 async def scene(platform: ServiceHarness) -> AsyncIterator[Scene]:
     """Phones of one test; afterwards everybody is logged out and nobody waits."""
     world = World(platform.context("test"))
-    await until(lambda: _ready(platform), lambda ready: ready, 20.0)
+    await until(lambda: _ready(platform), lambda ready: ready, 40.0)
     first, second = (world.phone(dn) for dn in CHECK_PHONES[:2])
     async with world.carrier() as carrier, first, second:
         yield Scene(world, carrier, first, second)

@@ -16,7 +16,7 @@ from ringback.testing.scene import Scene
 from .test_callback_offer import sessions
 from .test_journeys import SERVICE, hear_each_other, ready, rings
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(150)
 
 
 async def test_the_customer_with_the_code_talks_to_an_agent_and_the_callback_is_not_dialled(

@@ -12,7 +12,7 @@ from ringback.testing.scene import Scene
 
 from .test_journeys import SERVICE, busy, caller, hear_each_other, rings
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(150)
 EARLY, LATE = CHECK_CUSTOMERS[0], CHECK_CUSTOMERS[1]
 
 

@@ -13,7 +13,7 @@ from ringback.testing.phone import Behaviour, Call
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(150)
 
 SHARED = {
     "_vq": "CB_Check",

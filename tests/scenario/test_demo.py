@@ -12,7 +12,7 @@ from ringback.testing.demo_tenant import SCRIPTED_PHONES
 from ringback.testing.platform import ServiceHarness
 from ringback.testing.scene import Scene
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(150)
 AGENTS = ("ada", "ben", "cleo", "dan", "eva", "finn")
 
 

@@ -16,7 +16,7 @@ from ringback.testing.demo_tenant import CHECK, CHECK_PHONES, DOMAIN
 from ringback.testing.scene import Scene
 
 pytest.importorskip("pjsua2", reason="the pjsua2-python wheel is not installed")
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(150)
 SCRIPT = Path(__file__).parents[1] / "pjsip" / "caller.py"
 STAY_S = 6.0
 

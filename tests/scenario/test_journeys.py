@@ -21,18 +21,18 @@ from ringback.testing.scene import Scene
 
 from .published_names import COMMON, EXPOSED, MOVED
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(150)
 SERVICE = "CB_Check"
 
 
 async def caller(scene: Scene, number: str = CHECK_CUSTOMERS[0]) -> Call:
     """A caller who waits in the queue, at the place that is free."""
     call = await scene.carrier.call(CHECK_NUMBER, from_number=number)
-    await call.wait_answered(10.0)
+    await call.wait_answered(20.0)
     return call
 
 
-async def rings(phone: Phone, timeout: float = 10.0) -> Call:
+async def rings(phone: Phone, timeout: float = 20.0) -> Call:
     """The next call, ringing."""
     call = await phone.wait_call(timeout)
     call.ring()
@@ -61,7 +61,7 @@ class TestInbound:
     async def test_a_number_that_nobody_has_is_404(self, scene: Scene) -> None:
         call = await scene.carrier.call("+12025550199", from_number=CHECK_CUSTOMERS[0])
         with pytest.raises(CallFailedError) as refused:
-            await call.wait_answered(10.0)
+            await call.wait_answered(20.0)
         assert refused.value.status == 404
 
     async def test_the_agent_who_has_been_ready_longest_gets_the_call(self, scene: Scene) -> None:

@@ -12,7 +12,7 @@ from ringback.testing.demo_tenant import CHECK, CHECK_CUSTOMERS, CHECK_NUMBER, C
 from ringback.testing.scene import Scene
 
 pytestmark = [
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(150),
     pytest.mark.skipif(PROGRAM is None, reason="linphonec is not installed (Debian: linphone-cli)"),
 ]
 

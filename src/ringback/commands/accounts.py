@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from rich.markup import escape
 
 from ringback.commands.showing import columns, present
 from ringback.commands.talking import talk, talk_linked
@@ -201,5 +200,5 @@ def _print(
 ) -> None:
     found = columns(*heads)
     for row in rows:
-        found.add_row(*map(escape, row))
+        found.add_row(*row)
     present(views, found, as_json=as_json)

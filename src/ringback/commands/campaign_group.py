@@ -115,6 +115,7 @@ def compare(
     agents: Annotated[int, typer.Option(min=1, max=500, help="Agents.")] = 20,
     answer: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share that a person answers.")] = 0.3,
     talk: Annotated[float, typer.Option(min=5.0, help="Mean length of a talk, seconds.")] = 120.0,
+    after: Annotated[float, typer.Option("--after-call", min=0.0, help="Work after a talk, seconds.")] = 10.0,
     ratio: Annotated[float, typer.Option(min=1.0, max=10.0, help="Of power.")] = 3.0,
     cap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share that may be abandoned.")] = 0.03,
     hours: Annotated[float, typer.Option(min=0.1, max=24.0, help="Length of a day.")] = 4.0,
@@ -125,5 +126,5 @@ def compare(
     from ringback.commands.campaign_compare import compare as run
     from ringback.domain.campaigns.simulation import World
 
-    world = World(agents=agents, answer=answer, talk_s=talk)
+    world = World(agents=agents, answer=answer, talk_s=talk, wrap_s=after)
     run(world, ratio, cap, hours, days, as_json=as_json)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from ringback.commands.accounts import AccountError
 from ringback.commands.showing import columns, present
@@ -44,7 +43,7 @@ def status(data: Path | None, tenant: str, name: str, *, as_json: bool) -> None:
         state = f"{each.state} ({each.reason})" if each.reason else each.state
         done = f"{counts.done} ({results})" if results else "0"
         cells = (each.campaign, state, counts.waiting, counts.open, done, each.answered, each.abandoned)
-        table.add_row(*(escape(str(cell)) for cell in cells))
+        table.add_row(*map(str, cells))
     present(found, table, as_json=as_json)
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from ringback.commands.ewt import read_log
-from ringback.commands.showing import print_json
+from ringback.commands.showing import people, print_json, progress
 from ringback.commands.simulation import replay
 from ringback.commands.simulation.calllog import write_calls, write_header
 from ringback.commands.simulation.day import Record
@@ -83,7 +83,7 @@ def simulate(names: Sequence[str], rules: Sequence[Path], wishes: Wishes) -> Non
     if wishes.as_json:
         print_json(outcomes)
     else:
-        show(Console(highlight=False), outcomes, plots=wishes.plots)
+        show(people(), outcomes, plots=wishes.plots)
 
 
 def show(console: Console, outcomes: Sequence[Outcome], *, plots: bool) -> None:
@@ -127,25 +127,17 @@ def lived(found: Sequence[Source], wishes: Wishes) -> list[tuple[str, list[DayRe
     first = found[0]
     if isinstance(first, Replayed):
         results.append((replay.AS_IT_WAS, replay.actual(first.log, first.rules)))
-    with progress(sum(source.days for source in found)) as step, logged(wishes.log) as (record, flush):
+    done = count(1)
+    total = sum(source.days for source in found)
+    with progress("days", total) as step, logged(wishes.log) as (record, flush):
         for source in found:
             days: list[DayResult] = []
             for day in source.run(record):
                 days.append(day)
                 flush()
-                step(source.name)
+                step(next(done), source.name)
             results.append((source.name, days))
     return results
-
-
-@contextmanager
-def progress(days: int) -> Iterator[Callable[[str], None]]:
-    """A bar on standard error, when that is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("days", total=days)
-        yield lambda name: bar.update(task, advance=1, description=name)
 
 
 @contextmanager
@@ -190,7 +182,8 @@ def table(queue: str | None, outcomes: Sequence[Outcome]) -> Table:
             more = [difference(against.get(name), style)] if against else []
             shown.add_row(label, *(cell(figure, style) for figure in figures), *more)
     if queue is None:
-        shown.add_row("occupancy", *(cell(one.occupancy, percent) for one in outcomes))
+        more = [difference(against.get("occupancy"), percent)] if against else []
+        shown.add_row("occupancy", *(cell(one.occupancy, percent) for one in outcomes), *more)
     return shown
 
 
@@ -201,10 +194,9 @@ def cell(figure: Figure | None, style: Callable[[float], str]) -> str:
     return f"{style(figure.value)} [{style(figure.low)}, {style(figure.high)}]"
 
 
-def difference(figure: Figure | None, style: Callable[[float], str]) -> str:
+def difference(figure: Figure | None, style: Callable[[float], str]) -> Text:
     """How much more; bold when chance does not explain it."""
     if figure is None:
-        return ""
+        return Text()
     sure = figure.low > 0 or figure.high < 0
-    text = f"{'+' if figure.value >= 0 else ''}{cell(figure, style)}".replace("[", r"\[")
-    return f"[bold]{text}[/bold]" if sure else text
+    return Text(f"{'+' if figure.value >= 0 else ''}{cell(figure, style)}", style="bold" if sure else "")

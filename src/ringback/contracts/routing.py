@@ -151,6 +151,12 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     agents_ready: int
     longest_wait: float
     """Seconds."""
+    agents_working: int = 0
+    """Those who are ready, and those with a call or in after-call work."""
+    p50: float = -1.0
+    """Seconds within which half of those who come now are served; -1: unknown."""
+    p90: float = -1.0
+    """Seconds within which nine in ten are served; -1: unknown."""
 
 
 class RoutingNode(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dnd: bool = False
     work_mode: str = ""
     auto_answer: bool = False
+    groups: tuple[str, ...] = ()
+    """The agent groups of the configuration that the agent belongs to."""
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

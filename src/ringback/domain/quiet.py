@@ -52,6 +52,7 @@ def zones_of_number(number: str) -> tuple[ZoneInfo, ...]:
     return zones_of_country(_country(number))
 
 
+@lru_cache(maxsize=10_000)
 def _country(number: str) -> str:
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(number, None)) or ""

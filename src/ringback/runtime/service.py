@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 import os
+import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
@@ -24,6 +25,7 @@ _HEARTBEAT_S = 2.0
 # Calls and transactions live for seconds to minutes: with the interpreter's defaults the collector walks
 # through all of them again and again and finds nothing.
 _GC_THRESHOLDS = (20_000, 20, 20)
+_MOST_FILES = 65_536
 
 
 class Service:
@@ -184,6 +186,7 @@ async def run_services(
 ) -> None:
     """Run services until SIGTERM or SIGINT (drain, then stop); a second signal stops at once."""
     configure_logs(common.log_level)
+    open_more_files()
     host = ServiceHost(services, common)
     host.process.kafka.stands_back = all(kind.signalling for kind in services)
     signals = asyncio.Queue[int]()
@@ -199,6 +202,14 @@ async def run_services(
         await _drain_or_second_signal(host, common.drain_s, signals)
     finally:
         await host.stop()
+
+
+def open_more_files() -> None:
+    """As many connections as the system allows this process: unasked it gives 1,024 (getrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def settle_memory() -> None:

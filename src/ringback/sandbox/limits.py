@@ -1,10 +1,9 @@
 """What one document and its scripts may use."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds of documents and of their scripts; one object may be shared by all."""
 
     document_bytes: int = 1_048_576

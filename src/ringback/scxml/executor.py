@@ -77,10 +77,9 @@ class Executor:
         """Run one block; an error becomes `error.execution` and ends it."""
         try:
             self._run(block)
-        except _SendError as error:
-            self._session.error("error.execution", str(error), error.sendid)
         except EvaluationError as error:
-            self._session.error("error.execution", str(error))
+            sendid = error.sendid if isinstance(error, _SendError) else None
+            self._session.error("error.execution", str(error), sendid)
 
     def _run(self, block: Block) -> None:
         for item in block:

@@ -1,12 +1,9 @@
 """What one session may use."""
 
-from dataclasses import dataclass
-
 from ringback import sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class Limits(sandbox.Limits):
+class Limits(sandbox.Limits, frozen=True):
     """Bounds of documents and of sessions; one object may be shared by all."""
 
     microsteps: int = 2_000

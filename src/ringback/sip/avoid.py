@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from ringback.sip.transport import Destination
@@ -19,7 +20,7 @@ class Avoided:
     def __init__(self, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
         self._first_s = first_s
         self._longest_s = longest_s
-        self._known: dict[Place, tuple[float, float]] = {}
+        self._known: OrderedDict[Place, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
         """Destinations that have failed and have not answered since."""
@@ -35,7 +36,7 @@ class Avoided:
             return
         pause = min(self._longest_s, max(2 * pause, self._first_s))
         if len(self._known) >= _MAX:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
         self._known[place] = (now + max(pause, min(retry_after_s, self._longest_s)), pause)
 
     def worked(self, destination: Destination) -> None:

@@ -14,7 +14,7 @@ from ringback.sip.websocket import WebSocketFramer
 # A peer that does not read is cut off before it fills the memory.
 MAX_WRITE_BUFFER = 2 * 1024 * 1024
 STALLED_S = 30.0
-"""A message that began must be whole after this many seconds."""
+"""So soon a message that began must be whole, and who has connected must have said something."""
 PONG_S = 10.0
 GATHER_S = 0.001
 """A connection that has just written waits so long for more: a write costs as much as building a message."""
@@ -53,8 +53,9 @@ class Pool(Protocol):
 class StreamConnection(asyncio.Protocol):
     """One connection, accepted or made by us."""
 
-    def __init__(self, pool: Pool, transport: str) -> None:
+    def __init__(self, pool: Pool, transport: str, *, accepted: bool = False) -> None:
         self._pool = pool
+        self._accepted = accepted
         self._name = transport
         self._framer: StreamFramer | WebSocketFramer = (
             WebSocketFramer() if transport in WEB else StreamFramer()
@@ -123,6 +124,11 @@ class StreamConnection(asyncio.Protocol):
             self._flush()
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close at once: what is queued is lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def expect_life(self, every_s: float) -> None:
         """The other side has promised to say something, if only a line break, every so many seconds.
 
@@ -162,8 +168,8 @@ class StreamConnection(asyncio.Protocol):
         self.remote = (self._name, host, port, "")
         self._source = Source(self._name, host, port, connection=self)
         self._pool.opened(self)
-        if self._framer.pending:
-            self._watch()
+        if self._accepted and not self._transport.is_closing():
+            self._stall = self._loop.call_later(STALLED_S, self.close)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""

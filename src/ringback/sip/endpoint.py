@@ -77,6 +77,15 @@ class SipEndpoint(Reception):
         """From now on a CANCEL without its INVITE is a request like others, as proxies need it (16.10)."""
         self._layer.hands_on_cancel = True
 
+    def limit_connections(self, most: int, most_of: Callable[[str], int]) -> None:
+        """From now on there are so many connections at most, and so many to one host; others are closed."""
+        self._sockets.streams.most, self._sockets.streams.most_of = most, most_of
+
+    @property
+    def refused_connections(self) -> int:
+        """Connections that were closed because there were too many."""
+        return self._sockets.streams.refused
+
     @property
     def connections(self) -> int:
         """Open connections."""

@@ -12,7 +12,8 @@ MAX_BODY = 256 * 1024
 
 # libre (baresip) ends the RAck of its PRACK with LF alone.
 _LENGTH = re.compile(
-    rb"\r\n(?:RAck: \d+ \d+ INVITE\n)?(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
+    rb"\r\n(?:RAck: \d+ \d+ INVITE\n)?(?:content-length|l)[ \t]*:(?:[ \t]*\r\n[ \t])?[ \t]*([^\r\n]*?)"
+    rb"[ \t]*(?=\r\n)",
     re.IGNORECASE,
 )
 

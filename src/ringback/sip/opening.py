@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ringback.sip.stream import StreamPool
 
 CONNECT_S = 5.0
+CLOSE_S = 1.0
+"""So long the other side has to take what was sent, and over TLS to say that it has (RFC 8446 6.1)."""
 
 
 async def listen_udp(sockets: Sockets, host: str, port: int) -> tuple[str, int]:
@@ -30,7 +33,7 @@ async def listen(sockets: Sockets, transport: str, host: str, port: int) -> tupl
     if transport in ("tls", "wss") and secure is None:
         raise ValueError(f"{transport} needs a certificate")
     server = await asyncio.get_running_loop().create_server(
-        lambda: StreamConnection(pool, transport),
+        lambda: StreamConnection(pool, transport, accepted=True),
         host,
         port,
         backlog=1024,
@@ -62,7 +65,12 @@ async def _close_streams(pool: StreamPool) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    pool.close_connections()
+    # The loop may end after this: a connection that is still being closed would be left over.
+    gone = pool.close_connections()
+    if gone is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gone.wait(), CLOSE_S)
+        pool.abort_connections()
 
 
 async def resolve_and_send(sockets: Sockets, data: bytes, destination: Destination, failed: Failed) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Resolver:
         self._now = now
         self._hosts = hosts
         self._dns: dns.asyncresolver.Resolver | None = None
-        self._known: dict[Question, Known] = {}
+        self._known: OrderedDict[Question, Known] = OrderedDict()
         self._asking: dict[Question, asyncio.Task[list[Record]]] = {}
         self._silent_until = 0.0
         self.asked = 0
@@ -129,7 +130,7 @@ class Resolver:
     def _remember(self, question: Question, records: list[Record], good_s: float) -> list[Record]:
         self._known.pop(question, None)
         if len(self._known) >= _MAX_KNOWN:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
         self._known[question] = (self._now() + min(good_s, _LONGEST_S), records)
         return records
 

@@ -34,6 +34,15 @@ class StreamPool:
         self._connecting: dict[Remote, list[Unsent]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.servers: list[asyncio.Server] = []
+        self.all_gone: asyncio.Event | None = None
+        """Set when the last connection is gone; there while all are being closed."""
+        self._by_host: dict[str, int] = {}
+        """How many there are to one host."""
+        self.most = MAX_CONNECTIONS
+        self.most_of: Callable[[str], int] = lambda host: MAX_CONNECTIONS
+        """How many there may be in all, and to one host."""
+        self.refused = 0
+        """Connections that were closed because there were too many."""
         self.source_for: Callable[[str], str] = lambda host: ""
         """The address from which a host is connected to; empty: the kernel chooses."""
 
@@ -75,27 +84,49 @@ class StreamPool:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    def close_connections(self) -> None:
-        """Close every connection and listen no more; what was not sent is forgotten."""
+    def close_connections(self) -> asyncio.Event | None:
+        """Close every connection and listen no more; what is set when all are gone, if any are there."""
+        self.all_gone = asyncio.Event() if self._connections else None
         for connection in list(self._connections):
             connection.close()
         self.servers.clear()
+        return self.all_gone
+
+    def abort_connections(self) -> None:
+        """Close what is still there; what was not sent is forgotten."""
+        for connection in list(self._connections):
+            connection.abort()
 
     def opened(self, connection: StreamConnection) -> None:
         """A connection is open."""
-        if len(self._connections) >= MAX_CONNECTIONS:
+        host = connection.remote[1]
+        of_host = self._by_host.get(host, 0)
+        if len(self._connections) >= self.most or of_host >= self.most_of(host):
+            self.refused += 1
             connection.close()
             return
+        self._by_host[host] = of_host + 1
         self._connections.add(connection)
         self._by_remote[connection.remote] = connection
 
     def closed(self, connection: StreamConnection) -> None:
         """A connection is gone."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._one_less(connection.remote[1])
         for remote in (connection.remote, connection.asked):
             if self._by_remote.get(remote) is connection:
                 del self._by_remote[remote]
+        if self.all_gone is not None and not self._connections:
+            self.all_gone.set()
         self.user.stream_lost(connection)
+
+    def _one_less(self, host: str) -> None:
+        left = self._by_host[host] - 1
+        if left:
+            self._by_host[host] = left
+        else:
+            del self._by_host[host]
 
     def waiting_for(self, remote: Remote) -> list[Unsent]:
         """What waited for a connection, which is there now or will never be."""

@@ -28,8 +28,8 @@ class Capabilities:
 def refuse(request: Request, able: Capabilities, to_tag: str) -> Response | None:
     """The response that refuses a request, in the order of RFC 3261 8.2; None if it may be processed.
 
-    405 method, 416 scheme, 420 extensions (8.2.2.3), 415 body (8.2.3), 406 if nothing that we can send is
-    accepted (21.4.7).
+    405 method, 416 scheme, 420 extensions (8.2.2.3), 415 body (8.2.3; its answer names what is wrong with it,
+    21.4.13), 406 if nothing that we can send is accepted (21.4.7).
     """
     if request.method not in able.methods:
         return response_to(request, 405, to_tag=to_tag, headers=[("Allow", able.allow)])
@@ -43,9 +43,11 @@ def refuse(request: Request, able: Capabilities, to_tag: str) -> Response | None
 
 def _refuse_body(request: Request, able: Capabilities, to_tag: str) -> Response | None:
     encoding = (request.get("Content-Encoding") or "").strip().lower()
-    if request.body and (request.content_type not in able.content_types or encoding not in _ENCODINGS):
+    if request.body and request.content_type not in able.content_types:
         accept = ", ".join(sorted(able.content_types))
         return response_to(request, 415, to_tag=to_tag, headers=[("Accept", accept)])
+    if request.body and encoding not in _ENCODINGS:
+        return response_to(request, 415, to_tag=to_tag, headers=[("Accept-Encoding", "identity")])
     accepted = {value.partition(";")[0].strip().lower() for value in request.values("Accept")}
     if request.method == "INVITE" and accepted and not _any_accepted(accepted, able.content_types):
         return response_to(request, 406, to_tag=to_tag)

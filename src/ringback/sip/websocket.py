@@ -5,7 +5,7 @@ The protocol itself (RFC 6455) is the `websockets` library's, without its I/O.
 
 from __future__ import annotations
 
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -20,16 +20,17 @@ _BLANK = b"\r\n\0"
 class WebSocketFramer:
     """Takes what a connection received and gives the SIP messages in it; keeps what has to be answered.
 
-    Fragments are put together, pings are answered, binary messages are taken like text (4.2). A client that
-    does not ask for the subprotocol `sip` is refused with 400 (4.1).
+    Fragments are put together, pings are answered, binary messages are taken like text (4.2); text that is
+    not UTF-8 closes the connection (RFC 6455 8.1). A client that does not ask for the subprotocol `sip` is
+    refused with 400 (4.1).
     """
 
-    __slots__ = ("_broken", "_parts", "_protocol")
+    __slots__ = ("_broken", "_is_text", "_parts", "_protocol")
 
     def __init__(self, max_message: int = MAX_HEAD + MAX_BODY) -> None:
         self._protocol = ServerProtocol(subprotocols=[Subprotocol("sip")], max_size=max_message)
         self._parts: list[bytes] = []
-        self._broken = False
+        self._broken = self._is_text = False
 
     @property
     def broken(self) -> bool:
@@ -65,20 +66,29 @@ class WebSocketFramer:
         """A SIP message as one WebSocket message; nothing once the connection is closing."""
         if self._protocol.state is not State.OPEN:
             return b""
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            self._protocol.send_binary(data)
-        else:
-            self._protocol.send_text(data)
+        send = self._protocol.send_text if _is_utf8(data) else self._protocol.send_binary
+        send(data)
         return b"".join(self._protocol.data_to_send())
 
     def _frame(self, frame: Frame) -> list[bytes | Ping]:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return []
+        if not self._parts:
+            self._is_text = frame.opcode is Opcode.TEXT
         self._parts.append(bytes(frame.data))
         if not frame.fin:
             return []
         message, self._parts = b"".join(self._parts), []
+        if self._is_text and not _is_utf8(message):
+            self._protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
+            return []
         # CRLF keep-alive of RFC 5626 is not used here (RFC 7118 6), but harms nobody.
         return [message] if message.strip(_BLANK) else []
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

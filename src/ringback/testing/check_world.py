@@ -63,7 +63,7 @@ class World:
                 return AgentView(tenant=TENANT, agent_id=agent_id, state="logged_out", since=0.0)
             raise
 
-    async def agent_becomes(self, agent_id: str, *states: str, timeout: float = 10.0) -> AgentView:
+    async def agent_becomes(self, agent_id: str, *states: str, timeout: float = 20.0) -> AgentView:
         """Wait until the agent is in one of the states."""
         return await until(lambda: self.agent(agent_id), lambda seen: seen.state in states, timeout)
 
@@ -95,7 +95,7 @@ class World:
         found = await self._tenant.get(f"/queues/{TENANT}", list[QueueView])
         return next((each for each in found if each.queue == name), None)
 
-    async def waiting(self, queue: str, number: int, timeout: float = 10.0) -> None:
+    async def waiting(self, queue: str, number: int, timeout: float = 20.0) -> None:
         """Wait until so many interactions are in the queue."""
 
         def has(seen: QueueView | None) -> bool:
@@ -146,7 +146,7 @@ class World:
         found: dict[str, Any] = envelope["data"]
         return found
 
-    async def callback_becomes(self, callback_id: str, *states: str, timeout: float = 15.0) -> dict[str, Any]:
+    async def callback_becomes(self, callback_id: str, *states: str, timeout: float = 30.0) -> dict[str, Any]:
         """Wait until a callback is in one of the states."""
         return await until(
             lambda: self.callback(callback_id), lambda seen: seen["callbackState"] in states, timeout

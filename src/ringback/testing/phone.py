@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ringback.sip.message import Request, Response
-from ringback.sip.uri import NameAddr
+from ringback.sip.uri import NameAddr, format_host_port
 from ringback.testing.phone_agent import Transport, UserAgent
 from ringback.testing.phone_audio import NotHeardError
 from ringback.testing.phone_call import Call
@@ -72,7 +72,7 @@ class Phone(UserAgent):
         whole SIP URIs."""
         super().__init__(
             user,
-            domain=domain or (proxy[0] if proxy else host),
+            domain=domain or format_host_port(proxy[0] if proxy else host, None),
             proxy=proxy,
             transport=transport,
             host=host,

@@ -13,14 +13,16 @@ from ringback.sip.dialog import Dialog, destination_of
 from ringback.sip.digest import DigestClient
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.exchange import ClientTransaction, ServerTransaction
+from ringback.sip.identity import client_context
 from ringback.sip.message import CSeq, Request, Response
+from ringback.sip.stream import Tls
 from ringback.sip.transport import Destination
-from ringback.sip.uri import NameAddr, SipUri
+from ringback.sip.uri import NameAddr, SipUri, format_host_port
 from ringback.testing.phone_call import Call
 from ringback.testing.phone_signalling import ALLOW, CallSignalling
 
 _log = logging.getLogger(__name__)
-Transport = Literal["udp", "tcp"]
+Transport = Literal["udp", "tcp", "tls"]
 
 
 class Exchange:
@@ -96,7 +98,8 @@ class UserAgent:
         self.calls: list[Call] = []
         """Calls that have not ended."""
         self.digest = DigestClient(user, password) if password is not None else None
-        self.endpoint = SipEndpoint(self._on_request, user_agent="Ringback scripted phone")
+        tls = Tls(None, client_context()) if transport == "tls" else None
+        self.endpoint = SipEndpoint(self._on_request, user_agent="Ringback scripted phone", tls=tls)
         self._proxy = Destination(transport, *proxy) if proxy else None
         self._bind = (host, port)
         self._incoming: asyncio.Queue[Call] = asyncio.Queue()
@@ -104,7 +107,10 @@ class UserAgent:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """Bind the address. Raises OSError when it is taken."""
+        """Bind the address. Raises OSError when it is taken.
+
+        Over TLS it has no certificate to be called with: it is reached on the connection that it makes.
+        """
         listen = self.endpoint.listen_udp if self.transport == "udp" else self.endpoint.listen_tcp
         self._bind = await listen(*self._bind)
 
@@ -126,10 +132,9 @@ class UserAgent:
     @property
     def uri(self) -> str:
         """A URI that reaches it directly, past any proxy."""
-        host, port = self._bind
-        return f"sip:{self.user}@{host}:{port};transport={self.transport}"
+        return f"sip:{self.user}@{format_host_port(*self._bind)};transport={self.transport}"
 
-    async def wait_call(self, timeout: float = 10.0) -> Call:
+    async def wait_call(self, timeout: float = 20.0) -> Call:
         """The next call that comes in. Raises TimeoutError."""
         try:
             return await asyncio.wait_for(self._incoming.get(), timeout)

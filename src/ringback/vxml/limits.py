@@ -1,12 +1,9 @@
 """What one dialog may use."""
 
-from dataclasses import dataclass
-
 from ringback import sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class Limits(sandbox.Limits):
+class Limits(sandbox.Limits, frozen=True):
     """Bounds of documents and of dialogs; one object may be shared by all."""
 
     steps: int = 20_000

@@ -56,12 +56,12 @@ async def test_two_ports_hear_each_other_and_the_second_learns_where_the_first_i
 
 async def test_packets_leave_every_20_milliseconds(ears):
     left, right = ears
-    left.port.set_remote(right.port.address)
     loop = asyncio.get_running_loop()
-    await right.audio(0.02)
     start = loop.time()
-    await right.audio(0.5)
-    assert 0.35 < loop.time() - start < 1.5
+    left.port.set_remote(right.port.address)
+    await right.audio(0.52)
+    # On a busy machine they may come late and together, but never before their time.
+    assert 0.45 < loop.time() - start < 5.0
 
 
 async def test_digits_cross(ears):

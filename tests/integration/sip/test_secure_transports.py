@@ -187,16 +187,20 @@ class TestWebSocket:
                 pass
         assert caught.value.response.status_code == 400
 
-    async def test_a_message_beyond_the_limit_ends_the_connection(
-        self, bob: Bob, place: dict[str, Any]
+    @pytest.mark.parametrize(
+        ("fragments", "code"), [(["x" * 400_000], 1009), ([b"OPTIONS \xff", b"\xfe sip:a SIP/2.0"], 1007)]
+    )
+    async def test_a_message_beyond_the_limit_or_no_utf8_ends_the_connection(
+        self, bob: Bob, place: dict[str, Any], fragments: list[str] | list[bytes], code: int
     ) -> None:
+        """RFC 6455 7.4.1, 8.1."""
         place.pop("name")
         async with connect(**place, subprotocols=["sip"]) as client:
-            await client.send("x" * 400_000)
+            await client.send(fragments, text=True)
             with pytest.raises(ConnectionClosed) as caught:
                 await asyncio.wait_for(client.recv(), LIMIT)
         assert caught.value.rcvd is not None
-        assert caught.value.rcvd.code == 1009
+        assert caught.value.rcvd.code == code
         assert bob.sources == []
 
     async def test_pings_are_answered_and_a_close_is_taken(self, bob: Bob, place: dict[str, Any]) -> None:

@@ -119,13 +119,27 @@ async def test_rfc5626_4_4_2_a_udp_peer_says_how_it_sees_us_and_one_that_is_sile
         await alice.endpoint.seen_as(place)
 
 
+async def test_who_connects_and_says_nothing_is_not_waited_for(
+    alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections are few; one that has been used stays."""
+    monkeypatch.setattr(connection_module, "STALLED_S", 0.2)
+    bob.behaviour = ok
+    place = await listen(bob, "tcp")
+    reader, writer = await asyncio.open_connection(place.host, place.port)
+    assert (await ask(alice.endpoint, place)).status == 200
+    assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+    writer.close()
+    assert alice.endpoint.is_connected(place)
+
+
 async def test_rfc5626_4_4_1_a_connection_on_which_no_pong_comes_is_closed(
     alice: Answerer, bob: Answerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bob.behaviour = ok
     place = await listen(bob, "tcp")
     assert (await ask(alice.endpoint, place)).status == 200
-    (connection,) = alice.endpoint._sockets._streams._by_remote.values()
+    (connection,) = alice.endpoint._sockets.streams._by_remote.values()
     before = connection._heard
     assert alice.endpoint.ping(place)
     async with asyncio.timeout(LIMIT):

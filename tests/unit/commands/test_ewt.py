@@ -1,13 +1,14 @@
 """`ringback ewt evaluate`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from ringback.cli import main
 from ringback.commands.ewt import read_log
-from ringback.domain.routing.waiting import PREDICTORS, LogError
+from ringback.domain.routing.waiting import PREDICTORS, LogError, Replay
 
 HEADER = "arrival,queue,priority,outcome,queue_exit,service_start,service_end,server\n"
 DAY = 86400
@@ -64,6 +65,12 @@ def test_people_get_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ("1,a,0,lost,1,1,2,s", "outcome 'lost'"),
         ("1,a,high,answered,1,1,2,s", "priority 'high'"),
         ("1,a", "too few columns"),
+        ("9,a,0,answered,9,8,12,s", "service_start is before arrival"),
+        ("1,a,0,answered,1,5,4,s", "service_end is before service_start"),
+        ("1700000000000,a,0,answered,1700000001000,,,s", "milliseconds"),
+        ('1,"a' + "b" * 200_000 + ",0,answered,1,1,2,s", "quotation mark left open"),
+        ("1,a,0,answered\n,1,1,2,s", "too few columns"),
+        ('1,"a\nb",0,' + "y" * 500 + ",1,1,2,s", "outcome 'y{40}…' is neither"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, row: str, said: str) -> None:
@@ -71,9 +78,42 @@ def test_a_bad_line_is_named(tmp_path: Path, row: str, said: str) -> None:
         list(read_log(written(tmp_path, f"{HEADER}1,a,0,answered,1,1,2,s\n{row}\n")))
 
 
-def test_a_missing_column_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(str(written(tmp_path, "arrival,queue\n"))) == 1
-    assert "no column 'priority'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("arrival,queue\n", "no column 'priority'; needed are arrival, .*; found are 'arrival', 'queue'$"),
+        (HEADER.replace(",", ";"), "no column 'arrival'; .*; found are 'arrival;queue;priority;outc"),
+        ("", "the file is empty"),
+        (HEADER, "there must be two or more"),
+    ],
+)
+def test_a_file_that_is_no_log_is_named_with_what_it_holds(
+    tmp_path: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = written(tmp_path, text)
+    assert run(str(log)) == 1
+    printed = capsys.readouterr().err
+    assert str(log) in printed
+    assert re.search(said, printed.strip())
+
+
+def test_names_of_queues_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = two_days(tmp_path)
+    log.write_text(log.read_text().replace(",sales,", ",[red]VIP[/x] :car:,"))
+    assert run(str(log)) == 0
+    assert "queue [red]VIP[/x] :car:: 100 calls" in capsys.readouterr().out
+
+
+def test_headings_may_have_blanks_around_them(tmp_path: Path) -> None:
+    [call] = read_log(written(tmp_path, HEADER.replace(",", " , ") + "1,q,0,answered,5,5,9,s\n"))
+    assert (call.arrival, call.service_end) == (1.0, 9.0)
+
+
+def test_somebody_who_waits_for_a_long_log_sees_how_far_it_is(tmp_path: Path) -> None:
+    calls = list(read_log(two_days(tmp_path)))
+    seen: list[int] = []
+    Replay(calls * 10).run(seen.append)
+    assert seen == [0, 1000, 2000]
 
 
 def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:

@@ -2,13 +2,21 @@
 
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from ringback.cli import app, main
 from ringback.commands.examples import EXAMPLES
+
+
+@cache
+def whole() -> Any:
+    """The command line; making it of the functions takes a while."""
+    return typer.main.get_command(app)
 
 
 def leaves(command: object, before: str = "") -> Iterator[str]:
@@ -21,7 +29,7 @@ def leaves(command: object, before: str = "") -> Iterator[str]:
 
 
 def test_every_command_has_an_example_and_no_example_is_of_none() -> None:
-    assert set(EXAMPLES) == set(leaves(typer.main.get_command(app)))
+    assert set(EXAMPLES) == set(leaves(whole()))
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line, _ in lines])
@@ -31,7 +39,7 @@ def test_an_example_can_be_typed(line: str, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "hello.vxml").touch()
     ringback, *words = shlex.split(line)
     assert ringback == "ringback"
-    command = typer.main.get_command(app)
+    command = whole()
     while inner := getattr(command, "commands", {}):
         command = inner[words.pop(0)]
     command.make_context(line, words)

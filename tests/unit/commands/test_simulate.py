@@ -65,6 +65,9 @@ def test_the_difference_has_an_interval_of_its_own(
     more = many["against_first"]["service_level"]
     assert 0 < more["low"] <= more["value"] <= more["high"]
     assert many["against_first"]["calls_a_day"]["value"] == 0
+    busy = many["against_first"]["occupancy"]
+    assert busy["value"] == pytest.approx(many["occupancy"]["value"] - few["occupancy"]["value"])
+    assert busy["high"] < 0
 
 
 def test_curves_by_the_hour_are_drawn_in_the_terminal(

@@ -30,6 +30,13 @@ def test_a_single_line_break_between_messages_is_skipped() -> None:
     assert framer.feed(TWO) == [TWO]
 
 
+def test_rfc3261_7_3_1_a_length_may_stand_on_a_line_of_its_own() -> None:
+    folded = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: \r\n\t 3 \r\n\r\nabc"
+    assert StreamFramer().feed(folded + ONE) == [folded, ONE]
+    with pytest.raises(SipParseError):
+        StreamFramer().feed(folded.replace(b"\t 3", b"3"))
+
+
 def test_the_prack_of_libre_has_its_length() -> None:
     """Its RAck ends with LF alone; no other line may."""
     prack = b"PRACK sip:a SIP/2.0\r\nRAck: 7 1 INVITE\nContent-Length: 0\r\n\r\n"

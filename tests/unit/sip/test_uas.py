@@ -35,13 +35,22 @@ def test_what_is_not_understood_is_refused(made: Request, status: int, header: s
     assert header is None or refusal.get(header)
 
 
-def test_a_body_of_an_unknown_type_or_encoding_is_415() -> None:
-    for headers in ([("Content-Type", "text/x")], [("Content-Type", "application/sdp"), ("e", "gzip")]):
-        made = request("INVITE", "sip:a@b", *headers)
-        made.body = b"x"
-        refusal = refuse(made, ABLE, "t")
-        assert refusal is not None
-        assert refusal.get("Accept") == "application/sdp"
+@pytest.mark.parametrize(
+    ("headers", "answer"),
+    [
+        ([("Content-Type", "text/x")], ("Accept", "application/sdp")),
+        ([("Content-Type", "application/sdp"), ("e", "gzip")], ("Accept-Encoding", "identity")),
+    ],
+)
+def test_rfc3261_21_4_13_a_415_names_what_would_be_taken_in_place_of_what_was_wrong(
+    headers: list[tuple[str, str]], answer: tuple[str, str]
+) -> None:
+    made = request("INVITE", "sip:a@b", *headers)
+    made.body = b"x"
+    refusal = refuse(made, ABLE, "t")
+    assert refusal is not None
+    assert refusal.status == 415
+    assert [pair for pair in refusal.headers if pair[0].startswith("Accept")] == [answer]
 
 
 def test_an_ack_is_never_refused_for_its_extensions() -> None:

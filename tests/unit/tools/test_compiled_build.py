@@ -43,6 +43,7 @@ def build(load_tool: Callable[[str], ModuleType]) -> ModuleType:
         ("class Mark(msgspec.Struct): ...", "options of class Mark"),
         ("class Mark(Other, kw_only=True): ...", "options of class Mark"),
         ("class Mark(Value, frozen=True): ...", None),
+        ("class Mark(Fixed, frozen=True): ...", None),
         ("class Mark(Enum):\n    ONE = 1", None),
     ],
 )
@@ -81,6 +82,9 @@ def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) ->
     wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
     hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}
     assert hot <= set(build.choose(ROOT / "src", [cluster, wire]))
+    scxml, turns = "ringback/scxml", "ringback/services/orchestration"
+    hot = {*(f"{scxml}/{name}.py" for name in ("session", "tree", "plain", "variables")), f"{turns}/turn.py"}
+    assert hot <= set(build.choose(ROOT / "src", [scxml, turns]))
 
 
 @pytest.mark.parametrize(

@@ -120,19 +120,32 @@ def difference(one: Sequence[float], other: Sequence[float], value: float) -> Fi
     return _around(value, [b - a for a, b in zip(one, other, strict=True)])
 
 
+Parts = tuple[Sequence[float], Sequence[float]]
+"""What a ratio is made of, day by day."""
+
+
 def differences(first: Sequence[DayResult], other: Sequence[DayResult]) -> dict[str, Figure]:
     """How much more each measure is on the other's days, over all queues."""
-    ours, theirs = (
-        [total(t for q in day.queues.values() for t in q.values()) for day in days] for days in (first, other)
-    )
-    found: dict[str, Figure] = {}
-    for name, (above, below) in MEASURES.items():
-        pair = [([above(day) for day in days], [below(day) for day in days]) for days in (ours, theirs)]
-        if all(sum(parts) for _, parts in pair):
-            values = [sum(parts) / sum(wholes) for parts, wholes in pair]
-            one, two = (deviations(*each) for each in pair)
-            found[name] = difference(one, two, values[1] - values[0])
-    return found
+    ours, theirs = _parts(first), _parts(other)
+    return {
+        name: _more(ours[name], theirs[name])
+        for name in ours
+        if all(sum(below) for _, below in (ours[name], theirs[name]))
+    }
+
+
+def _parts(days: Sequence[DayResult]) -> dict[str, Parts]:
+    every = [total(t for q in day.queues.values() for t in q.values()) for day in days]
+    found: dict[str, Parts] = {
+        name: ([above(day) for day in every], [below(day) for day in every])
+        for name, (above, below) in MEASURES.items()
+    }
+    return {**found, "occupancy": _on_duty([list(day.duty.values()) for day in days])}
+
+
+def _more(one: Parts, other: Parts) -> Figure:
+    values = [sum(above) / sum(below) for above, below in (one, other)]
+    return difference(deviations(*one), deviations(*other), values[1] - values[0])
 
 
 def _around(value: float, found: Sequence[float]) -> Figure:
@@ -182,10 +195,13 @@ def measured(name: str, days: Sequence[Tally]) -> Figure | None:
 
 
 def _occupancy(days: Sequence[Sequence[Duty]]) -> Figure | None:
-    return ratio(
-        [sum(duty.busy for duty in day) for day in days],
-        [sum(duty.present for duty in day) for day in days],
-    )
+    return ratio(*_on_duty(days))
+
+
+def _on_duty(days: Sequence[Sequence[Duty]]) -> Parts:
+    return [sum(duty.busy for duty in day) for day in days], [
+        sum(duty.present for duty in day) for day in days
+    ]
 
 
 def _queue_figures(

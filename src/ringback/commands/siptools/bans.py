@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
 from rich.table import Table
 
-from ringback.commands.showing import columns
+from ringback.commands.showing import columns, people
 from ringback.commands.siptools.listing import duration, list_rows
 from ringback.commands.talking import talk
 from ringback.contracts.sip import Ban
@@ -36,4 +35,4 @@ def lift(data: Path | None, source: str) -> None:
         await client.request("DELETE", f"/bans/{quote(source, safe=':')}")
 
     talk(data, "sip_proxy", ask)
-    Console(highlight=False).print(f"{source} is let in again, by every proxy within two seconds.")
+    people().print(f"{source} is let in again, by every proxy within two seconds.")

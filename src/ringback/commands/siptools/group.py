@@ -23,6 +23,7 @@ class Wire(StrEnum):
 
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
 
 
 Server = Annotated[
@@ -30,7 +31,7 @@ Server = Annotated[
 ]
 User = Annotated[str, typer.Option("--user", "-u", help="SIP user, as the phone would have it.")]
 Domain = Annotated[str, typer.Option("--domain", help="Domain of the user; the server's host if not said.")]
-Transport = Annotated[Wire, typer.Option("--transport", "-t", help="UDP or TCP.")]
+Transport = Annotated[Wire, typer.Option("--transport", "-t", help="UDP, TCP or TLS.")]
 PasswordFile = Annotated[
     Path | None,
     typer.Option(

@@ -35,16 +35,22 @@ def _ip(sender: tuple[str, int], receiver: tuple[str, int], payload: bytes) -> b
     if source.version != target.version:
         target = ipaddress.ip_address("0.0.0.0" if source.version == 4 else "::")  # noqa: S104 - an address to show
     length = 8 + len(payload)
-    udp = struct.pack("!HHHH", sender[1], receiver[1], length, 0) + payload
+    ports = struct.pack("!HHH", sender[1], receiver[1], length)
     if source.version == 6:
-        return struct.pack("!IHBB", 6 << 28, length, _UDP, 64) + source.packed + target.packed + udp
+        ends = source.packed + target.packed
+        # Over IPv6 the checksum may not be left out, and is never sent as nothing (RFC 8200 8.1).
+        check = _checksum(ends + struct.pack("!II", length, _UDP) + ports + payload) or 0xFFFF
+        udp = ports + struct.pack("!H", check) + payload
+        return struct.pack("!IHBB", 6 << 28, length, _UDP, 64) + ends + udp
+    udp = ports + b"\0\0" + payload
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, _UDP, 0) + source.packed + target.packed
     return head[:10] + struct.pack("!H", _checksum(head)) + head[12:] + udp
 
 
-def _checksum(head: bytes) -> int:
+def _checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
-    total: int = sum(struct.unpack(f"!{len(head) // 2}H", head))
+    even = data + b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(even) // 2}H", even))
     while total > 0xFFFF:
         total = (total >> 16) + (total & 0xFFFF)
     return ~total & 0xFFFF

@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 
+from ringback.commands.showing import lines
 from ringback.sip import NameAddr, SipParseError
 from ringback.sip.dialog import destination_of
 from ringback.sip.endpoint import SipEndpoint
 from ringback.sip.identity import client_context
 from ringback.sip.resolver import DnsUnavailable, Resolver
 from ringback.sip.stream import Tls
-from ringback.sip.transport import Destination
-from ringback.sip.uri import SipUri
+from ringback.sip.transport import TRANSPORTS, WEB, Destination
+from ringback.sip.uri import SipUri, format_host_port
 from ringback.testing.phone import CallFailedError, Phone, RegistrationError
+from ringback.testing.phone_agent import Transport
 
 _ANSWER_S = 5.0
 _REQUEST_TIMEOUT = 408
@@ -33,14 +35,14 @@ def ping(uri: str, *, times: int) -> int:
 
 
 async def _ping(uri: SipUri, times: int) -> int:
-    console = Console(highlight=False)
+    console = lines()
     try:
         found = await Resolver().locate(uri)
     except DnsUnavailable as error:
         console.print(f"{error}: no name server speaks")
         return 1
     if not found:
-        console.print(f"no way to {uri}: DNS knows none that we can go (RFC 3263)")
+        console.print(f"no way to {uri}: {_why_no_way(uri)}")
         return 1
     destination = found[0]
     endpoint = SipEndpoint(lambda tx, request: None, tls=Tls(None, client_context()))
@@ -57,6 +59,14 @@ async def _ping(uri: SipUri, times: int) -> int:
         await endpoint.close()
     console.print(f"{answered} of {times} answered")
     return 0 if answered == times else 1
+
+
+def _why_no_way(uri: SipUri) -> str:
+    if uri.transport in WEB:
+        return "a WebSocket is opened by browsers (RFC 7118); ping goes by udp, tcp or tls"
+    if uri.transport not in TRANSPORTS:
+        return f"{uri.transport} is none of udp, tcp and tls"
+    return "DNS knows none that we can go (RFC 3263)"
 
 
 async def _ping_once(console: Console, endpoint: SipEndpoint, uri: SipUri, destination: Destination) -> bool:
@@ -77,7 +87,7 @@ async def _ping_once(console: Console, endpoint: SipEndpoint, uri: SipUri, desti
     return True
 
 
-def register(user: str, password: str, server: str, domain: str, transport: str, seconds: int) -> int:
+def register(user: str, password: str, server: str, domain: str, transport: Transport, seconds: int) -> int:
     """Register, say what was granted, stay that long, leave; the exit code."""
 
     async def work(phone: Phone, console: Console) -> int:
@@ -110,9 +120,12 @@ def _hint(status: int) -> str:
 
 
 def call(
-    number: str, user: str, password: str, server: str, domain: str, transport: str, seconds: int
+    number: str, user: str, password: str, server: str, domain: str, transport: Transport, seconds: int
 ) -> int:
     """Dial, tell what happens and what is heard, hang up after `seconds` of talk; the exit code."""
+
+    if not number.startswith(("sip:", "tel:")):
+        _usable(f"sip:{number}@ringback.invalid", "NUMBER")
 
     async def work(phone: Phone, console: Console) -> int:
         began = time.perf_counter()
@@ -150,22 +163,23 @@ def _as_phone(
     password: str,
     server: str,
     domain: str,
-    transport: str,
+    transport: Transport,
 ) -> int:
     async def run() -> int:
-        place = destination_of(_read(f"sip:{server};transport={transport}"))
+        place = destination_of(_read(f"{server};transport={transport}"))
+        _usable(f"sip:{user}@{domain or format_host_port(place.host, None)}", "--user and --domain")
         near = await _host_toward(place)
         phone = Phone(
             user,
             password,
             proxy=(place.host, place.port),
             domain=domain,
-            transport="tcp" if transport == "tcp" else "udp",
+            transport=transport,
             auto_answer=1.0,
             host=near,
         )
         async with phone:
-            return await work(phone, Console(highlight=False))
+            return await work(phone, lines())
 
     return asyncio.run(run())
 
@@ -191,3 +205,11 @@ def _read(text: str) -> SipUri:
     except SipParseError as error:
         raise UnusableUriError(f"{text!r}: {error}; give host, host:port or sip:user@host:port") from error
     return uri
+
+
+def _usable(uri: str, given: str) -> None:
+    """Raises UnusableUriError for a URI that could not be called by; `given` is what it is made of."""
+    try:
+        SipUri.parse(uri)
+    except SipParseError as error:
+        raise UnusableUriError(f"{uri!r}: {error}; look at {given}") from error

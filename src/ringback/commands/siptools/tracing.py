@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 
 from ringback.commands.joining import joined_settings
+from ringback.commands.showing import people
 from ringback.commands.siptools.ladder import Arrow, draw, pair
 from ringback.commands.siptools.pcap import capture
 from ringback.contracts.sip_trace import NAMES, STREAM, WANTED, WANTED_S, TracedMessage
@@ -26,7 +27,7 @@ _LINGER_S = 1.2
 
 def trace(data: Path | None, words: list[str], *, seconds: float, pcap: Path | None, whole: bool) -> int:
     """Print messages as they pass, at the end the ladder; the exit code is 1 if nothing was seen."""
-    console = Console(highlight=False)
+    console = people()
     watch = _Watch(console, words, seconds, whole=whole)
     try:
         asyncio.run(watch.run(data))
@@ -92,9 +93,9 @@ class _Watch:
             if id(arrow.message) in self._shown:
                 continue
             self._shown.add(id(arrow.message))
-            self._console.print(line(arrow), soft_wrap=True, markup=False)
+            self._console.print(line(arrow), soft_wrap=True)
             if self._whole:
-                self._console.print(arrow.message.data.decode("utf-8", "replace"), markup=False)
+                self._console.print(arrow.message.data.decode("utf-8", "replace"))
 
 
 def line(arrow: Arrow) -> str:

@@ -27,6 +27,7 @@ from ringback.domain.callbacks.history import Happening
 from ringback.domain.callbacks.history import Kind as HappeningKind
 from ringback.domain.callbacks.invariants import INVARIANTS, Violation, Watch
 from ringback.domain.callbacks.lifecycle import (
+    CONSULTS,
     Accepted,
     CallbackRefusedError,
     Effect,
@@ -57,6 +58,7 @@ from ringback.domain.callbacks.settings import (
 from ringback.domain.callbacks.slots import CapacityRule, Grid, SlotPlan, bookable
 
 __all__ = [
+    "CONSULTS",
     "INVARIANTS",
     "LIVE",
     "Accepted",

@@ -18,7 +18,7 @@ Invariants, each checked by the state machine in the tests:
 4.  The customer is dialled at most once in an attempt, and at most as often in all as the policy allows
     (dials that failed on our side apart).
 5.  A step repeated, or reported late by an attempt that is over, changes nothing.
-6.  PROCESSING cannot be cancelled and does not expire.
+6.  PROCESSING cannot be cancelled and does not expire; nor does an attempt that has dialled.
 7.  A time to become due is set while SCHEDULED and in no other state.
 8.  Nobody is dialled while the policy's hours are closed: leave is asked for before each dial, and a callback
     that does not get it waits for the next opening.
@@ -221,6 +221,8 @@ def _cancel(progress: Progress, event: ev.Event, _policy: Policy, _now: float) -
 def _expire(progress: Progress, _event: ev.Event, _policy: Policy, now: float) -> Accepted:
     if now < progress.expires_at:
         raise CallbackRefusedError("callback-not-expired", "the callback's time to live is not over")
+    if progress.live and progress.dialled:
+        raise CallbackRefusedError("callback-dialled", "the customer is being reached, or is on the line")
     return _stop(progress, Reason.FAIL_TIMEOUT_TTL)
 
 
@@ -303,6 +305,11 @@ def _finished(progress: Progress, _event: ev.Event, _policy: Policy, _now: float
     done = replace(progress, last_result=DialResult.CONNECTED)
     return Accepted(_complete(done, Reason.AGENT_CONNECTED))
 
+
+CONSULTS: frozenset[type[ev.Event]] = frozenset(
+    {ev.Due, ev.Dialling, ev.AttemptFailed, ev.Snoozed, ev.AttemptLost, ev.Stalled}
+)
+"""Events whose rules look at the policy; the others hold whatever a service's settings say."""
 
 TABLE: dict[tuple[State, type[ev.Event]], Rule] = {
     (State.SCHEDULED, ev.Due): _due,

@@ -133,14 +133,22 @@ def _to_leg(m: Machine, attempt: Attempt, destination: Destination) -> None:
     if agent:
         attempt.announced = True
         _at_target(m, "EventRinging", attempt, user_data=m.data.user_data)
+    leg.asserted = destination.caller_id
     m.invite(leg, destination.target, m.origin.remote_sdp, _caller(m, destination))
 
 
+_ANONYMOUS = "anonymous"
+
+
 def _caller(m: Machine, destination: Destination) -> str:
-    """The number that the destination sees; a customer whom an agent calls must not see the agent's."""
+    """The number that the destination sees; a customer whom an agent calls must not see the agent's, and of a
+    caller who does not want to be known nobody sees any (RFC 3323 4.1.1.3).
+    """
     data = m.data
     if data.make_agent:
         return data.make_caller or destination.caller_id or data.parties.device
+    if data.parties.ani == _ANONYMOUS:
+        return _ANONYMOUS
     return destination.caller_id or m.customer or data.parties.ani
 
 

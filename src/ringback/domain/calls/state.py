@@ -66,6 +66,8 @@ class Leg(Struct, omit_defaults=True):
     """The phone is to answer by itself."""
     early: bool = False
     """The first party has its description already, and hears what it plays."""
+    asserted: str = ""
+    """The number that is ours to vouch for, where another one, or none, is shown in `caller`."""
 
 
 class Treatment(Struct, omit_defaults=True):

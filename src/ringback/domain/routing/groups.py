@@ -8,32 +8,36 @@ from .messages import GroupDefined
 from .skills import AtPlace, Either, Every, Expression, ExpressionError, Group, Named, join
 
 MAX_MEMBERS = 10_000
+_SHOWN = 12
+"""Names that a message tells of a path that leads through more."""
 
 
 class GroupCycle(ValueError):
     """A group that contains itself; `path` leads from the group back to it."""
 
     def __init__(self, path: Sequence[str]) -> None:
-        super().__init__("contains itself: " + " > ".join(path))
+        shown = path if len(path) <= _SHOWN else (*path[: _SHOWN - 2], "…", path[-1])
+        super().__init__("contains itself: " + " > ".join(shown))
         self.path = tuple(path)
 
 
 def closure(name: str, inner: Mapping[str, Sequence[str]]) -> list[str]:
     """A group and all groups inside it, each once, itself first. Raises GroupCycle with the path."""
     found: dict[str, None] = {}
-    path: list[str] = []
+    path: dict[str, None] = {}
     work: list[tuple[str, bool]] = [(name, False)]
     while work:
         group, done = work.pop()
         if done:
-            path.pop()
+            path.popitem()
             continue
         if group in path:
-            raise GroupCycle([*path[path.index(group) :], group])
+            names = list(path)
+            raise GroupCycle([*names[names.index(group) :], group])
         if group in found:
             continue
         found[group] = None
-        path.append(group)
+        path[group] = None
         work.append((group, True))
         work += [(each, False) for each in reversed(inner.get(group, ()))]
     return list(found)

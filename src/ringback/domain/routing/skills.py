@@ -24,7 +24,11 @@ _TOKEN = re.compile(
     r'\s*(?:(?P<quoted>"[^"]*")|(?P<op>!=|>=|<=|[=<>&|()])|(?P<number>\d+(?![\w.-]))|(?P<name>\w[\w.\-]*))'
 )
 _BARE_NAME = re.compile(r"(?!\d+$)\w[\w.\-]*")
-_SHORT = re.compile(r"\s*(?P<name>[\w\-]+)\.(?P<kind>A|GA|AP|GP|Q|GQ)\s*$")
+_SHORT = re.compile(
+    r'(?P<name>[^=<>!?@"{}\[\]]*[^=<>!?@"{}\[\]\s])\.(?P<kind>A|GA|AP|GP|Q|GQ)', re.IGNORECASE
+)
+"""No skill is compared in it, so it can only be a name, whatever blanks and dots that has."""
+_GROUP = re.compile(r'\s*"(?P<quoted>[^"]+)"\s*:|(?P<plain>[^:"=<>!?@&|()]*):')
 _SUFFIX = re.compile(r"@(?P<server>[\w.\-]*)\.(?P<kind>[A-Za-z]+)\s*$")
 
 
@@ -191,8 +195,8 @@ def parse_target(text: str) -> Expression:
     """Read a target. Raises ExpressionError with position and reason."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(text, MAX_LENGTH, f"longer than {MAX_LENGTH} characters")
-    if short := _SHORT.match(text):
-        return _KINDS[short["kind"]](short["name"])
+    if short := _SHORT.fullmatch(text.strip()):
+        return _KINDS[short["kind"].upper()](short["name"])
     suffix = _SUFFIX.search(text)
     body = text[: suffix.start()] if suffix else text
     kind = suffix["kind"].upper() if suffix else None
@@ -216,10 +220,11 @@ def _parse_skills(text: str, body: str) -> Expression:
     group: Expression | None = None
     if body[start : start + 1] == "?":
         start += 1
-        prefix = re.compile(r"\s*([\w.\-]*)\s*:").match(body, start)
+        prefix = _GROUP.match(body, start)
         if prefix:
             start = prefix.end()
-            group = Group(prefix[1]) if prefix[1] else None
+            name = prefix["quoted"] or prefix["plain"].strip()
+            group = Group(name) if name else None
     if not body[start:].strip():
         return group or Everyone()
     expression = _Parser(text, body, start).parse()

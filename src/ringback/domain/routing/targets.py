@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .skills import Expression, ExpressionError, parse_target
+from .skills import MAX_LENGTH, Expression, ExpressionError, parse_target
 from .thresholds import Threshold, ThresholdError, parse_threshold
 
 _PREFIX = re.compile(r"\s*(?:\{(?P<threshold>[^{}]*)\})?\s*(?:\[\s*(?P<weight>\d+(?:\.\d+)?)\s*\])?")
@@ -30,6 +30,8 @@ class Target:
 
 def read_target(text: str) -> Target:
     """Read a target with its threshold and weight. Raises ExpressionError with position and reason."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(text, MAX_LENGTH, f"longer than {MAX_LENGTH} characters")
     prefix = _PREFIX.match(text)
     assert prefix is not None
     rest = text[prefix.end() :]

@@ -35,7 +35,7 @@ FIGURES: dict[str, str] = {
 """What a figure is called outside, and here. Times are seconds."""
 
 _TERM = re.compile(
-    r"\s*(?:sdata\(\s*(?P<object>[\w.\-]+?)(?:@[\w.\-]*)?(?:\.Q)?\s*,\s*(?P<of>\w+)\s*\)|(?P<own>\w+))"
+    r"\s*(?:sdata\(\s*(?P<object>[^,()@\s][^,()@]*?)(?:@[\w.\-]*)?(?:\.Q)?\s*,\s*(?P<of>\w+)\s*\)|(?P<own>\w+))"
     r"\s*(?P<op>!=|>=|<=|[=<>])\s*(?P<value>\d+(?:\.\d+)?)\s*"
 )
 

@@ -3,6 +3,7 @@
 from .definitions import ALIASES, BY_NAME, DEFINITIONS, Definition, Value
 from .floor import SHORT, Floor
 from .inputs import EVERYBODY, AgentIs, Dialled, DialOver, Entered, Input, Left, NotTaken, QueueIs, Subject
+from .measures import AfterCalls
 from .watch import Asked, Told, UnknownStatistic, Watch
 from .windows import DAY, LONGEST, STEP, Window
 
@@ -15,6 +16,7 @@ __all__ = [
     "LONGEST",
     "SHORT",
     "STEP",
+    "AfterCalls",
     "AgentIs",
     "Asked",
     "Definition",

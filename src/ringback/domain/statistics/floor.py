@@ -18,16 +18,18 @@ from .measures import (
     CALL_TYPES,
     CHANGES,
     STATES,
+    AfterCalls,
     AgentMeasured,
     CampaignMeasured,
     Clock,
     Measured,
     QueueMeasured,
 )
-from .windows import DAY
+from .windows import DAY, LONGEST, step_of
 
 SHORT = 5.0
 _ALL = Subject("group", EVERYBODY)
+_AFTER_CALL = "after_call"
 _QUARTER = 900.0
 """Seconds between looks for midnight: every time zone has it at a full quarter of an hour."""
 
@@ -108,6 +110,16 @@ class Floor:
         queue = self.queues.get(subject)
         return queue.measured if queue else None
 
+    def after_calls(self, queue: str) -> AfterCalls:
+        """What the agents of a virtual queue do after its calls."""
+        found = self.queues.get(Subject("vq", queue))
+        if found is None:
+            return AfterCalls(0, 0.0, 0)
+        begins = step_of(self.clock.now - LONGEST)
+        calls, _ = found.measured.counted("handled", begins)
+        _, seconds = found.measured.counted(_AFTER_CALL, begins)
+        return AfterCalls(calls, seconds, found.measured.level(_AFTER_CALL))
+
     def _queue(self, subject: Subject) -> QueueMeasured:
         queue = self.queues.get(subject)
         if queue is None:
@@ -179,6 +191,8 @@ class Floor:
     def _work(self, agent: AgentMeasured, before: str, after: str, event: AgentIs) -> None:
         """Calls and after-call work that begin and end."""
         now, talks = self.clock.now, ("talking", "held")
+        if agent.queue and "acw" in (before, after):
+            self._after_call(agent, begins=after == "acw")
         if agent.queue and (before == "acw" or after not in ("talking", "held", "acw")):
             self._handled(agent)
         if after in talks and before not in talks:
@@ -188,6 +202,13 @@ class Floor:
             self._credit(agent, "talk", now - agent.answered)
         if before == "acw":
             self._credit(agent, "acw_done", now - agent.since)
+
+    def _after_call(self, agent: AgentMeasured, *, begins: bool) -> None:
+        """The work after a call of a queue begins or ends."""
+        measured = self._queue(Subject("vq", agent.queue)).measured
+        measured.shift(_AFTER_CALL, 1 if begins else -1)
+        if not begins:
+            measured.count(_AFTER_CALL, self.clock.now - agent.since)
 
     def _second_call(self, agent: AgentMeasured, event: AgentIs) -> None:
         """A consultation is a call of its own, counted when it is answered; its time is the first call's."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .inputs import DialEnd, Kind, Way
 from .windows import Level, Totals, step_of
@@ -160,6 +161,16 @@ CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """What an agent counts as no longer, and from now on."""
 CALL_TYPES = {1: "internal", 2: "inbound", 3: "outbound", 4: "consult"}
+
+
+class AfterCalls(NamedTuple):
+    """Work after the calls of one queue: `calls` handled in the last hour, with `seconds` of it in all; how
+    many agents are at it `now`.
+    """
+
+    calls: int
+    seconds: float
+    now: int
 
 
 @dataclass(slots=True)

@@ -66,4 +66,5 @@ def _view(tenant: str, session: AgentSession) -> AgentView:
         dnd=session.dnd,
         work_mode=session.work_mode,
         auto_answer=session.policy.auto_answer,
+        groups=session.groups,
     )

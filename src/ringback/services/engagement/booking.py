@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 import msgspec
 
-from ringback.domain.calendar import CalendarError, instant_of, zone_named
 from ringback.domain.callbacks import Accepted, SettingsError, booked
 from ringback.domain.numbers import NumberRefusedError, normalise
 from ringback.runtime.http import HttpError, HttpFailure, HttpUnavailable
@@ -22,6 +22,7 @@ from ringback.services.engagement.catalogue import Catalogue, Offer
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Claim, Entry, KeyUse, Session, Store, Verdict
+from ringback.services.engagement.times import check_zone, line_free, opening, read_time
 from ringback.services.engagement.waits import WaitTimes
 from ringback.services.engagement.writer import Writer
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY = 255
 _MOVES = 50
-_LONGEST_HOLD_S = 60.0
 Told = Callable[[Session, Record], Awaitable[None]]
 
 
@@ -102,6 +102,7 @@ class Booking:
         self._waits = waits
         self._on_started = on_started
         self._admit = admit
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def book(
         self,
@@ -116,6 +117,21 @@ class Booking:
         `place` is that of a caller who has waited in line; others stand at the end of it. `told` writes what
         else belongs into the transaction.
         """
+        if use is None:
+            return await self._book(tenant, asked, None, place, told)
+        # One that is repeated while the first is under way waits for what that comes to: judged beside it, it
+        # would be refused for what the first has used up.
+        async with self._turns.setdefault((tenant, use.key), asyncio.Lock()):
+            return await self._book(tenant, asked, use, place, told)
+
+    async def _book(
+        self,
+        tenant: str,
+        asked: CreateCallback,
+        use: KeyUse | None,
+        place: Place | None,
+        told: Told | None,
+    ) -> Booked:
         known = await self._known(tenant, use)
         if known is not None:
             return Booked(known, new=False)
@@ -130,8 +146,14 @@ class Booking:
         await self._ask_router(wish)
         # Late, for a captcha's token is good once: a request that is refused for what it says, or for want
         # of room, keeps it.
-        async with self._admit(tenant, asked):
-            return await self._place(wish, use)
+        try:
+            async with self._admit(tenant, asked):
+                return await self._place(wish, use)
+        except HttpError:
+            # Another node may have had the first with this key, which has used up what was refused here.
+            if (known := await self._known(tenant, use)) is None:
+                raise
+            return Booked(known, new=False)
 
     async def _known(self, tenant: str, use: KeyUse | None) -> UUID | None:
         if use is None:
@@ -148,15 +170,21 @@ class Booking:
             try:
                 return await self._insert(wish, begins, claim, use)
             except _SlotFull:
-                if not wish.movable:
-                    break
-            slot = wish.offer.slots.grid.start_of(begins)
-            later = await self._desk.earliest(wish.tenant, wish.asked.service_name, wish.offer, slot)
+                pass
+            later = await self._later(wish, begins) if wish.movable else None
             if later is None:
                 break
             begins = later
         slots = await self._desk.proposals(wish.tenant, wish.asked.service_name, wish.offer, wish.begins)
         raise NoRoomError("all places at this time are taken", slots)
+
+    async def _later(self, wish: Wish, begins: float) -> float | None:
+        """When it can begin after the slot of `begins`, which is full: with room, and the number may ring."""
+        slot = wish.offer.slots.grid.start_of(begins)
+        later = await self._desk.earliest(wish.tenant, wish.asked.service_name, wish.offer, slot)
+        if later is None:
+            return None
+        return wish.offer.ringing(wish.number, wish.asked.timezone or "").next_opening(later)
 
     async def _insert(self, wish: Wish, begins: float, claim: Claim, use: KeyUse | None) -> Booked:
         record, accepted = _record(wish, begins)
@@ -188,10 +216,10 @@ class Booking:
         except NumberRefusedError as refused:
             raise HttpError(400, refused.slug, str(refused)) from None
         if asked.timezone:
-            _check_zone(asked.timezone)
+            check_zone(asked.timezone)
         desired = self._desired(asked.desired_time, asked.timezone or "UTC", offer, now)
         wanted = now if desired is None else desired
-        opens_at = max(_opening(desired, offer, now) or wanted, _line_free(place, now))
+        opens_at = max(opening(desired, offer, now) or wanted, line_free(place, now))
         begins = offer.ringing(number.e164, asked.timezone or "").next_opening(opens_at)
         if begins is None:
             raise HttpError(400, "out-of-office-hours", "there is no time at which this number can be called")
@@ -265,42 +293,6 @@ def key_use(key: str | None, body: bytes) -> KeyUse | None:
     return KeyUse(key, hashlib.sha256(body).digest())
 
 
-def read_time(text: str, zone: str = "UTC") -> float:
-    """An ISO 8601 time, on the wall of `zone` unless it has an offset itself, as seconds since the epoch.
-
-    HttpError 400, also for a time that the wall shows twice, or never.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo:
-            return moment.timestamp()
-        wall = zone_named(zone)
-        first, last = instant_of(wall, moment), instant_of(wall, moment, last=True)
-    except (ValueError, OverflowError):
-        form = "yyyy-MM-ddTHH:mm:ss.SSSZ"
-        raise HttpError(400, "desired-time-unreadable", f"desiredTime is written as {form}") from None
-    if first != last:
-        raise HttpError(400, "time-ambiguous", "the clock shows this time twice: give an offset")
-    if datetime.fromtimestamp(first, wall).replace(tzinfo=None) != moment:
-        raise HttpError(400, "desired-time-unreadable", "the clock never shows this time: it is set forward")
-    return first
-
-
-def _opening(desired: float | None, offer: Offer, now: float) -> float | None:
-    """When the office opens for this callback; None when it is open, HttpError 400 when it will not do."""
-    hours, settings = offer.hours, offer.settings
-    if hours is None:
-        return None
-    wanted = now if desired is None else desired
-    opens_at = hours.next_opening(wanted)
-    if opens_at is None or (opens_at > wanted and settings.enable_reject_out_of_office_hours):
-        raise HttpError(400, "out-of-office-hours", "the office is closed at this time")
-    blackout = settings.immediate_blackout * 60
-    if desired is None and opens_at <= now and blackout and hours.open_for(now) < blackout:
-        raise HttpError(400, "office-closing", "the office closes too soon for an immediate callback")
-    return opens_at if opens_at > wanted else None
-
-
 def _record(wish: Wish, begins: float) -> tuple[Record, Accepted]:
     """The callback that a wish becomes when it begins at `begins`."""
     wanted = wish.now if wish.desired is None else wish.desired
@@ -367,15 +359,3 @@ def _made(verdict: Verdict) -> Booked:
     raise HttpError(
         429, "throttled", "too many callbacks were asked for lately", headers={"Retry-After": "3600"}
     )
-
-
-def _check_zone(name: str) -> None:
-    try:
-        zone_named(name)
-    except CalendarError:
-        raise HttpError(400, "timezone-unknown", "timezone is the IANA name of a time zone") from None
-
-
-def _line_free(place: Place | None, now: float) -> float:
-    """When the line of a caller who has waited is free; 0: it is, or nobody has waited."""
-    return 0.0 if place is None else min(place.not_before, now + _LONGEST_HOLD_S)

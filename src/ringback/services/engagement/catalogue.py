@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ringback.domain.calendar import BusinessHours, Together, zone_named
+from ringback.domain.calendar import BusinessHours, CalendarError, Together, zone_named
 from ringback.domain.callbacks import (
     CallbackSettings,
     CapacityRule,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 _REMEMBERED = 10_000
+UNREADABLE = (SettingsError, CalendarError)
+"""What settings raise that this version cannot read: a newer one may have written them."""
 Properties = dict[str, str]
 
 
@@ -64,6 +66,13 @@ class Offer:
             why = "may not be brought by a request"
             raise SettingsError(f"{strange[0][:60]} {why}", {strange[0]: why})
         return replace(self, settings=read_settings({**properties_of(self.settings), **options}))
+
+    def for_record(self, record: Record) -> Offer:
+        """The offer with what the request of a callback brought, for as long as the service permits it."""
+        try:
+            return self.having(record.details.options)
+        except SettingsError:
+            return self
 
     def ringing(self, number: str, zone: str) -> Together:
         """When a number may be called; `zone`: the customer's own, empty when it is not known."""
@@ -110,11 +119,7 @@ class Catalogue:
     async def offer_of(self, record: Record, session: Session) -> Offer:
         """What holds for a callback that is there; a withdrawn service has the defaults."""
         offer = await self.offer(record.tenant, record.service, session) or Offer(CallbackSettings())
-        try:
-            return offer.having(record.details.options)
-        except SettingsError:
-            # The service permits it no longer.
-            return offer
+        return offer.for_record(record)
 
     async def policy(self, record: Record, session: Session) -> RetryPolicy:
         """When a callback that is there already may be dialled, and what follows a dial that fails."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ringback.contracts.callbacks import NO_AGENT, CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import (
+    CONSULTS,
     Accepted,
     AgentLost,
     AgentReserved,
@@ -28,6 +29,7 @@ from ringback.domain.callbacks import (
     Ignored,
     Outcome,
     Reason,
+    RetryPolicy,
     Snoozed,
     Stalled,
     State,
@@ -37,7 +39,7 @@ from ringback.domain.callbacks import (
 )
 from ringback.runtime.http import HttpError
 from ringback.services.engagement.attempts import numbers, trail
-from ringback.services.engagement.catalogue import Catalogue
+from ringback.services.engagement.catalogue import UNREADABLE, Catalogue
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, Store
 
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.services.engagement.outside.originated import Originated
 
+HELD_S = 60.0
+"""How long a callback waits whose settings cannot be read."""
+_NO_POLICY = RetryPolicy(max_dials=0, delay=0.0)
 _CANCELLED = frozenset({Reason.CANCELLED, Reason.CANCELLED_BY_ADMIN})
 
 
@@ -144,15 +149,15 @@ class Changes:
             await self._apply_all(session, [(record, Expire()) for record in records])
         return self._woken(len(records))
 
-    async def stalled(self, before: float, limit: int) -> int:
-        """Stop the attempts in ROUTING that reported nothing since `before`; returns how many there were."""
+    async def stalled(self, record: Record) -> None:
+        """Stop the running attempt, which is in ROUTING and has reported nothing for too long."""
         async with self._store.transaction() as session:
-            records = await session.lock_stalled(before, limit)
-            for record in records:
+            current = await self._locked(session, record.tenant, record.id)
+            if current.progress == record.progress:
                 attempt = record.progress.attempt
                 self._ctx.log.warning("attempt_stalled", callback_id=str(record.id), attempt=attempt)
-            await self._apply_all(session, [(record, Stalled(record.progress.attempt)) for record in records])
-        return self._woken(len(records))
+                await self._apply_all(session, [(current, Stalled(attempt))])
+        self._on_effects()
 
     async def lost(self, record: Record) -> None:
         """The session of the running attempt is gone."""
@@ -171,16 +176,25 @@ class Changes:
         self._on_effects()
 
     async def _apply_all(self, session: Session, events: Sequence[tuple[Record, Event]]) -> None:
-        """Apply an event to each callback; one that will not have it yet is left as it is."""
-        changes = []
+        """Apply an event to each callback; one that will not have it yet is left as it is.
+
+        One whose settings cannot be read waits for a while, and keeps none of the others waiting.
+        """
+        changes, held = [], []
         for record, event in events:
             try:
                 outcome, changed = await self._judge(session, record, event)
             except CallbackRefusedError as refused:
                 self._ctx.log.debug("not_yet", callback_id=str(record.id), slug=refused.slug)
                 continue
+            except UNREADABLE as error:
+                self._ctx.log.error("callback_held", callback_id=str(record.id), error=str(error))
+                held.append(record.id)
+                continue
             if isinstance(outcome, Accepted):
                 changes.append((record, changed, outcome.effects, event))
+        if held:
+            await session.hold(held, self._ctx.now(), HELD_S)
         await session.save_all([(changed, effects) for _, changed, effects, _ in changes])
         for record, changed, _, event in changes:
             await trail.note(session, record, changed, event, None)
@@ -200,7 +214,7 @@ class Changes:
         self, session: Session, record: Record, event: Event, step: CallbackStep | None = None
     ) -> tuple[Outcome, Record]:
         """What the life cycle says, and the callback as it is after that."""
-        policy = await self._catalogue.policy(record, session)
+        policy = await self._catalogue.policy(record, session) if type(event) in CONSULTS else _NO_POLICY
         now = self._ctx.now()
         outcome = advance(record.progress, event, policy, now)
         if not isinstance(outcome, Accepted):

@@ -70,6 +70,7 @@ class Moving:
         offer = await self._catalogue.offer(tenant, record.service)
         if offer is None:
             raise HttpError(400, "unknown-service", "the service takes no callbacks any more")
+        offer = offer.for_record(record)
         begins = await self._begins(record, offer, desired)
         async with self._store.transaction() as session:
             current = await session.read(tenant, callback_id, lock=True)
@@ -99,15 +100,15 @@ class Moving:
         return record
 
     def _judge(self, record: Record, offer: Offer, desired: float | None, begins: float) -> Accepted:
-        settings = offer.settings
+        settings, now = offer.settings, self._ctx.now()
         try:
             return moved(
                 record.progress,
-                self._ctx.now(),
+                now,
                 desired_at=desired,
                 ttl=settings.ttl,
                 lead=settings.request_execution_time_buffer,
-                opens_at=begins,
+                opens_at=begins if begins > (now if desired is None else desired) else None,
             )
         except CallbackRefusedError as refused:
             raise HttpError(400, refused.slug, str(refused)) from None

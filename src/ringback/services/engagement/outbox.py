@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.rounds import Rounds, in_batches
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
-from ringback.services.engagement.catalogue import Catalogue, Offer
+from ringback.services.engagement.catalogue import UNREADABLE, Catalogue, Offer
+from ringback.services.engagement.changes import HELD_S
 from ringback.services.engagement.metrics import Metrics
 from ringback.services.engagement.sessions import Sessions
 from ringback.services.engagement.store import Session, Store, Telling
@@ -55,22 +56,31 @@ class Outbox:
         """Append the entries that are due; returns how many rows were looked at."""
         async with self._store.transaction() as session:
             tellings = await session.lock_tellings("start", self._ctx.now(), _BATCH)
-            live = [telling for telling in tellings if _is_current(telling)]
-            offers = [await self._offer(telling, session) for telling in live]
+            offers = {each.id: await self._offer(each, session) for each in filter(_is_current, tellings)}
+            held = {row for row, offer in offers.items() if offer is None}
             try:
-                await asyncio.gather(*map(self._start, live, offers))
+                await asyncio.gather(
+                    *(self._start(each, offer) for each in tellings if (offer := offers.get(each.id)))
+                )
             except (ValkeyUnavailable, ValkeyError):
                 self._metrics.event("CB_SUBMIT_FAILED")
                 raise
-            await session.told([telling.id for telling in tellings])
+            await session.told([each.id for each in tellings if each.id not in held])
+            if held:
+                await session.tell_later(list(held), self._ctx.now() + HELD_S)
         return len(tellings)
 
     async def _start(self, telling: Telling, offer: Offer) -> None:
         await self._sessions.start(telling.record, telling.attempt, offer)
         self._ctx.log.info("attempt_started", callback_id=str(telling.record.id), attempt=telling.attempt)
 
-    async def _offer(self, telling: Telling, session: Session) -> Offer:
-        return await self._catalogue.offer_of(telling.record, session)
+    async def _offer(self, telling: Telling, session: Session) -> Offer | None:
+        """How it is to be called; None when nobody can tell: it waits, and keeps no other from being told."""
+        try:
+            return await self._catalogue.offer_of(telling.record, session)
+        except UNREADABLE as error:
+            self._ctx.log.error("callback_held", callback_id=str(telling.record.id), error=str(error))
+            return None
 
     async def tell_stops(self) -> int:
         """Send the events that are due; returns how many rows were looked at."""

@@ -19,6 +19,7 @@ from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
 from ringback.runtime.service import HEARTBEATS, Heartbeat
 from ringback.runtime.sql import PostgresUnavailable
 from ringback.runtime.valkey import ValkeyUnavailable
+from ringback.services.engagement.fresh import Fresh
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Store
 
@@ -87,20 +88,14 @@ class Painter:
     def __init__(self, ctx: Context, store: Store, fresh_s: float) -> None:
         self._ctx = ctx
         self._store = store
-        self._fresh_s = fresh_s
         self._router = HttpClient(ctx, "tenant", timeout_s=1.5)
         self._agents = HttpClient(ctx, "agent_state", timeout_s=1.5)
         self._calls = HttpClient(ctx, "call_state", timeout_s=1.5)
-        self._last: dict[str, Picture] = {}
-        self._lock = asyncio.Lock()
+        self._pictures = Fresh(ctx, fresh_s * 0.9, self._gather)
 
     async def paint(self, tenant: str) -> Picture:
         """The picture of now, at most `fresh_s` seconds old."""
-        async with self._lock:
-            last = self._last.get(tenant)
-            if last is None or self._ctx.now() - last.at >= self._fresh_s * 0.9:
-                last = self._last[tenant] = await self._gather(tenant)
-            return last
+        return await self._pictures.of(tenant)
 
     async def _gather(self, tenant: str) -> Picture:
         name = quote(tenant, safe="")

@@ -55,23 +55,27 @@ SELECT min(due_at) FROM engagement.callbacks WHERE state = 'SCHEDULED'
 
 -- name: lock_expired
 SELECT * FROM engagement.callbacks
-WHERE state = 'QUEUED' AND expires_at <= $1
+WHERE state = 'QUEUED' AND expires_at <= $1 AND NOT dialled
 ORDER BY expires_at
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
--- name: lock_stalled
+-- name: stalled_callbacks
 SELECT * FROM engagement.callbacks
 WHERE state = 'ROUTING' AND updated_at <= $1
 ORDER BY updated_at
 LIMIT $2
-FOR UPDATE SKIP LOCKED
 
 -- name: update_progress
 UPDATE engagement.callbacks
 SET state = $2, reason = $3, due_at = $4, attempt = $5, step = $6, dialled = $7, dials = $8, last_result = $9,
     updated_at = $10, heard_at = $10, agent_id = $11, conn_id = $12, position = $13, ewt = $14
 WHERE id = $1
+
+-- name: hold_callbacks
+UPDATE engagement.callbacks
+SET updated_at = $2, due_at = CASE WHEN state = 'SCHEDULED' THEN $3::timestamptz END
+WHERE id = ANY($1::uuid[])
 
 -- name: tell
 INSERT INTO engagement.outbox (kind, callback_id, attempt, reason, next_try_at) VALUES ($1, $2, $3, $4, $5)

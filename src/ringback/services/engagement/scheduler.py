@@ -10,7 +10,7 @@ from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.runtime.rounds import Rounds
 from ringback.services.engagement.changes import Changes
 from ringback.services.engagement.records import Record
-from ringback.services.engagement.sessions import Sessions
+from ringback.services.engagement.sessions import Sessions, SessionView
 from ringback.services.engagement.settings import EngagementSettings
 from ringback.services.engagement.store import Store
 
@@ -21,6 +21,8 @@ _KEY_LIFE_S = 86_400.0
 _KEYS_EVERY_S = 3600.0
 _SILENT_BATCH = 50
 _SHORTEST_PAUSE_S = 0.05
+_PATIENCE = 12
+"""Looks; a session repeats a step every two seconds."""
 
 
 class Pace:
@@ -57,6 +59,8 @@ class Scheduler:
         self._pace = Pace(settings.starts_per_second)
         # Sessions that were not there when last asked for, by callback, with the attempt.
         self._missing: dict[UUID, int] = {}
+        # How often steps that are still to come were waited for, by callback.
+        self._awaited: dict[UUID, int] = {}
 
     def start(self) -> None:
         """Begin; runs until the service stops."""
@@ -96,11 +100,13 @@ class Scheduler:
         Returns the seconds until the next time.
         """
         now = self._ctx.now()
-        await self._changes.stalled(now - self._settings.routing_s, _SILENT_BATCH)
         async with self._store.transaction() as session:
-            records = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
-        self._missing = {record.id: self._missing.get(record.id, 0) for record in records}
-        await asyncio.gather(*map(self._ask_for, records))
+            stalled = await session.stalled(now - self._settings.routing_s, _SILENT_BATCH)
+            silent = await session.silent(now - self._settings.silence_s, _SILENT_BATCH)
+        self._missing = {record.id: self._missing.get(record.id, 0) for record in silent}
+        self._awaited = {each.id: self._awaited.get(each.id, 0) for each in (*stalled, *silent)}
+        await asyncio.gather(*map(self._stop_stalled, stalled))
+        await asyncio.gather(*map(self._ask_for, silent))
         return self._settings.silence_s / 3
 
     async def forget_keys(self) -> float:
@@ -110,15 +116,31 @@ class Scheduler:
             await session.forget_slots(self._ctx.now() - _KEY_LIFE_S)
         return _KEYS_EVERY_S
 
+    async def _stop_stalled(self, record: Record) -> None:
+        """End an attempt that gets nowhere, but not for steps that could not reach us: they come now."""
+        try:
+            found = await self._sessions.look(record)
+        except (HttpFailure, HttpUnavailable):
+            return
+        if found is None or not self._awaits(record, found):
+            await self._changes.stalled(record)
+
+    def _awaits(self, record: Record, found: SessionView) -> bool:
+        """Whether a step is on its way that could not reach us before; it is not waited for for ever."""
+        if not found.reports:
+            return False
+        looks = self._awaited[record.id] = self._awaited.get(record.id, 0) + 1
+        return looks <= _PATIENCE
+
     async def _ask_for(self, record: Record) -> None:
         try:
-            there = await self._sessions.is_there(record)
+            found = await self._sessions.look(record)
         except (HttpFailure, HttpUnavailable):
             return  # nobody can say: the session may be well
-        if there:
+        if found is not None and not found.ended:
             async with self._store.transaction() as session:
                 await session.touch(record, self._ctx.now())
-        else:
+        elif found is None or not self._awaits(record, found):
             await self._not_there(record)
 
     async def _not_there(self, record: Record) -> None:

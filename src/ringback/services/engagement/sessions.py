@@ -26,6 +26,13 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     """What the diagnostics poll looks at."""
 
     ended: bool = False
+    pending: list[str] = []
+    """Actions under way, `number:name`."""
+
+    @property
+    def reports(self) -> bool:
+        """Whether it has a step to report that has not reached us yet: we were away."""
+        return any(each.endswith(":report") for each in self.pending)
 
 
 class Sessions:
@@ -52,14 +59,14 @@ class Sessions:
             if failure.status != 404:
                 raise
 
-    async def is_there(self, record: Record) -> bool:
-        """Whether the session of the running attempt runs; raises when nobody can say."""
+    async def look(self, record: Record) -> SessionView | None:
+        """The session of the running attempt; None: there is none. Raises when nobody can say."""
         path = _path(record, record.progress.attempt, "query")
         try:
-            return not (await self._client.get(path, SessionView)).ended
+            return await self._client.get(path, SessionView)
         except HttpFailure as failure:
             if failure.status == 404:
-                return False
+                return None
             raise
 
     def _entry(self, record: Record, attempt: int, offer: Offer) -> CallbackEntry:

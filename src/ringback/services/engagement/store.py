@@ -156,12 +156,12 @@ class Session:
         return _records(await self._connection.fetch(QUERIES["lock_due"], _moment(now), limit))
 
     async def lock_expired(self, now: float, limit: int) -> list[Record]:
-        """Queued callbacks whose time to live is over and that no other node holds."""
+        """Queued callbacks, nobody dialled yet, whose time to live is over and that no other node holds."""
         return _records(await self._connection.fetch(QUERIES["lock_expired"], _moment(now), limit))
 
-    async def lock_stalled(self, before: float, limit: int) -> list[Record]:
-        """Callbacks in ROUTING without a step since `before` and that no other node holds."""
-        return _records(await self._connection.fetch(QUERIES["lock_stalled"], _moment(before), limit))
+    async def stalled(self, before: float, limit: int) -> list[Record]:
+        """Callbacks in ROUTING without a step since `before`."""
+        return _records(await self._connection.fetch(QUERIES["stalled_callbacks"], _moment(before), limit))
 
     async def silent(self, before: float, limit: int) -> list[Record]:
         """Live callbacks whose sessions have not been heard of since `before`."""
@@ -192,6 +192,12 @@ class Session:
         told = [_outbox_row(record, effect) for record, effects in changes for effect in effects]
         if told:
             await self._connection.executemany(QUERIES["tell"], told)
+
+    async def hold(self, ids: Sequence[UUID], now: float, seconds: float) -> None:
+        """Let callbacks wait that nobody can judge now: they are not looked at again for so long."""
+        await self._connection.execute(
+            QUERIES["hold_callbacks"], list(ids), _moment(now), _moment(now + seconds)
+        )
 
     async def start_again(self, record: Record, now: float) -> None:
         """Put the start of the running attempt into the outbox once more."""

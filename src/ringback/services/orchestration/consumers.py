@@ -36,6 +36,8 @@ class _Offered(NamedTuple):
     entry_id: str
     event: CallEvent
     sid: str
+    ours: bool
+    """Whether the call was the session's before."""
     stored: asyncio.Future[bool]
 
 
@@ -97,12 +99,13 @@ class Consumers:
             if event.tenant not in self._node.stores:
                 continue
             self._node.metrics.call_events.inc()
-            sid = session_of(event.reference_id) or self._node.session_here(event.tenant, event.conn_id)
+            here = self._node.session_here(event.tenant, event.conn_id)
+            sid = session_of(event.reference_id) or here
             stored = None
             if sid and event.id != "EventRouteRequest":
                 stored = self._node.offer(event.tenant, sid, Input(call=event), f"call:{entry_id}")
             if stored is not None:
-                offered.append(_Offered(entry_id, event, sid, stored))
+                offered.append(_Offered(entry_id, event, sid, sid == here, stored))
                 continue
             await self._stored(offered)
             await self._one_call(event, entry_id)
@@ -113,7 +116,7 @@ class Consumers:
         for each in offered:
             if not await each.stored:
                 await self._one_call(each.event, each.entry_id)
-            else:
+            elif not each.ours:
                 await self._own(each.event, each.sid)
         offered.clear()
 

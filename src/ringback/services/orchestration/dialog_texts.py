@@ -1,4 +1,4 @@
-"""VoiceXML dialogs whose documents are in the store while nothing runs them, by the hash of their text."""
+"""Documents of VoiceXML dialogs that nothing runs are in the store, by the hash of their text."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.runtime.patience import until_stored
-from ringback.services.orchestration.dialogs import Dialogs
 
 if TYPE_CHECKING:
+    from ringback.services.orchestration.dialogs import Dialogs
     from ringback.services.orchestration.store import SessionStore
 
 
-class StoredDialogs(Dialogs):
-    """The dialog of a session that lives in the store."""
+async def read_texts(dialogs: Dialogs, store: SessionStore) -> None:
+    """The documents of a dialog that was asleep; empty for one that is gone. Raises as the store does."""
+    for name in dialogs.missing:
+        dialogs.texts[name] = await store.document(name) or ""
 
-    async def read(self, store: SessionStore) -> None:
-        """The documents of a dialog that was asleep; empty for one that is gone. Raises as the store does."""
-        for name in self.missing:
-            self.texts[name] = await store.document(name) or ""
 
-    async def store(self, store: SessionStore) -> None:
-        """The documents that are new, before the session that names them; waits while the store is away."""
-        for name, text in self.unkept():
-            await until_stored(partial(store.keep_document, text))
-            self.keep(name)
+async def store_texts(dialogs: Dialogs, store: SessionStore) -> None:
+    """The documents that are new, before the session that names them; waits while the store is away."""
+    for name, text in dialogs.unkept():
+        await until_stored(partial(store.keep_document, text))
+        dialogs.keep(name)

@@ -12,7 +12,8 @@ from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
 from ringback.services.orchestration.applications import ApplicationError
-from ringback.services.orchestration.dialog_texts import StoredDialogs
+from ringback.services.orchestration.dialog_texts import read_texts, store_texts
+from ringback.services.orchestration.dialogs import Dialogs
 from ringback.services.orchestration.feeding import Feeding
 from ringback.services.orchestration.inputs import Inputs, settle
 from ringback.services.orchestration.modules import ACTIONS
@@ -20,7 +21,7 @@ from ringback.services.orchestration.outside import document, sent
 from ringback.services.orchestration.patience import asked_by
 from ringback.services.orchestration.performer import ActionFailed
 from ringback.services.orchestration.records import Input, Pending, Record
-from ringback.services.orchestration.translation import done_event, error_event
+from ringback.services.orchestration.translation import done_event
 
 if TYPE_CHECKING:
     from ringback.services.orchestration.node import Node
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 _AGAIN_S = 0.3
 _LONGEST_S = 3.0
 _FAULTS = 5
-UNKNOWN_CALL = "unknown_call"
-CALL_MODULES = ("dialog", "interaction")
 
 
 class NotOurs(Exception):
@@ -54,10 +53,13 @@ class LiveSession:
         self._interpreter: Interpreter | None = None
         self._turning = False
         self._faults = 0
+        self.over = False
+        """It is stored that it has ended: it reads its inbox no more."""
         self._finished = False
-        """It is stored that it is over."""
+        """Nothing of it is stored any more."""
         self._wake = asyncio.Event()
-        self._inbox_waits = True
+        self._inbox_waits = had is not None
+        """A session that has just begun is told when it is stored."""
         self._inputs = Inputs(had)
         self._mark: tuple[object, ...] = ()
         """What was stored last."""
@@ -65,7 +67,7 @@ class LiveSession:
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
         self._loop = asyncio.get_running_loop()
-        self._dialogs = StoredDialogs(record, node.dialog_limits)
+        self._dialogs = Dialogs(record, node.dialog_limits)
         self._feeding = Feeding(node, record, self._inputs, self._dialogs)
 
     def wake(self) -> None:
@@ -227,7 +229,7 @@ class LiveSession:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
         entries = await self._read_inbox()
-        await self._dialogs.read(self._store)
+        await read_texts(self._dialogs, self._store)
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._inputs.offers or self._local or is_due):
@@ -279,7 +281,7 @@ class LiveSession:
         self._turning = False
         mark = turn.mark(self.record)
         if inbox or mark != self._mark:
-            await self._dialogs.store(self._store)
+            await store_texts(self._dialogs, self._store)
             if self._is_done(effects):
                 await until_stored(self._finish)
             else:
@@ -301,15 +303,17 @@ class LiveSession:
         return record.ended and not at_work and not self._node.owes(record)
 
     async def _finish(self) -> None:
-        self._finished = await self._store.finish(self.record)
+        self.over = self._finished = await self._store.finish(self.record)
         if not self._finished:
             raise NotOurs
 
     async def _save(self, *, inbox: bool = True) -> None:
         async def save() -> None:
-            keys = list(self._inputs.unstored)
-            if not await self._store.save(self.record, keys, inbox=inbox):
+            keys, ended = list(self._inputs.unstored), self.record.ended
+            saved = await self._store.save(self.record, keys, inbox=inbox)
+            if not saved.ours:
                 raise NotOurs
+            self.over, self._inbox_waits = ended, self._inbox_waits or saved.inbox
             del self._inputs.unstored[: len(keys)]
             self._node.metrics.ha_writes.inc()
 
@@ -347,10 +351,7 @@ class LiveSession:
         except Exception as error:
             failure = self._failure(error)
             self._node.metrics.invoke_errors.inc()
-            event = error_event(asked, failure.reason, request_id, failure.data)
-            if failure.reason == UNKNOWN_CALL and asked.module in CALL_MODULES:
-                # The call ended while nobody listened: its end is all there is to tell.
-                record.gone, event = True, Event("interaction.deleted", data={"reason": UNKNOWN_CALL})
+            event = turn.failed(record, asked, request_id, failure.reason, failure.data)
         else:
             if reply is None:
                 return
@@ -368,12 +369,9 @@ class LiveSession:
 
     async def _tell(self, entry: Input, key: str) -> None:
         """Let the session know what came of its own doing, which is done again if it is not stored."""
-        if self.offer(entry, key) is None:
-            await self._deliver(entry, key)
-
-    async def _deliver(self, entry: Input, key: str) -> None:
-        await until_stored(lambda: self._store.deliver(self.record.id, entry, key))
-        self.wake()
+        if self.offer(entry, key) is None and not self.over:
+            await until_stored(lambda: self._store.deliver(self.record.id, entry, key))
+            self.wake()
 
     async def _fetch(self, fetch: Fetch) -> None:
         self._local.append((fetch, await document(self._node, self.record.id, fetch)))

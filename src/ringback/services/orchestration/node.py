@@ -135,6 +135,8 @@ class Node:
         stored = self.offer(tenant, sid, entry, key)
         if stored is not None and await stored:
             return True
+        if sid in self._live and self._live[sid].over:
+            return False
         owner = await self.stores[tenant].deliver(sid, entry, key)
         if owner == self.ctx.node:
             live = self._live.get(sid)

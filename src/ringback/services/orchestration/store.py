@@ -46,6 +46,14 @@ class Created(NamedTuple):
     """The session that had the call until now, or empty."""
 
 
+class Saved(NamedTuple):
+    """What came of storing a session."""
+
+    ours: bool
+    inbox: bool
+    """Whether something is in the inbox; said while the session has taken nothing from it."""
+
+
 class Delivered(NamedTuple):
     """An input of the inbox, with its id there; `key` is empty when it has none."""
 
@@ -87,6 +95,7 @@ _SAVE = Script(
     """
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if ARGV[2] == '0-0' then return 1 + redis.call('EXISTS', KEYS[2]) end
 if ARGV[2] ~= '' then redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2]) end
 return 1
 """
@@ -177,8 +186,8 @@ class SessionStore:
         rows = await self._stream.call("XRANGE", self._inbox(sid), f"({after}", "+", "COUNT", 100)
         return [_delivered(row[0].decode(), row[1]) for row in rows]
 
-    async def save(self, record: Record, keys: Collection[str] = (), *, inbox: bool = True) -> bool:
-        """Store a session and the keys of inputs that it has had; False when it is no longer ours.
+    async def save(self, record: Record, keys: Collection[str] = (), *, inbox: bool = True) -> Saved:
+        """Store a session and the keys of inputs that it has had.
 
         `inbox`: something was taken from the inbox since the last time.
         """
@@ -187,7 +196,8 @@ class SessionStore:
         for key in keys:
             args += [f"{_SEEN}{key}", _FED]
         names = [self._session(record.id), self._inbox(record.id)]
-        return bool(await self._state.script(_SAVE, names, args))
+        found: int = await self._state.script(_SAVE, names, args)
+        return Saved(found > 0, found > 1)
 
     async def finish(self, record: Record) -> bool:
         """Forget a session but for its id; False when it is no longer ours."""

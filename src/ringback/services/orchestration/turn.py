@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,6 +21,7 @@ FIGURES = frozenset({"statistic.sdata.done", "statistic.update", "statistic.subs
 MOST_FIGURES = 50
 DIALOG_ROUNDS = 50
 """Dialogs that an application may begin or stop at one input: one that does it at each answer never rests."""
+_UNKNOWN_CALL, _OF_THE_CALL = "unknown_call", ("dialog", "interaction")
 USER_DATA = frozenset({("interaction", name) for name in ("attach", "udata", "detach")})
 
 
@@ -191,6 +193,18 @@ def _forget_failed(record: Record, event: Event) -> None:
     """An action that failed is asked for no longer."""
     if event.name.startswith("error.") and isinstance(event.data, dict):
         record.asked.pop(str(event.data.get("requestid", "")).rpartition(":")[2], None)
+
+
+def failed(
+    record: Record, asked: Asked, request_id: str, reason: str, more: Mapping[str, Json] | None = None
+) -> Event:
+    """The event of an action that failed; of a call that nobody knows, which has ended while nobody listened,
+    its end.
+    """
+    if reason == _UNKNOWN_CALL and asked.module in _OF_THE_CALL:
+        record.gone = True
+        return Event("interaction.deleted", data={"reason": reason})
+    return error_event(asked, reason, request_id, more)
 
 
 def _keep_figure(record: Record, interpreter: Interpreter, event: Event) -> None:

@@ -179,6 +179,9 @@ class EarlyDialogs:
 
     def stop(self, leg: SipLeg) -> None:
         """The INVITE has its final response."""
+        if leg.patience is not None:
+            leg.patience.cancel()
+            leg.patience = None
         waiting = leg.waiting_caller
         if waiting is None:
             return

@@ -1,5 +1,6 @@
 """Requests that come to this node, as words for its calls."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -139,6 +140,13 @@ class Incoming:
             live, i.Incoming("in1", caller, number, offer, origin_dn=origin_dn, forwards=forwards)
         )
         self._index.add(live, leg)  # stored with the first step
+        self._note_patience(live, leg, request)
+
+    def _note_patience(self, live: LiveCall, leg: SipLeg, request: Request) -> None:
+        """Who invites may say for how long: 487 where there is no answer by then (RFC 3261 13.3.1)."""
+        if request.expires is not None and leg.server is not None:
+            loop = asyncio.get_running_loop()
+            leg.patience = loop.call_later(request.expires, self._given_up, live, leg, None)
 
     def _replace(self, tx: ServerTransaction, request: Request) -> Awaitable[None] | None:
         def placed(live: LiveCall, leg: SipLeg) -> None:

@@ -36,6 +36,7 @@ class SipLeg:
         "losers",
         "offer",
         "over",
+        "patience",
         "sent_by",
         "server",
         "session",
@@ -64,6 +65,8 @@ class SipLeg:
         self.ack_cseq = 0
         self.server: ServerTransaction | None = None
         """Their first INVITE."""
+        self.patience: asyncio.TimerHandle | None = None
+        """When an answer to their first INVITE is of no use to them any more."""
         self.offer: ServerTransaction | None = None
         """Their re-INVITE that waits for our answer."""
         self.unacked = False

@@ -161,8 +161,7 @@ class Outgoing:
             (HEADER_TARGET, self._target(live, leg)),
             (HEADER_CONN_ID, live.conn_id),
         ]
-        if leg.caller in ("", ANONYMOUS):
-            headers.append(("Privacy", "id"))
+        headers += _identity(leg, domain)
         if leg.auto_answer:
             headers += auto_answer_headers(domain)
         request = self._endpoint.new_request(
@@ -383,6 +382,16 @@ class Outgoing:
 
         request = leg.dialog.request("OPTIONS")
         self._endpoint.send_request(request, leg.dialog.destination, on_response=answered)
+
+
+def _identity(leg: Leg, domain: str) -> list[tuple[str, str]]:
+    """What only those are told whom sip_proxy trusts: who calls, also where the caller is not to be shown."""
+    hidden = leg.caller in ("", ANONYMOUS)
+    headers = [("Privacy", "id")] if hidden else []
+    number = (leg.asserted if hidden else "") or leg.caller
+    if leg.role is LegRole.EXTERNAL and number not in ("", ANONYMOUS):
+        headers.append(("P-Asserted-Identity", str(NameAddr(SipUri("sip", number, domain)))))
+    return headers
 
 
 def _referred_by(live: LiveCall) -> list[tuple[str, str]]:

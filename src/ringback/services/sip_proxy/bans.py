@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ringback.contracts.sip import Ban
+from ringback.sip.uri import format_host_port
 
 _MAX_SOURCES = 10_000
 _PROVEN_S = 3600.0
@@ -27,6 +28,8 @@ class Offence(Enum):
     FLOOD = ("flood", 0.2)
     STRANGER = ("stranger", 2.0)
     PASSWORD = ("password", 2.0)
+    MISTAKE = ("password", 0.2)
+    """A wrong password from an address behind which there is somebody who knows the right one."""
 
     @property
     def word(self) -> str:
@@ -81,8 +84,25 @@ class Bans:
         """False for an offence of a source that is banned, or has proved that others abuse its name."""
         if source in self.active:
             return False
-        proven = now - self._proven.get(source, -_PROVEN_S) < _PROVEN_S
-        return offence is Offence.PASSWORD or not proven
+        return offence in (Offence.PASSWORD, Offence.MISTAKE) or not self._is_proven(source, now)
+
+    def blamed(self, host: str, port: int, offence: Offence, now: float) -> list[tuple[str, Offence]]:
+        """Whom an offence is laid to, and how heavily.
+
+        Behind one address there may be many phones: where one of them has shown the right password, another
+        that tries wrong ones is known by its port, and all of them bear only a part of what it does.
+        """
+        if offence is Offence.PASSWORD and self._is_proven(host, now):
+            return [(format_host_port(host, port), offence), (host, Offence.MISTAKE)]
+        return [(host, offence)]
+
+    def _is_proven(self, source: str, now: float) -> bool:
+        return now - self._proven.get(source, -_PROVEN_S) < _PROVEN_S
+
+    def holds(self, host: str, port: int) -> bool:
+        """True for a source that is banned, or its place is."""
+        active = self.active
+        return len(active) > 0 and (host in active or format_host_port(host, port) in active)
 
     def sum_reached(self, source: str, offence: Offence, now: float) -> Ban | None:
         """All proxies together have seen enough of a source; the ban, if it is not banned already."""
@@ -91,9 +111,10 @@ class Bans:
         self._records.pop(source, None)
         return self._ban(source, offence, now)
 
-    def prove(self, source: str, now: float) -> None:
+    def prove(self, source: str, now: float, port: int = 0) -> None:
         """A source has shown the right password: what it did before is forgotten."""
         self._records.pop(source, None)
+        self._records.pop(format_host_port(source, port), None)
         _bounded(self._proven)
         self._proven[source] = now
 

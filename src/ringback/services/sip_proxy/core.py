@@ -50,7 +50,14 @@ ROWS = {"node": "voice-51", "media": "voice-58", "trunk": "voice-59", "webrtc": 
 """The row of the connections' table that a message to or from such a peer counts for."""
 _LOOK_S = 0.1
 _SCHEMES = frozenset({"sip", "sips", "tel"})
-ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
+ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE"
+_WITHOUT_DIALOG = {
+    **dict.fromkeys(("BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"), 481),
+    "OPTIONS": 200,
+    "REFER": 403,
+}
+"""What is said where the dialog is missing in which such a request comes (RFC 3261 12.2.2, 15.1.2; RFC 6665
+4.1.3); a REFER that begins one of its own is understood and not done (21.4.4). Others are not known: 405."""
 
 
 class ProxyCore:
@@ -286,6 +293,11 @@ class ProxyCore:
         """Answer as the proxy itself."""
         self.metrics.self_processed.inc()
         tx.reply(status, headers=headers or [])
+
+    def reply_without_dialog(self, tx: ServerTransaction, method: str) -> None:
+        """Answer a request from outside that begins nothing here; 405 says what is known (8.2.1)."""
+        status = _WITHOUT_DIALOG.get(method, 405)
+        self.reply(tx, status, [("Allow", ALLOW)] if status in (200, 405) else None)
 
     def forward(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Awaitable
@@ -15,7 +16,7 @@ from ringback.runtime.http import HttpFailure, HttpUnavailable
 from ringback.services.sip_proxy.admission import RateLimit
 from ringback.services.sip_proxy.bans import Offence
 from ringback.services.sip_proxy.callers import Caller, Turned
-from ringback.services.sip_proxy.core import ALLOW, ProxyCore
+from ringback.services.sip_proxy.core import ProxyCore
 from ringback.services.sip_proxy.earlier import seed_of
 from ringback.services.sip_proxy.emergency import asks_for_help
 from ringback.services.sip_proxy.marks import NOTIFIER, Mark, Taken
@@ -41,6 +42,14 @@ def dialled_at_line(request: Request, trunk: Trunk) -> None:
     line, uri, to = trunk.line, request.uri, request.to.uri
     if line is not None and uri.user == line.user and "line" in uri.params and to.user:
         request.uri = SipUri("sip", to.user, uri.host, uri.port)
+
+
+def _offence_of(caller: Turned, request: Request) -> Offence | None:
+    """What there is to blame who is turned away for."""
+    if caller.stranger:
+        return Offence.STRANGER
+    guessed = caller.status == 407 and not caller.stale and request.has("Proxy-Authorization")
+    return Offence.PASSWORD if guessed else None
 
 
 class Edge:
@@ -144,7 +153,7 @@ class Edge:
         elif request.method == "REGISTER":
             return self._registering.on_request(tx, work)
         elif tx.can_respond:
-            core.reply(tx, 200 if request.method == "OPTIONS" else 405, [("Allow", ALLOW)])
+            core.reply_without_dialog(tx, request.method)
         return None
 
     def _in_dialog(self, tx: ServerTransaction, request: Request, taken: list[Taken]) -> None:
@@ -236,11 +245,10 @@ class Edge:
         if isinstance(caller, Turned):
             core.call_ended(request.call_id)
             core.reply(tx, caller.status, caller.headers)
-            if caller.stranger:
-                self._ctx.log.info("caller_unknown", source=tx.source.host)
-                core.guard.offend(tx.source, Offence.STRANGER)
-            elif caller.status == 407 and not caller.stale and request.has("Proxy-Authorization"):
-                core.guard.offend(tx.source, Offence.PASSWORD)
+            offence = _offence_of(caller, request)
+            if offence is not None:
+                # Once the answer has left, or the clock would tell a stranger from a number of ours.
+                asyncio.get_running_loop().call_soon(self._offended, tx.source, offence)
             return None
         if not caller.is_trunk:
             core.guard.prove(tx.source)
@@ -253,6 +261,11 @@ class Edge:
         else:
             self._let_in(tx, request, caller)
         return None
+
+    def _offended(self, source: Source, offence: Offence) -> None:
+        if offence is Offence.STRANGER:
+            self._ctx.log.info("caller_unknown", source=source.host)
+        self._core.guard.offend(source, offence)
 
     async def _ask_room(
         self, tx: ServerTransaction, request: Request, caller: Caller, limits: list[Limit]

@@ -36,6 +36,7 @@ class Guard:
         self._metrics = metrics
         self._never = networks_of(settings.never_banned)
         self._enabled = settings.ban_points > 0
+        self._connections = settings.max_connections, settings.max_source_connections
         rules = BanRules(
             settings.ban_points, settings.ban_window_s, settings.ban_first_s, settings.ban_longest_s
         )
@@ -55,27 +56,34 @@ class Guard:
 
     def ignores(self, source: Source) -> bool:
         """True if nothing of this source is to be read."""
-        if source.host not in self._bans.active:
+        if not self._bans.holds(source.host, source.port):
             return False
         self._metrics.ignored.inc()
         return True
+
+    def connections_of(self, host: str) -> int:
+        """How many connections a source may have: all of a proxy in front of browsers come from one."""
+        most, of_one = self._connections
+        return most if within(host, self._never) else of_one
 
     def offend(self, source: Source, offence: Offence) -> None:
         """Note an offence of a source."""
         if not self._enabled or within(source.host, self._never):
             return
         now = self._ctx.now()
-        if not self._bans.counts(source.host, offence, now):
-            return
-        self._points.add(source, offence)
-        ban = self._bans.offend(source.host, offence, now)
-        if ban is not None:
-            self._points.forget(source.host)
-            self._ctx.spawn(self._impose(ban, source), "ban")
+        for name, what in self._bans.blamed(source.host, source.port, offence, now):
+            if not self._bans.counts(name, what, now):
+                continue
+            if name == source.host:
+                self._points.add(source, what)
+            ban = self._bans.offend(name, what, now)
+            if ban is not None:
+                self._points.forget(name)
+                self._ctx.spawn(self._impose(ban, source), "ban")
 
     def prove(self, source: Source) -> None:
         """A source has shown the right password."""
-        self._bans.prove(source.host, self._ctx.now())
+        self._bans.prove(source.host, self._ctx.now(), source.port)
         if self._enabled:
             self._points.forget(source.host)
 

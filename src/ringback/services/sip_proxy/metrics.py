@@ -67,6 +67,8 @@ class ProxyMetrics:
         self.webrtc = gauge("webrtc_gateways", "WebRTC media gateways in service")
         self._of_trunks(registry)
         self.waiting = gauge("waiting_calls", "New calls that wait because there is too much to do")
+        self.connections = gauge("connections", "Connections from outside that are open")
+        self.refused_connections = gauge("connections_refused", "Connections closed because of too many")
         self.calls = gauge("calls", "Calls under way that came in from outside")
 
     def request(self, method: str, side: str) -> None:

@@ -47,6 +47,7 @@ class SipProxyService(Service):
         )
         guard = self._core.guard
         self._edge.ignores = guard.ignores
+        self._edge.limit_connections(settings.max_connections, guard.connections_of)
         self._edge.on_garbage = partial(guard.offend, offence=Offence.GARBAGE)
         self._doors = Doors(ctx, settings, self._edge, certificate)
         self._edge.hand_on_cancels()
@@ -104,6 +105,8 @@ class SipProxyService(Service):
         core, metrics = self._core, self._core.metrics
         metrics.loop_delay.set_function(lambda: core.overload.delay)
         metrics.calls.set_function(lambda: core.admission.calls)
+        metrics.connections.set_function(lambda: self._edge.connections)
+        metrics.refused_connections.set_function(lambda: self._edge.refused_connections)
         if self._edge.entrance is not None:
             line = self._edge.entrance.line
             metrics.waiting.set_function(lambda: len(line))

@@ -121,3 +121,7 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
             "PEM file with lists of revoked certificates (CRL), one of each authority of trunks; empty: none"
         ),
     ] = ""
+    max_connections: Annotated[int, Doc("connections from outside at a time: TCP, TLS, WebSocket")] = 4096
+    max_source_connections: Annotated[
+        int, Doc("connections that one source may have at a time; sources that are never banned: no limit")
+    ] = 1024

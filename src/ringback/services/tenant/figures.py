@@ -22,7 +22,7 @@ from ringback.contracts.configuration import ConfigClient
 from ringback.contracts.reservation import AgentSessions
 from ringback.contracts.rq import open_requests
 from ringback.domain.agents import status
-from ringback.domain.statistics import LONGEST, AgentIs, Floor, QueueIs, Subject, Watch
+from ringback.domain.statistics import LONGEST, AfterCalls, AgentIs, Floor, QueueIs, Subject, Watch
 from ringback.runtime.clock import gathered
 from ringback.runtime.streams import StreamEntry, entry_number, parse_entries
 from ringback.runtime.valkey import Valkey, ValkeyError, ValkeyUnavailable
@@ -75,6 +75,10 @@ class Figures:
         """Begin to rebuild and to follow; runs until the service stops."""
         self._ctx.spawn(self._run(), f"statistics-{self.tenant}")
         self._ctx.spawn(self._keep_configuration(), f"statistics-configuration-{self.tenant}")
+
+    def after_calls(self, queue: str) -> AfterCalls | None:
+        """What agents do after the calls of a queue; None while the past is not read yet."""
+        return self.floor.after_calls(queue) if self.ready else None
 
     def take(self, entry: StreamEntry, now: float) -> None:
         """Feed one entry; one that cannot be read is left out, and so is one that the core cannot take."""

@@ -53,7 +53,7 @@ class TenantService(Service):
         DecisionPages(ctx, self._http.server)
         self._interactions = Interactions(ctx, settings, self.leaders)
         self._telephony.tool(INTERACTION_STATUS, self._interactions.status)
-        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders, self._http.server)
+        self._campaigns = Campaigns(ctx, settings, self.stores, self.leaders, self.figures, self._http.server)
         self._telephony.on_user_event = self._campaigns.desktop
         self._presence = presence(ctx)
         self._describe()

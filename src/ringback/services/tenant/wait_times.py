@@ -103,7 +103,12 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
     queue, staff = core.queues[vq], core.staff(vq)
     first = queue.waiting.first()
     arrived = core.interactions[first[3]].request.arrived if first else now
-    expected = router.promises.in_one_number(vq, 0, len(queue.waiting) + 1, now)
+    position = len(queue.waiting) + 1
+    answer = router.promises.told(vq, 0, position, now).answer
+    if isinstance(answer, Prediction):
+        expected, p50, p90 = answer.expected, answer.p50, answer.p90
+    else:
+        expected, p50, p90 = router.promises.in_one_number(vq, 0, position, now), UNKNOWN, UNKNOWN
     return QueueView(
         queue=vq,
         waiting=len(queue.waiting),
@@ -113,6 +118,9 @@ def queue_view(router: TenantRouter, vq: str, now: float) -> QueueView:
         agents_logged_in=staff.logged_in,
         agents_ready=staff.ready,
         longest_wait=max(0.0, now - arrived),
+        agents_working=queue.staffed_by.working if queue.staffed_by else 0,
+        p50=p50,
+        p90=p90,
     )
 
 

@@ -15,6 +15,8 @@ import pytest
 from ringback.contracts.auth import ApiKeyReply
 from ringback.contracts.callbacks import STREAM, session_id
 from ringback.contracts.campaigns import CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.contracts.routing import QueueView
+from ringback.contracts.statistics import ObjectFigures
 from ringback.domain.callbacks.settings import kind_of
 from ringback.runtime.context import Context
 from ringback.runtime.http import HttpClient, HttpError, HttpRequest, HttpServer
@@ -36,6 +38,7 @@ class Peers:
     def __init__(self) -> None:
         self.sessions: set[str] = set()
         self.ended: set[str] = set()
+        self.reporting: set[str] = set()
         self.events: list[tuple[str, str]] = []
         self.waits: dict[str, dict[str, float]] = {}
         self.logged_in: dict[str, int] = {}
@@ -43,6 +46,8 @@ class Peers:
         self.prioritized: list[tuple[str, int]] = []
         self.campaigns: list[CampaignPicture] = []
         self.ordered: list[tuple[str, str, dict[str, str]]] = []
+        self.views: list[QueueView] = []
+        self.figures: dict[str, dict[str, float | None]] | None = {}
         self._servers: list[HttpServer] = []
 
     async def start(self, harness: ServiceHarness) -> None:
@@ -54,6 +59,8 @@ class Peers:
         queues = HttpServer(Context(harness.process, "tenant"))
         queues.route("GET", "/queues/{tenant}", self._queues)
         queues.route("POST", "/interactions/{tenant}/{id}/priority", self._prioritize)
+        queues.route("GET", "/statistics/{tenant}/vq", self._figures_of_queues)
+        queues.route("GET", "/statistics/{tenant}/group/{group}", self._figures_of_agents)
         queues.route("GET", "/campaigns/{tenant}", self._campaigns)
         queues.route("POST", "/campaigns/{tenant}/{campaign}/{command}", self._ordered)
         self._servers = [control, ewt, queues]
@@ -74,7 +81,8 @@ class Peers:
         sid = request.path_param("sid")
         if sid not in self.sessions or request.query["tenant"] != "demo":
             raise HttpError(404, "unknown_session", "no such session")
-        return {"session": sid, "ended": sid in self.ended}
+        pending = ["7:report"] if sid in self.reporting else []
+        return {"session": sid, "ended": sid in self.ended, "pending": pending}
 
     async def _wait(self, request: HttpRequest) -> dict[str, Any]:
         ixn, queue = request.path_param("ixn"), request.path_param("vq")
@@ -99,11 +107,31 @@ class Peers:
             given.setdefault("reason", "no_interactions" if staffed else "no_agents")
         return given
 
-    async def _queues(self, _request: HttpRequest) -> list[dict[str, Any]]:
+    async def _queues(self, _request: HttpRequest) -> Any:
+        if self.views:
+            return self.views
         rest = {"waiting": 0, "calls": 0, "callbacks": 0, "ewt": -1, "agents_ready": 0, "longest_wait": 0}
         return [
             {"queue": queue, "agents_logged_in": agents, **rest} for queue, agents in self.logged_in.items()
         ]
+
+    async def _figures_of_queues(self, request: HttpRequest) -> list[ObjectFigures]:
+        names = sorted(name for name in self._known() if name > request.query.get("after", ""))
+        queues = [name for name in names if name != "*"]
+        return [self._figures(request, "vq", name) for name in queues[:200]]
+
+    async def _figures_of_agents(self, request: HttpRequest) -> ObjectFigures:
+        return self._figures(request, "group", request.path_param("group"))
+
+    def _known(self) -> dict[str, dict[str, float | None]]:
+        if self.figures is None:
+            raise HttpError(503, "statistics_not_ready", "the statistics are being rebuilt")
+        return self.figures
+
+    def _figures(self, request: HttpRequest, kind: str, name: str) -> ObjectFigures:
+        window, known = request.query.get("window", "growing"), self._known().get(name, {})
+        values = {each: known.get(f"{window}/{each}", 0) for each in request.query["names"].split(",")}
+        return ObjectFigures("demo", kind, name, time.time(), 1_800_000_000.0, window, {**values})
 
     async def _prioritize(self, request: HttpRequest) -> dict[str, bool]:
         if request.path_param("id") not in self.sessions:

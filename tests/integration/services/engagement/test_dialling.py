@@ -6,7 +6,7 @@ import pytest
 from ringback.runtime.http import HttpClient, HttpFailure
 from ringback.services.engagement.service import EngagementService
 
-from .conftest import World
+from .conftest import World, until
 
 HOW = {
     "_userterminated_first_connect_party": "AGENT",
@@ -89,6 +89,14 @@ async def test_a_customer_who_asks_to_be_called_later_keeps_the_place_and_all_di
     assert (await world.step(callback, 2, "DIALLING", attempt=2))["go_on"] is True
 
 
+UNTOLD = """INSERT INTO engagement.outbox (kind, callback_id, attempt, reason, next_try_at)
+VALUES ('report', $1::uuid, 99, 'end', now() + interval '1 day')"""
+
+
+async def nothing_untold(world: World, callback: str) -> bool:
+    return not await world.query("SELECT 1 FROM engagement.outbox WHERE callback_id = $1::uuid", callback)
+
+
 async def test_finished_callbacks_are_forgotten_after_the_time_of_their_service(world: World) -> None:
     await world.publish({"sales": {"_callback_purge_time": "3600"}, "other": {"_callback_purge_time": "0"}})
     gone, kept = await world.book(), await world.book(serviceName="other")
@@ -99,7 +107,11 @@ async def test_finished_callbacks_are_forgotten_after_the_time_of_their_service(
     assert isinstance(engagement, EngagementService)
     purger = engagement.purger
     assert await purger.purge() == 0
+    await world.query(UNTOLD, gone)
     world.move_clock(3601)
+    assert await purger.purge() == 0, "something is still to be told of it"
+    await world.query("DELETE FROM engagement.outbox WHERE attempt = 99")
+    await until(lambda: nothing_untold(world, gone))
     assert await purger.purge() == 1
     assert (await world.api("POST", "callbacks/retrieve", {"id": gone}))[0] == 404
     assert (await world.retrieve(kept))["callbackState"] == "COMPLETED"

@@ -202,6 +202,45 @@ async def test_an_attempt_that_gets_nowhere_is_stopped_and_another_one_begins(wo
     assert world.peers.events == [(f"cb-{callback}-1", "callback.cancel")]
 
 
+@pytest.mark.parametrize("ended", [False, True], ids=["talking", "over"])
+async def test_a_talk_that_began_while_we_were_away_is_not_taken_for_lost_and_dialled_again(
+    world: Any, ended: bool
+) -> None:
+    """Its steps come as soon as the session hears that we are back: until then it is let alone."""
+    callback = await world.book()
+    await world.entry(callback)
+    await world.step(callback, 1, "ROUTING")
+    await world.step(callback, 2, "DIALLING")
+    sid = f"cb-{callback}-1"
+    world.peers.sessions.add(sid)
+    world.peers.reporting.add(sid)
+    if ended:
+        world.peers.ended.add(sid)
+    world.move_clock(400)
+    scheduler = world.harness["engagement"].scheduler
+    for _ in range(3):
+        await scheduler.ask_for_silent()
+    assert (await world.retrieve(callback))["callbackState"] == "ROUTING"
+    assert world.peers.events == []
+    await world.step(callback, 3, "PROCESSING")
+    await world.step(callback, 4, "COMPLETED", reason="AGENT_CONNECTED")
+    seen = await world.retrieve(callback)
+    assert (seen["callbackState"], seen["callbackReason"]) == ("COMPLETED", "AGENT_CONNECTED")
+
+
+async def test_a_step_that_never_comes_is_not_waited_for_for_ever(world: Any) -> None:
+    callback = await world.book()
+    await world.step(callback, 1, "ROUTING")
+    sid = f"cb-{callback}-1"
+    for each in (world.peers.sessions, world.peers.reporting, world.peers.ended):
+        each.add(sid)
+    world.move_clock(16)
+    for _ in range(20):
+        await world.harness["engagement"].scheduler.ask_for_silent()
+    [row] = await world.query("SELECT attempt FROM engagement.callbacks")
+    assert row["attempt"] == 2
+
+
 async def test_an_attempt_that_the_platform_cannot_begin_is_repeated_and_uses_up_no_dial(world: Any) -> None:
     callback = await world.book()
     for attempt, pause in enumerate((1, 2, 5), start=1):
@@ -235,7 +274,7 @@ LOOKS = {
     "lock_due": (datetime.now(UTC), 100),
     "next_due": (),
     "lock_expired": (datetime.now(UTC), 100),
-    "lock_stalled": (datetime.now(UTC), 50),
+    "stalled_callbacks": (datetime.now(UTC), 50),
     "silent_callbacks": (datetime.now(UTC), 50),
 }
 

@@ -206,6 +206,10 @@ async def test_steps_wait_for_an_engagement_that_is_away(stage: Stage) -> None:
     stage.engagement.down = True
     await stage.request_callback()
     await asyncio.wait_for(stage.engagement.refused.wait(), 10)
+    told = await stage.control.get(f"/scxml/session/{SID}/query")
+    assert (told["pending"], told["ended"]) == (["1:report"], False), (
+        "what engagement looks for when it is back"
+    )
     stage.engagement.down = False
     assert (await stage.engagement.next()).state == "QUEUED"
 

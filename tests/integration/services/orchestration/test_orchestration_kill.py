@@ -58,7 +58,7 @@ async def test_five_sessions_go_on_from_where_they_were(stage: Stage) -> None:
     outside = Outside()
     app = web.Application()
     app.add_routes([web.get("/hang", outside.serve)])
-    runner = web.AppRunner(app, handler_cancellation=True)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, stage.outside_host, stage.OUTSIDE_PORT).start()
     text = APPLICATION.format(base=f"http://{stage.outside_host}:{stage.OUTSIDE_PORT}")

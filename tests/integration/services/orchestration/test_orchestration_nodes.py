@@ -1,19 +1,29 @@
 """Sessions outlive the process that runs them."""
 
+import pytest
+
 from ringback.contracts.events import CallEvent, calls_stream
 from ringback.contracts.telephony import RequestMakeCall
 from ringback.runtime.http import HttpError
 from ringback.runtime.streams import append_command
+from ringback.services.orchestration.consumers import GROUP
 from ringback.services.orchestration.records import Input, Record
 from ringback.services.orchestration.service import OrchestrationService
+from ringback.services.orchestration.store import Saved, SessionStore
 
 from .conftest import CONN, Stage
 from .test_orchestration_callback import SID, answer, dial, to_the_reservation
+from .test_orchestration_inbound import SID as CALL
+from .test_orchestration_inbound import ring, to_the_line
 
 
 async def kill(service: OrchestrationService) -> None:
     """End all tasks where they are and say nothing to anybody, as a killed process does."""
     await service.ctx.cancel_tasks()
+    valkey = service.ctx.process.valkey
+    for child in list(valkey._children):
+        if child._name.endswith(f"-{GROUP}"):  # an entry that comes now is not for a reader that is gone
+            await valkey.release(child)
     await service._control.stop()
     await service._data.stop()
 
@@ -183,3 +193,41 @@ async def dialling(stage: Stage) -> Record | None:
     record = await orchestration(stage.harness)._node.stores["demo"].load(SID)
     wants = record is not None and any(action.name == "createcall" for action in record.pending)
     return record if wants else None
+
+
+async def test_the_end_of_a_call_leaves_nothing_behind_and_asks_the_store_for_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is the session's from its beginning: not once more, least of all when both are over."""
+    owned: list[str] = []
+
+    async def own_call(_store: SessionStore, conn_id: str, _sid: str) -> None:
+        owned.append(conn_id)
+
+    monkeypatch.setattr(SessionStore, "own_call", own_call)
+    offer = await ring(stage, await to_the_line(stage), "ann")
+    live = orchestration(stage.harness)._node._live[CALL]
+    common = {"time": 1.0, "tenant": "demo", "conn_id": CONN, "reference_id": offer.reference_id}
+    events = [
+        CallEvent(id="EventRouteUsed", third_party_dn="1ann", **common),
+        CallEvent(id="EventEstablished", this_dn="1ann", **common),
+        CallEvent(id="EventCallDeleted", reason="caller_hung_up", **common),
+    ]
+    await stage.ctx.valkey.post([append_command(calls_stream("demo"), event) for event in events])
+    await stage.router.next("confirm")
+    await stage.until(lambda: stage.over(CALL))
+    assert live.over
+    assert not owned
+    assert not await stage.ctx.valkey.call("HLEN", "{demo}:orch:conns")
+
+
+async def test_what_comes_to_a_session_before_it_is_stored_first_is_told_to_it(stage: Stage) -> None:
+    store = orchestration(stage.harness)._node.stores["demo"]
+    record = Record(id="early", tenant="demo", kind="started")
+    await store.create(record)
+    assert await store.save(record) == Saved(ours=True, inbox=False)
+    assert await store.deliver("early", Input(terminate=True), "k") == "one"
+    assert await store.save(record) == Saved(ours=True, inbox=True)
+    assert await store.save(record, inbox=False) == Saved(ours=True, inbox=False)
+    await store.finish(record)
+    assert not (await store.save(record)).ours

@@ -10,6 +10,8 @@ from ringback.contracts.calls import call_key
 from ringback.contracts.treatment import Collect, Music, Play, Record
 from ringback.runtime.http import HttpFailure
 
+_IDENTITY = ("P-Asserted-Identity", "Privacy")
+
 
 def sdp(name: str, more: str = "") -> str:
     """An agent's or customer's description."""
@@ -153,6 +155,37 @@ class TestInbound:
         caller.client.cancel()
         assert (await world.near.answered(caller)).status == 487
         await nothing_left(world, conn_id)
+
+    async def test_rfc3261_13_3_1_an_invitation_that_has_expired_is_487_and_one_that_was_taken_stands(
+        self, world: Any
+    ) -> None:
+        ringing = world.near.call("1001", more=(("Expires", "1"),))
+        agent = await world.far.leg("dn=1001")
+        agent.reply(180)
+        assert (await world.near.answered(ringing)).status == 487
+        await asyncio.wait_for(agent.cancelled.wait(), 5)
+        taken = world.near.call("1001", more=(("Expires", "600"),))
+        agent = await world.far.leg("dn=1001")
+        (live,) = world.harness["sip_cluster"]._driver.calls.values()
+        assert live.legs["in1"].patience is not None
+        agent.answer(sdp("agent"))
+        assert (await world.near.answered(taken)).status == 200
+        assert live.legs["in1"].patience is None
+        await taken.bye()
+
+    async def test_rfc3325_7_a_trunk_is_told_who_calls_unless_that_is_nobodys_business(
+        self, world: Any
+    ) -> None:
+        for more, sender, names in (
+            ((), "1002", {"P-Asserted-Identity": "<sip:1002@demo.example>"}),
+            ((("Privacy", "id"),), "anonymous", {"Privacy": "id"}),
+        ):
+            caller = world.near.call("+15550009", origin="dn=1002", caller="1002", more=more)
+            invite = (leg := await world.far.leg("trunk=carrier")).invite
+            assert invite.from_.uri.user == sender
+            assert {name: value for name, value in invite.headers if name in _IDENTITY} == names
+            leg.reply(486)
+            assert (await world.near.answered(caller)).status == 486
 
     async def test_collected_digits_come_as_an_event(self, world: Any) -> None:
         _, conn_id = await arrive(world)

@@ -67,6 +67,27 @@ async def test_who_guesses_passwords_is_not_answered_until_the_ban_is_lifted(
         await control.request("DELETE", f"/bans/{GUESSER}")
 
 
+async def test_a_phone_with_a_wrong_password_is_banned_without_those_behind_the_same_address(
+    stage: Stage, control: HttpClient
+) -> None:
+    honest, wrong = await stage.part("1001", GUESSER), await stage.part("guesser", GUESSER)
+    register = honest.request("REGISTER", f"sip:{DOMAIN}", f"sip:1001@{DOMAIN}")
+    register.set("To", f"<sip:1001@{DOMAIN}>")
+    assert (await stage.as_phone(honest, register)).status == 200
+    for _ in range(3):
+        assert (await guess(stage, wrong)).status == 401
+    place = f"{GUESSER}:{wrong.address[1]}"
+    (ban,) = await banned(control, place)
+    assert ban.reason == "password"
+    again = wrong.request("OPTIONS", f"sip:{HOST}", f"sip:4711@{DOMAIN}")
+    with pytest.raises(TimeoutError):
+        await wrong.endpoint.send_request(again, stage.edge).final(0.5)
+    options = honest.request("OPTIONS", f"sip:{HOST}", f"sip:1001@{DOMAIN}")
+    assert (await honest.endpoint.send_request(options, stage.edge).final(LIMIT)).status == 200
+    await control.request("DELETE", f"/bans/{place}")
+    assert (await wrong.endpoint.send_request(again.copy(), stage.edge).final(LIMIT)).status == 200
+
+
 async def test_what_another_proxy_has_seen_counts_here(stage: Stage, control: HttpClient) -> None:
     valkey = stage.harness.process.valkey
     other = SharedPoints(valkey, BanRules(points=5.0, window_s=60.0, first_s=60.0, longest_s=86_400.0))

@@ -5,9 +5,11 @@ import socket
 from typing import Any
 
 import msgspec
+import pytest
 from tests.integration.services.sip_proxy.conftest import with_credentials
 
 from ringback.contracts.sip import Binding, bindings_key
+from ringback.services.sip_proxy.bans import Offence
 from ringback.sip import Dialog, Request
 from ringback.sip.exchange import ServerTransaction
 from ringback.testing.servers import run_host
@@ -140,7 +142,17 @@ class TestFromOutside:
         assert (await carrier.endpoint.send_request(bye, stage.edge).final(LIMIT)).status == 200
         assert (await node.next("BYE"))[1].call_id == invite.call_id
 
-    async def test_a_stranger_and_a_wrong_password_are_asked_alike(self, stage: Stage) -> None:
+    async def test_a_stranger_and_a_wrong_password_are_asked_alike(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also by the clock: what is noted of who asks is noted once the answer has left."""
+        waiting: dict[Offence, int] = {}
+        (sock,) = stage.proxy._edge._sockets._udp
+
+        def offend(source: object, offence: Offence) -> None:
+            waiting[offence] = len(sock._out)
+
+        monkeypatch.setattr(stage.proxy._core.guard, "offend", offend)
         await stage.node("n1")
         stranger = await stage.part("x", run_host(70))
         invite = stranger.request("INVITE", ROUTE_POINT, "sip:who@else.example")
@@ -150,6 +162,7 @@ class TestFromOutside:
         refused = await stranger.endpoint.send_request(liar, stage.edge).final(LIMIT)
         assert (asked.status, refused.status) == (407, 407)
         assert {name for name, _ in asked.headers} == {name for name, _ in refused.headers}
+        assert waiting == {Offence.STRANGER: 0, Offence.PASSWORD: 0}
 
     async def test_without_a_node_the_answer_is_503_with_retry_after(self, stage: Stage) -> None:
         carrier = await stage.part("carrier", CARRIER_HOST, 5060)

@@ -78,6 +78,35 @@ async def test_malformed_sip_over_tcp_harms_only_its_own_connection(stage: Stage
         open_writer.close()
 
 
+class TestConnections:
+    """Connections are bounded, and nobody can take all of them."""
+
+    @pytest.fixture
+    def proxy_settings(self) -> dict[str, str]:
+        return {
+            "RINGBACK_SIP_PROXY_MAX_SOURCE_CONNECTIONS": "3",
+            "RINGBACK_SIP_PROXY_NEVER_BANNED": "192.0.2.0/24",
+        }
+
+    async def test_one_source_has_no_more_than_its_share_and_others_come_in(
+        self, stage: Stage, carrier: Any
+    ) -> None:
+        taken = [await asyncio.open_connection(HOST, 5060, local_addr=(run_host(70), 0)) for _ in range(4)]
+        assert await asyncio.wait_for(taken[3][0].read(1), LIMIT) == b""
+        assert stage.proxy._edge.refused_connections == 1
+        options = carrier.request("OPTIONS", f"sip:{HOST}", "sip:+1@carrier.example")
+        assert (await carrier.endpoint.send_request(options, stage.edge_tcp).final(LIMIT)).status == 200
+        taken[0][1].close()
+        async with asyncio.timeout(LIMIT):
+            while stage.proxy._edge.connections > 3:
+                await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(HOST, 5060, local_addr=(run_host(70), 0))
+        writer.write(b"\r\n\r\n")
+        assert await asyncio.wait_for(reader.read(2), LIMIT) == b"\r\n"
+        for _, each in (*taken, (reader, writer)):
+            each.close()
+
+
 class TestLimits:
     """Admission control."""
 
@@ -256,12 +285,19 @@ class TestRfc3261Section16_3:  # noqa: N801
         assert response.status == 482
 
 
-async def test_options_is_answered_and_other_methods_are_405(stage: Stage, carrier: Any) -> None:
-    for method, status in (("OPTIONS", 200), ("PUBLISH", 405)):
+async def test_rfc3261_8_2_1_and_12_2_2_what_begins_nothing_is_refused_by_what_is_wrong_with_it(
+    stage: Stage, carrier: Any
+) -> None:
+    """A method that Allow names is never 405: what comes in dialogs has none here, 481 (15.1.2, 3311 5.2)."""
+    dialogs = dict.fromkeys(("BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"), 481)
+    others = {"OPTIONS": 200, "REFER": 403, "PUBLISH": 405, "MESSAGE": 405, "SPEAK": 405}
+    for method, status in {**dialogs, **others}.items():
         request = carrier.request(method, f"sip:{HOST}", "sip:+1@carrier.example")
         response = await carrier.endpoint.send_request(request, stage.edge).final(LIMIT)
-        assert response.status == status
-        assert "INVITE" in (response.get("Allow") or "")
+        assert (method, response.status) == (method, status)
+        allowed = (response.get("Allow") or "").split(", ")
+        assert method not in allowed if status == 405 else True
+        assert ("INVITE" in allowed) is (status in (200, 405))
 
 
 async def test_every_torture_message_of_a_stranger_is_survived(stage: Stage, carrier: Any) -> None:

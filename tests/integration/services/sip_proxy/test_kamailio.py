@@ -1,7 +1,6 @@
 """A Kamailio between us and the phone: as a carrier with lines and challenges, and as a proxy in the way."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.integration.services.sip_proxy.conftest import PASSWORDS, Part, configuration, publish
+from tests.integration.services.sip_proxy.kamailio import IS_THERE, kamailio_of
 
 from ringback.domain.configuration import Gateway, Line, Trunk
 from ringback.sip import Dialog, Request, Response
@@ -18,43 +18,17 @@ from ringback.testing.phone import Phone
 from ringback.testing.servers import run_host
 
 Stage = Any
-KAMAILIO = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
 HOST, FAR, BEHIND = run_host(62), run_host(93), run_host(94)
 DOMAIN = "demo.example"
 LIMIT = 20.0
-MODULES = sorted(Path("/usr").glob("lib*/**/kamailio/modules"))
-pytestmark = pytest.mark.skipif(
-    KAMAILIO is None or not MODULES, reason="kamailio is not installed (Debian: kamailio)"
-)
+pytestmark = pytest.mark.skipif(not IS_THERE, reason="kamailio is not installed (Debian: kamailio)")
 
 
 @pytest.fixture
 async def kamailio(tmp_path: Path) -> AsyncIterator[None]:
     """A running Kamailio of our configuration."""
-    text = (Path(__file__).parent / "kamailio.cfg").read_text(encoding="utf-8")
-    for word, value in (("MODULES", str(MODULES[0])), ("HOST", FAR), ("PHONE", BEHIND), ("EDGE", HOST)):
-        text = text.replace(word, value)
-    config = tmp_path / "kamailio.cfg"
-    config.write_text(text)
-    arguments = [
-        "-DD",
-        "-E",
-        "-f",
-        str(config),
-        "-Y",
-        str(tmp_path),
-        "-w",
-        str(tmp_path),
-        "-m",
-        "32",
-        "-M",
-        "4",
-    ]
-    with (tmp_path / "log").open("wb") as log:
-        child = await asyncio.create_subprocess_exec(str(KAMAILIO), *arguments, stdout=log, stderr=log)
+    async with kamailio_of("kamailio.cfg", tmp_path, HOST=FAR, PHONE=BEHIND, EDGE=HOST):
         yield
-        child.terminate()
-        await asyncio.wait_for(child.wait(), LIMIT)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tests.integration.services.sip_proxy.conftest import Part, configuration, p
 from tests.integration.services.sip_proxy.test_foreign_agents import speak
 from websockets.asyncio.client import ClientConnection, connect
 
+from ringback.commands.siptools.phones import register
 from ringback.contracts.sip import Binding, bindings_key
 from ringback.domain.configuration import Gateway, Trunk
 from ringback.sip import Dialog, Request, Response, parse_message
@@ -181,6 +182,20 @@ async def test_a_phone_over_tls_calls_and_is_called_on_its_connection(
     call = phone.request("INVITE", f"sip:8000@{DOMAIN}", f"sip:1001@{DOMAIN}")
     assert (await stage.as_phone(phone, call, edge)).status == 200
     assert (await node.next("INVITE"))[1].get("X-Ringback-Origin") == "dn=1001"
+
+
+async def test_rfc5922_7_a_hand_phone_registers_over_tls_where_it_trusts_the_server(
+    stage: Stage, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = stage.proxy._core.edge.port_of("tls")
+
+    def ask() -> int:
+        return register("1001", SECRET, f"{HOST}:{port}", DOMAIN, "tls", 0)
+
+    run = asyncio.get_running_loop().run_in_executor
+    assert await run(None, ask) == 1
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    assert await run(None, ask) == 0
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,20 @@ def test_wireshark_reads_the_capture_and_finds_sip_in_each_packet(tmp_path: Path
         ["", six[0][0], "5061", "OPTIONS"],
     ]
     assert float(rows[0][0]) == 12.5
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed (Debian: tshark)")
+def test_rfc8200_8_1_wireshark_has_nothing_to_complain_of(tmp_path: Path) -> None:
+    """A checksum over IPv6 may not be nothing, also where a message has an odd number of bytes."""
+    six = ("2001:db8::9", 40_000), ("2001:db8::1", 5061)
+    messages = [
+        seen(12.0 + at, "sip_proxy", "in", *ends, options(branch))
+        for at, ends in enumerate((six, (EDGE, PHONE)))
+        for branch in ("1", "22")
+    ]
+    file = tmp_path / "call.pcap"
+    file.write_bytes(capture(pair(messages)))
+    command = [str(TSHARK), "-r", str(file), "-q", "-z", "expert", "-o", "udp.check_checksum:TRUE"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "Checksum" not in made.stdout
+    assert "Malformed" not in made.stdout

@@ -2,6 +2,7 @@ import pytest
 
 from ringback.domain.calendar import weekly
 from ringback.domain.callbacks import (
+    CONSULTS,
     Accepted,
     AgentLost,
     AgentReserved,
@@ -27,9 +28,11 @@ from ringback.domain.callbacks import (
     State,
     StopAttempt,
     Waiting,
+    WriteBack,
     advance,
     booked,
 )
+from ringback.domain.callbacks.lifecycle import TABLE
 
 POLICY = RetryPolicy(max_dials=3, delay=300.0)
 NOW = 1_000_000.0
@@ -79,6 +82,35 @@ def test_an_agent_who_does_not_take_it_puts_it_back_in_the_queue() -> None:
 def test_an_agent_lost_after_the_dial_can_be_replaced_without_a_second_dial() -> None:
     progress = through(*TALKING[:4], AgentLost(1, 5), AgentReserved(1, 6), Connected(1, 7))
     assert (progress.state, progress.dials) == (State.PROCESSING, 1)
+
+
+def test_a_customer_on_the_line_who_waits_for_another_agent_is_not_given_up_by_the_clock() -> None:
+    waiting = through(*TALKING[:4], AgentLost(1, 5))
+    with pytest.raises(CallbackRefusedError) as refused:
+        advance(waiting, Expire(), POLICY, waiting.expires_at + 1)
+    assert refused.value.slug == "callback-dialled"
+
+
+def some(kind: type[Event]) -> Event:
+    """An event of a kind that fits an attempt with the number 1."""
+    if kind is Ended:
+        return Ended(1, 9, Reason.FAIL_ERROR)
+    return kind(1, 9) if issubclass(kind, WriteBack) else kind()
+
+
+@pytest.mark.parametrize(("state", "kind"), [line for line in TABLE if line[1] not in CONSULTS])
+def test_events_that_do_not_consult_the_policy_come_to_the_same_under_any(
+    state: State, kind: type[Event]
+) -> None:
+    due_at = NOW if state is State.SCHEDULED else None
+    dialled = state is not State.SCHEDULED and kind is not Expire
+    progress = Progress(state, NOW, NOW + 60, due_at=due_at, attempt=1, dialled=dialled)
+    never = weekly("UTC", [])
+    found = [
+        advance(progress, some(kind), policy, NOW + 70)
+        for policy in (RetryPolicy(max_dials=0, delay=0.0, hours=never), POLICY)
+    ]
+    assert found[0] == found[1]
 
 
 def test_a_second_dial_in_one_attempt_is_refused() -> None:

@@ -573,6 +573,18 @@ class TestDirect:
         bench.do(i.HungUp("in1"))
         assert bench.names() == ["EventReleased", "EventReleased", "EventCallDeleted"]
 
+    def test_rfc3323_4_1_1_3_who_does_not_want_to_be_known_is_shown_by_no_number_of_the_trunk(
+        self, bench
+    ) -> None:
+        """RFC 3325 7: the trunk that is trusted hears all the same whose call it is."""
+        for ani, shown in (("1002", "+15551000"), ("anonymous", "anonymous")):
+            call = type(bench)()
+            call.do(i.Incoming("in1", ani, "+15550009", "offer", origin_dn="1002"))
+            call.resolve(DestinationKind.EXTERNAL, target="trunk=demo-carrier", caller_id="+15551000")
+            invite = call.sent(o.Invite)
+            assert invite.caller == shown
+            assert call.call.data.legs[invite.leg].asserted == "+15551000"
+
     def test_a_caller_who_heard_busy_is_released(self, bench) -> None:
         bench.do(i.Failed(self.dial(bench), 486))
         assert bench.names() == ["EventReleased", "EventReleased", "EventCallDeleted"]

@@ -1,5 +1,8 @@
 """Targets and skill expressions."""
 
+from contextlib import suppress
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +28,11 @@ BEN = Profile("1002", {"English": 7, "Sales": 3})
         ("1001@StatServer.A", True, False),
         ("1001.A", True, False),
         ("Sales team@StatServer.GA", True, False),
+        ("Sales team.GA", True, False),
+        ("sales team.ga", False, False),
+        (" Sales team.ga ", True, False),
+        ("?Sales team:English>1", True, False),
+        ('? "Sales team" : English>1@StatServer.GA', True, False),
         ("Nobody.GA", False, False),
         ("?:", True, True),
         ('"English" > 4', True, True),
@@ -63,6 +71,22 @@ def test_what_cannot_be_read_is_refused_with_position_and_reason(
     with pytest.raises(ExpressionError) as error:
         parse_target(text)
     assert (error.value.position, error.value.reason) == (position, reason)
+
+
+def test_names_may_have_blanks_dots_and_signs_where_no_skill_is_compared() -> None:
+    keys = {"kim.smith.A": "agent:kim.smith", "Support (EMEA).GA": "group:Support (EMEA)"}
+    keys |= {"Desk 7.AP": "place:Desk 7", "Gold & Silver.Q": "Gold & Silver.Q"}
+    assert {text: parse_target(text).key for text in keys} == keys
+
+
+@pytest.mark.parametrize(
+    "text", ["?" + " " * 4090, "? " * 2040, "?" + '"' * 4000, " " * 4090 + ".A", "@." * 2040]
+)
+def test_a_long_text_is_read_or_refused_at_once(text: str) -> None:
+    began = process_time()
+    with suppress(ExpressionError):
+        parse_target(text)
+    assert process_time() - began < 0.5
 
 
 def test_expressions_of_one_meaning_have_one_key() -> None:

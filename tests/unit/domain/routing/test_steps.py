@@ -1,8 +1,11 @@
 """Targets beyond skills, widening over time, overflow, orders, shares, thresholds."""
 
+from time import process_time
+
 import pytest
 
 from ringback.domain.routing import ExpressionError, Router
+from ringback.domain.routing.groups import GroupCycle, closure
 from ringback.domain.routing.growth import even
 from ringback.domain.routing.messages import (
     AgentBusy,
@@ -61,6 +64,8 @@ class TestTargets:
             ("{ready>2}[25]Sales@Stat.GA", "group:Sales", "", 25.0, "ready>2"),
             ("{sdata(Loans@S.Q, StatCallsInQueue) < 10 & StatAgentsAvailable>=1}?:English>2", "English>2", "",
              0.0, "sdata(Loans.Q, waiting)<10&ready>=1"),
+            ("{sdata(Sales team@S.Q, waiting)<1}[3]Sales team.GA", "group:Sales team", "", 3.0,
+             "sdata(Sales team.Q, waiting)<1"),
         ],
     )  # fmt: skip
     def test_a_target_is_read_with_threshold_and_weight(
@@ -79,6 +84,7 @@ class TestTargets:
             ("{ready>2 x}Sales.GA", 9, "'&' or '|' is expected"),
             ("[5]English>=", 12, "a skill level (a whole number) is expected"),
             ("Sales@Stat.XY", 11, "targets of type XY are not agents"),
+            ("{" + "ready>1|" * 600 + "ready>1}A.GA", 4096, "longer than 4096 characters"),
         ],
     )
     def test_what_cannot_be_read_says_where(self, text: str, position: int, reason: str) -> None:
@@ -110,6 +116,15 @@ class TestTargets:
         assert given(want(router, "two", 3.0, "Bank.GQ")) == [("two", "a")]
         (refused,) = want(router, "three", 4.0, "Nothing.Q")
         assert refused == Refused("three", "at 0: nobody serves a virtual queue 'Nothing'")
+
+    def test_groups_inside_each_other_ever_so_deep_are_looked_through_at_once(self) -> None:
+        inner = {f"g{n}": (f"g{n + 1}",) for n in range(30_000)}
+        began = process_time()
+        assert len(closure("g0", inner)) == 30_001
+        with pytest.raises(GroupCycle, match=r"^contains itself: g0 > .* > g9 > … > g0$") as cycle:
+            closure("g0", {**inner, "g30000": ("g0",)})
+        assert len(cycle.value.path) == 30_002
+        assert process_time() - began < 2.0
 
     def test_a_group_that_contains_itself_is_refused_with_the_path(self) -> None:
         router = Router()

@@ -200,6 +200,22 @@ class TestAgents:
         day.at(7, AgentIs("kim", "ready", "ready", 2, frozenset({"Team"})))
         assert day.read(KIM, "CurrNumberReady", 7) == 0
 
+    def test_the_work_after_the_calls_of_a_queue_is_known_and_who_is_at_it(self) -> None:
+        day = Day()
+        assert day.floor.after_calls("Loans") == (0, 0.0, 0)
+        for name, ends in (("kim", 60), ("lee", 90)):
+            day.agent(ends - 50, "talking", "CallInbound", name, queue="Loans", call_type=2)
+            day.agent(ends - 10, "acw", name=name, queue="Loans", call_type=2)
+            assert day.floor.after_calls("Loans").now == 1
+            day.agent(ends, "ready", name=name)
+        day.agent(100, "talking", "CallInbound", queue="Loans", call_type=2)
+        day.agent(120, "ready")  # some need none
+        assert day.floor.after_calls("Loans") == (3, 20.0, 0)
+        day.agent(130, "acw", queue="Loans", call_type=2)  # after a call that came from no queue
+        assert day.floor.after_calls("Loans").now == 0
+        day.agent(4000, "ready")
+        assert day.floor.after_calls("Loans") == (0, 0.0, 0), "the last hour's"
+
     def test_a_session_that_begins_anew_is_another_one(self) -> None:
         day = Day()
         for second in range(5):

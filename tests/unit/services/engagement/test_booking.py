@@ -1,7 +1,8 @@
 import pytest
 
 from ringback.runtime.http import HttpError
-from ringback.services.engagement.booking import key_use, read_time
+from ringback.services.engagement.booking import key_use
+from ringback.services.engagement.times import read_time
 
 
 @pytest.mark.parametrize(

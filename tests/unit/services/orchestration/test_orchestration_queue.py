@@ -3,81 +3,51 @@
 from typing import Any
 
 import msgspec
-import pytest
 
 from ringback.contracts.routing import TargetStep
-from ringback.scxml import EvaluationError
-from ringback.services.orchestration.modules import queue
+from ringback.scxml import Interpreter, compile_document
+from ringback.services.orchestration.modules import ACTIONS, queue
 
 
-class FakeElement:
-    """An element: attributes are literal."""
-
-    namespace = queue.NAMESPACE
-
-    def __init__(self, kind: str, /, *children: "FakeElement", **attributes: str) -> None:
-        self.name = kind
-        self.attributes = attributes
-        self._children = children
-
-    def get(self, name: str) -> str | None:
-        return self.attributes.get(name)
-
-    def elements(self) -> tuple["FakeElement", ...]:
-        return self._children
-
-
-class FakeContext:
-    """What an element is given; remembers what it asked for."""
-
-    root_id = "root"
-
-    def __init__(self) -> None:
-        self.emitted: list[dict[str, Any]] = []
-        self.raised: list[tuple[str, Any]] = []
-
-    def raise_event(self, name: str, data: Any) -> None:
-        self.raised.append((name, data))
-
-    def attribute(self, element: FakeElement, name: str, default: object = None) -> object:
-        return element.attributes.get(name, default)
-
-    def evaluate(self, expression: str) -> str:
-        return expression
-
-    def emit(self, namespace: str, name: str, payload: dict[str, Any]) -> int:
-        self.emitted.append(payload)
-        return 1
+def run(content: str) -> Interpreter:
+    """A session that executes the content and remembers its events."""
+    session = Interpreter(
+        compile_document(
+            f'<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:queue="{queue.NAMESPACE}" version="1.0"'
+            ' datamodel="ecmascript"><datamodel><data id="events" expr="[]"/></datamodel>'
+            f'<state id="s"><onentry>{content}</onentry><transition event="*">'
+            "<script>events.push([_event.name, _event.data])</script></transition></state></scxml>"
+        ),
+        "root",
+        actions=ACTIONS,
+    )
+    session.start(0.0)
+    return session
 
 
-def asked(*children: FakeElement, **attributes: str) -> dict[str, Any]:
-    context = FakeContext()
-    queue.submit(FakeElement("submit", *children, queue="Loans", **attributes), context)  # type: ignore[arg-type]
-    return context.emitted[0]
+def asked(content: str) -> Any:
+    """The payload of what an element asks for."""
+    return run(content).outputs()[0].payload  # type: ignore[union-attr]
 
 
-def target(name: str, **attributes: str) -> FakeElement:
-    return FakeElement("target", name=name, **attributes)
+def submitted(targets: str, attributes: str = "") -> Any:
+    return asked(f'<queue:submit queue="Loans" {attributes}>{targets}</queue:submit>')
 
 
 def test_one_plain_target_is_asked_for_as_ever() -> None:
-    found = asked(FakeElement("targets", target("?:English>=1")), priority="5")
+    targets = '<queue:targets><queue:target name="?:English&gt;=1"/></queue:targets>'
+    found = submitted(targets, 'priority="5"')
     assert (found["target"], "steps" in found, found["priority"]) == ("?:English>=1", False, 5)
 
 
 def test_each_list_of_targets_is_a_step() -> None:
-    found = asked(
-        FakeElement("targets", target("kim"), type="agent", timeout="10"),
-        FakeElement(
-            "targets",
-            target("Loans", weight="70", threshold="ready>1"),
-            target("English=20", type="skill", statserver="SS"),
-            type="agentgroup",
-            timeout="30",
-        ),
-        FakeElement("targets", clear="true", queue="Overflow", priority="9"),
-        ordertype="min",
-        orderstat="StatAgentOccupancy",
+    found = submitted(
+        '<queue:targets type="agent" timeout="10"><queue:target name="kim"/></queue:targets>'
+        '<queue:targets type="agentgroup" timeout="30">'
+        '<queue:target name="Loans" weight="70" threshold="ready&gt;1"/>'
+        '<queue:target name="English=20" type="skill" statserver="SS"/></queue:targets>'
+        '<queue:targets clear="true" queue="Overflow" priority="9"/>',
+        'ordertype="min" orderstat="StatAgentOccupancy"',
     )
     order = "min StatAgentOccupancy"
     assert msgspec.convert(found["steps"], list[TargetStep]) == [
@@ -90,18 +60,20 @@ def test_each_list_of_targets_is_a_step() -> None:
 
 
 def test_a_type_that_nobody_knows_is_an_error() -> None:
-    with pytest.raises(EvaluationError, match="campaign"):
-        asked(FakeElement("targets", target("x"), type="campaign"))
+    session = run(
+        '<queue:submit queue="Loans"><queue:targets type="campaign"><queue:target name="x"/></queue:targets>'
+        "</queue:submit>"
+    )
+    ((name, data),) = session.evaluate("events")
+    assert name == "error.execution"
+    assert "campaign" in data["reason"]
 
 
 def test_an_update_names_the_request_and_its_priority() -> None:
-    context = FakeContext()
-    element = FakeElement("update", requestid="root:1", priority="7", growth="0.5")
-    queue.update(element, context)  # type: ignore[arg-type]
-    assert context.emitted == [{"request_id": "root:1", "priority": 7, "growth": 0.5}]
+    found = asked('<queue:update requestid="\'root:1\'" priority="7" growth="0.5"/>')
+    assert found == {"request_id": "root:1", "priority": 7, "growth": 0.5}
 
 
 def test_who_names_no_place_for_the_requests_id_is_told_it_by_an_event() -> None:
-    context = FakeContext()
-    queue.submit(FakeElement("submit", queue="sales"), context)  # type: ignore[arg-type]
-    assert context.raised == [("queue.submit.requestid", {"requestid": "root:1"})]
+    events = run('<queue:submit queue="sales"/>').evaluate("events")
+    assert events == [["queue.submit.requestid", {"requestid": "root:1"}]]

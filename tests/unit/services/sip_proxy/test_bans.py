@@ -64,6 +64,39 @@ def test_a_source_that_has_proved_itself_is_banned_for_wrong_passwords_only() ->
     assert guess(bans, 2.0) is not None
 
 
+def test_behind_an_address_with_honest_phones_one_with_a_wrong_password_is_banned_alone() -> None:
+    """It may try every two seconds: the others are heard on, and forgive it by being right."""
+    bans, now = Bans(RULES), 0.0
+    bans.prove(HOST, now, 5060)
+    while not bans.holds(HOST, 40_001):
+        now += 2.0
+        for name, offence in bans.blamed(HOST, 40_001, Offence.PASSWORD, now):
+            bans.offend(name, offence, now)
+    assert now < 120.0
+    assert (bans.holds(HOST, 5060), bans.holds("192.0.2.8", 40_001)) == (False, False)
+    (ban,) = bans.listed(now)
+    assert (ban.source, ban.reason) == (f"{HOST}:40001", "password")
+
+
+def test_who_guesses_from_ever_new_ports_bans_the_address_all_the_same() -> None:
+    bans = Bans(RULES)
+    bans.prove(HOST, 0.0, 5060)
+    for port in range(1, 102):
+        for name, offence in bans.blamed(HOST, port, Offence.PASSWORD, 1.0):
+            bans.offend(name, offence, 1.0)
+    assert bans.holds(HOST, 5060)
+
+
+def test_a_phone_that_finds_the_right_password_begins_anew() -> None:
+    bans = Bans(RULES)
+    bans.prove(HOST, 0.0, 5060)
+    for _ in range(3):
+        for _ in range(9):
+            bans.offend(f"{HOST}:40001", Offence.PASSWORD, 0.0)
+        bans.prove(HOST, 0.0, 40_001)
+    assert not bans.active
+
+
 def test_the_right_password_forgives_wrong_ones() -> None:
     bans = Bans(RULES)
     guess(bans, 0.0, 9)

@@ -7,7 +7,7 @@ trains, the second half is judged, on the calls that waited and were answered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
@@ -21,6 +21,7 @@ from .simple import NAMES, SimpleQueue, Values
 OURS = "ringback"
 PREDICTORS = (*NAMES, OURS)
 _END, _LEAVE, _ARRIVE, _SERVE = 0, 1, 2, 3
+_LOOKS = 1000
 
 
 class LoggedCall(msgspec.Struct, frozen=True):
@@ -80,9 +81,11 @@ class Replay:
         self._due: list[tuple[float, int, int, int]] = []
         self._order = count()
 
-    def run(self) -> Report:
-        """Live through all calls."""
+    def run(self, look: Callable[[int], None] | None = None) -> Report:
+        """Live through all calls; `look` is told now and then how many are done."""
         for index, call in enumerate(self._calls):
+            if look is not None and index % _LOOKS == 0:
+                look(index)
             self._catch_up((call.arrival, _ARRIVE))
             if not self._trained and call.arrival >= self._judged_from:
                 self._end_training()

@@ -10,11 +10,13 @@ SELECT EXISTS (
 )
 
 -- name: purge
+-- Not before all is told: what is told is read with the callback.
 WITH gone AS (
     DELETE FROM engagement.callbacks
     WHERE id IN (
         SELECT id FROM engagement.callbacks
         WHERE state = 'COMPLETED' AND tenant = $1 AND service = $2 AND updated_at < $3
+          AND id NOT IN (SELECT callback_id FROM engagement.outbox)
         ORDER BY updated_at
         LIMIT $4
         FOR UPDATE SKIP LOCKED

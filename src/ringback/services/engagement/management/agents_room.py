@@ -36,6 +36,7 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     """One agent. state: logged_out, not_ready, ready, reserved, ringing, talking or acw, since `since`.
 
     reason: why not ready. status: what the agent is seen to do. conn_id: of the call that the agent has.
+    groups: agent groups of the configuration.
     """
 
     id: str
@@ -46,6 +47,7 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     conn_id: str
     queues: list[str]
+    groups: list[str]
 
 
 class Away(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,4 +148,5 @@ def _row(view: AgentView) -> AgentRow:
         status=view.status,
         conn_id=view.conn_id,
         queues=list(view.queues),
+        groups=list(view.groups),
     )

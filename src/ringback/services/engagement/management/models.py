@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from ringback.domain.callbacks import DialResult, Reason, State
 from ringback.domain.numbers import masked
+from ringback.domain.quiet import zones_of_number
 from ringback.services.engagement.asking import CreateCallback
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import moment
@@ -24,6 +25,8 @@ class CallbackRow(msgspec.Struct, frozen=True, kw_only=True):
     """One callback in a list. number: masked unless the user may see numbers of this service.
 
     desired: when it is wanted, or was asked for. due: when the scheduler takes it, while SCHEDULED.
+    customer_zone: IANA name of the customer's time zone, as the request told it, else that of the number's
+    country if it has only one; empty: not known.
     """
 
     id: UUID
@@ -41,6 +44,7 @@ class CallbackRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     dials: int
     last_result: DialResult | None
+    customer_zone: str
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +163,15 @@ def row_of(record: Record, *, number: bool) -> CallbackRow:
         attempt=progress.attempt,
         dials=progress.dials,
         last_result=progress.last_result,
+        customer_zone=_zone(record),
     )
+
+
+def _zone(record: Record) -> str:
+    if record.details.timezone:
+        return record.details.timezone
+    zones = zones_of_number(record.number)
+    return zones[0].key if len(zones) == 1 else ""
 
 
 def again(record: Record, desired_time: str | None) -> CreateCallback:

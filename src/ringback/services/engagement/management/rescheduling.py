@@ -12,13 +12,13 @@ from ringback.contracts.callbacks import session_id
 from ringback.domain.callbacks import LIVE
 from ringback.domain.permissions import Action
 from ringback.runtime.http import HttpClient, HttpFailure, HttpUnavailable
-from ringback.services.engagement.booking import read_time
 from ringback.services.engagement.management.api import Call, Operation, in_path
 from ringback.services.engagement.management.callbacks import found
 from ringback.services.engagement.management.desks import Desks
 from ringback.services.engagement.management.models import CallbackRow, row_of
 from ringback.services.engagement.records import Record
 from ringback.services.engagement.store import Session, moment
+from ringback.services.engagement.times import read_time
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context

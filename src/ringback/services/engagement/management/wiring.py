@@ -24,6 +24,7 @@ from ringback.services.engagement.management.queues_room import QueuesRoom
 from ringback.services.engagement.management.rescheduling import Rescheduling
 from ringback.services.engagement.management.rules_room import RulesRoom
 from ringback.services.engagement.management.settings_room import SettingsRoom
+from ringback.services.engagement.management.wallboard_room import WallboardRoom
 from ringback.services.engagement.metrics import TENANT
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Management:
             SettingsRoom(desks),
             RulesRoom(desks),
             QueuesRoom(ctx, desks),
+            WallboardRoom(ctx, desks),
             CallInsRoom(desks),
             CampaignsRoom(ctx),
             AccountsRoom(ctx, desks),

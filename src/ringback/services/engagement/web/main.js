@@ -10,9 +10,10 @@ import { callbacks } from "./rooms/callbacks.js";
 import { campaigns } from "./rooms/campaigns.js";
 import { platform } from "./rooms/platform.js";
 import { queues } from "./rooms/queues.js";
+import { wallboard } from "./rooms/wallboard.js";
 import { placeSaid } from "./say.js";
 import { showSignIn, signIn, whenSignedIn } from "./signin.js";
-const ROOMS = [callbacks, queues, agents, campaigns, platform];
+const ROOMS = [wallboard, callbacks, queues, agents, campaigns, platform];
 const ADDRESSES = { campaigns: "/campaigns", status: "/status" };
 const rooms = make("nav", { id: "rooms", "aria-label": "Rooms" });
 const link = make("span", { id: "link" });
@@ -102,6 +103,8 @@ function signOut(why) {
     room = null;
     sit(null);
     closeDialogs();
+    for (const each of ROOMS)
+        each.leave?.();
     desk.hidden = true;
     for (const each of [tools, box])
         each.replaceChildren();
@@ -129,7 +132,7 @@ whenOver(signOut);
 whenRefreshed(() => void live.now());
 whenSignedIn(begin);
 out.addEventListener("click", () => {
-    token.forget();
+    sessionStorage.clear();
     signOut("");
 });
 window.addEventListener("popstate", () => {

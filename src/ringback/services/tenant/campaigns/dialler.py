@@ -52,6 +52,7 @@ class Dialler:
         leader: Leader,
         attempts: Attempts,
         asking: Asking,
+        learning: Learning,
         kept_days: float,
     ) -> None:
         self._ctx = ctx
@@ -62,7 +63,7 @@ class Dialler:
         self._attempts = attempts
         self._asking = asking
         self._kept_days = kept_days
-        self._learning = Learning(ctx)
+        self._learning = learning
         self._hearing = Hearing(ctx, store, attempts.take)
         self._active: dict[str, Standing] = {}
         self._campaigns: dict[str, Campaign] = {}

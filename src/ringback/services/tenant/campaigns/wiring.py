@@ -13,6 +13,7 @@ from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.desk import Room
 from ringback.services.tenant.campaigns.dialler import Dialler
 from ringback.services.tenant.campaigns.http import CampaignsHttp
+from ringback.services.tenant.campaigns.learning import Learning
 from ringback.services.tenant.campaigns.link import CampaignsLink
 from ringback.services.tenant.campaigns.outcomes import OutcomeDesk, asked_by_desktop
 from ringback.services.tenant.campaigns.preview import Preview
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ringback.runtime.context import Context
     from ringback.runtime.http import HttpServer
     from ringback.services.tenant.configuration import ConfigurationStore
+    from ringback.services.tenant.figures import Figures
     from ringback.services.tenant.leader import Leader
     from ringback.services.tenant.settings import TenantSettings
 
@@ -38,6 +40,7 @@ class Campaigns:
         settings: TenantSettings,
         stores: dict[str, ConfigurationStore],
         leaders: dict[str, Leader],
+        figures: dict[str, Figures],
         server: HttpServer,
     ) -> None:
         self._telling = Telling(ctx)
@@ -54,7 +57,8 @@ class Campaigns:
             attempts = Attempts(ctx, store, results)
             asking = Asking(ctx, store, attempts)
             days = settings.campaign_attempts_days
-            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, days)
+            learning = Learning(ctx, figures[tenant].after_calls)
+            dialler = Dialler(ctx, store, definitions, leader, attempts, asking, learning, days)
             running.labels(tenant).set_function(partial(_running, dialler))
             preview = Preview(ctx, store, definitions, attempts, asking)
             outcomes, promises = OutcomeDesk(ctx, store, definitions, attempts), Promises(ctx, store, leader)

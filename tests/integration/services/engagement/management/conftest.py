@@ -113,7 +113,14 @@ class Agents:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.views = {
-            "ann": AgentView(tenant="demo", agent_id="ann", state="talking", since=100.0, dn="1001"),
+            "ann": AgentView(
+                tenant="demo",
+                agent_id="ann",
+                state="talking",
+                since=100.0,
+                dn="1001",
+                groups=("Sales",),
+            ),
             "bob": AgentView(tenant="demo", agent_id="bob", state="logged_out", since=100.0),
         }
 

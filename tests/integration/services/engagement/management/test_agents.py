@@ -12,7 +12,7 @@ async def test_a_supervisor_sees_agents_and_logs_one_out_and_the_log_says_who_di
     anna = await office.user("anna", "Supervisor")
     [row] = await anna.get("agents")
     assert (row["id"], row["state"], row["device"]) == ("ann", "talking", "1001")
-    assert row["since"] == "1970-01-01T00:01:40Z"
+    assert (row["since"], row["groups"]) == ("1970-01-01T00:01:40Z", ["Sales"])
     await anna.post("agents/ann/not-ready", {"reason": "lunch"})
     assert (await anna.post("agents/ann/log-out"))["state"] == "logged_out"
     assert agents.asked == [

@@ -30,18 +30,20 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     chief = await office.user("chief", "Administrator")
     made = (await chief.ask("PUT", "users/anna", {"roles": ["Supervisor"]}))[1]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT15:00:00Z")
-    later = await world.book(desiredTime=tomorrow, userData={"order": "4711"})
+    later = await world.book(desiredTime=tomorrow, timezone="America/Phoenix", userData={"order": "4711"})
     await world.book(phoneNumber="+12025550124")
 
-    await tab.go(f"{world.base}/console")
+    await tab.go(f"{world.base}/console/callbacks")
     await sign_in(tab, "anna", "guessed")
     await tab.shows("password", "#why")
     await sign_in(tab, "anna", made["password"])
     await tab.shows("anna · Supervisor · demo")
     await tab.shows("Times are those of Europe/Berlin, UTC+")
 
+    await tab.shows("8:00 AM in Phoenix", "#list")
     await row_of(tab, "+12025550123")
     await tab.shows("4711", "#whole")
+    await tab.shows("America/Phoenix", "#whole")
     await tab.press("Cancel", "#whole")
     await tab.shows("will not be called", "#ask")
     await tab.press("No, leave it", "#ask")
@@ -93,6 +95,17 @@ async def test_a_supervisor_steers_callbacks_and_agents_and_is_asked_first(
     await tab.shows("sales", "#room")
     await tab.press("Agents", "#rooms")
     await tab.until("Boolean(document.querySelector('[aria-label=\"Log out: ann\"]'))")
+    await tab.fill(name="zoe")
+    await tab.run("document.querySelector('#name').dispatchEvent(new Event('input')); 0")
+    await tab.shows("No agent is like that.", "#room")
+    await tab.fill(name="ann")
+    await tab.run("document.querySelector('#name').dispatchEvent(new Event('input')); 0")
+    await tab.run(
+        "const list = document.querySelector('#group'); "
+        "list.value = 'Sales'; list.dispatchEvent(new Event('change')); 0"
+    )
+    await tab.until("Boolean(document.querySelector('[aria-label=\"Log out: ann\"]'))")
+    await tab.shows("Sales", "#list")
     await tab.run("document.querySelector('[aria-label=\"Log out: ann\"]').focus()")
     await tab.enter()
     await tab.shows("The call under way is not cut", "#ask")
@@ -131,7 +144,7 @@ async def test_a_monitor_sees_masked_numbers_and_no_buttons_that_change_anything
 ) -> None:
     monitor = await office.user("mona", "Monitor")
     await world.book()
-    await tab.go(f"{world.base}/console", width=390, height=844)
+    await tab.go(f"{world.base}/console/callbacks", width=390, height=844)
     await tab.until("document.querySelector('#signin')?.checkVisibility()")
     await tab.run(f"sessionStorage.setItem('ringback-token', '{monitor.token}'); location.reload()")
     await row_of(tab, "+12•••••••23")

@@ -55,6 +55,23 @@ async def test_one_moved_within_its_slot_keeps_its_one_place(world: Any, office:
     assert row["taken"] == 1
 
 
+async def test_at_its_new_time_it_is_what_was_booked_it_begins_before_it_and_lives_as_long(
+    world: Any, office: Any
+) -> None:
+    rules = {"_request_execution_time_buffer": "120", "_overwritable_options": "_ttl"}
+    await world.publish({"early": rules})
+    boss = await office.user("boss", "Supervisor")
+    hour = (int(world.now()) // 3600 + 30) * 3600
+    callback = await world.book(serviceName="early", desiredTime=iso(hour), options={"_ttl": "600"})
+    times = "SELECT extract(epoch FROM due_at) AS due, extract(epoch FROM expires_at) AS over"
+    times += " FROM engagement.callbacks"
+    [booked] = await world.query(times)
+    assert (booked["due"], booked["over"]) == (hour - 120, hour + 600)
+    await boss.post(f"callbacks/{callback}/reschedule", {"desired_time": iso(hour + 3600)})
+    [moved] = await world.query(times)
+    assert (moved["due"], moved["over"]) == (hour + 3600 - 120, hour + 3600 + 600)
+
+
 async def test_the_attempt_of_a_callback_that_is_moved_has_ended_for_the_auditor(
     world: Any, office: Any
 ) -> None:

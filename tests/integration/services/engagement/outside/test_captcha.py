@@ -82,6 +82,17 @@ async def test_a_repeated_create_with_its_key_needs_its_token_only_once(world: A
     assert first == await create(world, "person", Idempotency_Key="k1") == (200, 0)
 
 
+async def test_a_create_repeated_while_the_first_is_under_way_is_not_refused_for_its_token(
+    world: Any, keeper: Keeper
+) -> None:
+    await keeper.put("captcha", "site", KEYS)
+    named = {"Idempotency_Key": "impatient"}
+    both = await asyncio.gather(create(world, "person", **named), create(world, "person", **named))
+    assert both == [(200, 0), (200, 0)]
+    [row] = await world.query("SELECT count(*) AS made FROM engagement.callbacks")
+    assert row["made"] == 1
+
+
 async def test_a_request_that_is_refused_for_its_number_keeps_its_token(world: Any, keeper: Keeper) -> None:
     await keeper.put("captcha", "site", KEYS)
     body = {**BODY, "phoneNumber": "nonsense", "captchaToken": "person"}

@@ -1,30 +1,69 @@
 /* Agents: who is logged in, since when they do what, and the ways to steer them. */
 import { api } from "../api.js";
-import { may } from "../desk.js";
+import { may, refresh } from "../desk.js";
 import { askFirst } from "../dialogs.js";
-import { make, tag } from "../dom.js";
+import { choose, field, make, tag } from "../dom.js";
 import { span, words } from "../format.js";
-import { part, sheet } from "../tables.js";
+import { part, sheet, tiles } from "../tables.js";
 export const MOOD = {
     ready: "good", talking: "live", ringing: "live", reserved: "live", acw: "warn", not_ready: "warn",
 };
+const SAID = { acw: "after-call work" };
 const BUSY = new Set(["reserved", "ringing", "talking"]);
+const MOST = 500;
+const ANY = ["", "all"];
+let group = "", state = "", name = "", typing = 0, known = [];
+const groups = choose("group", [ANY], "", (chosen) => ((group = chosen), refresh()));
+const states = choose("state", [ANY], "", (chosen) => ((state = chosen), refresh()));
+function tools() {
+    const typed = make("input", { id: "name", type: "search", size: 16, value: name });
+    typed.addEventListener("input", () => {
+        name = typed.value.trim().toLowerCase();
+        clearTimeout(typing);
+        typing = setTimeout(refresh, 200);
+    });
+    return make("div", { class: "filters" }, field("Group", groups), field("State", states), field("Agent or phone", typed));
+}
+function leave() {
+    [group, state, name, known] = ["", "", "", []];
+}
+const said = (text) => SAID[text] ?? words(text);
+/** Offer what there is; what was chosen stays, also while nobody has it. */
+function offer(list, chosen, values) {
+    const there = [...new Set([...values, chosen])].filter(Boolean).sort();
+    if (there.join() === [...list.options].map((each) => each.value).filter(Boolean).join() && list.value === chosen)
+        return;
+    list.replaceChildren(...[ANY, ...there.map((each) => [each, said(each)])].map(([value, text]) => make("option", { value }, text)));
+    list.value = chosen;
+}
+const fits = (a) => (!group || a.groups.includes(group)) && (!state || a.state === state) && (!name || a.id.toLowerCase().includes(name) || a.device.includes(name));
 async function look() {
-    const rows = await api("GET", "agents"), now = Date.now();
+    known = await api("GET", "agents");
+    offer(groups, group, known.flatMap((a) => a.groups));
+    offer(states, state, known.map((a) => a.state));
+    const rows = known.filter(fits), now = Date.now(), number = (...wanted) => rows.filter((a) => wanted.includes(a.state)).length;
+    const figures = tiles([
+        [number("ready"), "ready", number("ready") ? "good" : "bad"], [number("reserved", "ringing"), "ringing or reserved"], [number("talking"), "talking"],
+        [number("acw"), "after-call work"], [number("not_ready"), "not ready"],
+    ]);
+    return [figures, list(rows, now)];
+}
+function list(rows, now) {
     const steering = ["", (a) => make("span", {}, ...turns(a)), "orders"];
-    return [part("list", "Agents", rows.length, sheet({
-            name: "agents",
-            rows,
-            key: (a) => a.id,
-            mark: (a) => a.state,
-            nothing: "Nobody is logged in.",
-            columns: [
-                ["Agent", (a) => a.id, "wide"], ["Phone", (a) => a.device || "–"],
-                ["State", (a) => tag(`${words(a.state)}${a.reason ? ` (${a.reason})` : ""}`, MOOD[a.state])],
-                ["Since", (a) => span((now - Date.parse(a.since)) / 1000), "n"],
-                ...(may("agents.steer") ? [steering] : []),
-            ],
-        }))];
+    const more = rows.length > MOST ? make("p", { class: "soft" }, `${rows.length - MOST} more: choose a group or a state.`) : null;
+    return part("list", "Agents", rows.length, sheet({
+        name: "agents",
+        rows: rows.slice(0, MOST),
+        key: (a) => a.id,
+        mark: (a) => a.state,
+        nothing: known.length ? "No agent is like that." : "Nobody is logged in.",
+        columns: [
+            ["Agent", (a) => a.id, "wide"], ["Phone", (a) => a.device || "–"],
+            ["State", (a) => tag(said(a.state) + (a.reason ? ` (${a.reason})` : ""), MOOD[a.state])],
+            ["For", (a) => span((now - Date.parse(a.since)) / 1000), "n"], ["Groups", (a) => a.groups.join(", ") || "–", "wide"],
+            ...(may("agents.steer") ? [steering] : []),
+        ],
+    }), more);
 }
 function turns(a) {
     const made = [];
@@ -51,4 +90,4 @@ function ask(a, turn) {
             return busy && now.state === a.state ? `${a.id} will be ${turn.done} after the call.` : `${a.id} is ${turn.done}.`;
         } });
 }
-export const agents = { name: "agents", title: "Agents", action: "agents.see", every: 5000, look };
+export const agents = { name: "agents", title: "Agents", action: "agents.see", every: 3000, tools, look, leave };

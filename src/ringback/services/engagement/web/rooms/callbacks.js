@@ -3,7 +3,7 @@ import { api, Refusal } from "../api.js";
 import { may, refresh } from "../desk.js";
 import { askFirst, closer, whole } from "../dialogs.js";
 import { choose, field, make, tag } from "../dom.js";
-import { here, local, span, when, words, zoneName } from "../format.js";
+import { elsewhere, here, local, span, when, words, zoneName } from "../format.js";
 import { say } from "../say.js";
 import { part, sheet } from "../tables.js";
 const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/i;
@@ -14,21 +14,31 @@ const STATES = [
     ["COMPLETED", "completed"],
     ["", "all"],
 ];
+const ORDERS = [["updated desc", "latest change first"], ["desired asc", "wanted soonest first"], ["desired desc", "wanted latest first"]];
+const WAITING = new Set(["QUEUED", "ROUTING"]);
 const TONE = { QUEUED: "warn", ROUTING: "live", PROCESSING: "live" };
-let states = STATES[0][0], service = "", number = "", after = "", opened = "";
+let states = STATES[0][0], sorting = ORDERS[0][0], service = "", number = "", after = "", opened = "";
 /** The state of a callback, or of a step of it, with its reason. */
 export function stateOf(of) {
     const reason = of.reason ?? "", text = of.state + (reason ? ` (${words(reason)})` : "");
     return tag(text, TONE[of.state] ?? (reason === "AGENT_CONNECTED" ? "good" : reason.startsWith("FAIL") ? "bad" : ""));
 }
+/** A moment on our wall, and below it on the customer's where that shows another time. */
+function both(iso, zone, now) {
+    const theirs = elsewhere(iso, now, zone);
+    return make("span", {}, when(iso, now), theirs ? make("small", {}, theirs) : null);
+}
 function find() {
     after = "";
     refresh();
 }
+function leave() {
+    [states, sorting, service, number, after, opened] = [STATES[0][0], ORDERS[0][0], "", "", "", ""];
+}
 function tools() {
     const queues = choose("service", [["", "all"]], service, (chosen) => ((service = chosen), find()));
     const typed = make("input", { id: "number", type: "search", size: 16, placeholder: "whole, or an id", value: number });
-    const form = make("form", { class: "filters", id: "filters" }, field("Show", choose("state", STATES, states, (chosen) => ((states = chosen), find()))), field("Queue", queues), field("Number", typed), make("button", {}, "Find"));
+    const form = make("form", { class: "filters", id: "filters" }, field("Show", choose("state", STATES, states, (chosen) => ((states = chosen), find()))), field("Queue", queues), field("Order", choose("order", ORDERS, sorting, (chosen) => ((sorting = chosen), find()))), field("Number", typed), make("button", {}, "Find"));
     form.addEventListener("submit", (event) => {
         event.preventDefault();
         number = typed.value.trim();
@@ -50,7 +60,7 @@ async function nameQueues(list) {
     }
 }
 async function look() {
-    const asked = new URLSearchParams();
+    const [sort = "", way = ""] = sorting.split(" "), asked = new URLSearchParams({ sort, order: way });
     if (states)
         asked.set("states", states);
     if (service)
@@ -69,7 +79,8 @@ async function look() {
             nothing: "No callback is like that.",
             columns: [
                 ["Customer", (c) => make("button", { onclick: () => void open(c.id), "data-held": c.id, "aria-label": `Open the callback to ${c.number}` }, c.number)],
-                ["State", stateOf], ["Queue", (c) => c.service, "wide"], ["Wanted", (c) => when(c.desired, now)],
+                ["State", stateOf], ["Queue", (c) => c.service, "wide"], ["Wanted", (c) => both(c.desired, c.customer_zone, now)],
+                ["Waiting", (c) => (WAITING.has(c.state) ? span((now.getTime() - Date.parse(c.desired)) / 1000, "–") : "–"), "n"],
                 ["Dials", (c) => c.dials || "–", "n"], ["Last result", (c) => words(c.last_result) || "–"],
                 ["Changed", (c) => when(c.updated, now)],
             ],
@@ -94,15 +105,15 @@ async function open(id) {
 function story(of) {
     const c = of.callback, now = new Date();
     const facts = [
-        ["State", stateOf(c)], ["Queue", c.service], ["Wanted", when(c.desired, now)], ["Booked", when(c.created, now)],
+        ["State", stateOf(c)], ["Queue", c.service], ["Wanted", both(c.desired, c.customer_zone, now)], ["Booked", both(c.created, c.customer_zone, now)],
         ["Place in line", of.position ?? "–"], ["Expected wait", of.position === null ? "–" : span(of.ewt)], ["Priority", c.priority],
-        ["Agent", of.agent || "–"], ["Given up at", when(of.expires, now)], ["Id", c.id],
+        ["Agent", of.agent || "–"], ["Given up at", both(of.expires, c.customer_zone, now)], ["Customer's time zone", c.customer_zone || "not known"], ["Id", c.id],
         ...Object.entries(of.user_data).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
     ];
     const history = sheet({
         name: "history", rows: of.history, key: (h) => h.at, nothing: "Nothing has happened yet.",
         columns: [
-            ["When", (h) => when(h.at, now)], ["State", stateOf], ["Attempt", (h) => h.attempt || "–", "n"],
+            ["When", (h) => both(h.at, c.customer_zone, now)], ["State", stateOf], ["Attempt", (h) => h.attempt || "–", "n"],
             ["Dial", (h) => words(h.result) || (h.dialled ? "dialled" : "–")], ["Agent", (h) => h.agent || "–"],
         ],
     });
@@ -150,7 +161,8 @@ function move(c, which) {
     const text = `${which} takes the place in line of the new time.`;
     askFirst({ title: "Move this callback?", text, doing: "Move it", fields: [field(`New time (${zoneName(here(), soon)})`, input)], act: async () => {
             const moved = await order(c, "reschedule", { desired_time: new Date(input.value).toISOString() });
-            return `${which} is called at ${when(moved.desired, new Date())}.`;
+            const now = new Date(), theirs = elsewhere(moved.desired, now, c.customer_zone);
+            return `${which} is called at ${when(moved.desired, now)}${theirs && ` (${theirs})`}.`;
         } });
 }
 function first(c, which) {
@@ -161,4 +173,4 @@ function first(c, which) {
             return `${which} has priority ${moved.priority}.`;
         } });
 }
-export const callbacks = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look };
+export const callbacks = { name: "callbacks", title: "Callbacks", action: "callbacks.see", every: 5000, tools, look, leave };

@@ -1,0 +1,49 @@
+/*
+ * What this browser has seen of the queues, for its charts: the platform keeps figures of now and today, and no past.
+ * Pure. Times are milliseconds since the epoch.
+ */
+export const SAMPLE_MS = 15_000;
+const KEPT_MS = 4 * 3_600_000;
+/** The samples with a new one, unless the last one is of a moment ago; those that are too old are left out. */
+export function extended(samples, sample) {
+    const last = samples.at(-1);
+    if (last && sample.at - last.at < SAMPLE_MS)
+        return samples;
+    return [...samples.filter((each) => sample.at - each.at < KEPT_MS), sample];
+}
+/** What was stored; nothing where that cannot be read. */
+export function stored(text) {
+    try {
+        const found = JSON.parse(text ?? "[]");
+        return Array.isArray(found) ? found : [];
+    }
+    catch {
+        return [];
+    }
+}
+/** One line of a queue, in pieces: nothing joins what lies before and behind a time in which nobody looked. */
+export function pieces(samples, queue, which) {
+    const found = [];
+    let before = -Infinity;
+    for (const { at, queues } of samples) {
+        const value = queues[queue]?.[which];
+        if (value == null)
+            continue;
+        if (at - before > 4 * SAMPLE_MS)
+            found.push([]);
+        found.at(-1)?.push({ at, value });
+        before = at;
+    }
+    return found;
+}
+/** The service level of several queues: of all their rated calls together. null: there were none, or nobody knows. */
+export function levelOf(parts) {
+    let timely = 0, rated = 0;
+    for (const part of parts) {
+        if (part.service_level === null || !part.rated)
+            continue;
+        timely += part.service_level * part.rated;
+        rated += part.rated;
+    }
+    return rated ? timely / rated : null;
+}
