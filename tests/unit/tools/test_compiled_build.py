@@ -77,7 +77,8 @@ def test_a_module_with_coroutines_has_to_be_named(build: ModuleType, tmp_path: P
 
 def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) -> None:
     found = build.choose(ROOT / "src", ["ringback/sip", "ringback/domain/routing"])
-    hot = {f"ringback/sip/{name}.py" for name in PARTS} | {"ringback/domain/routing/pool.py"}
+    endpoint = ("endpoint", "reception", "runner", "exchange", "sockets", "stream")
+    hot = {f"ringback/sip/{name}.py" for name in (*PARTS, *endpoint)} | {"ringback/domain/routing/pool.py"}
     assert hot <= set(found)
     wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
     hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}

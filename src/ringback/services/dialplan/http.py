@@ -15,7 +15,15 @@ from ringback.contracts.dialplan import (
     ResolveRequest,
     dn_states_key,
 )
-from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, owner_first, resolve
+from ringback.domain.dialplan import (
+    Destination,
+    DestinationKind,
+    DnState,
+    Origin,
+    Plan,
+    chosen_first,
+    resolve,
+)
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.tally import Tally
 from ringback.services.dialplan.plans import Plans
@@ -71,7 +79,7 @@ class DialplanHttp:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         found, asked = await self._follow(plan, wanted.to_number, wanted.origin)
         if wanted.origin == "route_point":
-            found = owner_first(plan, found, wanted.from_number)
+            found = chosen_first(plan, found, wanted.from_number, wanted.trunk)
         self._count(wanted.tenant, found.kind)
         took = time.perf_counter() - started
         self._seconds.observe(took)
