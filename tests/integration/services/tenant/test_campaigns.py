@@ -15,7 +15,13 @@ from tests.integration.services.started import import_into, process_of
 from ringback.contracts import campaigns as told
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.contracts.calls import call_key
-from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.contracts.campaigns import (
+    CampaignEvent,
+    CampaignPicture,
+    CampaignPictures,
+    CampaignStatus,
+    CustomersPage,
+)
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.statistics import ObjectFigures
 from ringback.contracts.telephony import (
@@ -32,10 +38,12 @@ from ringback.domain.configuration import (
     Campaign,
     Configuration,
     Extension,
+    Gateway,
     Person,
     RoutePoint,
     Skill,
     Tenant,
+    Trunk,
     VirtualQueue,
 )
 from ringback.runtime.context import Context, Process
@@ -62,6 +70,7 @@ DEMO = Configuration(
         Extension(id="1002"),
         RoutePoint(id="8000", script="inbound"),
         VirtualQueue(id="Loans", target="?:Loans>=1"),
+        Trunk(id="carrier", gateways=(Gateway("192.0.2.1"),), numbers=("+!",)),
     ),
     persons=(
         Person(id="kim", skills={"Loans": 2}, dn="1001", wrap_up=0.1),
@@ -75,11 +84,13 @@ DEMO = Configuration(
             route_point="8000",
             queue="Loans",
             caller_id="+12025550100",
+            trunk="carrier",
             retry_s=1.0,
             max_dials=2,
             outcomes={"NOT_NOW": "again", "SOLD": "done"},
             retries={"NOT_NOW": 0.2},
             callback_service="CB_Sales",
+            callback_agent_s=900.0,
         ),
         Campaign(id="choice", lists=("spring",), route_point="8000", queue="Loans", mode="preview"),
     ),
@@ -192,6 +203,10 @@ class Office:
         (found,) = await self.call("status", campaign="offers")
         return msgspec.convert(found, CampaignStatus)
 
+    async def customers(self, query: str, campaign: str = "offers") -> CustomersPage:
+        http = HttpClient(self.ctx, "tenant", connection="voice-8")
+        return await http.get(f"/campaigns/demo/{campaign}/customers?{query}", CustomersPage)
+
     async def begin(self) -> None:
         await self.command("load")
         await self.command("start")
@@ -269,6 +284,7 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
         await office.login("kim", "1001")
         dial = await office.line.next()
         assert (dial.this_dn, dial.other_dn, dial.ani) == ("8000", number(1), "+12025550100")
+        assert dial.trunk == "carrier"
         assert dial.user_data == {
             "name": "Ann",
             "GSW_CAMPAIGN_NAME": "offers",
@@ -506,6 +522,7 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         wanted = booked.get_nowait()
         assert (wanted.service, wanted.number) == ("CB_Sales", number(2))
         assert wanted.desired_at == pytest.approx(in_an_hour)
+        assert (wanted.agent, wanted.agent_s) == ("kim", 900.0), "kept for the agent who has promised it"
         # Never again; what is no result is refused.
         await office.command("start")
         dial = await talked("d")
@@ -516,6 +533,19 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         assert (await office.until(told.RECORD_COMPLETED, record="d")).outcome == "DO_NOT_CALL"
         everywhere = [number(2), number(3), number(9)]
         assert (await office.call("check_do_not_call", numbers=everywhere))["numbers"] == 2
+        # What a supervisor sees of it.
+        page = await office.customers("outcome=DO_NOT_CALL")
+        assert page.outcomes == {"CALLBACK": 2, "DO_NOT_CALL": 1, "NOT_NOW": 1}
+        [customer] = page.customers
+        assert (customer.key, customer.state, customer.agent) == ("d", "done", "kim")
+        assert (customer.number, customer.result) == ("+12•••••••03", "CONNECTED")
+        assert customer.at > 0
+        everybody = await office.customers("")
+        assert ([each.key for each in everybody.customers], everybody.more) == ([*"abcd"], False)
+        rest = await office.customers("after_list=spring&after_key=b&state=done")
+        assert ([each.key for each in rest.customers], rest.outcomes) == (["c", "d"], None)
+        with pytest.raises(HttpFailure):
+            await office.customers("", campaign="nothing")
 
 
 async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:
