@@ -55,6 +55,9 @@ class DialPlan(
     """User data of the call."""
     customer_calls: int = 0
     """Wait so long for the customer, whose device is told to call; 0: the customer is dialled."""
+    preferred_agent: str = ""
+    """This agent alone may have it for `preferred_timeout` seconds from the desired time on."""
+    preferred_timeout: float = 0.0
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +153,9 @@ class BookCallback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     interaction_id: str = ""
     priority: int = 0
     user_data: dict[str, Any] = {}
+    agent: str = ""
+    """This agent alone may have it for `agent_s` seconds from the desired time on."""
+    agent_s: float = 0.0
     desired_at: Annotated[float, Meta(ge=0.0, le=32_503_680_000.0)] = 0.0
     """Seconds since the epoch: the customer wants to be called then, and stands in line from then on; 0: the
     place is that of the call.

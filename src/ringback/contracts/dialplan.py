@@ -20,6 +20,8 @@ class ResolveRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     from_number: str = ""
     to_number: str
     conn_id: str = ""
+    trunk: str = ""
+    """Comes first of those that take the number."""
 
 
 class ResolveReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

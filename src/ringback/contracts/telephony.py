@@ -65,8 +65,8 @@ class _Making(_Request, frozen=True, kw_only=True, omit_defaults=True, rename=tl
     """The route point."""
     other_dn: str
     """The number, E.164."""
-    ani: str = ""
-    """Number to show; empty: the route point's."""
+    ani: str = ""  # the number to show; empty: the route point's
+    trunk: str = ""  # comes first of those that take the number; empty: as the number to show says
     timeout: float = 30.0
     """Seconds until an unanswered call is given up."""
     prompts: list[str] = []

@@ -241,7 +241,9 @@ class Campaign(Object, frozen=True, kw_only=True):
     of ``max_dials`` dials, or as ``retries`` say by result. ``ring_s`` and ``detect_s`` are in seconds, 0 of
     ``detect_s`` takes whoever answers for a person; ``prompts`` are heard until an agent is there.
     ``outcomes`` are the results that agents may enter, with what follows; callbacks that they promise are
-    booked at ``callback_service``. ``caller_ids`` are the numbers to show by the beginning of the customer's.
+    booked at ``callback_service``, and are kept for the agent who has promised one for ``callback_agent_s``
+    seconds. ``caller_ids`` are the numbers to show by the beginning of the customer's. ``trunk`` comes first
+    of those that take the customer's number.
     """
 
     name: str = ""
@@ -264,6 +266,8 @@ class Campaign(Object, frozen=True, kw_only=True):
     outcomes: dict[str, Literal["done", "again", "callback", "do-not-call"]] = {}
     callback_service: str = ""
     caller_ids: dict[str, str] = {}
+    callback_agent_s: float = 0.0
+    trunk: str = ""
 
 
 AnyObject = (

@@ -52,6 +52,7 @@ class _Known:
     mailboxes: set[str] = field(default_factory=set)
     virtual_queues: set[str] = field(default_factory=set)
     route_points: set[str] = field(default_factory=set)
+    trunks: set[str] = field(default_factory=set)
     lists: set[str] = field(default_factory=set)
     persons: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
@@ -91,6 +92,8 @@ class _Known:
                 return (self.mailboxes, self.dialled)
             case VirtualQueue():
                 return (self.virtual_queues,)
+            case Trunk():
+                return (self.trunks,)
             case Person():
                 return (self.persons,)
             case Place():
@@ -326,6 +329,8 @@ def _campaign(item: Campaign, known: _Known) -> Iterator[str]:
         yield f"route point {item.route_point!r} does not exist"
     if item.queue not in known.virtual_queues:
         yield f"virtual queue {item.queue!r} does not exist"
+    if item.trunk and item.trunk not in known.trunks:
+        yield f"trunk {item.trunk!r} does not exist"
     yield from definition.problems_of_campaign(item)
 
 

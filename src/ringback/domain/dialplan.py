@@ -126,14 +126,18 @@ def resolve(plan: Plan, dialled: str, origin: Origin) -> Resolution:
         step = _Step(next_number, step.dialled, step.over, {}, (*step.diverted_from, extension.id))
 
 
-def owner_first(plan: Plan, found: Destination, shown: str) -> Destination:
-    """The destination with the trunks first whose own number (`caller_id`) is the one to be shown: a carrier
-    may refuse to show another one's. Which number a campaign shows says so which trunk its calls take.
+def chosen_first(plan: Plan, found: Destination, shown: str, trunk: str = "") -> Destination:
+    """The destination with the trunk first that is asked for, then those whose own number (`caller_id`) is
+    the one to be shown: a carrier may refuse to show another one's.
     """
-    if not shown or len(found.trunks) < 2 or found.call_type == "emergency":
+    if not (shown or trunk) or len(found.trunks) < 2 or found.call_type == "emergency":
         return found
-    owners = {trunk.id for _, trunk in plan.routes if trunk.caller_id == shown}
-    return structs.replace(found, trunks=tuple(sorted(found.trunks, key=lambda name: name not in owners)))
+    owners = {each.id for _, each in plan.routes if shown and each.caller_id == shown}
+
+    def place(name: str) -> tuple[bool, bool]:
+        return name != trunk, name not in owners
+
+    return structs.replace(found, trunks=tuple(sorted(found.trunks, key=place)))
 
 
 def resolve_with(plan: Plan, dialled: str, origin: Origin, states: Mapping[str, DnState]) -> Destination:

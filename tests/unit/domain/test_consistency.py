@@ -130,6 +130,7 @@ def campaign(**changes: Any) -> Campaign:
         (campaign(lists=("autumn",)), "autumn"),
         (campaign(route_point="1001"), "route point '1001'"),
         (campaign(queue="8000"), "virtual queue '8000'"),
+        (campaign(trunk="nobody"), "trunk 'nobody'"),
         (campaign(hours=("always",)), "always"),
         (campaign(time_zone="Mars/Base"), "time zone"),
         (campaign(quiet="21:00"), "quiet"),
@@ -143,7 +144,7 @@ def campaign(**changes: Any) -> Campaign:
     ],
 )
 def test_a_campaign_that_cannot_be_is_named_with_its_reason(item: Campaign, word: str) -> None:
-    good = configuration(calling_lists=(CallingList(id="spring"),), campaigns=(campaign(),))
+    good = configuration(calling_lists=(CallingList(id="spring"),), campaigns=(campaign(trunk="carrier"),))
     assert validate(good) == []
     problems = validate(msgspec.structs.replace(good, campaigns=(item,)))
     assert [problem.kind for problem in problems] == ["campaigns"]

@@ -13,7 +13,7 @@ from ringback.domain.configuration import (
     Trunk,
     VirtualQueue,
 )
-from ringback.domain.dialplan import DnState, Plan, compile_plan, owner_first, resolve_with, to_e164
+from ringback.domain.dialplan import DnState, Plan, chosen_first, compile_plan, resolve_with, to_e164
 
 DNS: tuple[DN, ...] = (
     Extension(id="1001", mailbox="8500", no_answer=15),
@@ -196,8 +196,11 @@ def test_the_trunk_whose_number_is_shown_is_tried_first() -> None:
     both = plan()
     found = resolve_with(both, "+12025550188", "route_point", {})
     assert found.trunks == ("local", "carrier")
-    assert owner_first(both, found, "+12025550100").trunks == ("carrier", "local")
+    assert chosen_first(both, found, "+12025550100").trunks == ("carrier", "local")
     for shown in ("", "+12025550199"):
-        assert owner_first(both, found, shown) == found
+        assert chosen_first(both, found, shown) == found
+    assert chosen_first(both, found, "", "carrier").trunks == ("carrier", "local")
+    assert chosen_first(both, found, "+12025550100", "local").trunks == ("local", "carrier"), "as is said"
+    assert chosen_first(both, found, "", "elsewhere") == found, "it does not take the number"
     emergency = resolve_with(both, "911", "route_point", {})
-    assert owner_first(both, emergency, "+12025550100") == emergency
+    assert chosen_first(both, emergency, "+12025550100") == emergency

@@ -55,6 +55,7 @@ def make_call(m: Machine, request: RequestMakeCall) -> None:
     data.make_greeting, data.make_detect_s = dict(request.greeting), request.detect_s
     data.make_agent, data.make_caller = request.agent_id, request.caller_id
     data.make_caller_name, data.make_predictive = request.caller_name, request.predictive
+    data.make_trunk = request.trunk
     data.parties.ani, data.parties.dnis = request.caller_id, request.customer or request.destination
     m.emit(
         "EventCallCreated", this_dn=request.this_dn, other_dn=request.destination, user_data=data.user_data

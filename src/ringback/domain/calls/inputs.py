@@ -255,6 +255,8 @@ class RequestMakeCall(Struct, frozen=True):
     caller_name: str = ""
     predictive: bool = False
     """A person who answers is put on the route point like one who has called."""
+    trunk: str = ""
+    """Comes first of those that take the destination's number."""
 
 
 class RequestReleaseCall(Struct, frozen=True):

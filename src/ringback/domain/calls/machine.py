@@ -98,7 +98,8 @@ class Machine:
         ask = self.next_name("ask")
         self.data.asks[ask] = purpose
         self.set_timer("ask", ASK_S)
-        self.out.append(AskDialplan(ask, number, self.data.parties.ani, origin))
+        trunk = self.data.make_trunk if purpose == "dial" else ""
+        self.out.append(AskDialplan(ask, number, self.data.parties.ani, origin, trunk))
 
     def forget_asks(self, purpose: str) -> None:
         self.data.asks = {ask: wanted for ask, wanted in self.data.asks.items() if wanted != purpose}

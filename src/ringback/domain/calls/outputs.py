@@ -12,6 +12,8 @@ class AskDialplan(Struct, frozen=True):
     number: str
     from_number: str
     origin: str
+    trunk: str = ""
+    """Comes first of those that take the number."""
 
 
 class Invite(Struct, frozen=True):

@@ -167,6 +167,7 @@ class CallData(Struct, omit_defaults=True):
     """How long we listen who or what has answered; 0: not, or not any more."""
     make_predictive: bool = False
     """Whoever answers is to be asked for a route, as one who has called."""
+    make_trunk: str = ""
     instructed: bool = False
     """Somebody has asked for a treatment or a destination."""
     default_dn: str = ""

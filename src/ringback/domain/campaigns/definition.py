@@ -41,6 +41,7 @@ def rules_of(campaign: Campaign, time_zone: str) -> Rules:
         campaign.retry_s,
         campaign.max_dials,
         campaign.callback_service,
+        campaign.callback_agent_s,
     )
     return Rules(
         Pace(campaign.mode, campaign.ratio, campaign.abandon_cap),
@@ -94,6 +95,7 @@ def _problems_of_pace(item: Campaign) -> Iterator[str]:
         ("retry_s", item.retry_s, 1.0, _LONGEST_RETRY_S),
         ("ring_s", item.ring_s, 5.0, 120.0),
         ("detect_s", item.detect_s, 0.0, 10.0),
+        ("callback_agent_s", item.callback_agent_s, 0.0, _LONGEST_RETRY_S),
     )
     for name, value, least, most in numbers:
         if not (math.isfinite(value) and least <= value <= most):

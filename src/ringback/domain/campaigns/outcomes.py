@@ -24,7 +24,8 @@ class OutcomeRefusedError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """A campaign's: results by name, seconds until the next dial where they differ from `delay`, and the
-    service at which callbacks are booked; empty: none can be promised.
+    service at which callbacks are booked; empty: none can be promised. agent_s: seconds for which a callback
+    waits for the agent who has promised it.
     """
 
     names: Mapping[str, Follow]
@@ -32,6 +33,7 @@ class Outcomes:
     delay: float
     max_dials: int
     service: str = ""
+    agent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

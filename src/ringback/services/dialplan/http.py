@@ -15,7 +15,15 @@ from ringback.contracts.dialplan import (
     ResolveRequest,
     dn_states_key,
 )
-from ringback.domain.dialplan import Destination, DestinationKind, DnState, Origin, Plan, owner_first, resolve
+from ringback.domain.dialplan import (
+    Destination,
+    DestinationKind,
+    DnState,
+    Origin,
+    Plan,
+    chosen_first,
+    resolve,
+)
 from ringback.runtime.http import HttpError, HttpRequest, HttpServer
 from ringback.runtime.tally import Tally
 from ringback.services.dialplan.plans import Plans
@@ -71,7 +79,7 @@ class DialplanHttp:
             raise HttpError(404, "unknown_tenant", "this platform has no such tenant")
         found, asked = await self._follow(plan, wanted.to_number, wanted.origin)
         if wanted.origin == "route_point":
-            found = owner_first(plan, found, wanted.from_number)
+            found = chosen_first(plan, found, wanted.from_number, wanted.trunk)
         self._count(wanted.tenant, found.kind)
         took = time.perf_counter() - started
         self._seconds.observe(took)
@@ -98,10 +106,11 @@ class DialplanHttp:
             return found, asked
 
     async def _state(self, tenant: str, dn: str) -> DnState:
-        kept, registered = await asyncio.gather(
+        asked = [
             self._valkey.call("HGET", dn_states_key(tenant), dn),
             self._valkey.call("EXISTS", f"{{{tenant}}}:sip:bindings:{dn}"),
-        )
+        ]
+        kept, registered = await asyncio.gather(*asked)
         state = msgspec.json.decode(kept, type=DnState) if kept else DnState()
         return msgspec.structs.replace(state, registered=bool(registered))
 

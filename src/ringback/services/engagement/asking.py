@@ -39,6 +39,13 @@ class CreateCallback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     options: dict[str, Annotated[str, Meta(max_length=256)]] | None = None
 
 
+class KeptCallback(CreateCallback, frozen=True, kw_only=True, rename="camel"):
+    """What the platform's own services may ask for beside: this agent alone may have it for so long."""
+
+    agent: str = ""
+    agent_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Of a caller who has waited in line: since when, and when the line is free; seconds of the epoch."""
@@ -54,6 +61,7 @@ def details_of(asked: CreateCallback, desired: float | None) -> Details:
     # A published client sends a sentence here unless it is told otherwise: it means the default.
     if offer_type not in _OFFER_TYPES:
         offer_type = "ASAP" if desired is None else "SCHEDULED"
+    kept = asked if isinstance(asked, KeptCallback) else None
     return Details(
         user_data=identifiers(asked.user_data),
         route_point=asked.route_point or "",
@@ -68,4 +76,6 @@ def details_of(asked: CreateCallback, desired: float | None) -> Details:
         push_targets=asked.push_targets or [],
         timezone=asked.timezone or "",
         options=asked.options or {},
+        agent=kept.agent if kept else "",
+        agent_s=kept.agent_s if kept else 0.0,
     )

@@ -131,11 +131,20 @@ class Catalogue:
         self._known.clear()
         self._reading.clear()
 
-    async def services(self, tenant: str) -> list[str]:
-        """The names of the callback services of a tenant."""
-        async with self._store.transaction() as session:
+    async def offers(self, tenant: str) -> dict[str, Offer]:
+        """The callback services of a tenant by name, but for those whose settings cannot be read."""
+        async with self._store.statement() as session:
             table = await session.all_settings(tenant)
-        return [name for name, properties in table.items() if kind_of(properties) == "service"]
+        found = {}
+        for name, properties in table.items():
+            try:
+                offer = await self.offer(tenant, name) if kind_of(properties) == "service" else None
+            except UNREADABLE as error:
+                self._ctx.log.error("settings_unreadable", tenant=tenant, service=name, error=str(error))
+                continue
+            if offer is not None:
+                found[name] = offer
+        return found
 
     async def _read(self, session: Session, tenant: str, service: str) -> Offer | None:
         table = await session.settings(tenant, [service])

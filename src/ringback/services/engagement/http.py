@@ -12,7 +12,7 @@ from msgspec import Meta
 from ringback.contracts.callbacks import BookCallback, CallbackBooked, CallbackStep, CallbackStepReply
 from ringback.domain.callbacks import SettingsError, State
 from ringback.runtime.http import HttpError, HttpRequest, HttpResponse, HttpServer, refuse_unknown
-from ringback.services.engagement.asking import CreateCallback, Place
+from ringback.services.engagement.asking import CreateCallback, KeptCallback, Place
 from ringback.services.engagement.availability import SlotDesk, read_flag
 from ringback.services.engagement.booking import Booking, key_use
 from ringback.services.engagement.browsers import Origins
@@ -198,7 +198,7 @@ class EngagementHttp:
         """A caller in line is to be called back, at the place of the call; or somebody at a desired time."""
         wanted, tenant = request.decode(BookCallback), request.path_param("tenant")
         desired = datetime.fromtimestamp(wanted.desired_at, UTC).isoformat() if wanted.desired_at else None
-        asked = CreateCallback(
+        asked = KeptCallback(
             service_name=wanted.service,
             phone_number=wanted.number,
             desired_time=desired,
@@ -206,6 +206,8 @@ class EngagementHttp:
             cb_origination_ixn_id=wanted.interaction_id or None,
             priority=wanted.priority or None,
             user_data=wanted.user_data,
+            agent=wanted.agent,
+            agent_s=wanted.agent_s,
         )
         place = None if desired else Place(wanted.arrived_at, wanted.not_before)
         made = await self._trusted.book(tenant, asked, key_use(wanted.key, wanted.key.encode()), place)

@@ -35,6 +35,9 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     survey_rp: str = ""
     timezone: str = ""
     options: dict[str, str] = {}
+    agent: str = ""
+    """This agent alone may have it for `agent_s` seconds from its time on."""
+    agent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

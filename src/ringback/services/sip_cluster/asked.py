@@ -76,6 +76,7 @@ def _make(asked: t.RequestMakeCall | t.RequestMakePredictiveCall, reference: str
         asked.user_data,
         greeting,
         detect_s=asked.detect,
+        trunk=asked.trunk,
     )
     if isinstance(asked, t.RequestMakePredictiveCall):
         return dialled(predictive=True)

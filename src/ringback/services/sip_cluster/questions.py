@@ -25,7 +25,7 @@ _NOBODY = i.Destination(DestinationKind.REJECT, status=503, reason="dialplan_awa
 Told = Callable[[LiveCall, i.Input], object]
 _Key = tuple[str, str, str]
 """Tenant, origin, number."""
-_Asked = dict[tuple[_Key, str], list[tuple[LiveCall, AskDialplan, Told]]]
+_Asked = dict[tuple[_Key, str, str], list[tuple[LiveCall, AskDialplan, Told]]]
 """Who waits, by the question and the caller, where the answer follows from who calls."""
 
 
@@ -48,9 +48,9 @@ class Questions:
         if self._ctx.monotonic() < until:
             told(live, i.Resolved(ask.ask, found))
             return
-        # Which of several trunks comes first depends on the number that is shown (`owner_first`).
+        # Which of several trunks comes first is said, or depends on the number shown (`chosen_first`).
         caller = ask.from_number if _origin(ask) == "route_point" else ""
-        self._gathered.setdefault((key, caller), []).append((live, ask, told))
+        self._gathered.setdefault((key, caller, ask.trunk), []).append((live, ask, told))
         if len(self._gathered) >= _MOST_AT_ONCE:
             self._send()
         elif self._soon is None:
@@ -73,7 +73,7 @@ class Questions:
             replies = await self._replies([_wanted(*of[0][:2]) for of in asked.values()])
         finally:
             self._under_way -= 1
-        for ((key, _), calls), reply in zip(asked.items(), replies, strict=True):
+        for ((key, *_), calls), reply in zip(asked.items(), replies, strict=True):
             found = _NOBODY if reply is None else translate.destination(reply)
             if reply is not None and reply.reuse_s:
                 self._settle(key, found, reply.reuse_s)
@@ -128,4 +128,5 @@ def _wanted(live: LiveCall, ask: AskDialplan) -> ResolveRequest:
         from_number=ask.from_number,
         to_number=ask.number,
         conn_id=live.conn_id,
+        trunk=ask.trunk,
     )

@@ -77,6 +77,7 @@ async def test_settings_that_cannot_be_read_hold_their_own_callbacks_and_no_othe
     rows = await world.query("SELECT due_at FROM engagement.callbacks WHERE service = 'broken'")
     assert [row["due_at"].timestamp() > world.now() + 50 for row in rows] == [True, True]
     assert (await world.cancel(held[0]))[0] == 200
+    await world.harness["engagement"].purger.purge()  # goes through all services
     await publish(world, broken={})
     world.move_clock(70)
     await world.entry(held[1])

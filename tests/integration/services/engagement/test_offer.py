@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
@@ -34,6 +35,17 @@ async def test_who_wants_to_be_called_at_a_time_stands_in_line_from_then_on(worl
     assert datetime.fromisoformat(seen["desiredTime"]).timestamp() == pytest.approx(at, abs=0.01)
     with pytest.raises(HttpFailure, match="past"):
         await promise(world, key="other", desired_at=world.now() - 86_400)
+
+
+async def test_one_that_an_agent_has_promised_is_kept_for_that_agent_for_a_while(world: Any) -> None:
+    at = world.now() + 600
+    callback = await promise(world, arrived_at=at, desired_at=at, agent="kim", agent_s=900.0)
+    world.move_clock(601)
+    dial = msgspec.json.decode((await world.entry(callback))["dial"])
+    assert (dial["preferredagent"], dial["preferredtimeout"]) == ("kim", 900.0)
+    await world.step(callback, 1, "QUEUED")
+    [row] = await world.query("SELECT line FROM engagement.steps")
+    assert row["line"] == "", "who is served meanwhile has not overtaken it"
 
 
 async def test_nobody_is_dialled_while_the_caller_is_still_on_the_line(world: Any) -> None:

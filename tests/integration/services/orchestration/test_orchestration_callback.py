@@ -168,6 +168,16 @@ async def test_a_customer_who_hangs_up_after_waiting_for_an_agent_was_left_alone
     assert (failed.state, failed.reason, failed.dial_result) == ("FAILED", NO_AGENT, "PERSON")
 
 
+@pytest.mark.parametrize("name", ["callback", "callback-scheduled", "callback-agent-first"])
+async def test_a_callback_that_an_agent_has_promised_waits_for_that_agent_first(
+    stage: Stage, name: str
+) -> None:
+    app = f"{stage.ctx.url('designer')}/apps/demo/{name}.scxml"
+    await stage.request_callback(app=app, dial='{"preferredagent": "kim", "preferredtimeout": 900}')
+    request = await stage.router.next("submit")
+    assert (request["preferred_agent"], request["preferred_s"]) == ("kim", 900.0)
+
+
 async def is_configured(stage: Stage) -> bool:
     point = await HttpClient(stage.ctx, "config").get("/tenants/demo/dns/8000")
     return "agent_wait" in point["parameters"]

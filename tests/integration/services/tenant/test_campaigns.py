@@ -38,10 +38,12 @@ from ringback.domain.configuration import (
     Campaign,
     Configuration,
     Extension,
+    Gateway,
     Person,
     RoutePoint,
     Skill,
     Tenant,
+    Trunk,
     VirtualQueue,
 )
 from ringback.runtime.context import Context, Process
@@ -68,6 +70,7 @@ DEMO = Configuration(
         Extension(id="1002"),
         RoutePoint(id="8000", script="inbound"),
         VirtualQueue(id="Loans", target="?:Loans>=1"),
+        Trunk(id="carrier", gateways=(Gateway("192.0.2.1"),), numbers=("+!",)),
     ),
     persons=(
         Person(id="kim", skills={"Loans": 2}, dn="1001", wrap_up=0.1),
@@ -81,11 +84,13 @@ DEMO = Configuration(
             route_point="8000",
             queue="Loans",
             caller_id="+12025550100",
+            trunk="carrier",
             retry_s=1.0,
             max_dials=2,
             outcomes={"NOT_NOW": "again", "SOLD": "done"},
             retries={"NOT_NOW": 0.2},
             callback_service="CB_Sales",
+            callback_agent_s=900.0,
         ),
         Campaign(id="choice", lists=("spring",), route_point="8000", queue="Loans", mode="preview"),
     ),
@@ -279,6 +284,7 @@ async def test_a_record_is_dialled_when_an_agent_is_ready_and_connected_and_repo
         await office.login("kim", "1001")
         dial = await office.line.next()
         assert (dial.this_dn, dial.other_dn, dial.ani) == ("8000", number(1), "+12025550100")
+        assert dial.trunk == "carrier"
         assert dial.user_data == {
             "name": "Ann",
             "GSW_CAMPAIGN_NAME": "offers",
@@ -516,6 +522,7 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         wanted = booked.get_nowait()
         assert (wanted.service, wanted.number) == ("CB_Sales", number(2))
         assert wanted.desired_at == pytest.approx(in_an_hour)
+        assert (wanted.agent, wanted.agent_s) == ("kim", 900.0), "kept for the agent who has promised it"
         # Never again; what is no result is refused.
         await office.command("start")
         dial = await talked("d")

@@ -771,6 +771,14 @@ class TestSnapshot:
         assert bench.event("EventRinging").user_data == {"Language": "de"}
 
 
+def test_the_trunk_that_is_wanted_is_asked_for_with_the_destination_only(bench) -> None:
+    bench.do(i.RequestMakeCall("m1", "5000", "+15550009", "+15551000", 25.0, trunk="cheap"))
+    assert bench.sent(o.AskDialplan).trunk == ""
+    bench.resolve(DestinationKind.ROUTE_POINT, dn="5000")
+    asked = bench.sent(o.AskDialplan)
+    assert (asked.number, asked.trunk) == ("+15550009", "cheap")
+
+
 class TestAgentFirst:
     """The agent answers before the customer is dialled."""
 

@@ -114,6 +114,16 @@ async def test_two_numbers_to_be_shown_are_two_questions_where_they_decide_on_th
     assert targets == ["trunk=first", "trunk=first", "trunk=second"]
 
 
+async def test_two_trunks_to_be_taken_are_two_questions() -> None:
+    bench = Bench(*(ResolveReply(kind="trunk", number="900", trunk=name) for name in ("first", "second")))
+    for trunk in ("first", "second", "first"):
+        ask = AskDialplan("a1", "900", "+1", "route_point", trunk)
+        bench.questions.ask(new_call("demo"), ask, bench.told)
+    await bench.dns(3)
+    targets = [word.destination.target for word in bench.heard]
+    assert targets == ["trunk=first", "trunk=first", "trunk=second"]
+
+
 async def test_what_is_asked_while_an_answer_is_on_its_way_goes_together_behind_it() -> None:
     """The same number too: the answer that is on its way may be older than the question."""
     bench = Bench(*(route_point(f"800{n}", 0.0) for n in range(4)))

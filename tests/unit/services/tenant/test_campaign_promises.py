@@ -20,7 +20,13 @@ class Session:
 
     def __init__(self, *numbers: str) -> None:
         event = CampaignEvent(id=CALLBACK_BOOKED, time=0.0, tenant="demo", campaign="spring")
-        its = {"service": "CB", "call_at": 60.0, "data": "{}", "event": msgspec.json.encode(event)}
+        its = {
+            "service": "CB",
+            "call_at": 60.0,
+            "data": "{}",
+            "agent_s": 0.0,
+            "event": msgspec.json.encode(event),
+        }
         self.rows = [{**its, "attempt": uuid.uuid4(), "number": number} for number in numbers]
         self.done: list[tuple[str, str]] = []
         self.told: list[CampaignEvent] = []

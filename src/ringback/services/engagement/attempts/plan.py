@@ -46,6 +46,8 @@ def dial_plan(settings: CallbackSettings, record: Record) -> DialPlan:
         limit=settings.urs_vq_priority_limit,
         dials=record.progress.dials,
         attached=attached(settings, record),
+        preferred_agent=record.details.agent,
+        preferred_timeout=record.details.agent_s,
         customer_calls=(
             settings.pushed_callback_expiry_time if settings.call_direction == "USERORIGINATED" else 0
         ),

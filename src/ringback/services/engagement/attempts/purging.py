@@ -35,17 +35,17 @@ class Purger:
         """Forget what is over for long enough, of every published service; returns how many there were."""
         forgotten = 0
         for tenant in self._ctx.common.tenants:
-            for service in await self._catalogue.services(tenant):
-                forgotten += await self._purge_service(tenant, service)
+            for service, offer in (await self._catalogue.offers(tenant)).items():
+                if offer.settings.callback_purge_time:
+                    forgotten += await self._purge_service(
+                        tenant, service, offer.settings.callback_purge_time
+                    )
         if forgotten:
             self._ctx.log.info("callbacks_forgotten", number=forgotten)
         return forgotten
 
-    async def _purge_service(self, tenant: str, service: str) -> int:
-        offer = await self._catalogue.offer(tenant, service)
-        if offer is None or not offer.settings.callback_purge_time:
-            return 0
-        before, forgotten = moment(self._ctx.now() - offer.settings.callback_purge_time), 0
+    async def _purge_service(self, tenant: str, service: str, after_s: float) -> int:
+        before, forgotten = moment(self._ctx.now() - after_s), 0
         while True:
             async with self._store.statement() as session:
                 gone = await session.connection.fetch(QUERIES["purge"], tenant, service, before, _BATCH)

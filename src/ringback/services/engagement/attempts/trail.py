@@ -84,8 +84,14 @@ def _row(before: Record, after: Record, kind: HappeningKind, step: CallbackStep 
 
 
 def _line(record: Record) -> str:
-    """Equals have service and priority in common; one with options of its own may have another target."""
-    return "" if record.details.options else f"{record.tenant} {record.service} {record.priority}"
+    """Equals have service and priority in common; one with options of its own may have another target, and
+    one that is kept for an agent lets others pass.
+    """
+    return (
+        ""
+        if record.details.options or record.details.agent
+        else f"{record.tenant} {record.service} {record.priority}"
+    )
 
 
 async def _tell(session: Session, record: Record, what: str) -> None:

@@ -143,13 +143,13 @@ class Callbacks:
                 "POST",
                 "callbacks/{id}/recreate",
                 "recreateCallback",
-                "Book the same once more, when the callback is completed.",
+                "Book the same once more, when the callback is completed; once for each Idempotency-Key.",
                 self._recreate,
                 Action.CREATE_CALLBACKS,
                 Made,
                 body=Recreate,
                 parameters=(_ID,),
-                refusals=(400, 404, 429),
+                refusals=(400, 404, 422, 429),
             ),
         ]
 
@@ -202,8 +202,11 @@ class Callbacks:
             await call.note(session, "callback.recreate", str(made.id), {"of": str(record.id)}, _trace(made))
 
         asked = again(record, wanted.desired_time)
-        booked = await self._desks.booking.book(call.tenant, asked, None, told=told)
-        self._desks.metrics.created()
+        # The body does not say which callback is meant: the same key for another one is a mistake.
+        use = key_use(call.request.headers.get("Idempotency-Key"), record.id.bytes + call.request.body)
+        booked = await self._desks.booking.book(call.tenant, asked, use, told=told)
+        if booked.new:
+            self._desks.metrics.created()
         return Made(id=booked.id)
 
     async def _cancel(self, call: Call) -> Made:

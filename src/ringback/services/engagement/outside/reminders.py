@@ -29,9 +29,8 @@ class Reminders:
     async def look(self) -> None:
         """Write the reminders that are due."""
         for tenant in self._ctx.common.tenants:
-            for service in await self._catalogue.services(tenant):
-                offer = await self._catalogue.offer(tenant, service)
-                if offer is not None and offer.settings.enable_notification_reminder:
+            for service, offer in (await self._catalogue.offers(tenant)).items():
+                if offer.settings.enable_notification_reminder:
                     await self._remind(tenant, service, offer.settings.notification_reminder_buffer)
 
     async def _remind(self, tenant: str, service: str, buffer_s: int) -> None:

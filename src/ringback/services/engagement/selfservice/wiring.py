@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from ringback.runtime.sql import PostgresUnavailable
+from ringback.runtime.rounds import Rounds, every
 from ringback.services.engagement.moving import Moving
 from ringback.services.engagement.selfservice.keys import LinkKeys
 from ringback.services.engagement.selfservice.looking import Looking
@@ -67,21 +66,8 @@ class SelfService:
 
     def start(self) -> None:
         """Begin to look after the keys; runs until the service stops."""
-        self._ctx.spawn(self._look_after(), "link-keys")
+        Rounds(self._ctx, "link-keys", every(_REFRESH_S, self._keys.refresh)).start()
+        Rounds(self._ctx, "link-keys-tidied", every(_TIDY_S, self._keys.tidy)).start()
 
     async def _link(self, record: Record) -> str:
         return (await self.pages.url_of(record))[0]
-
-    async def _look_after(self) -> None:
-        tidied = float("-inf")
-        while True:
-            try:
-                await self._keys.refresh()
-                if self._ctx.monotonic() - tidied > _TIDY_S:
-                    await self._keys.tidy()
-                    tidied = self._ctx.monotonic()
-            except PostgresUnavailable as error:
-                self._ctx.log.debug("link_keys_wait", error=str(error))
-            except Exception:
-                self._ctx.log.exception("link_keys_failed")
-            await asyncio.sleep(_REFRESH_S)

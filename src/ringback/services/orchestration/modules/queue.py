@@ -37,30 +37,35 @@ def submit(element: Element, context: ActionContext) -> None:
         "timeout_s": number(context, element, "timeout"),
         "arrival_time": number(context, element, "arrivaltime"),
         "interaction_id": text(context, element, "interactionid"),
+        **_wishes(context, element),
     }
-    if lease := number(context, element, "lease"):
-        payload["lease_s"] = lease
-    if increment := int(number(context, element, "priorityincrement")):
-        payload["priority_increment"] = increment
-        payload["priority_interval_s"] = number(context, element, "priorityinterval", 60.0)
-        payload["priority_limit"] = int(number(context, element, "prioritylimit"))
-    if text(context, element, "route").lower() == "true":
-        payload["route"] = True
     if steps:
         payload["steps"] = [*steps]
-    if preferred := text(context, element, "preferredagent"):
-        payload |= {
-            "preferred_agent": preferred,
-            "preferred_s": number(context, element, "preferredtimeout"),
-        }
-    if context.attribute(element, "growth") is not None:
-        payload["growth"] = number(context, element, "growth")
     for child in element.elements():
         if child.name == "runtreatments":
             runtreatments(child, context)
     request_id = emit(context, element, payload)
     if element.get("requestid") is None:
         context.raise_event("queue.submit.requestid", {"requestid": request_id})
+
+
+def _wishes(context: ActionContext, element: Element) -> dict[str, Json]:
+    """What need not be said."""
+    said: dict[str, Json] = {}
+    if lease := number(context, element, "lease"):
+        said["lease_s"] = lease
+    if increment := int(number(context, element, "priorityincrement")):
+        said["priority_increment"] = increment
+        said["priority_interval_s"] = number(context, element, "priorityinterval", 60.0)
+        said["priority_limit"] = int(number(context, element, "prioritylimit"))
+    if text(context, element, "route").lower() == "true":
+        said["route"] = True
+    if preferred := text(context, element, "preferredagent"):
+        said["preferred_agent"] = preferred
+        said["preferred_s"] = number(context, element, "preferredtimeout")
+    if context.attribute(element, "growth") is not None:
+        said["growth"] = number(context, element, "growth")
+    return said
 
 
 def _step(group: Element, submit: Element, context: ActionContext) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def request_for(
         this_dn=attempt.dn or campaign.route_point,
         other_dn=attempt.customer.number,
         ani=caller_id_for(campaign.caller_id, campaign.caller_ids, attempt.customer.number),
+        trunk=campaign.trunk,
         timeout=campaign.ring_s,
         detect=0.0 if attempt.dn else campaign.detect_s,
         prompts=[] if attempt.dn else list(campaign.prompts),

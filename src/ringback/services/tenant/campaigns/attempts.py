@@ -13,7 +13,7 @@ from ringback.domain.callbacks import DialResult, RetryPolicy
 from ringback.domain.campaigns.attempts import Effort, Heard, Stage, Word, after, heard
 from ringback.domain.campaigns.definition import Rules
 from ringback.domain.campaigns.lines import after_dial, due_next
-from ringback.domain.campaigns.outcomes import OutcomeRefusedError, due_after, follow_of
+from ringback.domain.campaigns.outcomes import OutcomeRefusedError, Outcomes, due_after, follow_of
 from ringback.services.tenant.campaigns.hearing import News, reference_of
 from ringback.services.tenant.campaigns.outcome_store import Promise, promise, reopen
 from ringback.services.tenant.campaigns.store import Attempt, Session, Store
@@ -115,13 +115,14 @@ class Attempts:
             numbers = {attempt.customer.number, *(line.number for line in attempt.lines.all)}
             await session.add_do_not_call(sorted(numbers), entered.name, now)
         elif follow == "callback":
-            await promise(session, self._promise(attempt, rules.outcomes.service))
+            await promise(session, self._promise(attempt, rules.outcomes))
         return due_after(rules.outcomes, entered, follow, dials, now)
 
-    def _promise(self, attempt: Attempt, service: str) -> Promise:
+    def _promise(self, attempt: Attempt, outcomes: Outcomes) -> Promise:
         return Promise(
             attempt=attempt.id,
-            service=service,
+            service=outcomes.service,
+            agent_s=outcomes.agent_s,
             number=attempt.customer.number,
             call_at=attempt.entered.at,
             data={**attempt.data, "GSW_CAMPAIGN_NAME": attempt.campaign, "GSW_RECORD_HANDLE": attempt.key},

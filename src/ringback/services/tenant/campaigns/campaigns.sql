@@ -167,11 +167,11 @@ UPDATE tenant.campaign_attempts SET outcome = $3, outcome_by = $4, call_at = $5 
 UPDATE tenant.calling_records SET outcome = $4 WHERE tenant = $1 AND list = $2 AND key = $3;
 
 -- name: promise
-INSERT INTO tenant.campaign_promises (tenant, attempt, service, number, call_at, data, event, try_at)
-VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, 0) ON CONFLICT (attempt) DO NOTHING;
+INSERT INTO tenant.campaign_promises (tenant, attempt, service, number, call_at, data, event, try_at, agent_s)
+VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, 0, $8) ON CONFLICT (attempt) DO NOTHING;
 
 -- name: promises
-SELECT attempt, service, number, call_at, data::text, event FROM tenant.campaign_promises
+SELECT attempt, service, number, call_at, data::text, event, agent_s FROM tenant.campaign_promises
 WHERE tenant = $1 AND try_at <= $2 ORDER BY try_at LIMIT 100;
 
 -- name: promise_later

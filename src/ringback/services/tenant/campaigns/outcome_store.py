@@ -12,7 +12,9 @@ from ringback.services.tenant.campaigns.store import Attempt, Session
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """A callback that an agent has promised. `event`: what is told when it is booked or refused."""
+    """A callback that an agent has promised, who alone may have it for `agent_s` seconds from its time on.
+    `event`: what is told when it is booked or refused.
+    """
 
     attempt: UUID
     service: str
@@ -20,12 +22,15 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     call_at: float
     data: dict[str, Any]
     event: CampaignEvent
+    agent_s: float = 0.0
 
 
 async def promise(session: Session, its: Promise) -> None:
     """Write down a callback that is to be booked; once for each attempt."""
     data, event = (msgspec.json.encode(each).decode() for each in (its.data, its.event))
-    await session.execute("promise", its.attempt, its.service, its.number, its.call_at, data, event)
+    await session.execute(
+        "promise", its.attempt, its.service, its.number, its.call_at, data, event, its.agent_s
+    )
 
 
 async def promises(session: Session, now: float) -> list[Promise]:
@@ -38,6 +43,7 @@ async def promises(session: Session, now: float) -> list[Promise]:
             call_at=row["call_at"],
             data=msgspec.json.decode(row["data"]),
             event=msgspec.json.decode(row["event"], type=CampaignEvent),
+            agent_s=row["agent_s"],
         )
         for row in await session.fetch("promises", now)
     ]

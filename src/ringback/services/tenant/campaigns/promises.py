@@ -72,6 +72,8 @@ class Promises:
             arrived_at=promise.call_at,
             desired_at=promise.call_at,
             user_data=promise.data,
+            agent=promise.event.agent_id if promise.agent_s else "",
+            agent_s=promise.agent_s,
         )
         event = msgspec.structs.replace(promise.event, time=self._ctx.now())
         path = f"/internal/callbacks/{quote(self._store.tenant, safe='')}"

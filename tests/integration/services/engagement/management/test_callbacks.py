@@ -269,6 +269,19 @@ async def test_a_request_repeated_with_its_key_books_once(world: Any, office: An
     assert len(await world.query("SELECT 1 FROM audit.entries WHERE action = 'callback.create'")) == 1
 
 
+async def test_one_that_is_booked_once_more_with_a_key_is_booked_once_and_for_that_one_only(
+    world: Any, office: Any
+) -> None:
+    boss = await office.user("boss", "Supervisor")
+    first, second = [await world.book(phoneNumber=f"+1202555012{n}") for n in (3, 4)]
+    await world.cancel(first)
+    await world.cancel(second)
+    key = {"Idempotency-Key": "twice"}
+    ids = {(await boss.ask("POST", f"callbacks/{first}/recreate", {}, **key))[1]["id"] for _ in range(2)}
+    assert len(ids) == 1 and first not in ids
+    assert (await boss.ask("POST", f"callbacks/{second}/recreate", {}, **key))[0] == 422
+
+
 async def test_a_full_slot_is_refused_with_the_times_that_have_room(world: Any, office: Any) -> None:
     await world.publish({"small": {"_max_request_by_time_bucket": "1"}})
     boss = await office.user("boss", "Supervisor")
