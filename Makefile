@@ -74,8 +74,8 @@ console: $(CONSOLE)/node_modules/.installed ## Build the console from its TypeSc
 console-check:
 	@if command -v node >/dev/null && command -v npm >/dev/null; then \
 	  if $(MAKE) --no-print-directory $(CONSOLE)/node_modules/.installed; then cd $(CONSOLE) && npm run --silent check; \
-	  else echo "The console's types are not checked: its compiler cannot be installed here"; fi; \
-	else echo "The console's types are not checked: node and npm are not installed (Debian: npm)"; fi
+	  else echo "The console is not checked: its compiler cannot be installed here"; fi; \
+	else echo "The console is not checked: node and npm are not installed (Debian: npm)"; fi
 
 $(CONSOLE)/node_modules/.installed: $(CONSOLE)/package-lock.json
 	@cd $(CONSOLE) && npm ci --silent --ignore-scripts --no-audit --no-fund

@@ -25,6 +25,7 @@ UNKNOWN_BASES = {"OSError", "ConnectionError", "TimeoutError", "RuntimeError", "
 """Built-in classes that mypyc does not let a class inherit from."""
 _HANDS_OVER = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
 """Where a coroutine or generator may let others run meanwhile."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SETUP = """
 import sys
 from mypyc.build import mypycify
@@ -39,12 +40,14 @@ setup(name="ringback", packages=[], ext_modules=extensions)
 """
 
 
-def why_not(source: str) -> str | None:
-    """Why a module cannot be compiled so that it does the same as its source; None if it can.
+def why_not(source: str, *, named: bool = False) -> str | None:
+    """Why a module is not compiled; None if it is. One with coroutines has to be named itself: most only
+    wait, which costs minutes to compile and gains nothing.
 
     mypyc keeps the exception that is handled in the thread, not in the coroutine: one that lets others run
-    meanwhile leaves it to them, and takes theirs. It has no async generators, knows few built-in bases, and
-    passes over the options of a class, so that a frozen record would not be frozen.
+    meanwhile leaves it to them, and takes theirs. A coroutine that shares names with a function cannot be
+    closed after its end. There are no async generators, few built-in bases, and the options of a class are
+    passed over, so that a frozen record would not be frozen.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
@@ -53,11 +56,24 @@ def why_not(source: str) -> str | None:
                 return f"options of class {node.name}"
             if bases & UNKNOWN_BASES:
                 return f"the base of class {node.name}"
-        elif isinstance(node, ast.AsyncFunctionDef):
-            if any(isinstance(each, ast.Yield) for each in _own(node.body)):
-                return f"async generator {node.name}"
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if reason := _why_not_function(node, named):
+                return reason
         elif _waits_in_handler(node):
             return f"others run while line {node.lineno} handles an exception"
+    return None
+
+
+def _why_not_function(node: ast.FunctionDef | ast.AsyncFunctionDef, named: bool) -> str | None:
+    inner = [each for each in ast.walk(node) if each is not node and isinstance(each, _FUNCTIONS)]
+    if not any(isinstance(each, ast.AsyncFunctionDef) for each in (node, *inner)):
+        return None
+    if not named:
+        return "coroutines"
+    if inner:
+        return f"a coroutine and a function within {node.name}"
+    if any(isinstance(each, ast.Yield) for each in _own(node.body)):
+        return f"async generator {node.name}"
     return None
 
 
@@ -78,19 +94,20 @@ def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """What stands in these nodes, without the functions defined in them."""
     for node in nodes:
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if not isinstance(node, _FUNCTIONS):
             yield from _own(ast.iter_child_nodes(node))
 
 
 def choose(root: Path, packages: Iterable[str]) -> list[str]:
     """The modules to compile, as paths below `root`; a package stands for the modules directly in it."""
-    found = []
+    found: dict[str, None] = {}
     for package in packages:
         place = root / package
-        for path in [place] if place.is_file() else sorted(place.glob("*.py")):
-            if path.name != "__init__.py" and why_not(path.read_text()) is None:
-                found.append(str(path.relative_to(root)))
-    return found
+        named = place.is_file()
+        for path in [place] if named else sorted(place.glob("*.py")):
+            if path.name != "__init__.py" and why_not(path.read_text(), named=named) is None:
+                found[str(path.relative_to(root))] = None
+    return list(found)
 
 
 def compile_tree(source: Path, folder: Path, config: Path, files: list[str], *, opt: str = "3") -> list[Path]:

@@ -5,7 +5,9 @@
 import { capital } from "./format.js";
 
 const OVER = "Your session is over: sign in again.";
-const KEPT = "ringback-token", PATIENCE_MS = 10_000;
+const KEPT = "ringback-token";
+const PATIENCE_MS = 10_000;
+const SKEW_MS = 3000;
 const linked = new URLSearchParams(location.search).get("token") ?? "";
 
 export const token = {
@@ -28,6 +30,11 @@ export class Refusal extends Error {
   }
 }
 
+let ahead = 0;
+
+/** What time it is where the service is: clocks of browsers go wrong. Milliseconds since the epoch, to the second. */
+export const now = (): number => Date.now() + ahead;
+
 let over: (why: string) => void = () => undefined;
 
 /** Who is told that a token is not good any more. */
@@ -42,16 +49,25 @@ export function api<Answer>(method: string, path: string, body?: object): Promis
 
 /** The same of any path of the service. */
 export async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-  const used = token.get(), headers: Record<string, string> = used ? { Authorization: `Bearer ${used}` } : {};
+  const used = token.get();
+  const headers: Record<string, string> = used ? { Authorization: `Bearer ${used}` } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const asked: RequestInit = { method, headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) };
+  const asked: RequestInit = {
+    method,
+    headers,
+    cache: "no-store",
+    credentials: "omit",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  };
   if (body !== undefined) asked.body = JSON.stringify(body);
   const answer = await fetch(path, asked).catch(() => {
     throw new Refusal(0, "The server does not answer. Is the platform up?");
   });
+  const told = Date.parse(answer.headers.get("Date") ?? "");
+  if (!Number.isNaN(told)) ahead = Math.abs(told - Date.now()) > SKEW_MS ? told - Date.now() : 0;
   const data: unknown = await answer.json().catch(() => ({}));
   if (answer.ok) return data as Answer;
-  if (answer.status === 401 && path !== "/api/v1/token" && used === token.get()) {
+  if (answer.status === 401 && used && path !== "/api/v1/token" && used === token.get()) {
     token.forget();
     over(OVER);
     throw new Refusal(401, OVER);

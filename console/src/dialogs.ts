@@ -41,8 +41,15 @@ export function askFirst(of: Question): void {
   const wrong = make("p", { class: "error", role: "alert" });
   const go = make("button", { class: of.harm ? "harm" : "main" }, of.doing);
   const no = make("button", { type: "button", onclick: () => question.close() }, "No, leave it");
-  const form = make("form", {}, make("h2", { id: "ask-title" }, of.title), make("p", {}, of.text), ...(of.fields ?? []), wrong,
-    make("div", { class: "row" }, go, no));
+  const form = make(
+    "form",
+    {},
+    make("h2", { id: "ask-title" }, of.title),
+    make("p", {}, of.text),
+    ...(of.fields ?? []),
+    wrong,
+    make("div", { class: "row" }, go, no),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void perform(of, go, wrong);

@@ -12,7 +12,8 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Name] {
   const made = document.createElement(name);
   dress(made, attributes);
-  for (const each of inside) if (each != null && each !== false) made.append(each instanceof Node ? each : String(each));
+  for (const each of inside)
+    if (each != null && each !== false) made.append(each instanceof Node ? each : String(each));
   return made;
 }
 
@@ -42,16 +43,41 @@ export function field(label: string, input: HTMLElement): HTMLElement {
 export type Choice = readonly [value: string, text: string];
 
 /** A list to choose from. */
-export function choose(id: string, choices: readonly Choice[], chosen: string, changed: (value: string) => void): HTMLSelectElement {
+export function choose(
+  id: string,
+  choices: readonly Choice[],
+  chosen: string,
+  changed: (value: string) => void,
+): HTMLSelectElement {
   const options = choices.map(([value, text]) => make("option", { value, selected: value === chosen }, text));
   const made = make("select", { id, "data-held": id }, ...options);
   made.addEventListener("change", () => changed(made.value));
   return made;
 }
 
+/** Offer other choices, if they are others: a list that is open stays open. What was chosen stays, though it is not among them. */
+export function offer(list: HTMLSelectElement, chosen: string, choices: readonly Choice[]): void {
+  const all = choices.some(([value]) => value === chosen) ? choices : [...choices, [chosen, chosen] as const];
+  const there = [...list.options].map((each) => `${each.value} ${each.text}`).join("\n");
+  if (there !== all.map(([value, text]) => `${value} ${text}`).join("\n")) {
+    list.replaceChildren(...all.map(([value, text]) => make("option", { value }, text)));
+  }
+  list.value = chosen;
+}
+
 /** The button or link inside of `box` that held the focus under this name. */
 export function held(box: ParentNode, name: string): HTMLElement | null {
   return box.querySelector(`[data-held="${CSS.escape(name)}"]`);
+}
+
+/** These nodes and no others; one that is there already is not touched, so that a list which is open in it stays open. */
+function place(box: HTMLElement, nodes: readonly Node[]): void {
+  nodes.forEach((node, index) => {
+    const there = box.childNodes[index];
+    if (!there) box.append(node);
+    else if (there !== node) there.replaceWith(node);
+  });
+  while (box.childNodes.length > nodes.length) box.lastChild?.remove();
 }
 
 /**
@@ -66,12 +92,12 @@ export function replace(box: HTMLElement, shown: readonly Node[], instead: () =>
   const scrolled = [...box.querySelectorAll<HTMLElement>("[data-scroll]")].map(
     (each) => [each.dataset["scroll"] ?? "", each.scrollTop, each.scrollLeft] as const,
   );
-  box.replaceChildren(...shown);
+  place(box, shown);
   for (const [part, top, left] of scrolled) {
     const again = box.querySelector(`[data-scroll="${CSS.escape(part)}"]`);
     if (again) [again.scrollTop, again.scrollLeft] = [top, left];
   }
-  if (name === undefined) return;
+  if (name === undefined || document.activeElement === focused) return;
   const beside = row === undefined ? null : box.querySelector<HTMLElement>(`[data-row="${CSS.escape(row)}"] button`);
   (held(box, name) ?? beside ?? instead())?.focus();
 }

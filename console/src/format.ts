@@ -1,6 +1,8 @@
 /* How things are said. Pure: what the time is, and where, is given. */
 
-const MINUTE = 60, HOUR = 3600, DAY = 86_400;
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
 
 /** Seconds as people say them; "unknown" when it is not known (null, or less than 0). */
 export function span(seconds: number | null | undefined, unknown = "unknown"): string {
@@ -15,8 +17,10 @@ export function span(seconds: number | null | undefined, unknown = "unknown"): s
 /** Seconds as a clock that runs: 0:07, 12:40, 1:02:03. */
 export function timer(seconds: number | null | undefined): string {
   if (seconds == null || seconds < 0) return "–";
-  const s = Math.floor(seconds), two = (n: number): string => String(n).padStart(2, "0");
-  const hours = Math.floor(s / HOUR), minutes = Math.floor((s % HOUR) / MINUTE);
+  const s = Math.floor(seconds);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const hours = Math.floor(s / HOUR);
+  const minutes = Math.floor((s % HOUR) / MINUTE);
   return hours ? `${hours}:${two(minutes)}:${two(s % MINUTE)}` : `${minutes}:${two(s % MINUTE)}`;
 }
 
@@ -35,13 +39,23 @@ export const sum = <Row>(rows: readonly Row[], value: (row: Row) => number): num
 /** A moment on the wall of a zone, with the day unless that is today there. */
 export function when(iso: string | null | undefined, now: Date, zone?: string, locale?: string): string {
   if (!iso) return "–";
-  const at = new Date(iso), day = (moment: Date): string => moment.toLocaleDateString("sv", wall(zone));
+  const at = new Date(iso);
+  const day = (moment: Date): string => moment.toLocaleDateString("sv", wall(zone));
   const today = day(at) === day(now);
-  return at.toLocaleString(locale, { ...(today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" }), ...wall(zone) });
+  return at.toLocaleString(locale, {
+    ...(today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" }),
+    ...wall(zone),
+  });
 }
 
 /** What clocks show in the customer's zone, when that is not what they show here; "" when it is, or nobody knows. */
-export function elsewhere(iso: string | null | undefined, now: Date, theirs: string, ours?: string, locale?: string): string {
+export function elsewhere(
+  iso: string | null | undefined,
+  now: Date,
+  theirs: string,
+  ours?: string,
+  locale?: string,
+): string {
   if (!iso || !theirs || !isZone(theirs)) return "";
   const there = when(iso, now, theirs, locale);
   return there === when(iso, now, ours, locale) ? "" : `${there} in ${city(theirs)}`;

@@ -12,7 +12,9 @@ export interface Link {
 }
 
 export const NONE: Link = { began: 0, good: 0, failed: 0, why: "" };
-const MOST_MS = 30_000, OVERDUE = 3, OVERDUE_MS = 10_000;
+const MOST_MS = 30_000;
+const OVERDUE = 3;
+const OVERDUE_MS = 10_000;
 
 /** Milliseconds until the next look: twice as long after each failure, half a minute at most. */
 export function pause(every: number, failed: number): number {

@@ -51,7 +51,8 @@ export function pieces(samples: readonly Sample[], queue: string, which: 0 | 1):
 
 /** The service level of several queues: of all their rated calls together. null: there were none, or nobody knows. */
 export function levelOf(parts: readonly { service_level: number | null; rated: number | null }[]): number | null {
-  let timely = 0, rated = 0;
+  let timely = 0;
+  let rated = 0;
   for (const part of parts) {
     if (part.service_level === null || !part.rated) continue;
     timely += part.service_level * part.rated;

@@ -24,15 +24,26 @@ const link = make("span", { id: "link" });
 const who = make("span", { id: "who" });
 const out = make("button", { id: "out" });
 const lost = make("span", { role: "alert" });
-const warning = make("div", { id: "lost", hidden: true }, lost, make("button", { onclick: () => void live.now() }, "Try now"));
+const warning = make(
+  "div",
+  { id: "lost", hidden: true },
+  lost,
+  make("button", { onclick: () => void live.now() }, "Try now"),
+);
 const zone = make("p", { id: "zone" });
 const tools = make("div", { id: "tools" });
 const box = make("div", { id: "room" });
-const desk = make("div", { id: "desk", hidden: true },
+const desk = make(
+  "div",
+  { id: "desk", hidden: true },
   make("header", {}, make("h1", {}, "Ringback"), rooms, link, who, out),
-  warning, make("main", {}, tools, box), zone);
+  warning,
+  make("main", {}, tools, box),
+  zone,
+);
 
-let room: Room | null = null, drawn = 0;
+let room: Room | null = null;
+let drawn = 0;
 const live = new Live(tell);
 
 /** How it stands with the figures that are shown. */
@@ -47,7 +58,8 @@ function tell(state: Link, old: boolean): void {
 }
 
 async function look(): Promise<void> {
-  const turn = ++drawn, asked = room;
+  const turn = ++drawn;
+  const asked = room;
   if (!asked || !sitting()) return;
   const shown = await asked.look().catch(refused);
   // An answer that comes when somebody else sits here, or nobody, is shown to nobody; and under a dialog the row stays
@@ -100,13 +112,18 @@ async function begin(): Promise<void> {
   who.textContent = `${me.user} · ${me.roles.join(", ") || "no role"} · ${me.tenant}`;
   out.textContent = token.kept() ? "Sign out" : "Sign in";
   zone.textContent = `Times are those of ${zoneName(here(), new Date())}.`;
-  rooms.replaceChildren(...ROOMS.filter(isOpen).map((each) =>
-    make("a", { href: address(each.name), "data-room": each.name, onclick: (event) => go(event, each) }, each.title)));
+  rooms.replaceChildren(
+    ...ROOMS.filter(isOpen).map((each) =>
+      make("a", { href: address(each.name), "data-room": each.name, onclick: (event) => go(event, each) }, each.title),
+    ),
+  );
   signIn.hidden = true;
   desk.hidden = false;
   const first = addressed();
   if (first) return enter(first);
-  box.replaceChildren(make("div", { class: "empty" }, "Your user has no role that opens a room here: ask an administrator."));
+  box.replaceChildren(
+    make("div", { class: "empty" }, "Your user has no role that opens a room here: ask an administrator."),
+  );
 }
 
 function signOut(why: string): void {

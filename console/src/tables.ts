@@ -24,17 +24,29 @@ const seen = new Map<string, Map<string, string>>();
 export function sheet<Row>(of: Sheet<Row>): HTMLElement {
   if (!of.rows) return make("div", { class: "empty" }, "The service that knows is away.");
   if (!of.rows.length) return make("div", { class: "empty" }, of.nothing);
-  const head = of.columns.map(([title, , kind]) => make("th", { scope: "col", class: kind ?? null }, title));
-  const before = seen.get(of.name), now = new Map<string, string>();
+  const head = of.columns.map(([title, , kind]) =>
+    make("th", { scope: "col", class: kind ?? null, "aria-label": title ? null : "More" }, title),
+  );
+  const before = seen.get(of.name);
+  const now = new Map<string, string>();
   const body = of.rows.map((row) => {
-    const key = of.key(row), mark = of.mark?.(row) ?? "", was = before?.get(key);
+    const key = of.key(row);
+    const mark = of.mark?.(row) ?? "";
+    const was = before?.get(key);
     now.set(key, mark);
     return line(of, row, key, before !== undefined && was !== mark);
   });
   seen.set(of.name, now);
   return make(
     "div",
-    { class: of.tall ? "scroll tall" : "scroll", tabindex: 0, role: "region", "aria-label": of.name, "data-held": of.name, "data-scroll": of.name },
+    {
+      class: of.tall ? "scroll tall" : "scroll",
+      tabindex: 0,
+      role: "region",
+      "aria-label": of.name,
+      "data-held": of.name,
+      "data-scroll": of.name,
+    },
     make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)),
   );
 }
@@ -58,6 +70,11 @@ export type Tile = readonly [value: string | number, label: string, kind?: strin
 
 /** A row of large figures. */
 export function tiles(values: readonly Tile[]): HTMLElement {
-  return make("div", { class: "tiles" }, ...values.map(([value, label, kind]) =>
-    make("div", { class: `tile ${kind ?? ""}` }, make("b", {}, value), make("span", {}, label))));
+  return make(
+    "div",
+    { class: "tiles" },
+    ...values.map(([value, label, kind]) =>
+      make("div", { class: `tile ${kind ?? ""}` }, make("b", {}, value), make("span", {}, label)),
+    ),
+  );
 }

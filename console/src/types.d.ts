@@ -131,15 +131,67 @@ export interface CampaignsPage {
 export interface Picture {
   at: number;
   tenant: string;
-  services: { name: string; node: string; at: number; started: number; ready: boolean; checks: Record<string, boolean>; listeners: Record<string, string> }[] | null;
-  connections: { id: string; source: string; destination: string; protocol: string; port: string; built: boolean; messages: number }[] | null;
-  queues: { queue: string; waiting: number; callbacks: number; ewt: number; longest_wait: number; agents_ready: number; agents_logged_in: number }[] | null;
+  services:
+    | {
+        name: string;
+        node: string;
+        at: number;
+        started: number;
+        ready: boolean;
+        checks: Record<string, boolean>;
+        listeners: Record<string, string>;
+      }[]
+    | null;
+  connections:
+    | {
+        id: string;
+        source: string;
+        destination: string;
+        protocol: string;
+        port: string;
+        built: boolean;
+        messages: number;
+      }[]
+    | null;
+  queues:
+    | {
+        queue: string;
+        waiting: number;
+        callbacks: number;
+        ewt: number;
+        longest_wait: number;
+        agents_ready: number;
+        agents_logged_in: number;
+      }[]
+    | null;
   agents: { agent_id: string; dn?: string; state: string; reason?: string; since: number }[] | null;
-  calls: { conn_id: string; ani?: string; dnis?: string; state: string; started: number; agent_id?: string; queue?: string }[] | null;
-  callbacks: {
-    id: string; service: string; number: string; state: string; reason: string; attempt: number; dials: number; last_result: string;
-    arrived_at: number; due_at: number | null; updated_at: number; agent_id: string;
-  }[] | null;
+  calls:
+    | {
+        conn_id: string;
+        ani?: string;
+        dnis?: string;
+        state: string;
+        started: number;
+        agent_id?: string;
+        queue?: string;
+      }[]
+    | null;
+  callbacks:
+    | {
+        id: string;
+        service: string;
+        number: string;
+        state: string;
+        reason: string;
+        attempt: number;
+        dials: number;
+        last_result: string;
+        arrived_at: number;
+        due_at: number | null;
+        updated_at: number;
+        agent_id: string;
+      }[]
+    | null;
 }
 
 /** Of a queue over a time; null: nobody knows. */
@@ -175,4 +227,25 @@ export interface Wallboard {
   recent_s: number;
   queues: WallboardQueue[];
   agents: { logged_in: number; ready: number; reserved: number; busy: number; not_ready: number } | null;
+}
+
+export interface Customer {
+  list: string;
+  key: string;
+  number: string;
+  state: string;
+  due: string | null;
+  dials: number;
+  result: string;
+  reason: string;
+  outcome: string;
+  agent: string;
+  at: string | null;
+  call_at: string | null;
+}
+
+export interface Customers {
+  items: Customer[];
+  next: { list: string; key: string } | null;
+  outcomes: Record<string, number> | null;
 }

@@ -27,10 +27,10 @@ async def test_the_calls_of_sipps_own_caller_are_answered_and_end_well(scene: Sc
         "-r",
         "3",
         "-timeout",
-        "20s",
+        "60s",
         "-nostdin",
     )
     out = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(str(SIPP), target, *options, stdout=out, stderr=out)
-    said, _ = await asyncio.wait_for(child.communicate(), 30.0)
+    said, _ = await asyncio.wait_for(child.communicate(), 90.0)
     assert child.returncode == 0, said.decode(errors="replace")[-2000:]

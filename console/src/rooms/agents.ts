@@ -1,14 +1,19 @@
 /* Agents: who is logged in, since when they do what, and the ways to steer them. */
-import { api } from "../api.js";
+import { api, now } from "../api.js";
 import { may, refresh, type Room } from "../desk.js";
 import { askFirst } from "../dialogs.js";
-import { choose, field, make, tag, type Choice } from "../dom.js";
+import { choose, field, make, offer, tag, type Choice } from "../dom.js";
 import { span, words } from "../format.js";
 import { part, sheet, tiles, type Column } from "../tables.js";
 import type { Agent } from "../types.js";
 
 export const MOOD: Readonly<Record<string, string>> = {
-  ready: "good", talking: "live", ringing: "live", reserved: "live", acw: "warn", not_ready: "warn",
+  ready: "good",
+  talking: "live",
+  ringing: "live",
+  reserved: "live",
+  acw: "warn",
+  not_ready: "warn",
 };
 const SAID: Readonly<Record<string, string>> = { acw: "after-call work" };
 const BUSY: ReadonlySet<string> = new Set(["reserved", "ringing", "talking"]);
@@ -16,7 +21,11 @@ const BUSY: ReadonlySet<string> = new Set(["reserved", "ringing", "talking"]);
 const MOST = 500;
 const ANY: Choice = ["", "all"];
 
-let group = "", state = "", name = "", typing = 0, known: readonly Agent[] = [];
+let group = "";
+let state = "";
+let name = "";
+let typing = 0;
+let known: readonly Agent[] = [];
 const groups = choose("group", [ANY], "", (chosen) => ((group = chosen), refresh()));
 const states = choose("state", [ANY], "", (chosen) => ((state = chosen), refresh()));
 
@@ -27,7 +36,13 @@ function tools(): HTMLElement {
     clearTimeout(typing);
     typing = setTimeout(refresh, 200);
   });
-  return make("div", { class: "filters" }, field("Group", groups), field("State", states), field("Agent or phone", typed));
+  return make(
+    "div",
+    { class: "filters" },
+    field("Group", groups),
+    field("State", states),
+    field("Agent or phone", typed),
+  );
 }
 
 function leave(): void {
@@ -36,45 +51,57 @@ function leave(): void {
 
 const said = (text: string): string => SAID[text] ?? words(text);
 
-/** Offer what there is; what was chosen stays, also while nobody has it. */
-function offer(list: HTMLSelectElement, chosen: string, values: Iterable<string>): void {
-  const there = [...new Set([...values, chosen])].filter(Boolean).sort();
-  if (there.join() === [...list.options].map((each) => each.value).filter(Boolean).join() && list.value === chosen) return;
-  list.replaceChildren(...[ANY, ...there.map((each): Choice => [each, said(each)])].map(([value, text]) => make("option", { value }, text)));
-  list.value = chosen;
-}
+const choices = (values: readonly string[]): readonly Choice[] => [
+  ANY,
+  ...[...new Set(values)].sort().map((each): Choice => [each, said(each)]),
+];
 
 const fits = (a: Agent): boolean =>
-  (!group || a.groups.includes(group)) && (!state || a.state === state) && (!name || a.id.toLowerCase().includes(name) || a.device.includes(name));
+  (!group || a.groups.includes(group)) &&
+  (!state || a.state === state) &&
+  (!name || a.id.toLowerCase().includes(name) || a.device.includes(name));
 
 async function look(): Promise<Node[]> {
   known = await api<Agent[]>("GET", "agents");
-  offer(groups, group, known.flatMap((a) => a.groups));
-  offer(states, state, known.map((a) => a.state));
-  const rows = known.filter(fits), now = Date.now(), number = (...wanted: string[]): number => rows.filter((a) => wanted.includes(a.state)).length;
+  offer(groups, group, choices(known.flatMap((a) => a.groups)));
+  offer(states, state, choices(known.map((a) => a.state)));
+  const rows = known.filter(fits);
+  const number = (...wanted: string[]): number => rows.filter((a) => wanted.includes(a.state)).length;
   const figures = tiles([
-    [number("ready"), "ready", number("ready") ? "good" : "bad"], [number("reserved", "ringing"), "ringing or reserved"], [number("talking"), "talking"],
-    [number("acw"), "after-call work"], [number("not_ready"), "not ready"],
+    [number("ready"), "ready", number("ready") ? "good" : "bad"],
+    [number("reserved", "ringing"), "ringing or reserved"],
+    [number("talking"), "talking"],
+    [number("acw"), "after-call work"],
+    [number("not_ready"), "not ready"],
   ]);
-  return [figures, list(rows, now)];
+  return [figures, list(rows)];
 }
 
-function list(rows: readonly Agent[], now: number): HTMLElement {
+function list(rows: readonly Agent[]): HTMLElement {
   const steering: Column<Agent> = ["", (a) => make("span", {}, ...turns(a)), "orders"];
-  const more = rows.length > MOST ? make("p", { class: "soft" }, `${rows.length - MOST} more: choose a group or a state.`) : null;
-  return part("list", "Agents", rows.length, sheet<Agent>({
-    name: "agents",
-    rows: rows.slice(0, MOST),
-    key: (a) => a.id,
-    mark: (a) => a.state,
-    nothing: known.length ? "No agent is like that." : "Nobody is logged in.",
-    columns: [
-      ["Agent", (a) => a.id, "wide"], ["Phone", (a) => a.device || "–"],
-      ["State", (a) => tag(said(a.state) + (a.reason ? ` (${a.reason})` : ""), MOOD[a.state])],
-      ["For", (a) => span((now - Date.parse(a.since)) / 1000), "n"], ["Groups", (a) => a.groups.join(", ") || "–", "wide"],
-      ...(may("agents.steer") ? [steering] : []),
-    ],
-  }), more);
+  const more =
+    rows.length > MOST ? make("p", { class: "soft" }, `${rows.length - MOST} more: choose a group or a state.`) : null;
+  return part(
+    "list",
+    "Agents",
+    rows.length,
+    sheet<Agent>({
+      name: "agents",
+      rows: rows.slice(0, MOST),
+      key: (a) => a.id,
+      mark: (a) => a.state,
+      nothing: known.length ? "No agent is like that." : "Nobody is logged in.",
+      columns: [
+        ["Agent", (a) => a.id, "wide"],
+        ["Phone", (a) => a.device || "–"],
+        ["State", (a) => tag(said(a.state) + (a.reason ? ` (${a.reason})` : ""), MOOD[a.state])],
+        ["For", (a) => span(Math.max(0, now() - Date.parse(a.since)) / 1000), "n"],
+        ["Groups", (a) => a.groups.join(", ") || "–", "wide"],
+        ...(may("agents.steer") ? [steering] : []),
+      ],
+    }),
+    more,
+  );
 }
 
 interface Turn {
@@ -89,29 +116,57 @@ interface Turn {
 function turns(a: Agent): Node[] {
   const made: Node[] = [];
   if (a.state === "not_ready" || a.state === "acw")
-    made.push(button(a, { word: "ready", doing: "Ready", done: "ready", title: `Make ${a.id} ready?`, text: "Calls may come at once." }));
+    made.push(
+      button(a, {
+        word: "ready",
+        doing: "Ready",
+        done: "ready",
+        title: `Make ${a.id} ready?`,
+        text: "Calls may come at once.",
+      }),
+    );
   if (a.state !== "not_ready") {
     const text = "No more calls come until the agent is ready again.";
-    made.push(button(a, { word: "not-ready", doing: "Not ready", done: "not ready", title: `Make ${a.id} not ready?`, text }));
+    made.push(
+      button(a, { word: "not-ready", doing: "Not ready", done: "not ready", title: `Make ${a.id} not ready?`, text }),
+    );
   }
   const text = "The agent has to log in again to take calls.";
-  made.push(button(a, { word: "log-out", doing: "Log out", done: "logged out", title: `Log ${a.id} out?`, text, harm: true }));
+  made.push(
+    button(a, { word: "log-out", doing: "Log out", done: "logged out", title: `Log ${a.id} out?`, text, harm: true }),
+  );
   return made;
 }
 
 function button(a: Agent, turn: Turn): HTMLElement {
-  return make("button", {
-    class: turn.harm ? "harm" : null, "data-held": `${turn.word} ${a.id}`, "aria-label": `${turn.doing}: ${a.id}`, onclick: () => ask(a, turn),
-  }, turn.doing);
+  return make(
+    "button",
+    {
+      class: turn.harm ? "harm" : null,
+      "data-held": `${turn.word} ${a.id}`,
+      "aria-label": `${turn.doing}: ${a.id}`,
+      onclick: () => ask(a, turn),
+    },
+    turn.doing,
+  );
 }
 
 function ask(a: Agent, turn: Turn): void {
-  const busy = BUSY.has(a.state), later = busy ? " The call under way is not cut: it holds when that has ended." : "";
-  askFirst({ title: turn.title, text: turn.text + later, doing: turn.doing, harm: turn.harm ?? false, act: async () => {
-    const body = turn.word === "not-ready" ? { reason: "supervisor" } : {};
-    const now = await api<Agent>("POST", `agents/${encodeURIComponent(a.id)}/${turn.word}`, body);
-    return busy && now.state === a.state ? `${a.id} will be ${turn.done} after the call.` : `${a.id} is ${turn.done}.`;
-  } });
+  const busy = BUSY.has(a.state);
+  const later = busy ? " The call under way is not cut: it holds when that has ended." : "";
+  askFirst({
+    title: turn.title,
+    text: turn.text + later,
+    doing: turn.doing,
+    harm: turn.harm ?? false,
+    act: async () => {
+      const body = turn.word === "not-ready" ? { reason: "supervisor" } : {};
+      const after = await api<Agent>("POST", `agents/${encodeURIComponent(a.id)}/${turn.word}`, body);
+      return busy && after.state === a.state
+        ? `${a.id} will be ${turn.done} after the call.`
+        : `${a.id} is ${turn.done}.`;
+    },
+  });
 }
 
 export const agents: Room = { name: "agents", title: "Agents", action: "agents.see", every: 3000, tools, look, leave };

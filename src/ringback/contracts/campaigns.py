@@ -302,3 +302,33 @@ class CampaignPictures(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float
     campaigns: list[CampaignPicture]
+
+
+class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a campaign for supervisors; `number` is masked. Times: seconds since the epoch, 0: none.
+
+    due_at: when it may be dialled, while it waits. result, reason: of its last dial. outcome: what an agent
+    says the talk has come to. agent: who had it last. at: of the last dial. call_at: when the customer wants
+    to be called.
+    """
+
+    list: str
+    key: str
+    number: str
+    state: str
+    due_at: float
+    dials: int
+    result: str
+    reason: str
+    outcome: str
+    agent: str
+    at: float
+    call_at: float
+
+
+class CustomersPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers by list and key. `outcomes`: how many of the campaign have each; on the first page only."""
+
+    customers: list[CustomerView]
+    more: bool
+    outcomes: dict[str, int] | None

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from ringback.sip import identity
 from ringback.sip.errors import SipParseError
-from ringback.sip.framing import PING, PONG, Ping, StreamFramer
+from ringback.sip.framing import PING, PONG, Ping, StreamFramer, Torn
 from ringback.sip.transport import WEB, Source
 from ringback.sip.websocket import WebSocketFramer
 
@@ -32,8 +32,8 @@ class StreamUser(Protocol):
     def stream_lost(self, connection: StreamConnection) -> None:
         """The connection is gone."""
 
-    def stream_garbage(self, source: Source) -> None:
-        """The stream could not be cut into messages; the connection is being closed."""
+    def stream_garbage(self, source: Source, torn: Torn | None) -> None:
+        """The stream could not be cut into messages; the connection is closed once this has been answered."""
 
 
 class Pool(Protocol):
@@ -187,7 +187,7 @@ class StreamConnection(asyncio.Protocol):
         if answer := self._framer.answer():
             self._queue(answer)
         if self._framer.broken:
-            self._pool.user.stream_garbage(source)
+            self._pool.user.stream_garbage(source, self._framer.torn)
             self.close()
         else:
             self._watch()

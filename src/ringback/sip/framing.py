@@ -23,6 +23,8 @@ class Ping:
     """A double CRLF between messages; the answer is `PONG`."""
 
 
+Torn = tuple[bytes, SipParseError]
+"""What a stream could not be cut at, and why."""
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
 _PING = Ping()
@@ -31,7 +33,7 @@ _PING = Ping()
 class StreamFramer:
     """Cuts a stream into messages. Any number of messages may come in one segment, and any part of one."""
 
-    __slots__ = ("_broken", "_buffer", "_max_body", "_max_head", "_need")
+    __slots__ = ("_broken", "_buffer", "_max_body", "_max_head", "_need", "torn")
 
     def __init__(self, max_head: int = MAX_HEAD, max_body: int = MAX_BODY) -> None:
         self._buffer = bytearray()
@@ -39,6 +41,8 @@ class StreamFramer:
         self._max_head = max_head
         self._max_body = max_body
         self._broken = False
+        self.torn: Torn | None = None
+        """There once the stream is broken."""
 
     def feed(self, data: bytes) -> list[bytes | Ping]:
         """Take what was received; return the whole messages and pings in it.
@@ -53,8 +57,8 @@ class StreamFramer:
         try:
             while (item := self._next()) is not None:
                 found.append(item)
-        except SipParseError:
-            self._broken = True
+        except SipParseError as error:
+            self._broken, self.torn = True, (bytes(self._buffer[: self._max_head]), error)
             if not found:
                 raise
         return found

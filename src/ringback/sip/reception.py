@@ -11,6 +11,7 @@ from ringback.sip.build import can_be_answered, response_to_malformed
 from ringback.sip.connection import StreamConnection
 from ringback.sip.entrance import Entrance
 from ringback.sip.errors import SipParseError
+from ringback.sip.framing import Torn
 from ringback.sip.keep_alive import FILLERS, KeepAlives
 from ringback.sip.message import Request, Response
 from ringback.sip.parser import parse_message
@@ -72,10 +73,15 @@ class Reception(TransactionRunner):
         """A connection has a whole message."""
         self._received(data, source)
 
-    def stream_garbage(self, source: Source) -> None:
-        """A connection sent what cannot be cut into messages."""
-        self.counters.parse_errors += 1
-        self.on_garbage(source)
+    def stream_garbage(self, source: Source, torn: Torn | None) -> None:
+        """A connection sent what cannot be cut into messages; who has asked for something is told (20.14)."""
+        if self.ignores is not None and self.ignores(source):
+            return
+        error = SipParseError("no message")
+        if torn is not None:
+            error = torn[1]
+            error.message = _request_in(torn[0])
+        self._refuse(error, source)
 
     def stream_lost(self, connection: StreamConnection) -> None:
         """A connection is gone: what waits for an answer on it fails now, not after 32 s."""
@@ -194,6 +200,15 @@ class Reception(TransactionRunner):
         if isinstance(request, Request) and can_be_answered(request):
             response = response_to_malformed(request, error)
             self._send(response.to_bytes(), source, _nothing)
+
+
+def _request_in(torn: bytes) -> Request | Response | None:
+    """The message whose head is at the beginning of these bytes, as far as it can be read."""
+    end = torn.find(b"\r\n\r\n")
+    try:
+        return parse_message(torn[: end if end >= 0 else torn.rfind(b"\r\n")] + b"\r\n\r\n")
+    except SipParseError as error:
+        return error.message
 
 
 def _cared_for(takes: Callable[[T, Source], bool], what: T, source: Source) -> bool:

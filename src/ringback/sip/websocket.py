@@ -12,7 +12,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from ringback.sip.errors import SipParseError
-from ringback.sip.framing import MAX_BODY, MAX_HEAD, Ping
+from ringback.sip.framing import MAX_BODY, MAX_HEAD, Ping, Torn
 
 _BLANK = b"\r\n\0"
 
@@ -25,12 +25,14 @@ class WebSocketFramer:
     refused with 400 (4.1).
     """
 
-    __slots__ = ("_broken", "_is_text", "_parts", "_protocol")
+    __slots__ = ("_broken", "_is_text", "_parts", "_protocol", "torn")
 
     def __init__(self, max_message: int = MAX_HEAD + MAX_BODY) -> None:
         self._protocol = ServerProtocol(subprotocols=[Subprotocol("sip")], max_size=max_message)
         self._parts: list[bytes] = []
         self._broken = self._is_text = False
+        self.torn: Torn | None = None
+        """Nothing: who speaks no WebSocket is told so in its own words."""
 
     @property
     def broken(self) -> bool:

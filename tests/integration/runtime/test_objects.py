@@ -32,7 +32,7 @@ def on_s3(server, url=f"s3://{BUCKET}/voice/mail", access_key=ACCESS_KEY, count=
         allow_http=True,
         access_key=access_key,
         secret_key=SECRET_KEY,
-        timeout_s=1.0,
+        timeout_s=10.0,
     )
     return ObjectStorage(access, count)
 

@@ -162,5 +162,5 @@ async def test_a_connection_can_be_given_up_in_the_moment_in_which_it_breaks(
     await process.valkey.call("PING")
     await valkey.server.stop()
     await valkey.server.start()
-    done, _ = await asyncio.wait({reading}, timeout=2)
+    done, _ = await asyncio.wait({reading}, timeout=20)
     assert done

@@ -63,6 +63,19 @@ def test_a_stream_that_cannot_be_cut_is_an_error_for_good(data: bytes) -> None:
         framer.feed(ONE)
 
 
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [(b"OPTIONS sip:a SIP/2.0\r\n\r\n", 400), (b"OPTIONS sip:a SIP/2.0\r\nX: " * 4000, 513)],
+)
+def test_rfc3261_20_14_what_it_could_not_be_cut_at_is_kept_for_an_answer(data: bytes, status: int) -> None:
+    framer = StreamFramer()
+    with pytest.raises(SipParseError):
+        framer.feed(data)
+    assert framer.torn is not None
+    head, error = framer.torn
+    assert (head[:7], error.status, len(head) <= 64 * 1024) == (b"OPTIONS", status, True)
+
+
 def test_what_came_whole_before_the_fault_is_given_out() -> None:
     framer = StreamFramer()
     assert framer.feed(ONE + b"OPTIONS sip:a SIP/2.0\r\nX: 1\r\n\r\n") == [ONE]

@@ -36,8 +36,7 @@ def build(load_tool: Callable[[str], ModuleType]) -> ModuleType:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("async def run() -> None:\n    await other()", None),
-        ("async def run() -> None:\n    yield 1", "async generator run"),
+        ("async def run() -> None:\n    await other()", "coroutines"),
         ("class Away(ConnectionError): ...", "the base of class Away"),
         ("class Away(ValueError): ...", None),
         ("class Mark(Struct, frozen=True): ...", "options of class Mark"),
@@ -54,9 +53,32 @@ def test_what_would_not_do_the_same_compiled_stays_as_it_is(
     assert build.why_not(source) == reason
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("async def run() -> None:\n    yield 1", "async generator run"),
+        ("async def run() -> None:\n    spawn(lambda: 1)", "a coroutine and a function within run"),
+        ("def run() -> None:\n    async def one() -> None: ...", "a coroutine and a function within run"),
+        ("def run() -> None:\n    spawn(lambda: 1)", None),
+    ],
+)
+def test_coroutines_that_end_in_another_way_compiled_stay_as_they_are(
+    build: ModuleType, source: str, reason: str | None
+) -> None:
+    assert build.why_not(source, named=True) == reason
+
+
+def test_a_module_with_coroutines_has_to_be_named(build: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text("async def run() -> None:\n    await other()")
+    (tmp_path / "counts.py").write_text("ONE = 1")
+    assert build.choose(tmp_path, ["."]) == ["counts.py"]
+    assert build.choose(tmp_path, [".", "waits.py", "counts.py"]) == ["counts.py", "waits.py"]
+
+
 def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) -> None:
     found = build.choose(ROOT / "src", ["ringback/sip", "ringback/domain/routing"])
-    hot = {f"ringback/sip/{name}.py" for name in PARTS} | {"ringback/domain/routing/pool.py"}
+    endpoint = ("endpoint", "reception", "runner", "exchange", "sockets", "stream")
+    hot = {f"ringback/sip/{name}.py" for name in (*PARTS, *endpoint)} | {"ringback/domain/routing/pool.py"}
     assert hot <= set(found)
     wire, cluster = "ringback/runtime/valkey_wire.py", "ringback/services/sip_cluster"
     hot = {wire, *(f"{cluster}/{name}.py" for name in ("driver", "incoming", "live", "outgoing", "steps"))}
@@ -69,19 +91,20 @@ def test_the_hot_modules_are_among_those_that_are_compiled(build: ModuleType) ->
 @pytest.mark.parametrize(
     ("handling", "refused"),
     [
+        ("    await one()", False),
         ("    try:\n        await one()\n    except ValueError:\n        await other()", True),
         ("    try:\n        await one()\n    finally:\n        await other()", True),
         ("    try:\n        one()\n    except ValueError:\n        if two:\n            await other()", True),
         ("    async with one():\n        await other()", True),
         ("    async with asyncio.timeout(1):\n        await other()", False),
         ("    try:\n        await one()\n    except ValueError:\n        pass\n    await other()", False),
-        ("    try:\n        await one()\n    finally:\n        spawn(lambda: other())", False),
+        ("    try:\n        await one()\n    finally:\n        spawn(other())", False),
     ],
 )
 def test_who_lets_others_run_while_an_exception_is_handled_stays_as_it_is(
     build: ModuleType, handling: str, refused: bool
 ) -> None:
-    reason = build.why_not(f"async def run() -> None:\n{handling}")
+    reason = build.why_not(f"async def run() -> None:\n{handling}", named=True)
     assert reason == ("others run while line 2 handles an exception" if refused else None)
 
 

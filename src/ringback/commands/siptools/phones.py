@@ -108,6 +108,12 @@ def register(user: str, password: str, server: str, domain: str, transport: Tran
     return _as_phone(work, user, password, server, domain, transport)
 
 
+_NOT_CONNECTED = {
+    404: " There is no such number.",
+    407: " The password is wrong, or there is no such user.",
+}
+
+
 def _hint(status: int) -> str:
     hints = {
         401: " The password is wrong, or there is no such user.",
@@ -138,7 +144,7 @@ def call(
         try:
             await dialled.wait_answered(60.0)
         except CallFailedError as error:
-            say(f"not connected: {error}.{_hint(error.status)}")
+            say(f"not connected: {error}.{_NOT_CONNECTED.get(error.status) or _hint(error.status)}")
             return 1
         except TimeoutError:
             say("nobody answered within 60 s")

@@ -151,7 +151,8 @@ class Matcher:
 
     def _by_share(self, interaction: Interaction, now: float) -> tuple[Agent | None, Want] | None:
         """Of the targets that can take it, the one that is furthest behind its share: each has its weight
-        added, the first gets the interaction and pays the sum.
+        added, the first gets the interaction and pays the sum. Where no target has a weight, all have the
+        same.
         """
         able = [found for want in interaction.plan.wants if (found := self._of_want(want, interaction, now))]
         if not able:
@@ -161,7 +162,8 @@ class Matcher:
         self.shares.move_to_end(key)
         if len(self.shares) > REMEMBERED_SHARES:
             self.shares.popitem(last=False)
-        weights = [max(found[1].weight, 0.0) for found in able]
+        weighted = any(want.weight > 0 for want in interaction.plan.wants)
+        weights = [max(found[1].weight, 0.0) if weighted else 1.0 for found in able]
         whole = sum(weights)
         for (_, want), weight in zip(able, weights, strict=True):
             credit[want.text] = credit.get(want.text, 0.0) + weight

@@ -106,10 +106,11 @@ class DialplanHttp:
             return found, asked
 
     async def _state(self, tenant: str, dn: str) -> DnState:
-        kept, registered = await asyncio.gather(
+        asked = [
             self._valkey.call("HGET", dn_states_key(tenant), dn),
             self._valkey.call("EXISTS", f"{{{tenant}}}:sip:bindings:{dn}"),
-        )
+        ]
+        kept, registered = await asyncio.gather(*asked)
         state = msgspec.json.decode(kept, type=DnState) if kept else DnState()
         return msgspec.structs.replace(state, registered=bool(registered))
 

@@ -14,6 +14,7 @@ from ringback.media.port import RtpPort
 from ringback.media.ports import NoPortError, PortRange
 from ringback.services.media.clients import CallDataClient, VoicemailClient
 from ringback.services.media.leg import ALLOW, MediaLeg
+from ringback.services.media.negotiation import host_toward
 from ringback.services.media.rooms import Rooms
 from ringback.services.media.settings import MediaSettings
 from ringback.services.media.treatments import Deposit
@@ -49,7 +50,7 @@ class MediaCalls:
         self.draining = False
         """Whether new calls are refused."""
         self._settings = settings
-        self._rtp_host = settings.rtp_host or ctx.announced(0)[0]
+        self._rtp_hosts = settings.rtp_host or ctx.announced(0)[0], settings.rtp_second_host
         self._ports = PortRange(settings.rtp_low, settings.rtp_high)
         self._legs: dict[tuple[str, str], MediaLeg] = {}
         self._deposits: set[asyncio.Task[None]] = set()
@@ -140,7 +141,7 @@ class MediaCalls:
             self._refuse(tx)
             return
         try:
-            port = RtpPort.open(self._rtp_host, ports=self._ports)
+            port = RtpPort.open(host_toward(tx.request.body, *self._rtp_hosts), ports=self._ports)
         except NoPortError:
             self._refuse(tx)
             return

@@ -6,6 +6,7 @@ from ringback.media.g711 import CODECS
 from ringback.media.port import RtpPort
 from ringback.sip import sdp
 from ringback.sip.errors import SdpError
+from ringback.sip.transport import is_address
 
 _NOWHERE = "0.0.0.0"  # noqa: S104 - RFC 3264 8.4, not a listener
 
@@ -75,3 +76,19 @@ class AudioEnd:
         ours = sdp.answer_direction(self.remote_direction, self.wanted)
         session.sending, session.receiving = "send" in ours, "recv" in ours
         self.port.agree(None if address[0] == _NOWHERE else address)
+
+
+def host_toward(offer: bytes, first: str, second: str) -> str:
+    """Where RTP of who offers this is taken: at the address of the version of IP that is spoken there.
+
+    An offer of the other version cannot be answered with the first address (RFC 3264 6, RFC 4566 5.7).
+    """
+    if not second or not offer:
+        return first
+    try:
+        address = sdp.Sdp.parse(offer).audio_address
+    except SdpError:
+        return first
+    if address is None or not is_address(address[0]) or address[0] == _NOWHERE:
+        return first
+    return first if (":" in first) == (":" in address[0]) else second

@@ -20,3 +20,6 @@ class MediaSettings(ServiceSettings, frozen=True, kw_only=True):
     deposit_tries: Annotated[
         int, Doc("attempts to hand a message to voicemail, seconds 1, 2, 4, … apart")
     ] = 6
+    rtp_second_host: Annotated[
+        str, Doc("address of the other version of IP, for phones and trunks that speak that; empty: none")
+    ] = ""

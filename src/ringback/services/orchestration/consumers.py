@@ -98,7 +98,7 @@ class Consumers:
         for entry_id, event in entries:
             if event.tenant not in self._node.stores:
                 continue
-            self._node.metrics.call_events.inc()
+            self._node.metrics.call_events.counts[()] += 1
             here = self._node.session_here(event.tenant, event.conn_id)
             sid = session_of(event.reference_id) or here
             stored = None

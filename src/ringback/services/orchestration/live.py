@@ -11,6 +11,7 @@ from ringback.runtime.patience import until_stored
 from ringback.runtime.valkey import ValkeyError, ValkeyUnavailable
 from ringback.scxml import Event, Fetch, HttpPost, Interpreter, ScxmlError
 from ringback.services.orchestration import turn
+from ringback.services.orchestration.alarm import Alarm
 from ringback.services.orchestration.applications import ApplicationError
 from ringback.services.orchestration.dialog_texts import read_texts, store_texts
 from ringback.services.orchestration.dialogs import Dialogs
@@ -66,7 +67,7 @@ class LiveSession:
         self._local: deque[tuple[Fetch, str | None]] = deque()
         self._todo: deque[Pending] = deque(record.pending)
         self._working = False
-        self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self.wake)
         self._dialogs = Dialogs(record, node.dialog_limits)
         self._feeding = Feeding(node, record, self._inputs, self._dialogs)
 
@@ -103,6 +104,7 @@ class LiveSession:
             self._node.log.warning("session_taken", session=self.record.id)
         finally:
             self._turning = False
+            self._alarm.cancel()
             self._inputs.refuse()
             self.sleep()
             self._node.left(self.record)
@@ -147,11 +149,8 @@ class LiveSession:
 
     async def _woken(self, limit_s: float) -> None:
         """Wait until somebody wakes the session, for at most `limit_s` seconds."""
-        timer = self._loop.call_later(limit_s, self.wake)  # a look: who wrote there may not have told us
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        self._alarm.within(limit_s)  # a look: who wrote to the inbox may not have told us
+        await self._wake.wait()
 
     # The application
 
@@ -228,8 +227,9 @@ class LiveSession:
     async def _turn(self) -> None:
         """Take what has come and what is due; store; then do what the application wants."""
         self._wake.clear()
-        entries = await self._read_inbox()
-        await read_texts(self._dialogs, self._store)
+        entries = await self._read_inbox() if self._inbox_waits else []
+        if self._dialogs.missing:
+            await read_texts(self._dialogs, self._store)
         now, due = self._node.ctx.now(), turn.next_timer(self.record)
         is_due = due is not None and due <= now
         if not (entries or self._inputs.offers or self._local or is_due):
@@ -259,8 +259,6 @@ class LiveSession:
         return self._node.at_hand.collect(self.record, interpreter, now, self._dialogs, busy=busy)
 
     async def _read_inbox(self) -> list[Delivered]:
-        if not self._inbox_waits:
-            return []
         self._inbox_waits = False
         try:
             entries = await self._store.inbox(self.record.id, self.record.inbox_id)
@@ -315,7 +313,7 @@ class LiveSession:
                 raise NotOurs
             self.over, self._inbox_waits = ended, self._inbox_waits or saved.inbox
             del self._inputs.unstored[: len(keys)]
-            self._node.metrics.ha_writes.inc()
+            self._node.metrics.ha_writes.counts[()] += 1
 
         # What was taken from the inbox is in the record only: keep it, and wait for the store.
         await until_stored(save)

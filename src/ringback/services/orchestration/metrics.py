@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Gauge
 
 from ringback.runtime.outgoing import Outgoing
-from ringback.runtime.tally import Durations
+from ringback.runtime.tally import Durations, Tally
 
 
 class Metrics:
@@ -15,7 +15,10 @@ class Metrics:
         def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
             return Gauge(f"orsnode_{name}", text, labels, registry=registry)
 
-        self.call_events = gauge("callevents", "Events of calls that were read")
+        def tally(name: str, text: str) -> Tally:
+            return Tally(f"orsnode_{name}", text, (), registry, exact=True)
+
+        self.call_events = tally("callevents", "Events of calls that were read")
         self.interactions = gauge("interactions", "Sessions now", ("interaction_type", "tenant"))
         self.total_interactions = gauge("total_interactions", "Sessions since the start")
         self.cleared_interactions = gauge("cleared_interactions", "Sessions that have ended")
@@ -31,7 +34,7 @@ class Metrics:
         self.fetch_errors = gauge("fetch_errors", "Applications that could not be fetched")
         self.invoke_errors = gauge("invoke_errors", "Actions that failed")
         self.error_events = gauge("scxml_error_events", "Sessions that ended with an error")
-        self.ha_writes = gauge("ha_writes", "Sessions stored")
+        self.ha_writes = tally("ha_writes", "Sessions stored")
         self.ha_reads = gauge("ha_reads", "Sessions restored")
         self.resumed = gauge("resumed_sessions", "Sessions taken up again: after a start, or a node's death")
         self.redis_state = gauge("redis_state", "0 disconnected, 2 ready")

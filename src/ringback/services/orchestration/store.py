@@ -104,10 +104,10 @@ return 1
 # KEYS: session, inbox, owned, conns. ARGV: node, sid, seconds to remember, ConnIDs.
 _FINISH = Script(
     """
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-local request = redis.call('HGET', KEYS[1], 'request')
+local found = redis.call('HMGET', KEYS[1], 'owner', 'request')
+if found[1] ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'owner', '', 'request', request)
+redis.call('HSET', KEYS[1], 'owner', '', 'request', found[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('SREM', KEYS[3], ARGV[2])
 for i = 4, #ARGV do
@@ -207,7 +207,8 @@ class SessionStore:
             self._owned(self._node),
             self._key("conns"),
         ]
-        args: list[Argument] = [self._node, record.id, self._tombstone_s, *record.conns, record.conn_id]
+        conns = {*record.conns, record.conn_id}
+        args: list[Argument] = [self._node, record.id, self._tombstone_s, *conns]
         return bool(await self._state.script(_FINISH, keys, args))
 
     async def load(self, sid: str) -> Record | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ringback.services.registrar.settings import RegistrarSettings
 
 _SHORT = 256
+_TELLING = ("maddr", "method", "ttl", "user")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -136,10 +137,15 @@ def _q(address: NameAddr) -> float:
 
 def binding_id(address: NameAddr) -> str:
     """What makes two contacts the same, but for their flow (RFC 5626 4.2): the instance of the phone (4.1),
-    or their URI (RFC 3261 19.1.4).
+    or their URI with all that leads elsewhere (RFC 3261 19.1.4). Parameters that are not known here are left
+    out, for a phone may invent them anew; the transport counts where it is another one than UDP.
     """
     instance = unquote_string(address.params.get("+sip.instance") or "")
-    return instance.strip() or f"{address.uri.aor()};transport={address.uri.transport}"
+    if instance.strip():
+        return instance.strip()
+    uri = address.uri
+    named = [f";{name}={(uri.params[name] or '').lower()}" for name in _TELLING if name in uri.params]
+    return f"{uri.aor()};transport={uri.transport}{''.join(named)}"
 
 
 def contact_lines(bindings: list[Binding], now: float) -> list[str]:

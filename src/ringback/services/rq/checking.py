@@ -12,6 +12,8 @@ from ringback.domain.routing.plans import MAX_TARGETS
 
 MAX_PRIORITY = 1_000_000
 MAX_TIMEOUT_S = 30 * 86400.0
+LATEST_S = 1e11
+"""Of the year 5138: milliseconds are beyond."""
 _SHORT = 256
 
 
@@ -25,6 +27,8 @@ def check(request: SubmitRequest) -> None:
         _target("target", request.target)
     if request.preferred_agent:
         _target("preferred_agent", f"{request.preferred_agent}@ringback.A")
+    if not 0.0 <= request.arrival_time <= LATEST_S:
+        raise ValueError(f"arrival_time: from 0 to {LATEST_S:g}, in seconds since the epoch")
     _amount("priority", request.priority, MAX_PRIORITY)
     _amount("growth", request.growth or 0.0, MAX_PRIORITY)
     for name in ("timeout_s", "preferred_s"):

@@ -5,7 +5,7 @@ snapshots catch up with the next step, events wait here in order.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 import msgspec
@@ -104,10 +104,11 @@ class CallStore:
             self._idempotency_ttl_s,
             self._ttl_s,
         ]
-        _, seen = await asyncio.gather(
+        both: list[Awaitable[Any]] = [
             self._calls.call("SADD", owned_key(self._ctx.node), f"{tenant} {conn_id}"),
             self._calls.script(_CREATE, keys, arguments),
-        )
+        ]
+        _, seen = await asyncio.gather(*both)
         if seen is None:
             return None
         await self.release(self._ctx.node, tenant, conn_id)

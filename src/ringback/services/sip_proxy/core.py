@@ -176,10 +176,13 @@ class ProxyCore:
         """Something unique for a branch."""
         return self.endpoints["edge"].ids.tag()
 
-    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
-        """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
+    def clean(
+        self, message: Request | Response, transport: str = "", *, trusted: bool = False, toward: str = ""
+    ) -> None:
+        """Make a message fit to cross the edge: outwards on a transport to a host, inwards without one."""
         if transport:
-            self.hygiene.outward(message, (self.edge, self.inside), transport, trusted=trusted)
+            sides = (self.edge, self.inside)
+            self.hygiene.outward(message, sides, transport, trusted=trusted, toward=toward)
         else:
             self.hygiene.inward(message, trusted=trusted)
 
@@ -330,7 +333,7 @@ class ProxyCore:
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":
-            self.clean(copy, target.destination.transport)
+            self.clean(copy, target.destination.transport, toward=target.destination.host)
         self.count_forwarded(copy.method, target)
         self.endpoints[target.side].send_ack(copy, target.destination, branch)
 

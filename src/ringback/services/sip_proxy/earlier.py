@@ -99,6 +99,7 @@ class EarlierCalls:
         if response.status >= 300:
             self._refused.add((response.call_id, response.cseq.number))
         response.pop_first("Via")
-        core.clean(response, way)
+        place = Destination(way, *theirs.reply_address)
+        core.clean(response, way, toward=place.host)
         core.metrics.earlier.inc()
-        core.endpoints["edge"].send(response, Destination(way, *theirs.reply_address))
+        core.endpoints["edge"].send(response, place)

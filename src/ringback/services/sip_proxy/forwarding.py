@@ -204,7 +204,8 @@ class Forwarding:
         if target.uri is not None:
             copy.retarget(target.uri)
         if target.side == "edge":
-            self._lines.clean(copy, target.destination.transport, trusted=target.trusted)
+            place = target.destination
+            self._lines.clean(copy, place.transport, trusted=target.trusted, toward=place.host)
             lead_to_strict_router(copy)
         return copy
 
@@ -320,7 +321,8 @@ class Forwarding:
         if self._to_edge:
             if target.role == "webrtc":
                 self._lines.veil(response)
-            self._lines.clean(response, self._tx.source.transport)
+            source = self._tx.source
+            self._lines.clean(response, source.transport, toward=source.host)
         self._tx.respond(response)
 
     def _bring_in(self, response: Response, target: Target) -> None:

@@ -66,10 +66,17 @@ class Hygiene:
         return message.content_type in self.bodies
 
     def outward(
-        self, message: Message, sides: tuple[Side, Side], transport: str, *, trusted: bool = False
+        self,
+        message: Message,
+        sides: tuple[Side, Side],
+        transport: str,
+        *,
+        trusted: bool = False,
+        toward: str = "",
     ) -> None:
-        """Clean what goes outside on a transport; `sides` are the edge and the inside."""
+        """Clean what goes outside on a transport to a host; `sides` are the edge and the inside."""
         edge, inside = sides
+        host = edge.host_toward(toward) if toward else edge.host
         kept: list[tuple[str, str]] = []
         hidden = "Via" if isinstance(message, Request) else ""
         ours = _has_our_contact(message)
@@ -84,7 +91,7 @@ class Hygiene:
             elif name != "Contact":
                 kept += self._shown(pair, trusted)
             else:
-                kept.append((name, hidden_contact(pair[1], edge, transport)) if ours else pair)
+                kept.append((name, hidden_contact(pair[1], edge, transport, host)) if ours else pair)
         message.replace_headers(kept)
 
     def _shown(self, pair: tuple[str, str], trusted: bool) -> list[tuple[str, str]]:
@@ -124,8 +131,8 @@ def clean_reason(value: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def hidden_contact(value: str, edge: Side, transport: str) -> str:
-    """A Contact of ours under which the edge is found instead of the node behind it."""
+def hidden_contact(value: str, edge: Side, transport: str, host: str) -> str:
+    """A Contact of ours: the edge is found under it, at this host, instead of the node behind it."""
     try:
         address = NameAddr.parse(split_commas(value)[0])
     except SipParseError:
@@ -133,7 +140,7 @@ def hidden_contact(value: str, edge: Side, transport: str) -> str:
     params: dict[str, str | None] = {}
     if transport != "udp":
         params["transport"] = "ws" if transport in WEB else transport
-    uri = SipUri("sip", address.uri.user, edge.host, edge.port_of(transport), params)
+    uri = SipUri("sip", address.uri.user, host, edge.port_of(transport), params)
     return str(NameAddr(uri, address.display, address.params))
 
 

@@ -60,7 +60,9 @@ class Lines(Protocol):
     def random(self) -> str:
         """Something unique."""
 
-    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+    def clean(
+        self, message: Request | Response, transport: str = "", *, trusted: bool = False, toward: str = ""
+    ) -> None:
         """Make a message fit to cross the edge: outwards on a transport, inwards without one."""
 
     def veil(self, message: Request | Response) -> None:

@@ -75,11 +75,12 @@ class PlainAcks:
 
     def _shown(self, ack: PlainAck, flow: Destination) -> list[tuple[str, str]]:
         """The lines that may be seen outside, as `Hygiene.outward` leaves them."""
-        agent, kept = self._core.hygiene.agent, []
+        agent, edge, kept = self._core.hygiene.agent, self._core.edge, []
+        host = edge.host_toward(flow.host)
         for pair in ack.lines:
             name = pair[0]
             if name == "Contact":
-                kept.append((name, hidden_contact(pair[1], self._core.edge, flow.transport)))
+                kept.append((name, hidden_contact(pair[1], edge, flow.transport, host)))
             elif name == "User-Agent":
                 kept += [(name, agent)] if agent else []
             elif name != "Via":

@@ -21,7 +21,9 @@ class SipProxySettings(ServiceSettings, frozen=True, kw_only=True):
     max_call_s: Annotated[
         float, Doc("seconds after which a call no longer counts, if its end was not seen")
     ] = 14_400.0
-    timer_c_s: Annotated[float, Doc("seconds an INVITE may ring without news (RFC 3261 16.6)")] = 180.0
+    timer_c_s: Annotated[
+        float, Doc("seconds an INVITE may ring without news, more than three minutes (RFC 3261 16.6)")
+    ] = 185.0
     attempts: Annotated[int, Doc("nodes or gateways that are tried for one call")] = 3
     nonce_s: Annotated[float, Doc("seconds a digest challenge can be answered")] = 300.0
     digest_algorithms: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,13 @@ import pytest
 
 from ringback.contracts.auth import ApiKeyReply
 from ringback.contracts.callbacks import STREAM, session_id
-from ringback.contracts.campaigns import CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.contracts.campaigns import (
+    CampaignPicture,
+    CampaignPictures,
+    CampaignStatus,
+    CustomersPage,
+    CustomerView,
+)
 from ringback.contracts.routing import QueueView
 from ringback.contracts.statistics import ObjectFigures
 from ringback.domain.callbacks.settings import kind_of
@@ -45,6 +52,7 @@ class Peers:
         self.asked: list[dict[str, str]] = []
         self.prioritized: list[tuple[str, int]] = []
         self.campaigns: list[CampaignPicture] = []
+        self.customers: list[CustomerView] = []
         self.ordered: list[tuple[str, str, dict[str, str]]] = []
         self.views: list[QueueView] = []
         self.figures: dict[str, dict[str, float | None]] | None = {}
@@ -63,6 +71,7 @@ class Peers:
         queues.route("GET", "/statistics/{tenant}/group/{group}", self._figures_of_agents)
         queues.route("GET", "/campaigns/{tenant}", self._campaigns)
         queues.route("POST", "/campaigns/{tenant}/{campaign}/{command}", self._ordered)
+        queues.route("GET", "/campaigns/{tenant}/{campaign}/customers", self._customers)
         self._servers = [control, ewt, queues]
         for server in self._servers:
             await server.start()
@@ -141,6 +150,19 @@ class Peers:
 
     async def _campaigns(self, _request: HttpRequest) -> CampaignPictures:
         return CampaignPictures(at=time.time(), campaigns=self.campaigns)
+
+    async def _customers(self, request: HttpRequest) -> CustomersPage:
+        """Two pages of the customers that fit; the second one is behind the first customer."""
+        if all(each.status.campaign != request.path_param("campaign") for each in self.campaigns):
+            raise HttpError(404, "unknown_campaign", "no such campaign is configured")
+        wanted, after = request.query.get("outcome", ""), request.query.get("after_key", "")
+        found = [each for each in self.customers if wanted in ("", each.outcome) and each.key > after]
+        outcomes = dict(Counter(each.outcome for each in self.customers if each.outcome))
+        return CustomersPage(
+            customers=found[:1] if not after else found,
+            more=not after and len(found) > 1,
+            outcomes=None if after else outcomes,
+        )
 
     async def _ordered(self, request: HttpRequest) -> CampaignStatus:
         name, command = request.path_param("campaign"), request.path_param("command")

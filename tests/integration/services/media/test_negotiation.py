@@ -2,7 +2,7 @@ import pytest
 
 from ringback.media.g711 import PCMA, PCMU
 from ringback.media.port import RtpPort
-from ringback.services.media.negotiation import AudioEnd
+from ringback.services.media.negotiation import AudioEnd, host_toward
 from ringback.sip.errors import SdpError
 from ringback.sip.sdp import Sdp
 
@@ -109,3 +109,20 @@ async def test_a_description_with_the_same_address_keeps_the_latch_and_a_new_one
     assert end.port.remote == ("198.51.100.1", 9)
     end.answer(offer(("4000", "4002")))
     assert end.port.remote == ("192.0.2.7", 4002)
+
+
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [
+        ("c=IN IP4 192.0.2.7", "127.0.0.1"),
+        ("c=IN IP6 2001:db8::7", "::1"),
+        ("c=IN IP4 0.0.0.0", "127.0.0.1"),
+        ("c=IN IP6 phone.example", "127.0.0.1"),
+        ("c=nonsense", "127.0.0.1"),
+    ],
+)
+def test_rfc4566_5_7_each_hears_from_an_address_of_its_version(line, host):
+    described = offer(("c=IN IP4 192.0.2.7", line))
+    assert host_toward(described, "127.0.0.1", "::1") == host
+    assert host_toward(described, "127.0.0.1", "") == "127.0.0.1"
+    assert host_toward(b"", "127.0.0.1", "::1") == "127.0.0.1"

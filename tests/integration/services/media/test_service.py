@@ -1,6 +1,7 @@
 """The media service on real sockets: a scripted phone stands where sip_cluster and the caller are."""
 
 import asyncio
+import socket
 
 import msgspec
 import pytest
@@ -32,7 +33,11 @@ async def platform(valkey_url, tmp_path):
         await valkey.call("HSET", kind_key("demo", "dns"), box.id, msgspec.json.encode(box))
     await valkey.call("SET", version_key("demo"), 1)
     await valkey.stop()
-    env = {"RINGBACK_MEDIA_MAX_CALLS": "3", "RINGBACK_MEDIA_DEPOSIT_TRIES": "1"}
+    env = {
+        "RINGBACK_MEDIA_MAX_CALLS": "3",
+        "RINGBACK_MEDIA_DEPOSIT_TRIES": "1",
+        "RINGBACK_MEDIA_RTP_SECOND_HOST": "::1",
+    }
     async with ServiceHarness(
         "config", "voicemail", "media", valkey_url=valkey_url, host=HOST, data=str(tmp_path), env=env
     ) as running:
@@ -73,6 +78,15 @@ async def test_music_plays_until_something_else_is_commanded(call):
     assert await tell(call, t.Stop()) == 200
     assert await ended(call) == t.TreatmentEnded(reference="m", reason="interrupted")
     await call.hear_silence()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_rfc4566_5_7_who_speaks_ipv6_is_answered_with_an_address_of_that_version(platform):
+    async with Phone("+15550100", transport="tcp", host="::1") as phone:
+        call = await connected(phone)
+        assert await tell(call, t.Music(reference="m")) == 200
+        await call.hear_speech_or_music()
+        await call.hangup()
 
 
 async def test_an_announcement_is_heard_then_reported_and_music_follows(call):

@@ -100,6 +100,8 @@ class TestSubmit:
             ({"steps": ({},) * 16}, "steps: 15 at most"),
             ({"media": "a b"}, "media: "),
             ({"growth": 1e9}, "growth: from -1e"),
+            ({"target": "?:", "arrival_time": 1_700_000_000_000.0}, "arrival_time: from 0 to 1e"),
+            ({"target": "?:", "arrival_time": -1e300}, "arrival_time: from 0 to 1e"),
         ],
     )
     async def test_what_the_router_could_not_work_with_is_refused(

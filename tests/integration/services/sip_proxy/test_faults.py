@@ -78,6 +78,25 @@ async def test_malformed_sip_over_tcp_harms_only_its_own_connection(stage: Stage
         open_writer.close()
 
 
+async def test_rfc3261_20_14_who_sends_what_cannot_be_cut_is_told_so_before_the_connection_ends(
+    stage: Stage, carrier: Any
+) -> None:
+    good = carrier.request("OPTIONS", f"sip:{HOST}", "sip:+1@carrier.example")
+    good.prepend("Via", f"SIP/2.0/TCP {CARRIER_HOST};branch=z9hG4bKcut")
+    text = good.to_bytes().decode()
+    for wrong, status, why in (
+        (text.replace("Content-Length: 0\r\n", ""), 400, "Content-Length"),
+        (text.replace("Content-Length: 0", "Content-Length: 9000000"), 513, "body too large"),
+        (text.replace("OPTIONS", "ACK").replace("Content-Length: 0\r\n", ""), 0, ""),
+    ):
+        reader, writer = await asyncio.open_connection(HOST, 5060, local_addr=(CARRIER_HOST, 0))
+        writer.write(wrong.encode())
+        said = await asyncio.wait_for(reader.read(), LIMIT)
+        assert said.startswith(f"SIP/2.0 {status} ".encode()) if status else said == b""
+        assert why.encode() in said
+        writer.close()
+
+
 class TestConnections:
     """Connections are bounded, and nobody can take all of them."""
 

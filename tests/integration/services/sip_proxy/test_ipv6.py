@@ -81,3 +81,5 @@ async def test_rfc3261_18_2_a_phone_over_ipv6_is_called_on_its_flow(stage: Stage
     _, got = await phone.next("INVITE")
     assert (got.uri.host, got.via.host) == ("::1", "::1")
     assert NameAddr.parse(got.values("Record-Route")[0]).uri.host == "::1"
+    assert got.contact is not None
+    assert got.contact.uri.host == "::1"  # it cannot call the other version (8.1.1.8)

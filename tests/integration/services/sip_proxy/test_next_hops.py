@@ -86,18 +86,18 @@ async def test_a_trunk_by_name_and_the_next_where_the_first_refuses_is_silent_or
     assert (await call("named")).status == 200
     await one.next("INVITE")
     await two.next("INVITE")
-    stage.proxy._core.failover_s = 0.1  # a busy machine is no silent gateway, but now they are
     one.behaviour = deaf
     assert (await call("named")).status == 200  # spared as it has asked: the second comes first
     assert one.got.empty()
     await two.next("INVITE")
 
+    stage.proxy._core.failover_s = 0.1  # a busy machine is no silent gateway, but now one is
     two.behaviour = deaf
     one.behaviour = answer
     assert (await call("named")).status == 200  # two is silent: one after all
     await one.next("INVITE")
 
-    stage.proxy._core.failover_s = 20.0
+    stage.proxy._core.failover_s, two.behaviour = 20.0, answer
     assert (await call("lost")).status == 503
     assert (await call("lost,ranked")).status == 200
     assert (await call("none")).status == 404

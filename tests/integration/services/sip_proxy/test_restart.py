@@ -20,7 +20,7 @@ from ringback.testing.platform import SECRET, ServiceHarness
 from ringback.testing.servers import run_host
 
 HOST, CARRIER = run_host(64), run_host(50)
-LIMIT = 15.0
+LIMIT = 40.0
 
 
 @dataclass
@@ -87,7 +87,7 @@ async def up(carrier: Part, edge: Destination) -> None:
         while True:
             asked = carrier.request("OPTIONS", f"sip:{HOST}", "sip:+1@carrier.example")
             try:
-                response = await carrier.endpoint.send_request(asked, edge).final(0.3)
+                response = await carrier.endpoint.send_request(asked, edge).final(2.0)
             except TimeoutError:
                 continue
             if not response.local:

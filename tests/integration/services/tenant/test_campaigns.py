@@ -15,7 +15,13 @@ from tests.integration.services.started import import_into, process_of
 from ringback.contracts import campaigns as told
 from ringback.contracts.callbacks import BookCallback, CallbackBooked
 from ringback.contracts.calls import call_key
-from ringback.contracts.campaigns import CampaignEvent, CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.contracts.campaigns import (
+    CampaignEvent,
+    CampaignPicture,
+    CampaignPictures,
+    CampaignStatus,
+    CustomersPage,
+)
 from ringback.contracts.events import TOPIC_OUTBOUND, CallEvent, calls_stream
 from ringback.contracts.statistics import ObjectFigures
 from ringback.contracts.telephony import (
@@ -196,6 +202,10 @@ class Office:
     async def status(self) -> CampaignStatus:
         (found,) = await self.call("status", campaign="offers")
         return msgspec.convert(found, CampaignStatus)
+
+    async def customers(self, query: str, campaign: str = "offers") -> CustomersPage:
+        http = HttpClient(self.ctx, "tenant", connection="voice-8")
+        return await http.get(f"/campaigns/demo/{campaign}/customers?{query}", CustomersPage)
 
     async def begin(self) -> None:
         await self.command("load")
@@ -527,6 +537,19 @@ async def test_what_an_agent_enters_decides_what_follows_and_is_reported(office:
         assert (await office.until(told.RECORD_COMPLETED, record="d")).outcome == "DO_NOT_CALL"
         everywhere = [number(2), number(3), number(9)]
         assert (await office.call("check_do_not_call", numbers=everywhere))["numbers"] == 2
+        # What a supervisor sees of it.
+        page = await office.customers("outcome=DO_NOT_CALL")
+        assert page.outcomes == {"CALLBACK": 2, "DO_NOT_CALL": 1, "NOT_NOW": 1}
+        [customer] = page.customers
+        assert (customer.key, customer.state, customer.agent) == ("d", "done", "kim")
+        assert (customer.number, customer.result) == ("+12•••••••03", "CONNECTED")
+        assert customer.at > 0
+        everybody = await office.customers("")
+        assert ([each.key for each in everybody.customers], everybody.more) == ([*"abcd"], False)
+        rest = await office.customers("after_list=spring&after_key=b&state=done")
+        assert ([each.key for each in rest.customers], rest.outcomes) == (["c", "d"], None)
+        with pytest.raises(HttpFailure):
+            await office.customers("", campaign="nothing")
 
 
 async def test_a_busy_customer_is_dialled_again_and_no_more_often_than_allowed(office: Office) -> None:

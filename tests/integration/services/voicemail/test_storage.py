@@ -45,7 +45,7 @@ async def harness(s3, valkey_url, tmp_path):
         "ALLOW_HTTP": "true",
         "ACCESS_KEY": ACCESS_KEY,
         "SECRET_KEY_FILE": str(tmp_path / "secret"),
-        "TIMEOUT_S": "1",
+        "TIMEOUT_S": "10",
         "PROBE_S": "0.05",
     }
     env = {f"RINGBACK_VOICEMAIL_STORAGE_{name}": value for name, value in storage.items()}

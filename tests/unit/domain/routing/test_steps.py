@@ -337,14 +337,19 @@ class TestOrders:
         step = Step(("English>0",), order="loading")
         assert given(ask(router, "one", 5.0, step)) == [("one", "b")]
 
-    def test_shares_in_percent_between_targets(self) -> None:
+    @pytest.mark.parametrize(
+        ("targets", "given_to_x"), [(("[75]X.GA", "[25]Y.GA"), 15), (("X.GA", "Y.GA"), 10)]
+    )
+    def test_shares_between_targets_are_by_weight_or_equal(
+        self, targets: tuple[str, ...], given_to_x: int
+    ) -> None:
         router = Router()
         for number in range(40):
             at_place(router, f"x{number}", 0.0, "", "X")
             at_place(router, f"y{number}", 0.0, "", "Y")
-        step = Step(("[75]X.GA", "[25]Y.GA"), order="percentage")
+        step = Step(targets, order="percentage")
         chosen = [given(ask(router, f"i{n}", 1.0 + n, step))[0][1][0] for n in range(20)]
-        assert chosen.count("x") == 15
+        assert chosen.count("x") == given_to_x
         assert "y" in chosen[:4]
 
 

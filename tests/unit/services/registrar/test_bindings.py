@@ -90,3 +90,23 @@ def test_the_best_contact_comes_first_with_the_seconds_that_are_left() -> None:
         Binding(contact="sip:b@h", expires_at=NOW + 20),
     ]
     assert contact_lines(made, NOW) == ["<sip:b@h>;expires=20", "<sip:a@h>;expires=30;q=0.2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("<sip:%61@H.example>", "<sip:a@h.example>", True),
+        ("<sip:A@h>", "<sip:a@h>", False),
+        ("<sip:a@h>", "<sip:a@h:5060>", False),
+        ("<sip:a@h;transport=TCP>", "<sip:a@h;Transport=tcp>", True),
+        ("<sip:a@h>", "<sip:a@h;transport=tcp>", False),
+        ("<sip:a@h;maddr=192.0.2.1>", "<sip:a@h>", False),
+        ("<sip:a@h;user=Phone>", "<sip:a@h;user=phone>", True),
+        ("<sip:a@h;user=phone>", "<sip:a@h>", False),
+        ("<sip:a@h;line=1>", "<sip:a@h>", True),
+        ("<sips:a@h>", "<sip:a@h>", False),
+        ("<sip:a@[2001:db8::1]>", "<sip:a@[2001:DB8:0::1]>", True),
+    ],
+)
+def test_rfc3261_19_1_4_which_contacts_are_one_binding(first: str, second: str, same: bool) -> None:
+    assert (binding_id(NameAddr.parse(first)) == binding_id(NameAddr.parse(second))) is same

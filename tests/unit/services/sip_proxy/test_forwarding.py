@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.services.sip_proxy.forwarding import Forwarding
+from ringback.services.sip_proxy.settings import SipProxySettings
 from ringback.services.sip_proxy.targets import Outcome, Target
 from ringback.sip import Request, Response, cancel_for, parse_message, response_to
 from ringback.sip.digest import DigestClient
@@ -76,7 +77,7 @@ class Upstream:
 class World:
     """What a forwarding needs, and what became of it."""
 
-    timer_c_s = 180.0
+    timer_c_s = SipProxySettings().timer_c_s
     fork_ring_s = 20.0
     failover_s = 4.0
 
@@ -117,7 +118,9 @@ class World:
     def random(self) -> str:
         return "r"
 
-    def clean(self, message: Request | Response, transport: str = "", *, trusted: bool = False) -> None:
+    def clean(
+        self, message: Request | Response, transport: str = "", *, trusted: bool = False, toward: str = ""
+    ) -> None:
         pass
 
     def unreachable(self, target: Target) -> None:
@@ -307,6 +310,9 @@ class Test16_8TimerC:  # noqa: N801
         assert world.tx.statuses == [180]
         world["a"].says(487)
         assert world.tx.statuses == [180, 408]
+
+    async def test_16_6_it_is_longer_than_three_minutes(self) -> None:
+        assert World(["a"]).timer_c_s > 180.0
 
     async def test_news_put_it_off_and_it_belongs_to_its_branch(self) -> None:
         world = World(["a", "b"])

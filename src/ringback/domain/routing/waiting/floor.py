@@ -23,7 +23,7 @@ DAY = 86400.0
 DAY_PART = 1800.0
 ARRIVAL_MEMORY = 900.0
 """Seconds over which the rate of arrivals is averaged."""
-_CYCLE_GAIN, _PACE_GAIN, _DAY_GAIN, _LEAVE_DECAY = 0.0001, 0.05, 0.01, 0.9995
+_CYCLE_GAIN, _PACE_GAIN, _DAY_GAIN, _LEAVE_DECAY = 0.00003, 0.05, 0.01, 0.9995
 
 
 @dataclass(slots=True)

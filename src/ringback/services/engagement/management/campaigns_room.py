@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from ringback.contracts.auth import Actor
-from ringback.contracts.campaigns import CampaignHour, CampaignPicture, CampaignPictures, CampaignStatus
+from ringback.contracts.campaigns import (
+    CampaignHour,
+    CampaignPicture,
+    CampaignPictures,
+    CampaignStatus,
+    CustomersPage,
+    CustomerView,
+)
 from ringback.domain.permissions import Action
 from ringback.runtime.http import HttpClient
 from ringback.services.engagement.management.api import Call, Operation, in_path
 from ringback.services.engagement.management.relaying import Relay
+from ringback.services.engagement.openapi import Parameter
 from ringback.services.engagement.store import moment
 
 if TYPE_CHECKING:
     from ringback.runtime.context import Context
 
 Order = Literal["start", "pause", "stop"]
+
+
+_NAME = in_path("name", "name of the campaign")
+_CUSTOMERS = (
+    Parameter("state", "waiting, dialling or done"),
+    Parameter("result", "how the last dial ended, as in a campaign's `results`"),
+    Parameter("outcome", "what an agent entered"),
+    Parameter("after_list", "the list of the `next` of the page before"),
+    Parameter("after_key", "its key"),
+)
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +96,45 @@ class CampaignsPage(msgspec.Struct, frozen=True, kw_only=True):
     items: list[CampaignRow]
 
 
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a campaign's lists; its number is masked.
+
+    state: waiting, dialling or done. due: when it may be dialled, while it waits. result, reason: of its last
+    dial, `at`. outcome: what an agent says the talk has come to. agent: who had it last. call_at: when the
+    customer wants to be called.
+    """
+
+    list: str
+    key: str
+    number: str
+    state: str
+    due: datetime | None
+    dials: int
+    result: str
+    reason: str
+    outcome: str
+    agent: str
+    at: datetime | None
+    call_at: datetime | None
+
+
+class CustomerPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Behind which customer a page begins: `after_list` and `after_key` of the request."""
+
+    list: str
+    key: str
+
+
+class Customers(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to 100 customers by list and key. next: the place behind which there are more. outcomes: how many
+    customers of the campaign have each; null on all pages but the first.
+    """
+
+    items: list[Customer]
+    next: CustomerPlace | None
+    outcomes: dict[str, int] | None
+
+
 class CampaignState(msgspec.Struct, frozen=True, kw_only=True):
     """Where a campaign stands after a command."""
 
@@ -108,6 +165,17 @@ class CampaignsRoom:
                 Action.SEE_CAMPAIGNS,
                 CampaignsPage,
             ),
+            Operation(
+                "GET",
+                "campaigns/{name}/customers",
+                "listCustomers",
+                "The customers of a campaign, and what has come of them.",
+                self._customers,
+                Action.SEE_CAMPAIGNS,
+                Customers,
+                parameters=(_NAME, *_CUSTOMERS),
+                refusals=(400, 404),
+            ),
             *(self._order(order, text) for order, text in about.items()),
         ]
 
@@ -126,15 +194,47 @@ class CampaignsRoom:
             tell,
             Action.CONTROL_CAMPAIGNS,
             CampaignState,
-            parameters=(in_path("name", "name of the campaign"),),
+            parameters=(_NAME,),
             refusals=(404, 409),
         )
+
+    async def _customers(self, call: Call) -> Customers:
+        query = {each.name: call.request.query.get(each.name, "") for each in _CUSTOMERS}
+        path = f"/campaigns/{quote(call.tenant, safe='')}/{quote(call.part('name'), safe='')}/customers"
+        asked = urlencode({name: text for name, text in query.items() if text})
+        return _customers(await self._tenant.ask("GET", f"{path}?{asked}", None, CustomersPage))
 
     async def _list(self, call: Call) -> CampaignsPage:
         found = await self._tenant.ask(
             "GET", f"/campaigns/{quote(call.tenant, safe='')}", None, CampaignPictures
         )
         return CampaignsPage(at=moment(found.at), items=[_row(each) for each in found.campaigns])
+
+
+def _customers(page: CustomersPage) -> Customers:
+    last = page.customers[-1] if page.more else None
+    return Customers(
+        items=[_customer(each) for each in page.customers],
+        next=CustomerPlace(list=last.list, key=last.key) if last else None,
+        outcomes=page.outcomes,
+    )
+
+
+def _customer(view: CustomerView) -> Customer:
+    return Customer(
+        list=view.list,
+        key=view.key,
+        number=view.number,
+        state=view.state,
+        due=moment(view.due_at) if view.due_at else None,
+        dials=view.dials,
+        result=view.result,
+        reason=view.reason,
+        outcome=view.outcome,
+        agent=view.agent,
+        at=moment(view.at) if view.at else None,
+        call_at=moment(view.call_at) if view.call_at else None,
+    )
 
 
 def _row(picture: CampaignPicture) -> CampaignRow:

@@ -4,7 +4,9 @@
  */
 import { capital } from "./format.js";
 const OVER = "Your session is over: sign in again.";
-const KEPT = "ringback-token", PATIENCE_MS = 10_000;
+const KEPT = "ringback-token";
+const PATIENCE_MS = 10_000;
+const SKEW_MS = 3000;
 const linked = new URLSearchParams(location.search).get("token") ?? "";
 export const token = {
     kept: () => sessionStorage.getItem(KEPT),
@@ -24,6 +26,9 @@ export class Refusal extends Error {
         return this.status === 0 || this.status >= 500;
     }
 }
+let ahead = 0;
+/** What time it is where the service is: clocks of browsers go wrong. Milliseconds since the epoch, to the second. */
+export const now = () => Date.now() + ahead;
 let over = () => undefined;
 /** Who is told that a token is not good any more. */
 export function whenOver(told) {
@@ -35,19 +40,29 @@ export function api(method, path, body) {
 }
 /** The same of any path of the service. */
 export async function ask(method, path, body) {
-    const used = token.get(), headers = used ? { Authorization: `Bearer ${used}` } : {};
+    const used = token.get();
+    const headers = used ? { Authorization: `Bearer ${used}` } : {};
     if (body !== undefined)
         headers["Content-Type"] = "application/json";
-    const asked = { method, headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) };
+    const asked = {
+        method,
+        headers,
+        cache: "no-store",
+        credentials: "omit",
+        signal: AbortSignal.timeout(PATIENCE_MS),
+    };
     if (body !== undefined)
         asked.body = JSON.stringify(body);
     const answer = await fetch(path, asked).catch(() => {
         throw new Refusal(0, "The server does not answer. Is the platform up?");
     });
+    const told = Date.parse(answer.headers.get("Date") ?? "");
+    if (!Number.isNaN(told))
+        ahead = Math.abs(told - Date.now()) > SKEW_MS ? told - Date.now() : 0;
     const data = await answer.json().catch(() => ({}));
     if (answer.ok)
         return data;
-    if (answer.status === 401 && path !== "/api/v1/token" && used === token.get()) {
+    if (answer.status === 401 && used && path !== "/api/v1/token" && used === token.get()) {
         token.forget();
         over(OVER);
         throw new Refusal(401, OVER);

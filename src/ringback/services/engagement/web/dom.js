@@ -36,9 +36,30 @@ export function choose(id, choices, chosen, changed) {
     made.addEventListener("change", () => changed(made.value));
     return made;
 }
+/** Offer other choices, if they are others: a list that is open stays open. What was chosen stays, though it is not among them. */
+export function offer(list, chosen, choices) {
+    const all = choices.some(([value]) => value === chosen) ? choices : [...choices, [chosen, chosen]];
+    const there = [...list.options].map((each) => `${each.value} ${each.text}`).join("\n");
+    if (there !== all.map(([value, text]) => `${value} ${text}`).join("\n")) {
+        list.replaceChildren(...all.map(([value, text]) => make("option", { value }, text)));
+    }
+    list.value = chosen;
+}
 /** The button or link inside of `box` that held the focus under this name. */
 export function held(box, name) {
     return box.querySelector(`[data-held="${CSS.escape(name)}"]`);
+}
+/** These nodes and no others; one that is there already is not touched, so that a list which is open in it stays open. */
+function place(box, nodes) {
+    nodes.forEach((node, index) => {
+        const there = box.childNodes[index];
+        if (!there)
+            box.append(node);
+        else if (there !== node)
+            there.replaceWith(node);
+    });
+    while (box.childNodes.length > nodes.length)
+        box.lastChild?.remove();
 }
 /**
  * Put what was made anew in the place of what was there. The focus, and how far lists were scrolled, stay: where what
@@ -50,13 +71,13 @@ export function replace(box, shown, instead) {
     const name = focused?.dataset["held"];
     const row = focused?.closest("[data-row]")?.dataset["row"];
     const scrolled = [...box.querySelectorAll("[data-scroll]")].map((each) => [each.dataset["scroll"] ?? "", each.scrollTop, each.scrollLeft]);
-    box.replaceChildren(...shown);
+    place(box, shown);
     for (const [part, top, left] of scrolled) {
         const again = box.querySelector(`[data-scroll="${CSS.escape(part)}"]`);
         if (again)
             [again.scrollTop, again.scrollLeft] = [top, left];
     }
-    if (name === undefined)
+    if (name === undefined || document.activeElement === focused)
         return;
     const beside = row === undefined ? null : box.querySelector(`[data-row="${CSS.escape(row)}"] button`);
     (held(box, name) ?? beside ?? instead())?.focus();

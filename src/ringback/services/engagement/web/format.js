@@ -1,5 +1,7 @@
 /* How things are said. Pure: what the time is, and where, is given. */
-const MINUTE = 60, HOUR = 3600, DAY = 86_400;
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
 /** Seconds as people say them; "unknown" when it is not known (null, or less than 0). */
 export function span(seconds, unknown = "unknown") {
     if (seconds == null || seconds < 0)
@@ -17,8 +19,10 @@ export function span(seconds, unknown = "unknown") {
 export function timer(seconds) {
     if (seconds == null || seconds < 0)
         return "–";
-    const s = Math.floor(seconds), two = (n) => String(n).padStart(2, "0");
-    const hours = Math.floor(s / HOUR), minutes = Math.floor((s % HOUR) / MINUTE);
+    const s = Math.floor(seconds);
+    const two = (n) => String(n).padStart(2, "0");
+    const hours = Math.floor(s / HOUR);
+    const minutes = Math.floor((s % HOUR) / MINUTE);
     return hours ? `${hours}:${two(minutes)}:${two(s % MINUTE)}` : `${minutes}:${two(s % MINUTE)}`;
 }
 /** A share of a whole in percent; a dash where there is no whole. */
@@ -32,9 +36,13 @@ export const sum = (rows, value) => rows.reduce((all, row) => all + value(row), 
 export function when(iso, now, zone, locale) {
     if (!iso)
         return "–";
-    const at = new Date(iso), day = (moment) => moment.toLocaleDateString("sv", wall(zone));
+    const at = new Date(iso);
+    const day = (moment) => moment.toLocaleDateString("sv", wall(zone));
     const today = day(at) === day(now);
-    return at.toLocaleString(locale, { ...(today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" }), ...wall(zone) });
+    return at.toLocaleString(locale, {
+        ...(today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" }),
+        ...wall(zone),
+    });
 }
 /** What clocks show in the customer's zone, when that is not what they show here; "" when it is, or nobody knows. */
 export function elsewhere(iso, now, theirs, ours, locale) {

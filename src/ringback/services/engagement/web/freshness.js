@@ -1,6 +1,8 @@
 /* When figures are old, and when to look again. Pure. Times are milliseconds. */
 export const NONE = { began: 0, good: 0, failed: 0, why: "" };
-const MOST_MS = 30_000, OVERDUE = 3, OVERDUE_MS = 10_000;
+const MOST_MS = 30_000;
+const OVERDUE = 3;
+const OVERDUE_MS = 10_000;
 /** Milliseconds until the next look: twice as long after each failure, half a minute at most. */
 export function pause(every, failed) {
     return failed ? Math.min(MOST_MS, every * 2 ** Math.min(failed - 1, 10)) : every;

@@ -38,7 +38,8 @@ export function pieces(samples, queue, which) {
 }
 /** The service level of several queues: of all their rated calls together. null: there were none, or nobody knows. */
 export function levelOf(parts) {
-    let timely = 0, rated = 0;
+    let timely = 0;
+    let rated = 0;
     for (const part of parts) {
         if (part.service_level === null || !part.rated)
             continue;

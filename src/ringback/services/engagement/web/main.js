@@ -25,7 +25,8 @@ const zone = make("p", { id: "zone" });
 const tools = make("div", { id: "tools" });
 const box = make("div", { id: "room" });
 const desk = make("div", { id: "desk", hidden: true }, make("header", {}, make("h1", {}, "Ringback"), rooms, link, who, out), warning, make("main", {}, tools, box), zone);
-let room = null, drawn = 0;
+let room = null;
+let drawn = 0;
 const live = new Live(tell);
 /** How it stands with the figures that are shown. */
 function tell(state, old) {
@@ -39,7 +40,8 @@ function tell(state, old) {
     warning.hidden = !old;
 }
 async function look() {
-    const turn = ++drawn, asked = room;
+    const turn = ++drawn;
+    const asked = room;
     if (!asked || !sitting())
         return;
     const shown = await asked.look().catch(refused);

@@ -2,7 +2,14 @@
 import { api, Refusal, token } from "./api.js";
 import { field, make } from "./dom.js";
 const user = make("input", { id: "user", name: "username", autocomplete: "username", required: true, maxlength: 255 });
-const password = make("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true, maxlength: 1024 });
+const password = make("input", {
+    id: "password",
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    maxlength: 1024,
+});
 const why = make("p", { id: "why", role: "alert" });
 const button = make("button", { class: "main" }, "Sign in");
 export const signIn = make("form", { id: "signin", hidden: true }, make("section", {}, make("h2", {}, "Sign in to Ringback"), why, field("User", user), field("Password", password), make("p", {}, button)));
@@ -24,7 +31,10 @@ export function whenSignedIn(begin) {
 async function enter(begin) {
     button.disabled = true;
     try {
-        const given = await api("POST", "token", { username: user.value, password: password.value });
+        const given = await api("POST", "token", {
+            username: user.value,
+            password: password.value,
+        });
         token.keep(given.access_token);
         await begin();
     }

@@ -6,15 +6,25 @@ export function sheet(of) {
         return make("div", { class: "empty" }, "The service that knows is away.");
     if (!of.rows.length)
         return make("div", { class: "empty" }, of.nothing);
-    const head = of.columns.map(([title, , kind]) => make("th", { scope: "col", class: kind ?? null }, title));
-    const before = seen.get(of.name), now = new Map();
+    const head = of.columns.map(([title, , kind]) => make("th", { scope: "col", class: kind ?? null, "aria-label": title ? null : "More" }, title));
+    const before = seen.get(of.name);
+    const now = new Map();
     const body = of.rows.map((row) => {
-        const key = of.key(row), mark = of.mark?.(row) ?? "", was = before?.get(key);
+        const key = of.key(row);
+        const mark = of.mark?.(row) ?? "";
+        const was = before?.get(key);
         now.set(key, mark);
         return line(of, row, key, before !== undefined && was !== mark);
     });
     seen.set(of.name, now);
-    return make("div", { class: of.tall ? "scroll tall" : "scroll", tabindex: 0, role: "region", "aria-label": of.name, "data-held": of.name, "data-scroll": of.name }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)));
+    return make("div", {
+        class: of.tall ? "scroll tall" : "scroll",
+        tabindex: 0,
+        role: "region",
+        "aria-label": of.name,
+        "data-held": of.name,
+        "data-scroll": of.name,
+    }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)));
 }
 function line(of, row, key, fresh) {
     const cells = of.columns.map(([title, cell, kind]) => {

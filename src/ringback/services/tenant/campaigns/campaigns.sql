@@ -18,6 +18,21 @@ SELECT key, number, state, due_at, attempts, dials, result, reason, data::text, 
 WHERE tenant = $1 AND list = $2 AND ($3::text[] = '{}' OR key = ANY($3::text[])) AND key > $4
 ORDER BY key LIMIT $5;
 
+-- name: read_customers
+SELECT records.list, records.key, records.number, records.state, records.due_at, records.dials, records.result,
+    records.reason, records.outcome, last.agent, last.outcome_by, last.asked_at, last.call_at
+FROM tenant.calling_records AS records LEFT JOIN LATERAL (
+    SELECT agent, outcome_by, asked_at, call_at FROM tenant.campaign_attempts AS attempts
+    WHERE attempts.tenant = records.tenant AND attempts.list = records.list AND attempts.key = records.key
+    ORDER BY attempts.number DESC LIMIT 1) AS last ON true
+WHERE records.tenant = $1 AND records.list = ANY($2::text[]) AND (records.list, records.key) > ($3, $4)
+    AND ($5 = '' OR records.state = $5) AND ($6 = '' OR records.result = $6) AND ($7 = '' OR records.outcome = $7)
+ORDER BY records.list, records.key LIMIT $8;
+
+-- name: count_outcomes
+SELECT outcome, count(*) AS number FROM tenant.calling_records
+WHERE tenant = $1 AND list = ANY($2::text[]) AND outcome <> '' GROUP BY outcome ORDER BY outcome;
+
 -- name: add_do_not_call
 INSERT INTO tenant.do_not_call (tenant, number, reason, since)
 SELECT $1, number, $3, $4 FROM unnest($2::text[]) AS number ON CONFLICT (tenant, number) DO NOTHING;

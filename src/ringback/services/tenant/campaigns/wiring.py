@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge
 
 from ringback.services.tenant.campaigns.asking import Asking
 from ringback.services.tenant.campaigns.attempts import Attempts
+from ringback.services.tenant.campaigns.customers import CustomersHttp
 from ringback.services.tenant.campaigns.definitions import Definitions
 from ringback.services.tenant.campaigns.desk import Room
 from ringback.services.tenant.campaigns.dialler import Dialler
@@ -65,6 +66,7 @@ class Campaigns:
             self.rooms[tenant] = Room(store, definitions, dialler, preview, outcomes, promises)
         self.link = CampaignsLink(ctx, self.rooms)
         CampaignsHttp(ctx, server, self.rooms, leaders)
+        CustomersHttp(server, self.rooms)
 
     async def start(self) -> None:
         """Listen, and go on where it was left."""

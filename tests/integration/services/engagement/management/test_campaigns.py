@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from ringback.contracts.campaigns import CampaignHour, CampaignPicture, CampaignStatus, Counts
+from ringback.contracts.campaigns import (
+    CampaignHour,
+    CampaignPicture,
+    CampaignStatus,
+    Counts,
+    CustomerView,
+)
 
 from ..chromium import NEEDED, Tab
 
@@ -37,6 +43,53 @@ def spring(state: str = "running", name: str = "Spring") -> CampaignPicture:
         per_minute=1.2,
         hours=[HOUR],
     )
+
+
+def customer(key: str, outcome: str = "") -> CustomerView:
+    return CustomerView(
+        list="Spring",
+        key=key,
+        number="+12•••••••23",
+        state="done" if outcome else "waiting",
+        due_at=0.0 if outcome else 1.8e9,
+        dials=1,
+        result="CONNECTED" if outcome else "BUSY",
+        reason="",
+        outcome=outcome,
+        agent="kim" if outcome else "",
+        at=1.8e9,
+        call_at=0.0,
+    )
+
+
+async def test_customers_are_listed_page_by_page_with_what_agents_entered(world: Any, office: Any) -> None:
+    world.peers.campaigns = [spring()]
+    world.peers.customers = [customer("a", "SOLD"), customer("b"), customer("c", "SOLD")]
+    monitor = await office.user("max", "Monitor")
+    page = await monitor.get("campaigns/Spring/customers")
+    assert page["outcomes"] == {"SOLD": 2}
+    assert page["next"] == {"list": "Spring", "key": "a"}
+    assert page["items"] == [
+        {
+            "list": "Spring",
+            "key": "a",
+            "number": "+12•••••••23",
+            "state": "done",
+            "due": None,
+            "dials": 1,
+            "result": "CONNECTED",
+            "reason": "",
+            "outcome": "SOLD",
+            "agent": "kim",
+            "at": "2027-01-15T08:00:00Z",
+            "call_at": None,
+        }
+    ]
+    rest = await monitor.get("campaigns/Spring/customers?outcome=SOLD&after_list=Spring&after_key=a")
+    assert ([each["key"] for each in rest["items"]], rest["next"], rest["outcomes"]) == (["c"], None, None)
+    assert (await monitor.ask("GET", "campaigns/None/customers"))[0] == 404
+    limited = await office.user("lena", "Supervisor", only=["sales"])
+    assert (await limited.ask("GET", "campaigns/Spring/customers"))[0] == 403
 
 
 async def test_who_may_look_sees_campaigns_and_supervisors_start_pause_and_stop_them(
@@ -95,6 +148,7 @@ async def test_the_page_shows_campaigns_and_orders_only_to_who_may_give_them(
     world: Any, office: Any, tab: Tab
 ) -> None:
     world.peers.campaigns = [spring(), spring("paused", "<b>Autumn")]
+    world.peers.customers = [customer("first", "SOLD"), customer("second"), customer("third", "SOLD")]
     supervisor, monitor = await office.user("ann", "Supervisor"), await office.user("max", "Monitor")
     page = "document.querySelector('header').outerHTML + document.querySelector('main').outerHTML"
     await tab.go(f"{world.base}/campaigns?token={supervisor.token}")
@@ -111,6 +165,17 @@ async def test_the_page_shows_campaigns_and_orders_only_to_who_may_give_them(
         "ann · Supervisor · demo",
     ):
         assert words in shown, words
+    await tab.shows("sold (2)", "#outcome")
+    await tab.run("document.querySelector('#outcome').focus()")
+    await tab.run(
+        "const list = document.querySelector('#outcome'); "
+        "list.value = 'SOLD'; list.dispatchEvent(new Event('change')); 0"
+    )
+    await tab.press("Next page", "#customers")
+    await tab.shows("third", "#customers")
+    assert "second" not in await tab.run("document.querySelector('#customers').innerText")
+    await tab.press("Page before", "#customers")
+    await tab.shows("first", "#customers")
     await tab.go(f"{world.base}/campaigns?token={monitor.token}")
     await tab.shows("38 of 100", "#list")
     assert "pause Spring" not in await tab.run(page)
@@ -155,10 +220,13 @@ async def test_a_supervisor_signs_in_steers_by_keyboard_and_leaves_nothing_behin
     await tab.until("held.length")
     await tab.press("Sign out")
     await tab.run("window.fetch = real; held.forEach(go => go()); new Promise(done => setTimeout(done, 100))")
-    left = "[sessionStorage.length, document.querySelector('#room').childElementCount]"
-    assert await tab.run(left) == [0, 0], "an answer that comes after the user has left is not shown"
+    left = (
+        "[sessionStorage.length, document.querySelector('#room').childElementCount, "
+        "document.querySelector('#why').textContent]"
+    )
+    assert await tab.run(left) == [0, 0, ""], "an answer that comes after the user has left is not shown"
     assert await tab.run("document.querySelector('#signin').checkVisibility()")
 
     await tab.run("sessionStorage.setItem('ringback-token', 'old'); location.reload()")
     await tab.shows("Your session is over: sign in again.", "#why")
-    assert await tab.run("sessionStorage.length") == 0, "nobody asks with it again"
+    assert await tab.run("Object.keys(sessionStorage)") == [], "nobody asks with it again"

@@ -5,24 +5,43 @@ import { make, tag } from "../dom.js";
 import { capital, share, sum, when, words } from "../format.js";
 import { say } from "../say.js";
 import { part, sheet, tiles } from "../tables.js";
+import { customersOf, leaveCustomers } from "./customers.js";
 const TONE = { running: "live", paused: "warn", stopping: "warn" };
 const WHY = {
-    "": "dialling", "not-running": "–", "starting": "begins to listen to calls",
-    "agents-choose": "agents choose whom to call", "nothing-left": "no record is left",
-    "nothing-due": "no record is due", "not-permitted-now": "who is due may not be called now",
-    "no-agent-ready": "no agent is ready", "callers-first": "callers wait for the ready agents",
+    "": "dialling",
+    "not-running": "–",
+    starting: "begins to listen to calls",
+    "agents-choose": "agents choose whom to call",
+    "nothing-left": "no record is left",
+    "nothing-due": "no record is due",
+    "not-permitted-now": "who is due may not be called now",
+    "no-agent-ready": "no agent is ready",
+    "callers-first": "callers wait for the ready agents",
     "agents-have-customers": "each ready agent has a customer under way",
 };
-const REASON = { "abandon-cap": "too many abandoned", "not-configured": "not configured" };
-const ORDERS = {
-    unloaded: ["start"], loaded: ["start"], running: ["pause", "stop"], paused: ["start", "stop"], stopping: ["start"],
+const REASON = {
+    "abandon-cap": "too many abandoned",
+    "not-configured": "not configured",
 };
-let chosen = "", busy = false;
+const ORDERS = {
+    unloaded: ["start"],
+    loaded: ["start"],
+    running: ["pause", "stop"],
+    paused: ["start", "stop"],
+    stopping: ["start"],
+};
+let chosen = "";
+let busy = false;
 async function look() {
-    const page = await api("GET", "campaigns"), now = new Date();
+    const page = await api("GET", "campaigns");
+    const now = new Date();
     const one = page.items.find((c) => c.name === chosen) ?? page.items[0];
     chosen = one?.name ?? "";
-    return [figures(page.items), list(page.items, now), ...(one ? [hours(one), records(one)] : [])];
+    return [
+        figures(page.items),
+        list(page.items, now),
+        ...(one ? [hours(one), records(one), await customersOf(one)] : []),
+    ];
 }
 function figures(items) {
     const hours = items.flatMap((c) => c.hours);
@@ -30,7 +49,10 @@ function figures(items) {
         [`${items.filter((c) => c.state === "running").length} / ${items.length}`, "campaigns running"],
         [sum(hours, (h) => h.dialled).toLocaleString(), "dialled in 24 hours"],
         [sum(hours, (h) => h.connected).toLocaleString(), "connected"],
-        [share(sum(hours, (h) => h.abandoned), sum(hours, (h) => h.answered)), "of who answered abandoned"],
+        [
+            share(sum(hours, (h) => h.abandoned), sum(hours, (h) => h.answered)),
+            "of who answered abandoned",
+        ],
         [sum(items, (c) => c.waiting).toLocaleString(), "records waiting"],
     ]);
 }
@@ -43,10 +65,18 @@ function list(items, now) {
         chosen: (c) => c.name === chosen,
         nothing: "No campaign is configured.",
         columns: [
-            ["Campaign", nameOf], ["State", (c) => tag(c.state, TONE[c.state])], ["Right now", (c) => rightNow(c, now), "wide"],
-            ["Progress", (c) => bar(c.done, c.waiting + c.dialling + c.done, `${c.done} of ${c.waiting + c.dialling + c.done}`)],
-            ["Dialled", (c) => sum(c.hours, (h) => h.dialled), "n"], ["Connected", (c) => sum(c.hours, (h) => h.connected), "n"],
-            ["Abandoned", abandoned, "n"], ["Under way", (c) => c.under_way, "n"], ["Agents ready", (c) => c.ready, "n"],
+            ["Campaign", nameOf],
+            ["State", (c) => tag(c.state, TONE[c.state])],
+            ["Right now", (c) => rightNow(c, now), "wide"],
+            [
+                "Progress",
+                (c) => bar(c.done, c.waiting + c.dialling + c.done, `${c.done} of ${c.waiting + c.dialling + c.done}`),
+            ],
+            ["Dialled", (c) => sum(c.hours, (h) => h.dialled), "n"],
+            ["Connected", (c) => sum(c.hours, (h) => h.connected), "n"],
+            ["Abandoned", abandoned, "n"],
+            ["Under way", (c) => c.under_way, "n"],
+            ["Agents ready", (c) => c.ready, "n"],
             ["Pace", (c) => `${c.mode}${c.mode === "power" ? ` × ${c.ratio}` : ""}, ${c.per_minute.toFixed(1)}/min`],
             ["", orders, "orders"],
         ],
@@ -71,7 +101,10 @@ function abandoned(c) {
 function orders(c) {
     const given = may("campaigns.control") ? (ORDERS[c.state] ?? []) : [];
     return make("span", {}, ...given.map((order) => make("button", {
-        "data-held": `${order} ${c.name}`, "aria-label": `${order} ${c.name}`, "aria-disabled": String(busy), onclick: () => void tell(c.name, order),
+        "data-held": `${order} ${c.name}`,
+        "aria-label": `${order} ${c.name}`,
+        "aria-disabled": String(busy),
+        onclick: () => void tell(c.name, order),
     }, capital(order))));
 }
 async function tell(name, order) {
@@ -104,14 +137,22 @@ function hours(one) {
         mark: (h) => String(h.dialled),
         nothing: "Nobody was dialled in the last day.",
         columns: [
-            ["Hour", hour], ["", (h) => bar(h.dialled, most, "")], ["Dialled", (h) => h.dialled, "n"], ["Answered", (h) => h.answered, "n"],
-            ["Connected", (h) => h.connected, "n"], ["Abandoned", (h) => `${h.abandoned} (${share(h.abandoned, h.answered)})`, "n"],
-            ["Busy", (h) => h.busy, "n"], ["No answer", (h) => h.no_answer, "n"], ["Other", (h) => h.other, "n"],
+            ["Hour", hour],
+            ["", (h) => bar(h.dialled, most, "")],
+            ["Dialled", (h) => h.dialled, "n"],
+            ["Answered", (h) => h.answered, "n"],
+            ["Connected", (h) => h.connected, "n"],
+            ["Abandoned", (h) => `${h.abandoned} (${share(h.abandoned, h.answered)})`, "n"],
+            ["Busy", (h) => h.busy, "n"],
+            ["No answer", (h) => h.no_answer, "n"],
+            ["Other", (h) => h.other, "n"],
         ],
     }));
 }
 function records(one) {
-    const results = Object.entries(one.results).sort().map(([name, n]) => [`done: ${words(name) || "not dialled"}`, n]);
+    const results = Object.entries(one.results)
+        .sort()
+        .map(([name, n]) => [`done: ${words(name) || "not dialled"}`, n]);
     const rows = [["waiting", one.waiting], ["being dialled", one.dialling], ...results].filter(([, n]) => n > 0);
     return part("results", "Records", one.lists.join(", "), sheet({
         name: "records",
@@ -119,7 +160,21 @@ function records(one) {
         key: ([name]) => name,
         mark: ([, n]) => String(n),
         nothing: "The lists are empty.",
-        columns: [["Records", ([name]) => name], ["Number", ([, n]) => n.toLocaleString(), "n"]],
+        columns: [
+            ["Records", ([name]) => name],
+            ["Number", ([, n]) => n.toLocaleString(), "n"],
+        ],
     }));
 }
-export const campaigns = { name: "campaigns", title: "Campaigns", action: "campaigns.see", every: 2000, look };
+function leave() {
+    chosen = "";
+    leaveCustomers();
+}
+export const campaigns = {
+    name: "campaigns",
+    title: "Campaigns",
+    action: "campaigns.see",
+    every: 2000,
+    look,
+    leave,
+};

@@ -27,19 +27,33 @@ function figures(p) {
 function queues(p) {
     const rows = p.queues?.toSorted((a, b) => b.waiting - a.waiting || a.queue.localeCompare(b.queue));
     return part("queues", "Queues", p.queues?.length, sheet({
-        name: "queues of the platform", rows, key: (q) => q.queue, mark: (q) => String(q.waiting), nothing: "No queue yet.", tall: true,
+        name: "queues of the platform",
+        rows,
+        key: (q) => q.queue,
+        mark: (q) => String(q.waiting),
+        nothing: "No queue yet.",
+        tall: true,
         columns: [
-            ["Queue", (q) => q.queue], ["Waiting", (q) => q.waiting, "n"], ["Callbacks", (q) => q.callbacks, "n"],
-            ["Expected wait", (q) => span(q.ewt), "n"], ["Longest", (q) => (q.waiting ? span(q.longest_wait) : "–"), "n"],
+            ["Queue", (q) => q.queue],
+            ["Waiting", (q) => q.waiting, "n"],
+            ["Callbacks", (q) => q.callbacks, "n"],
+            ["Expected wait", (q) => span(q.ewt), "n"],
+            ["Longest", (q) => (q.waiting ? span(q.longest_wait) : "–"), "n"],
             ["Ready", (q) => `${q.agents_ready}/${q.agents_logged_in}`, "n"],
         ],
     }));
 }
 function agents(p) {
     return part("agents", "Agents", p.agents?.length, sheet({
-        name: "agents of the platform", rows: p.agents, key: (a) => a.agent_id, mark: (a) => a.state, nothing: "Nobody is logged in.", tall: true,
+        name: "agents of the platform",
+        rows: p.agents,
+        key: (a) => a.agent_id,
+        mark: (a) => a.state,
+        nothing: "Nobody is logged in.",
+        tall: true,
         columns: [
-            ["Agent", (a) => a.agent_id], ["DN", (a) => a.dn ?? "", "soft"],
+            ["Agent", (a) => a.agent_id],
+            ["DN", (a) => a.dn ?? "", "soft"],
             ["State", (a) => tag(a.state.replaceAll("_", " ") + (a.reason ? ` (${a.reason})` : ""), MOOD[a.state]), "wide"],
             ["Since", (a) => span(p.at - a.since), "n"],
         ],
@@ -47,23 +61,41 @@ function agents(p) {
 }
 function calls(p) {
     return part("calls", "Calls", p.calls?.length, sheet({
-        name: "calls of the platform", rows: p.calls, key: (c) => c.conn_id, mark: (c) => c.state, nothing: "No call at the moment.", tall: true,
+        name: "calls of the platform",
+        rows: p.calls,
+        key: (c) => c.conn_id,
+        mark: (c) => c.state,
+        nothing: "No call at the moment.",
+        tall: true,
         columns: [
-            ["From", (c) => c.ani ?? ""], ["To", (c) => c.dnis ?? ""], ["State", (c) => tag(c.state, c.state === "Established" ? "good" : "live")],
-            ["At", (c) => c.agent_id || c.queue || ""], ["For", (c) => span(p.at - c.started), "n"],
+            ["From", (c) => c.ani ?? ""],
+            ["To", (c) => c.dnis ?? ""],
+            ["State", (c) => tag(c.state, c.state === "Established" ? "good" : "live")],
+            ["At", (c) => c.agent_id || c.queue || ""],
+            ["For", (c) => span(p.at - c.started), "n"],
         ],
     }));
 }
 function callbacks(p) {
     return part("callbacks", "Callbacks", p.callbacks?.length, sheet({
-        name: "callbacks of the platform", rows: p.callbacks, key: (c) => c.id, mark: (c) => `${c.state}${c.attempt}${c.dials}`,
-        nothing: "No callback has been booked yet.", tall: true,
+        name: "callbacks of the platform",
+        rows: p.callbacks,
+        key: (c) => c.id,
+        mark: (c) => `${c.state}${c.attempt}${c.dials}`,
+        nothing: "No callback has been booked yet.",
+        tall: true,
         columns: [
-            ["Customer", (c) => c.number], ["State", stateOf], ["Queue", (c) => c.service],
-            ["Place in line", (c) => moment(c.arrived_at, p), "n"], ["Due", (c) => moment(c.due_at, p), "n"],
-            ["Attempt", (c) => c.attempt || "–", "n"], ["Dials", (c) => c.dials || "–", "n"],
-            ["Last result", (c) => c.last_result.replaceAll("_", " ").toLowerCase()], ["Agent", (c) => c.agent_id],
-            ["Changed", (c) => moment(c.updated_at, p), "n"], ["Id", (c) => c.id.slice(0, 8), "soft"],
+            ["Customer", (c) => c.number],
+            ["State", stateOf],
+            ["Queue", (c) => c.service],
+            ["Place in line", (c) => moment(c.arrived_at, p), "n"],
+            ["Due", (c) => moment(c.due_at, p), "n"],
+            ["Attempt", (c) => c.attempt || "–", "n"],
+            ["Dials", (c) => c.dials || "–", "n"],
+            ["Last result", (c) => c.last_result.replaceAll("_", " ").toLowerCase()],
+            ["Agent", (c) => c.agent_id],
+            ["Changed", (c) => moment(c.updated_at, p), "n"],
+            ["Id", (c) => c.id.slice(0, 8), "soft"],
         ],
     }));
 }
@@ -72,26 +104,45 @@ function health(p, s) {
         return tag(`silent for ${span(p.at - s.at)}`, "bad");
     if (s.ready)
         return tag("ready", "good");
-    const missing = Object.entries(s.checks).filter(([, good]) => !good).map(([name]) => name);
+    const missing = Object.entries(s.checks)
+        .filter(([, good]) => !good)
+        .map(([name]) => name);
     return tag(missing.length ? `needs ${missing.join(", ")}` : "starting", "warn");
 }
 function services(p) {
-    const ports = (s) => Object.entries(s.listeners).map(([name, at]) => `${name} ${at.split(":").at(-1)}`).join(" · ");
+    const ports = (s) => Object.entries(s.listeners)
+        .map(([name, at]) => `${name} ${at.split(":").at(-1)}`)
+        .join(" · ");
     return part("services", "Services", p.services?.length, sheet({
-        name: "services", rows: p.services, key: (s) => `${s.name}@${s.node}`, mark: (s) => String(s.ready),
-        nothing: "No service has reported yet.", tall: true,
+        name: "services",
+        rows: p.services,
+        key: (s) => `${s.name}@${s.node}`,
+        mark: (s) => String(s.ready),
+        nothing: "No service has reported yet.",
+        tall: true,
         columns: [
-            ["Service", (s) => s.name], ["Health", (s) => health(p, s)], ["Listens", ports, "wide soft"], ["Up", (s) => span(p.at - s.started), "n"],
+            ["Service", (s) => s.name],
+            ["Health", (s) => health(p, s)],
+            ["Listens", ports, "wide soft"],
+            ["Up", (s) => span(p.at - s.started), "n"],
         ],
     }));
 }
 function connections(p) {
     const rows = p.connections?.filter((c) => c.built);
     return part("connections", "Connections", rows?.length, sheet({
-        name: "connections", rows, key: (c) => c.id, mark: (c) => String(c.messages > 0), nothing: "There is none.", tall: true,
+        name: "connections",
+        rows,
+        key: (c) => c.id,
+        mark: (c) => String(c.messages > 0),
+        nothing: "There is none.",
+        tall: true,
         columns: [
-            ["Connection", (c) => c.id, "soft"], ["From", (c) => c.source, "wide"], ["To", (c) => c.destination, "wide"],
-            ["Over", (c) => `${c.protocol} ${c.port}`, "wide soft"], ["Messages", (c) => c.messages.toLocaleString(), "n"],
+            ["Connection", (c) => c.id, "soft"],
+            ["From", (c) => c.source, "wide"],
+            ["To", (c) => c.destination, "wide"],
+            ["Over", (c) => `${c.protocol} ${c.port}`, "wide soft"],
+            ["Messages", (c) => c.messages.toLocaleString(), "n"],
         ],
     }));
 }

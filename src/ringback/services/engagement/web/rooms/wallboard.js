@@ -7,10 +7,18 @@ import { sum, timer, when } from "../format.js";
 import { extended, levelOf, pieces, stored } from "../history.js";
 import { part, sheet, tiles } from "../tables.js";
 const KEPT = "ringback-history";
-const GOOD = 80, FAIR = 60;
-const ORDERS = [["name", "by name"], ["longest", "longest wait first"], ["level", "lowest service level first"], ["waiting", "most waiting first"]];
-let order = "name", chosen = "";
-let owner = "", samples = [];
+const GOOD = 80;
+const FAIR = 60;
+const ORDERS = [
+    ["name", "by name"],
+    ["longest", "longest wait first"],
+    ["level", "lowest service level first"],
+    ["waiting", "most waiting first"],
+];
+let order = "name";
+let chosen = "";
+let owner = "";
+let samples = [];
 function tools() {
     const whole = make("button", { type: "button", onclick: () => void document.documentElement.requestFullscreen() }, "Full screen");
     return make("div", { class: "filters slim" }, field("Queues", choose("order", ORDERS, order, (next) => ((order = next), refresh()))), whole);
@@ -23,20 +31,29 @@ async function look() {
     return [figures(board), list(board), past()];
 }
 /** Percent, coloured as the field's usual target of 80 has it. */
-const tone = (level) => (level === null ? "" : level < FAIR ? "bad" : level < GOOD ? "warn" : "good");
+const tone = (level) => level === null ? "" : level < FAIR ? "bad" : level < GOOD ? "warn" : "good";
 const percent = (level) => (level === null ? "–" : `${Math.round(level)} %`);
 const total = (board, value) => board.queues.some((q) => value(q) === null) ? "unknown" : sum(board.queues, (q) => value(q) ?? 0);
 function figures(board) {
-    const today = levelOf(board.queues.map((q) => q.today)), recent = levelOf(board.queues.map((q) => q.recent));
-    const waits = board.queues.map((q) => q.longest_wait ?? 0), agents = board.agents;
+    const today = levelOf(board.queues.map((q) => q.today));
+    const recent = levelOf(board.queues.map((q) => q.recent));
+    const waits = board.queues.map((q) => q.longest_wait ?? 0);
+    const agents = board.agents;
     const staff = agents
-        ? [[agents.ready, "agents ready", agents.ready ? "good" : "bad"], [agents.busy + agents.reserved, "agents busy"], [agents.not_ready, "agents not ready"]]
+        ? [
+            [agents.ready, "agents ready", agents.ready ? "good" : "bad"],
+            [agents.busy + agents.reserved, "agents busy"],
+            [agents.not_ready, "agents not ready"],
+        ]
         : [];
     return tiles([
-        [total(board, (q) => q.calls), "calls waiting"], [timer(Math.max(0, ...waits)), "longest wait"],
+        [total(board, (q) => q.calls), "calls waiting"],
+        [timer(Math.max(0, ...waits)), "longest wait"],
         [sum(board.queues, (q) => q.callbacks), "callbacks in line"],
-        [percent(recent), "service level, last ½ h", tone(recent)], [percent(today), "service level today", tone(today)],
-        [total(board, (q) => q.today.answered), "answered today"], [total(board, (q) => q.today.abandoned), "abandoned today"],
+        [percent(recent), "service level, last ½ h", tone(recent)],
+        [percent(today), "service level today", tone(today)],
+        [total(board, (q) => q.today.answered), "answered today"],
+        [total(board, (q) => q.today.abandoned), "abandoned today"],
         ...staff,
     ]);
 }
@@ -64,13 +81,19 @@ function list(board) {
         chosen: (q) => q.queue === chosen,
         nothing: "There is no queue that you may see.",
         columns: [
-            ["Queue", nameOf, "whole"], ["Calls waiting", (q) => many(q.calls), "n"], ["Longest wait", (q) => (q.calls ? timer(q.longest_wait) : "–"), "n"],
-            ["Callbacks in line", (q) => many(q.callbacks), "n"], ["Expected, P50 – P90", expected, "n"],
-            ["Service level, ½ h", (q) => level(q.recent), "n"], ["Service level today", (q) => level(q.today), "n"],
-            ["Answered", (q) => q.today.answered ?? "–", "n"], ["Abandoned", (q) => q.today.abandoned ?? "–", "n"],
+            ["Queue", nameOf, "whole"],
+            ["Calls waiting", (q) => many(q.calls), "n"],
+            ["Longest wait", (q) => (q.calls ? timer(q.longest_wait) : "–"), "n"],
+            ["Callbacks in line", (q) => many(q.callbacks), "n"],
+            ["Expected, P50\u00a0–\u00a0P90", expected, "n"],
+            ["Service level, ½\u00a0h", (q) => level(q.recent), "n"],
+            ["Service level today", (q) => level(q.today), "n"],
+            ["Answered", (q) => q.today.answered ?? "–", "n"],
+            ["Abandoned", (q) => q.today.abandoned ?? "–", "n"],
             ["Called back", (q) => q.today.callbacks ?? "–", "n"],
             ["Agents ready", (q) => make("span", { class: q.agents_ready ? "good" : "bad" }, q.agents_ready), "n"],
-            ["Agents busy", (q) => q.agents_busy, "n"], ["Agents not ready", (q) => q.agents_not_ready, "n"],
+            ["Agents busy", (q) => q.agents_busy, "n"],
+            ["Agents not ready", (q) => q.agents_not_ready, "n"],
         ],
     }));
 }
@@ -80,11 +103,14 @@ function nameOf(q) {
     return make("button", { class: "name", title, "data-held": q.queue, "aria-pressed": String(q.queue === chosen), onclick: choose }, q.queue);
 }
 function remember(board) {
-    const queues = { "": [sum(board.queues, (q) => q.calls ?? 0), levelOf(board.queues.map((q) => q.recent))] };
+    const queues = {
+        "": [sum(board.queues, (q) => q.calls ?? 0), levelOf(board.queues.map((q) => q.recent))],
+    };
     for (const q of board.queues)
         if (q.calls !== null)
             queues[q.queue] = [q.calls, q.recent.service_level];
-    const me = sitting(), mine = `${KEPT} ${me?.user}@${me?.tenant}`;
+    const me = sitting();
+    const mine = `${KEPT} ${me?.user}@${me?.tenant}`;
     if (mine !== owner)
         [owner, samples] = [mine, stored(sessionStorage.getItem(mine))];
     const before = samples;
@@ -99,8 +125,23 @@ function remember(board) {
     }
 }
 function past() {
-    const from = samples[0]?.at ?? Date.now(), to = Math.max(samples.at(-1)?.at ?? 0, from + 60_000);
+    const from = samples[0]?.at ?? Date.now();
+    const to = Math.max(samples.at(-1)?.at ?? 0, from + 60_000);
     const since = `What this browser has seen since ${when(new Date(from).toISOString(), new Date())}; choose a queue above to see it alone.`;
-    return part("past", chosen || "All queues", null, make("div", { class: "charts" }, chart({ title: "Calls waiting", pieces: pieces(samples, chosen, 0), from, to, most: 5, unit: "" }), chart({ title: "Service level, last half hour", pieces: pieces(samples, chosen, 1), from, to, most: 100, unit: " %" })), make("p", { class: "soft" }, since));
+    return part("past", chosen || "All queues", null, make("div", { class: "charts" }, chart({ title: "Calls waiting", pieces: pieces(samples, chosen, 0), from, to, most: 5, unit: "" }), chart({
+        title: "Service level, last half hour",
+        pieces: pieces(samples, chosen, 1),
+        from,
+        to,
+        most: 100,
+        unit: " %",
+    })), make("p", { class: "soft" }, since));
 }
-export const wallboard = { name: "wallboard", title: "Wallboard", action: "queues.see", every: 2000, tools, look };
+export const wallboard = {
+    name: "wallboard",
+    title: "Wallboard",
+    action: "queues.see",
+    every: 2000,
+    tools,
+    look,
+};
