@@ -15,7 +15,7 @@ CONSOLE := console
 TREE := build/compiled
 AS := $(if $(COMPILED),PYTHONPATH=$(CURDIR)/$(TREE))
 PARITY := tests/unit/sip tests/unit/domain/agents tests/unit/domain/calls tests/unit/domain/routing \
-  tests/unit/domain/statistics tests/unit/services/registrar tests/unit/services/sip_proxy \
+  tests/unit/domain/statistics tests/unit/media tests/unit/services/registrar tests/unit/services/sip_proxy \
   tests/unit/services/sip_cluster tests/conformance/test_sip_torture.py \
   tests/unit/scxml tests/unit/services/orchestration tests/conformance/test_scxml_irp.py
 

@@ -1,6 +1,7 @@
 """What a platform in several processes keeps when one of them is killed, or a store is away."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,15 @@ from ringback.testing.check_report import CheckFailed
 from ringback.testing.check_world import World, until
 from ringback.testing.demo_tenant import CHECK_CAMPAIGN, CHECK_CUSTOMERS, CHECK_PHONES
 from ringback.testing.phone import Behaviour, Phone, PhoneCarrier
+from ringback.testing.phone_signalling import CallFailedError
 from ringback.testing.servers import run_host
 from ringback.testing.up import Up
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.slow]
 PROCESSES = 4
 OUTAGE_S = float(os.environ.get("RINGBACK_TEST_OUTAGE_S", "2"))
+PATIENCE_S = 20.0
+"""So long customers wait for an agent: who left early would tell of the machine, not of the platform."""
 NODES = [f"node-{number}" for number in range(1, PROCESSES + 1)]
 
 
@@ -38,6 +42,7 @@ async def agent(spread: Up) -> AsyncIterator[Phone]:
         phone.auto_answer = 0.1
         await phone.register()
         await spread.world.agent_becomes("check-1", "ready")
+        phone.spawn(_say_a_word(phone))
         yield phone
     await spread.whole()
     await spread.world.agent_becomes("check-1", "logged_out", timeout=30.0)
@@ -46,7 +51,7 @@ async def agent(spread: Up) -> AsyncIterator[Phone]:
 @pytest.fixture
 async def carrier(spread: Up) -> AsyncIterator[PhoneCarrier]:
     async with spread.world.carrier() as carrier:
-        carrier.default = Behaviour(answer_after=0.1, hang_up_after=1.0)
+        carrier.default = Behaviour(answer_after=0.1, hang_up_after=PATIENCE_S)
         yield carrier
 
 
@@ -96,7 +101,7 @@ class TestCampaign:
         self, spread: Up, agent: Phone, carrier: PhoneCarrier
     ) -> None:
         world = spread.world
-        carrier.default = Behaviour(answer_after=0.5, hang_up_after=1.5)
+        carrier.default = Behaviour(answer_after=0.5, hang_up_after=PATIENCE_S)
         customers = CHECK_CUSTOMERS[:8]
         link = await world.link("campaigns", "voice-1")
         added = await campaigns.add(link, *customers)
@@ -126,6 +131,16 @@ class TestCampaign:
         assert completed == sorted(customers)
         assert {each.record for each in ended if each.dial_result == "CONNECTED"} <= set(rung_at)
         await campaigns.put_away(link)
+
+
+async def _say_a_word(agent: Phone) -> None:
+    """Each call that the agent's phone answers ends after a second."""
+    while True:
+        call = await agent.wait_call(600.0)
+        with contextlib.suppress(TimeoutError, CallFailedError):  # it may die with the node that is killed
+            await call.wait_answered()
+            await asyncio.sleep(1.0)
+            await call.hangup()
 
 
 async def _rung(carrier: PhoneCarrier) -> int:
@@ -164,9 +179,10 @@ class TestStores:
         running, servers = stores
         world = running.world
         async with world.carrier() as carrier, world.phone(CHECK_PHONES[0]) as phone:
-            carrier.default = Behaviour(answer_after=0.1, hang_up_after=0.5)
+            carrier.default = Behaviour(answer_after=0.1, hang_up_after=PATIENCE_S)
             phone.auto_answer = 0.1
             await phone.register()
+            phone.spawn(_say_a_word(phone))
             await world.agent_becomes("check-1", "ready")
             kept = {number: await world.book(number, desiredTime=_soon()) for number in CHECK_CUSTOMERS[:2]}
             await servers[store].stop()

@@ -35,6 +35,8 @@ from ringback.domain.configuration import (
 from ringback.domain.dialrules import RuleError, compile_rule
 from ringback.domain.patterns import PatternError, compile_pattern
 from ringback.domain.routing.groups import GroupCycle, closure
+from ringback.domain.routing.skills import ExpressionError
+from ringback.domain.routing.targets import read_target
 
 Key = tuple[Kind, str]
 
@@ -273,6 +275,10 @@ def _trunk(item: Trunk, known: _Known) -> Iterator[str]:
         yield "it takes numbers but has no gateway"
 
 
+def _virtual_queue(item: VirtualQueue, known: _Known) -> Iterator[str]:
+    yield from _target("target", item.target)
+
+
 def _mailbox(item: Mailbox, known: _Known) -> Iterator[str]:
     if not _NUMBER.fullmatch(item.id):
         yield "a mailbox is dialled: its id is made of digits, * and #"
@@ -291,10 +297,19 @@ def _agent_group(item: AgentGroup, known: _Known) -> Iterator[str]:
     yield from (
         f"virtual queue {vq!r} does not exist" for vq in item.queues if vq not in known.virtual_queues
     )
+    yield from _target("expression", item.expression)
     try:
         closure(item.id, known.groups)
     except GroupCycle as error:
         yield str(error)
+
+
+def _target(field: str, text: str) -> Iterator[str]:
+    """Why a target cannot be read, and where."""
+    try:
+        read_target(text)
+    except ExpressionError as error:
+        yield f"{field}: {error}"
 
 
 def _place(item: Place, known: _Known) -> Iterator[str]:
@@ -340,6 +355,7 @@ _CHECKS: dict[type, Callable[..., Iterator[str]]] = {
     Extension: _extension,
     RoutePoint: _route_point,
     Trunk: _trunk,
+    VirtualQueue: _virtual_queue,
     Mailbox: _mailbox,
     AgentGroup: _agent_group,
     Skill: _skill,

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -187,7 +188,7 @@ class Valkey:
         self._lost.clear()
         context = ssl.create_default_context() if tls else None
         async with asyncio.timeout(3.0):
-            _, wire = await loop.create_connection(lambda: Wire(self._lost.set), host, port, ssl=context)
+            _, wire = await loop.create_connection(partial(Wire, self._lost.set), host, port, ssl=context)
         try:
             async with asyncio.timeout(3.0):
                 await self._greet(wire, user, password, database)

@@ -173,6 +173,22 @@ def test_a_group_that_contains_itself_is_named_with_the_path() -> None:
     ]
 
 
+def test_an_expression_that_cannot_be_read_is_named_with_its_place_and_reason() -> None:
+    raw = {
+        "tenant": {"id": "t", "domain": "t.example"},
+        "dns": [{"type": "virtual_queue", "id": "Loans", "target": "?:Loans>=1&(English"}],
+        "agent-groups": [
+            {"id": "Bank", "expression": "English>="},
+            {"id": "Good", "expression": "English>=1"},
+        ],
+    }
+    found = [str(problem) for problem in validate(msgspec.convert(raw, Configuration))]
+    assert sorted(found) == [
+        "agent-groups Bank: expression: at 9: a skill level (a whole number) is expected",
+        "dns Loans: target: at 19: one of = != > >= < <= is expected",
+    ]
+
+
 NAMES = st.sampled_from(["a", "b", "1001", "1002", "8500"])
 OBJECTS = st.one_of(
     st.builds(Skill, id=NAMES, max_level=st.integers(0, 2)),
